@@ -1,0 +1,168 @@
+//! What a person may be told when something went wrong: a closed code and the incident's id.
+
+use leptos::server_fn::codec::JsonEncoding;
+use leptos::server_fn::error::{FromServerFnError, ServerFnErrorErr};
+use serde::{Deserialize, Serialize};
+
+/// A refused or failed request, as the page hears of it. It has the fields of a problem document
+/// that matter here, so that an answer of the server's guards is understood as well.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublicError {
+    /// What happened.
+    pub code: Code,
+    /// The id under which the server logged it. Empty where the server was never reached.
+    #[serde(default)]
+    pub incident: String,
+}
+
+/// All that a page can be told. The words are those of problem documents and of the page's query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Code {
+    /// The typed confirmation is missing or wrong.
+    ConfirmationMissing,
+    /// The input isn't what is accepted here.
+    InvalidInput,
+    /// The session is over.
+    NotSignedIn,
+    /// The account was erased, or is being erased.
+    Gone,
+    /// Somebody else acts in the person's name.
+    Impersonated,
+    /// The sign-in is too old for this.
+    ReverificationNeeded,
+    /// There is no such thing.
+    NotFound,
+    /// What would happen is no longer what was shown.
+    PlanChanged,
+    /// The record changed since it was shown.
+    ChangedElsewhere,
+    /// Too many requests.
+    TooManyRequests,
+    /// Something that this needs is down.
+    Unavailable,
+    /// The server couldn't be reached. Only the browser says this.
+    Unreachable,
+    /// Anything else.
+    #[serde(other)]
+    Internal,
+}
+
+impl Code {
+    /// Every code that may stand in a page's query.
+    const ALL: [Self; 13] = [
+        Self::ConfirmationMissing,
+        Self::InvalidInput,
+        Self::NotSignedIn,
+        Self::Gone,
+        Self::Impersonated,
+        Self::ReverificationNeeded,
+        Self::NotFound,
+        Self::PlanChanged,
+        Self::ChangedElsewhere,
+        Self::TooManyRequests,
+        Self::Unavailable,
+        Self::Unreachable,
+        Self::Internal,
+    ];
+
+    /// The word for programs and for a page's query.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::ConfirmationMissing => "confirmation_missing",
+            Self::InvalidInput => "invalid_input",
+            Self::NotSignedIn => "not_signed_in",
+            Self::Gone => "gone",
+            Self::Impersonated => "impersonated",
+            Self::ReverificationNeeded => "reverification_needed",
+            Self::NotFound => "not_found",
+            Self::PlanChanged => "plan_changed",
+            Self::ChangedElsewhere => "changed_elsewhere",
+            Self::TooManyRequests => "too_many_requests",
+            Self::Unavailable => "unavailable",
+            Self::Unreachable => "unreachable",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// The code of a word; anything unknown is [`Code::Internal`].
+    #[must_use]
+    pub fn parse(word: &str) -> Self {
+        Self::ALL.into_iter().find(|code| code.word() == word).unwrap_or(Self::Internal)
+    }
+
+    /// The HTTP status of a server function's answer.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        match self {
+            Self::ConfirmationMissing | Self::InvalidInput => 400,
+            Self::NotSignedIn | Self::Gone => 401,
+            Self::Impersonated | Self::ReverificationNeeded => 403,
+            Self::NotFound => 404,
+            Self::PlanChanged | Self::ChangedElsewhere => 409,
+            Self::TooManyRequests => 429,
+            Self::Unavailable | Self::Unreachable => 503,
+            Self::Internal => 500,
+        }
+    }
+
+    /// What the person reads.
+    #[must_use]
+    pub const fn sentence(self) -> &'static str {
+        match self {
+            Self::ConfirmationMissing => "The words don't match. Nothing was deleted.",
+            Self::InvalidInput => "That could not be read. Reload the page and try again.",
+            Self::NotSignedIn => "Your session has ended. Sign in again.",
+            Self::Gone => "This account is being deleted or is gone.",
+            Self::Impersonated => "Not possible while somebody else is signed in as this person.",
+            Self::ReverificationNeeded => "For this, sign in again first: your last sign-in is too long ago.",
+            Self::NotFound => "There is nothing here.",
+            Self::PlanChanged => "Your data changed since it was counted. Please look at the table again.",
+            Self::ChangedElsewhere => "Your preferences were changed elsewhere in the meantime.",
+            Self::TooManyRequests => "Too many requests in a short time. Wait a minute, then try again.",
+            Self::Unavailable => "Something that this needs is not reachable at the moment. Try again in a minute.",
+            Self::Unreachable => "The server can't be reached. Is the connection working?",
+            Self::Internal => "Something went wrong on our side. It was noted.",
+        }
+    }
+}
+
+impl FromServerFnError for PublicError {
+    type Encoder = JsonEncoding;
+
+    fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
+        let code = match error {
+            ServerFnErrorErr::Request(_) => Code::Unreachable,
+            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) => Code::InvalidInput,
+            _ => Code::Internal,
+        };
+        #[cfg(feature = "ssr")]
+        super::answer::refused_before(code);
+        Self { code, incident: String::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_has_one_word_everywhere() {
+        for code in Code::ALL {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.word());
+            assert_eq!(Code::parse(code.word()), code);
+            assert!(code.sentence().ends_with(['.', '?']));
+        }
+        assert_eq!(Code::parse("<script>"), Code::Internal);
+    }
+
+    #[test]
+    fn an_answer_of_the_guards_is_understood() {
+        let problem = r#"{"type":"about:blank","title":"Too many requests","status":429,"code":"too_many_requests","incident":"a1"}"#;
+        let error: PublicError = serde_json::from_str(problem).unwrap();
+        assert_eq!(error, PublicError { code: Code::TooManyRequests, incident: "a1".to_owned() });
+        let unknown: PublicError = serde_json::from_str(r#"{"code":"cross_origin"}"#).unwrap();
+        assert_eq!(unknown.code, Code::Internal);
+    }
+}

@@ -1,0 +1,125 @@
+//! What travels between server and browser. Dates, counts and outcomes travel as the words that
+//! the page shows: they are put together on the server, so that the browser's part stays small.
+
+use serde::{Deserialize, Serialize};
+
+/// What has to be typed to confirm a deletion.
+pub const CONFIRMATION: &str = "delete my account";
+
+/// A person's choices, as the server has them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preferences {
+    /// One entry a purpose, in the catalogue's order.
+    pub purposes: Vec<Purpose>,
+    /// Names this state of the record; another state has another one.
+    pub revision: String,
+    /// When the record last changed, e.g. `22 November 2026, 09:58 UTC`.
+    pub changed: Option<String>,
+}
+
+/// A purpose and what was chosen for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Purpose {
+    /// The purpose's key, e.g. `thirdParty`.
+    pub key: String,
+    /// Its name.
+    pub title: String,
+    /// One sentence of what it means.
+    pub text: String,
+    /// Whether it is allowed.
+    pub granted: bool,
+    /// Since when, e.g. `on since 3 March 2026`.
+    pub standing: String,
+    /// Whether the browser's opt-out signal holds it off.
+    pub locked: bool,
+}
+
+/// What a deletion would do, counted a moment ago.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Preview {
+    /// The plan's hash: what is confirmed.
+    pub plan: String,
+    /// When it was counted.
+    pub counted: String,
+    /// One line a kind of data.
+    pub lines: Vec<Line>,
+}
+
+/// What becomes of one kind of data.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// The kind, in the application's words.
+    pub label: String,
+    /// How many, e.g. `1,904`.
+    pub rows: String,
+    /// What they become.
+    pub becomes: String,
+    /// Why, where they stay.
+    pub why: Option<String>,
+    /// How it is coloured.
+    pub tone: Tone,
+}
+
+/// Whether something goes or stays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tone {
+    /// It goes, at once or at a date.
+    Goes,
+    /// It stays.
+    Stays,
+}
+
+/// A deletion that has begun.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begun {
+    /// Path of its receipt.
+    pub receipt: String,
+}
+
+/// How far a deletion is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletionProgress {
+    /// Whether everything is done.
+    pub finished: bool,
+    /// Whether somebody was called to help.
+    pub attention: bool,
+    /// The steps, in order.
+    pub steps: Vec<StepProgress>,
+}
+
+/// How far one step of a deletion is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepProgress {
+    /// What the step does, as long as it isn't done, and what it did, once it is.
+    pub title: String,
+    /// How far it is.
+    pub state: StepState,
+    /// Time of day at which it was done, in UTC, e.g. `09:57:58`.
+    pub at: Option<String>,
+}
+
+/// A step's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    /// Not begun.
+    Pending,
+    /// Under way, or tried again after a failure.
+    Running,
+    /// Waits for somebody to remove what is in its way.
+    Blocked,
+    /// Done.
+    Done,
+}
+
+/// A finished export.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Download {
+    /// Names this export; a later one has a greater name.
+    pub id: String,
+    /// When it was finished.
+    pub at: String,
+    /// What it held, e.g. `1,204 rows, 1.2 MB`.
+    pub content: String,
+}

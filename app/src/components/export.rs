@@ -1,0 +1,107 @@
+//! The button that downloads a copy. It is a link that the browser follows by itself; in the
+//! browser this only watches until the server says that the file is complete.
+
+use std::time::Duration;
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use super::browser;
+use super::icon::Check;
+use crate::api::{Code, Download, PublicError, latest_export};
+
+/// Between two questions whether the file is complete.
+const PAUSE: Duration = Duration::from_millis(1200);
+/// Questions after which the watching ends; a file may take longer, and comes all the same.
+const PATIENCE: u32 = 500;
+
+#[derive(Clone, PartialEq, Eq)]
+enum State {
+    Rest(Option<Download>),
+    Preparing,
+    Done(Download),
+    /// Not known, though the download may go on.
+    Unknown(Code),
+    /// The server refused it.
+    Refused(Code),
+}
+
+/// The download button with its state.
+#[island]
+pub(crate) fn ExportButton(
+    /// The last finished export.
+    latest: Option<Download>,
+    /// When the page was made; an export that is finished later is the one that begins here.
+    now: String,
+    /// Why a download was refused just now.
+    refused: Option<Code>,
+) -> impl IntoView {
+    let before = StoredValue::new(now);
+    let state = RwSignal::new(refused.map_or(State::Rest(latest), State::Refused));
+    let words = move || {
+        state.with(|state| match state {
+            State::Rest(None) => "Nothing is stored for it: the file goes straight to you.".to_owned(),
+            State::Rest(Some(last)) => format!("Last downloaded {}: {}", last.at, last.content),
+            State::Preparing => "Preparing… You can stay here or go on.".to_owned(),
+            State::Done(download) => format!("Downloaded {}", download.content),
+            State::Unknown(code) => format!("Your browser's download list knows more. {}", code.sentence()),
+            State::Refused(code) => format!("Not downloaded. {}", code.sentence()),
+        })
+    };
+    let start = move |event: leptos::ev::MouseEvent| {
+        if state.get_untracked() == State::Preparing {
+            event.prevent_default();
+            return;
+        }
+        state.set(State::Preparing);
+        watch(state, before, PATIENCE);
+    };
+    view! {
+        <div class="card-foot">
+            <p
+                class="state"
+                role="status"
+                data-state=move || state.with(|state| match state {
+                    State::Done(_) => "good",
+                    State::Refused(_) => "bad",
+                    _ => "rest",
+                })
+            >
+                <Show when=move || state.with(|state| matches!(state, State::Done(_)))>
+                    <Check/>
+                </Show>
+                <Show when=move || state.with(|state| *state == State::Preparing)>
+                    <span class="spinner" aria-hidden="true"></span>
+                </Show>
+                <span>{words}</span>
+            </p>
+            <a
+                class="button"
+                href="/api/privacy/export"
+                aria-disabled=move || state.with(|state| *state == State::Preparing).then_some("true")
+                on:click=start
+            >
+                "Download my data"
+            </a>
+        </div>
+    }
+}
+
+/// Asks until there is a newer export than before.
+fn watch(state: RwSignal<State>, before: StoredValue<String>, questions: u32) {
+    let ask = move || {
+        spawn_local(async move {
+            match latest_export().await {
+                Ok(Some(download)) if before.with_value(|before| download.id > *before) => {
+                    before.set_value(download.id.clone());
+                    state.set(State::Done(download));
+                }
+                Ok(_) if questions > 0 => watch(state, before, questions - 1),
+                Ok(last) => state.set(State::Rest(last)),
+                Err(PublicError { code: Code::NotSignedIn, .. }) if browser::renew_session() => {}
+                Err(error) => state.set(State::Unknown(error.code)),
+            }
+        });
+    };
+    set_timeout(ask, PAUSE);
+}

@@ -1,0 +1,16 @@
+//! What pages are made of. Islands act in the browser as well; everything else is only rendered.
+
+mod browser;
+mod deletion;
+mod export;
+mod icon;
+mod kept;
+mod plan_table;
+mod preferences;
+mod progress;
+
+#[cfg(feature = "ssr")]
+pub(crate) use {
+    deletion::DeletionDialog, export::ExportButton, icon::Check, plan_table::PlanTable, preferences::PreferenceForm,
+    progress::ReceiptProgress,
+};

@@ -1,0 +1,118 @@
+//! The steps of a deletion while it runs. Rendered once by the server; in the browser it asks on,
+//! and lets the server show the receipt when everything is done.
+
+use std::time::Duration;
+
+use leptos::prelude::*;
+use leptos::task::spawn_local;
+
+use super::browser;
+use super::icon::Check;
+use crate::api::{Code, DeletionProgress, StepProgress, StepState};
+
+/// Between two questions.
+const PAUSE: Duration = Duration::from_millis(900);
+
+/// The steps, and a line that says how far they are.
+#[island]
+pub(crate) fn ReceiptProgress(
+    /// The receipt's code.
+    code: String,
+    /// How far the deletion was when the page was made.
+    progress: DeletionProgress,
+) -> impl IntoView {
+    let progress = RwSignal::new(progress);
+    let trouble = RwSignal::new(None);
+    Effect::new(move |_| ask_again(code.clone(), progress, trouble));
+    view! {
+        <div class="card-body">
+            <ol class="steps">
+                {move || progress.with(|progress| progress.steps.iter().map(step).collect_view())}
+            </ol>
+        </div>
+        <div class="card-foot">
+            <p class="state" role="status" data-state=move || if trouble.get().is_some() { "kept" } else { "rest" }>
+                <span>{move || words(&progress.read(), trouble.get())}</span>
+            </p>
+        </div>
+    }
+}
+
+fn step(step: &StepProgress) -> impl IntoView + use<> {
+    let StepProgress { title, state, at } = step.clone();
+    let (word, told) = match state {
+        StepState::Pending => ("pending", "waits"),
+        StepState::Running => ("running", "under way"),
+        StepState::Blocked => ("blocked", "needs attention"),
+        StepState::Done => ("done", "done"),
+    };
+    view! {
+        <li data-step=word>
+            <span class="step-mark" aria-hidden="true">{(state == StepState::Done).then(|| view! { <Check/> })}</span>
+            <span>{title}</span>
+            <span class="step-told">{at.unwrap_or_else(|| told.to_owned())}</span>
+        </li>
+    }
+}
+
+fn words(progress: &DeletionProgress, trouble: Option<Code>) -> String {
+    if let Some(code) = trouble {
+        return format!("{} The deletion goes on by itself.", code.sentence());
+    }
+    if progress.finished {
+        return "Everything is done. The receipt follows.".to_owned();
+    }
+    if progress.attention {
+        return "A step keeps failing. It is tried again until it works, and somebody was called.".to_owned();
+    }
+    let done = progress.steps.iter().filter(|step| step.state == StepState::Done).count();
+    format!("{done} of {} steps done. You may close this page: it goes on by itself.", progress.steps.len())
+}
+
+fn ask_again(code: String, progress: RwSignal<DeletionProgress>, trouble: RwSignal<Option<Code>>) {
+    let ask = move || {
+        spawn_local(async move {
+            match fetch(&code).await {
+                Ok(now) => {
+                    let finished = now.finished;
+                    trouble.set(None);
+                    if *progress.read_untracked() != now {
+                        progress.set(now);
+                    }
+                    if finished {
+                        browser::reload();
+                        return;
+                    }
+                }
+                Err(why) => trouble.set(Some(why)),
+            }
+            ask_again(code, progress, trouble);
+        });
+    };
+    set_timeout(ask, PAUSE);
+}
+
+/// Asks the server how far the deletion is.
+#[cfg(feature = "hydrate")]
+async fn fetch(code: &str) -> Result<DeletionProgress, Code> {
+    use gloo_net::http::Request;
+    use leptos::server_fn::ServerFn;
+
+    use crate::api::{DeletionProgressOf, PublicError};
+
+    // A code holds letters, digits and dashes, so it needs no encoding.
+    let address = format!("{}?code={code}", DeletionProgressOf::url());
+    let answer = Request::get(&address).send().await.map_err(|_| Code::Unreachable)?;
+    if answer.ok() {
+        answer.json().await.map_err(|_| Code::Unreachable)
+    } else {
+        Err(answer.json::<PublicError>().await.map_or(Code::Internal, |error| error.code))
+    }
+}
+
+/// Only the browser asks.
+#[cfg(not(feature = "hydrate"))]
+#[expect(clippy::unused_async, reason = "the same signature as in the browser")]
+async fn fetch(_code: &str) -> Result<DeletionProgress, Code> {
+    Err(Code::Unreachable)
+}

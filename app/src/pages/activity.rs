@@ -1,0 +1,103 @@
+//! What happened lately, in words.
+
+use leptos::either::Either;
+use leptos::prelude::*;
+use lethe::audit::Activity;
+use lethe::consent::Catalogue;
+
+use crate::api::Download;
+use crate::words;
+
+/// One line of the history.
+pub(super) struct Entry {
+    /// For machines.
+    pub(super) stamp: String,
+    /// For people.
+    pub(super) moment: String,
+    /// What happened.
+    pub(super) told: String,
+}
+
+impl Entry {
+    /// An entry of the log in words.
+    pub(super) fn of(activity: &Activity, purposes: &Catalogue) -> Self {
+        Self { stamp: words::stamp(activity.at), moment: words::moment(activity.at), told: told(activity, purposes) }
+    }
+}
+
+/// The newest entries about the person.
+#[component]
+pub(super) fn ActivityCard(entries: Vec<Entry>) -> impl IntoView {
+    let lines = entries.into_iter().map(|entry| {
+        view! { <li><time datetime=entry.stamp>{entry.moment}</time><span>{entry.told}</span></li> }
+    });
+    let lines: Vec<_> = lines.collect();
+    view! {
+        <section class="card" id="activity" aria-labelledby="activity-title">
+            <div class="card-head">
+                <h2 id="activity-title">"Activity"</h2>
+            </div>
+            <div class="card-body">
+                {if lines.is_empty() {
+                    Either::Left(view! { <p class="text-soft">"Nothing yet."</p> })
+                } else {
+                    Either::Right(view! { <ol class="events">{lines}</ol> })
+                }}
+            </div>
+        </section>
+    }
+}
+
+/// The last finished export, where it is among the entries.
+pub(super) fn latest_download(activity: &[Activity]) -> Option<Download> {
+    let entry = activity.iter().find(|entry| entry.kind == "export.completed")?;
+    Some(Download { id: words::stamp(entry.at), at: words::moment(entry.at), content: content(entry)? })
+}
+
+/// An entry in words.
+fn told(entry: &Activity, purposes: &Catalogue) -> String {
+    match entry.kind.as_str() {
+        "consent.changed" => changes(entry, purposes),
+        "export.requested" => "Copy of your data requested".to_owned(),
+        "export.completed" => match content(entry) {
+            Some(content) => format!("Copy downloaded: {content}"),
+            None => "Copy downloaded".to_owned(),
+        },
+        "deletion.requested" => "Deletion requested".to_owned(),
+        other => plain(other),
+    }
+}
+
+/// `1,204 rows, 1.2 MB`.
+fn content(entry: &Activity) -> Option<String> {
+    let number = |name: &str| entry.detail.get(name)?.as_u64();
+    Some(words::amount(number("rows")?, number("bytes")?))
+}
+
+/// `Marketing turned on, Analytics turned off, on this page`.
+fn changes(entry: &Activity, purposes: &Catalogue) -> String {
+    let changes = entry.detail.get("changes").and_then(|changes| changes.as_array());
+    let mut told: Vec<String> = changes
+        .into_iter()
+        .flatten()
+        .filter_map(|change| {
+            let key = change.get("purpose")?.as_str()?;
+            let title = purposes.find(key).map_or(key, |purpose| &purpose.title);
+            let turned = if change.get("granted")?.as_bool()? { "on" } else { "off" };
+            Some(format!("{title} turned {turned}"))
+        })
+        .collect();
+    told.push(match entry.detail.get("source").and_then(|source| source.as_str()) {
+        Some("page") => "on this page".to_owned(),
+        Some("signal") => "by your browser's signal".to_owned(),
+        _ => "by an application".to_owned(),
+    });
+    told.join(", ")
+}
+
+/// `Session ended`, of `session.ended`: for kinds that have no words of their own.
+fn plain(kind: &str) -> String {
+    let words = kind.replace(['.', '_'], " ");
+    let mut letters = words.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}

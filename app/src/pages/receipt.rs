@@ -1,0 +1,191 @@
+//! A deletion's receipt: its progress while it runs, then the proof. Open to whoever has the code.
+
+use leptos::either::{Either, EitherOf3};
+use leptos::prelude::*;
+use leptos_router::hooks::use_params_map;
+use lethe::deletion::{self, Outcome};
+
+use super::center::Scripts;
+use super::frame::Frame;
+use super::trouble::trouble;
+use crate::api::answer::{self, Failure};
+use crate::api::{StepProgress, load};
+use crate::components::{Check, PlanTable, ReceiptProgress};
+use crate::words;
+
+/// Seconds after which a running deletion's page loads again where no script does it.
+const REFRESH: &str = "4";
+
+/// `/receipt/{code}`.
+#[component]
+pub(crate) fn Receipt() -> impl IntoView {
+    let lethe = use_context::<lethe::Lethe>()?;
+    let code = use_params_map().with_untracked(|parameters| parameters.get("code").unwrap_or_default());
+    Some(Suspend::new(async move {
+        match open(&lethe, &code).await {
+            Ok(receipt) if receipt.progress.finished => EitherOf3::A(view! { <Done receipt/> }),
+            Ok(receipt) => EitherOf3::B(view! { <Running receipt/> }),
+            Err(failure) => EitherOf3::C(trouble(failure)),
+        }
+    }))
+}
+
+async fn open(lethe: &lethe::Lethe, code: &str) -> Result<deletion::Receipt, Failure> {
+    let code = load::receipt_code(code)?;
+    Ok(deletion::receipt(lethe, &code).await?)
+}
+
+/// For the document's head: without script, the page of a running deletion loads itself again.
+#[component]
+pub(crate) fn RefreshWithoutScript() -> impl IntoView {
+    let request = use_context::<axum::http::request::Parts>()?;
+    let code = request.uri.path().strip_prefix("/receipt/")?.to_owned();
+    let lethe = answer::lethe().ok()?;
+    Some(Suspend::new(async move {
+        let receipt = open(&lethe, &code).await.ok().filter(|receipt| !receipt.progress.finished)?;
+        drop(receipt);
+        Some(view! { <noscript><meta http-equiv="refresh" content=REFRESH/></noscript> })
+    }))
+}
+
+#[component]
+fn Running(receipt: deletion::Receipt) -> impl IntoView {
+    let code = receipt.code.as_str().to_owned();
+    view! {
+        <Scripts/>
+        <Frame title="Deleting your account">
+            <h1>"Your account is being deleted"</h1>
+            <p class="lead">
+                "Asked for on " {words::moment(receipt.requested_at)}
+                ". Keep the address of this page: it opens without an account and becomes your receipt."
+            </p>
+            <section class="card mt-6" aria-label="Steps">
+                <ReceiptProgress code=code progress=load::progress(&receipt)/>
+            </section>
+            <p class="mt-6 text-soft">"Receipt " <code>{receipt.code.as_str().to_owned()}</code></p>
+        </Frame>
+    }
+}
+
+#[component]
+fn Done(receipt: deletion::Receipt) -> impl IntoView {
+    let finished = receipt.finished_at.map(words::moment).unwrap_or_default();
+    let steps = load::progress(&receipt).steps;
+    let lines: Vec<_> = receipt
+        .results
+        .iter()
+        .filter(|result| result.rows > 0)
+        .map(|result| load::line(&result.label, result.rows, &result.outcome, result.others))
+        .collect();
+    let kept = receipt.results.iter().any(|result| result.rows > 0 && matches!(result.outcome, Outcome::Kept { .. }));
+    let position = receipt.log_position.map(|(position, length)| {
+        format!("entry {} of {}", words::count(position), words::count(length))
+    });
+    view! {
+        <Frame title="Receipt">
+            <div class="seal" aria-hidden="true"><Check/></div>
+            <h1>"It's done"</h1>
+            <p class="lead">
+                "Your account and data were erased on " {finished}
+                ". Keep this page: it is your proof, and it opens without an account."
+            </p>
+            <section class="card mt-6" aria-labelledby="data-title">
+                <div class="card-head"><h2 id="data-title">"What became of your data"</h2></div>
+                <div class="card-body">
+                    {if lines.is_empty() {
+                        Either::Left(view! { <p>"There was nothing but the sign-in account."</p> })
+                    } else {
+                        Either::Right(view! { <PlanTable lines becomes="Became"/> })
+                    }}
+                </div>
+                {kept.then(|| view! {
+                    <div class="card-foot"><p class="state">"What is kept goes by itself at its date."</p></div>
+                })}
+            </section>
+            <section class="card mt-6" aria-labelledby="steps-title">
+                <div class="card-head"><h2 id="steps-title">"What was done, and when (UTC)"</h2></div>
+                <div class="card-body">
+                    <ol class="events events-short">{steps.into_iter().map(done_step).collect_view()}</ol>
+                </div>
+            </section>
+            <dl class="facts">
+                <div><dt>"Receipt"</dt><dd><code>{receipt.code.as_str().to_owned()}</code></dd></div>
+                <div><dt>"Plan"</dt><dd><code>{receipt.plan.hash.clone()}</code></dd></div>
+                {position.map(|position| view! { <div><dt>"Log"</dt><dd><code>{position}</code></dd></div> })}
+            </dl>
+        </Frame>
+    }
+}
+
+fn done_step(step: StepProgress) -> impl IntoView {
+    view! { <li><span class="at">{step.at}</span><span>{step.title}</span></li> }
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+    use lethe::deletion::{Plan, Progress, ReceiptCode, Status, Step, StepStatus, TableResult};
+    use time::OffsetDateTime;
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::rendering::{HOSTILE, options, page};
+
+    const AT: OffsetDateTime = datetime!(2026-11-22 09:57:58 UTC);
+
+    fn receipt(done: usize, label: &str) -> deletion::Receipt {
+        let steps = Step::ALL.into_iter().enumerate().map(|(index, step)| StepStatus {
+            step,
+            status: if index < done { Status::Done } else { Status::Pending },
+            at: (index < done).then_some(AT),
+            attempts: u32::from(index < done),
+        });
+        let finished = done == Step::ALL.len();
+        let result = |label: &str, rows, outcome| TableResult {
+            table: "public.table".to_owned(),
+            label: label.to_owned(),
+            rows,
+            outcome,
+            others: false,
+            purge_due: None,
+        };
+        let kept = Outcome::Kept {
+            reason: "billing disputes, Art. 17(3)(e)".to_owned(),
+            until: Some(datetime!(2028-11-22 09:58 UTC)),
+        };
+        deletion::Receipt {
+            code: ReceiptCode::parse("7Q2M-9KXA-41TD-0000-ABCD").unwrap(),
+            requested_at: AT,
+            due_at: datetime!(2026-12-22 09:58 UTC),
+            finished_at: finished.then_some(datetime!(2026-11-22 09:58 UTC)),
+            progress: Progress { finished, steps: steps.collect(), attention: false },
+            plan: Plan { lines: Vec::new(), hash: "5f0ca91e".to_owned(), computed_at: AT },
+            results: vec![
+                result(label, 2049, Outcome::Deleted),
+                result("Projects", 0, Outcome::Deleted),
+                result("Usage log", 5310, kept),
+            ],
+            log_position: finished.then_some((184_220, 184_221)),
+        }
+    }
+
+    #[tokio::test]
+    async fn while_it_runs_the_steps_are_shown() {
+        let page = page(|| {
+            provide_context(options());
+            view! { <Running receipt=receipt(2, "Posts")/> }
+        });
+        assert_snapshot!(page.await.lines());
+    }
+
+    #[tokio::test]
+    async fn a_receipt_says_what_was_done() {
+        assert_snapshot!(page(|| view! { <Done receipt=receipt(7, "Posts")/> }).await.lines());
+    }
+
+    #[tokio::test]
+    async fn a_label_is_never_markup() {
+        let page = page(|| view! { <Done receipt=receipt(7, HOSTILE)/> }).await;
+        assert!(!page.html.contains("<script>alert"));
+    }
+}

@@ -1,0 +1,43 @@
+//! Pages for what isn't there and for what went wrong.
+
+use leptos::prelude::*;
+
+use super::frame::Frame;
+use crate::api::{Code, PublicError};
+use crate::api::answer::{self, Failure};
+
+/// No page has this address.
+#[component]
+pub(crate) fn Missing() -> impl IntoView {
+    answer::set_status(404);
+    view! {
+        <Frame title="Not found">
+            <h1>"There is nothing here"</h1>
+            <p class="lead">"The address may be mistyped, or what was here is gone."</p>
+            <p class="mt-6"><a class="button" href="/">"To the privacy center"</a></p>
+        </Frame>
+    }
+}
+
+/// A page that could not be loaded. Sets the status; the incident's id is the one in the log.
+pub(crate) fn trouble(failure: Failure) -> impl IntoView {
+    let PublicError { code, incident } = answer::public(failure);
+    answer::set_status(code.status());
+    let title = match code {
+        Code::NotFound => "There is nothing here",
+        Code::Unavailable => "Not reachable right now",
+        _ => "This didn't work",
+    };
+    view! {
+        <Frame title=title>
+            <h1>{title}</h1>
+            <p class="lead">{code.sentence()}</p>
+            {(!incident.is_empty() && code != Code::NotFound).then(|| view! {
+                <p class="mt-4 text-soft">
+                    "If you write to us about it, name this incident: " <code>{incident}</code>
+                </p>
+            })}
+            <p class="mt-6"><a class="button" href="">"Try again"</a></p>
+        </Frame>
+    }
+}

@@ -1,0 +1,197 @@
+//! The Backend API: what an application's server asks, with the secret key.
+
+use axum::{
+    Json, Router,
+    body::Bytes,
+    extract::{DefaultBodyLimit, Path, RawQuery, Request, State},
+    http::header::AUTHORIZATION,
+    middleware::{Next, from_fn_with_state},
+    response::Response,
+    routing::{get, patch, post},
+};
+use serde_json::{Map, Value, json};
+
+use super::{
+    StandIn, TokenOptions,
+    errors::{ApiError, ApiResult},
+    frontend::session_directives,
+    sessions::{self, Ending},
+    users::{self, Filter, MetadataWrite},
+};
+
+const BODY_LIMIT: usize = 1024 * 1024;
+
+pub(super) fn router(stand_in: &StandIn) -> Router<StandIn> {
+    Router::new()
+        .route("/v1/jwks", get(jwks))
+        .route("/v1/users", get(list_users).post(create_user))
+        .route("/v1/users/count", get(count_users))
+        .route("/v1/users/{user_id}", get(get_user).patch(update_user).delete(delete_user))
+        .route("/v1/users/{user_id}/metadata", patch(merge_metadata).put(replace_metadata))
+        .route("/v1/sessions", get(list_sessions).post(create_session))
+        .route("/v1/sessions/{session_id}", get(get_session))
+        .route("/v1/sessions/{session_id}/tokens", post(create_token))
+        .route("/v1/sessions/{session_id}/revoke", post(revoke_session))
+        .route("/v1/sessions/{session_id}/refresh", post(refresh_session))
+        .route("/v1/clients/handshake_payload", get(handshake_payload))
+        .route_layer(from_fn_with_state(stand_in.clone(), require_secret_key))
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+}
+
+async fn require_secret_key(
+    State(stand_in): State<StandIn>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let bearer = request
+        .headers()
+        .get(AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.strip_prefix("Bearer "));
+    match bearer {
+        Some(bearer) if stand_in.accepts_secret(bearer) => Ok(next.run(request).await),
+        Some(_) => Err(ApiError::wrong_key()),
+        None => Err(ApiError::unauthenticated()),
+    }
+}
+
+async fn jwks(State(stand_in): State<StandIn>) -> Json<Value> {
+    Json(stand_in.key_set())
+}
+
+async fn list_users(State(stand_in): State<StandIn>, RawQuery(query): RawQuery) -> ApiResult {
+    let users = users::list(&stand_in, &Filter::parse(query.as_deref())).await?;
+    Ok(Json(users.into()))
+}
+
+async fn create_user(State(stand_in): State<StandIn>, body: Body) -> ApiResult {
+    users::create(&stand_in, &body.0).await.map(Json)
+}
+
+async fn count_users(State(stand_in): State<StandIn>, RawQuery(query): RawQuery) -> ApiResult {
+    let count = users::count(&stand_in, &Filter::parse(query.as_deref())).await?;
+    Ok(Json(json!({ "object": "total_count", "total_count": count })))
+}
+
+async fn get_user(State(stand_in): State<StandIn>, Path(id): Path<String>) -> ApiResult {
+    users::find(stand_in.pool(), &id).await.map(Json)
+}
+
+async fn update_user(State(stand_in): State<StandIn>, Path(id): Path<String>, body: Body) -> ApiResult {
+    users::update(&stand_in, &id, &body.0).await.map(Json)
+}
+
+async fn delete_user(State(stand_in): State<StandIn>, Path(id): Path<String>) -> ApiResult {
+    users::delete(&stand_in, &id).await.map(Json)
+}
+
+async fn merge_metadata(State(stand_in): State<StandIn>, Path(id): Path<String>, body: Body) -> ApiResult {
+    users::update_metadata(&stand_in, &id, &body.0, MetadataWrite::Merge).await.map(Json)
+}
+
+async fn replace_metadata(State(stand_in): State<StandIn>, Path(id): Path<String>, body: Body) -> ApiResult {
+    users::update_metadata(&stand_in, &id, &body.0, MetadataWrite::Replace).await.map(Json)
+}
+
+async fn list_sessions(State(stand_in): State<StandIn>, RawQuery(query): RawQuery) -> ApiResult {
+    let filter = Filter::parse(query.as_deref());
+    let (sessions, total) = sessions::list(&stand_in, &filter).await?;
+    let sessions: Vec<Value> = sessions.iter().map(sessions::Session::json).collect();
+    Ok(Json(match filter.first("paginated") {
+        Some("true") => json!({ "data": sessions, "total_count": total }),
+        _ => sessions.into(),
+    }))
+}
+
+async fn create_session(State(stand_in): State<StandIn>, body: Body) -> ApiResult {
+    let user_id = body.text("user_id")?.ok_or_else(|| ApiError::missing_parameter("user_id"))?;
+    let client = sessions::create_client(&stand_in).await?;
+    Ok(Json(sessions::create(&stand_in, &client, user_id).await?.json()))
+}
+
+async fn get_session(State(stand_in): State<StandIn>, Path(id): Path<String>) -> ApiResult {
+    Ok(Json(sessions::find(&stand_in, &id).await?.json()))
+}
+
+/// Clerk puts the origin of the browser into a token. Here none asked, so it is the application's.
+async fn create_token(State(stand_in): State<StandIn>, Path(id): Path<String>, body: Body) -> ApiResult {
+    let session = sessions::find(&stand_in, &id).await?;
+    if session.status != "active" {
+        return Err(ApiError::not_found("session", &id));
+    }
+    let lifetime = match body.0.get("expires_in_seconds") {
+        None | Some(Value::Null) => None,
+        Some(given) => {
+            Some(given.as_i64().filter(|seconds| (30..=315_360_000).contains(seconds)).ok_or_else(|| {
+                ApiError::invalid_parameter(
+                    "expires_in_seconds",
+                    "expires_in_seconds must be between 30 and 315360000.",
+                )
+            })?)
+        }
+    };
+    let authorized_party = stand_in.connections().application_origins.into_iter().next();
+    let jwt = stand_in.session_token(&session, TokenOptions { lifetime, authorized_party, ..TokenOptions::default() });
+    Ok(Json(json!({ "object": "token", "jwt": jwt })))
+}
+
+async fn revoke_session(State(stand_in): State<StandIn>, Path(id): Path<String>) -> ApiResult {
+    Ok(Json(sessions::end(&stand_in, &id, Ending::Revoked).await?.json()))
+}
+
+/// A new token for an expired one. Every refusal is a 401, upon which the SDKs fall back to the handshake.
+async fn refresh_session(State(stand_in): State<StandIn>, Path(id): Path<String>, body: Body) -> ApiResult {
+    let required = |name| body.text(name)?.ok_or_else(|| ApiError::missing_parameter(name));
+    let (expired_token, refresh_token) = (required("expired_token")?, required("refresh_token")?);
+    let origin = required("request_origin")?.to_owned();
+    let session = sessions::find(&stand_in, &id).await.map_err(|_| ApiError::refresh_refused("session_not_found"))?;
+    let claims = stand_in.claims(expired_token).ok_or_else(|| ApiError::refresh_refused("expired_token_invalid"))?;
+    if claims["sid"] != id.as_str() {
+        return Err(ApiError::refresh_refused("expired_token_session_mismatch"));
+    }
+    if refresh_token != session.refresh_token {
+        return Err(ApiError::refresh_refused("refresh_token_invalid"));
+    }
+    if session.status != "active" || session.expire_at <= stand_in.now() {
+        return Err(ApiError::refresh_refused("session_not_active"));
+    }
+    let jwt = stand_in
+        .session_token(&session, TokenOptions { authorized_party: Some(origin.clone()), ..TokenOptions::default() });
+    Ok(Json(match body.text("format")? {
+        Some("cookie") => {
+            json!({ "object": "cookies", "cookies": session_directives(&stand_in, &session, &jwt, &origin) })
+        }
+        _ => json!({ "object": "token", "jwt": jwt }),
+    }))
+}
+
+async fn handshake_payload(State(stand_in): State<StandIn>, RawQuery(query): RawQuery) -> ApiResult {
+    let filter = Filter::parse(query.as_deref());
+    let nonce = filter.first("nonce").ok_or_else(|| ApiError::missing_parameter("nonce"))?;
+    Ok(Json(json!({ "directives": sessions::take_handshake(&stand_in, nonce).await? })))
+}
+
+/// A JSON object, or nothing at all.
+struct Body(Map<String, Value>);
+
+impl Body {
+    fn text(&self, name: &str) -> ApiResult<Option<&str>> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text)),
+            Some(_) => Err(ApiError::wrong_type(name)),
+        }
+    }
+}
+
+impl<S: Send + Sync> axum::extract::FromRequest<S> for Body {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let bytes = Bytes::from_request(request, state).await.map_err(|_| ApiError::body_too_large())?;
+        if bytes.is_empty() {
+            return Ok(Self(Map::new()));
+        }
+        serde_json::from_slice(&bytes).map(Self).map_err(|_| ApiError::bad_body())
+    }
+}

@@ -1,0 +1,123 @@
+//! Routes by which a demonstration or a test makes things go wrong, and sees what was asked.
+//! They need no key: whoever reaches the stand-in may use them.
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::StatusCode,
+    routing::{get, post, put},
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    StandIn,
+    errors::{ApiError, ApiResult},
+    faults::{Fault, RateLimits},
+    users,
+    webhooks::{self, WebhookMode},
+};
+
+pub(super) fn router() -> Router<StandIn> {
+    Router::new()
+        .route("/control/faults", get(list_faults).post(add_fault).delete(clear_faults))
+        .route("/control/limits", get(limits).put(set_limits))
+        .route("/control/webhooks", get(webhook_deliveries).put(set_webhook_mode))
+        .route("/control/requests", get(requests).delete(clear_requests))
+        .route("/control/people", post(create_people))
+        .route("/control/clock", put(set_clock))
+        .route("/control/keys", post(rotate_keys))
+        .route("/control/reset", post(reset))
+}
+
+async fn list_faults(State(stand_in): State<StandIn>) -> Json<Vec<Fault>> {
+    Json(stand_in.faults().list())
+}
+
+async fn add_fault(State(stand_in): State<StandIn>, Json(fault): Json<Fault>) -> Json<Vec<Fault>> {
+    stand_in.faults().add(fault);
+    Json(stand_in.faults().list())
+}
+
+async fn clear_faults(State(stand_in): State<StandIn>) -> StatusCode {
+    stand_in.faults().clear();
+    StatusCode::NO_CONTENT
+}
+
+async fn limits(State(stand_in): State<StandIn>) -> Json<RateLimits> {
+    Json(stand_in.faults().limits())
+}
+
+async fn set_limits(State(stand_in): State<StandIn>, Json(limits): Json<RateLimits>) -> Json<RateLimits> {
+    stand_in.faults().set_limits(limits);
+    Json(stand_in.faults().limits())
+}
+
+async fn webhook_deliveries(State(stand_in): State<StandIn>) -> ApiResult {
+    let deliveries = webhooks::list(&stand_in).await?;
+    Ok(Json(json!({ "mode": stand_in.faults().webhook_mode(), "deliveries": deliveries })))
+}
+
+async fn set_webhook_mode(State(stand_in): State<StandIn>, Json(mode): Json<WebhookMode>) -> Json<WebhookMode> {
+    stand_in.faults().set_webhook_mode(mode);
+    Json(mode)
+}
+
+async fn requests(State(stand_in): State<StandIn>) -> Json<Value> {
+    let counts = stand_in.faults().counts();
+    Json(json!({ "total": counts.values().sum::<u64>(), "operations": counts }))
+}
+
+async fn clear_requests(State(stand_in): State<StandIn>) -> StatusCode {
+    stand_in.faults().clear_counts();
+    StatusCode::NO_CONTENT
+}
+
+#[derive(Deserialize)]
+struct CreatePeople {
+    count: usize,
+}
+
+/// Creates the next `count` people of the demonstration, without events.
+async fn create_people(State(stand_in): State<StandIn>, Json(order): Json<CreatePeople>) -> ApiResult {
+    let before = stand_in.count_users().await.map_err(|_| ApiError::no_route())?;
+    users::create_people(&stand_in, usize::try_from(before).unwrap_or(0), order.count).await?;
+    let after = stand_in.count_users().await.map_err(|_| ApiError::no_route())?;
+    Ok(Json(json!({ "created": after - before, "total": after })))
+}
+
+#[derive(Deserialize)]
+struct SetClock {
+    ahead: i64,
+}
+
+/// Puts the stand-in's clock `ahead` milliseconds ahead of the machine's, or behind, with a negative number.
+async fn set_clock(State(stand_in): State<StandIn>, Json(order): Json<SetClock>) -> StatusCode {
+    stand_in.set_clock_ahead(order.ahead);
+    StatusCode::NO_CONTENT
+}
+
+#[derive(Deserialize)]
+struct RotateKeys {
+    #[serde(default)]
+    forget: bool,
+}
+
+/// Signs with a new key; with `forget`, the old ones are published no longer.
+async fn rotate_keys(State(stand_in): State<StandIn>, Json(order): Json<RotateKeys>) -> ApiResult {
+    stand_in.rotate_keys(order.forget).await.map_err(|error| {
+        tracing::error!(%error, "no new key");
+        ApiError::no_route()
+    })?;
+    Ok(Json(stand_in.key_set()))
+}
+
+/// Faults, limits, counts, clock and webhook mode as they were at the start. Users stay.
+async fn reset(State(stand_in): State<StandIn>) -> StatusCode {
+    stand_in.faults().clear();
+    stand_in.faults().clear_counts();
+    stand_in.faults().set_limits(RateLimits::default());
+    stand_in.faults().set_webhook_mode(WebhookMode::default());
+    stand_in.set_clock_ahead(0);
+    StatusCode::NO_CONTENT
+}

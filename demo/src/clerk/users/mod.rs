@@ -1,0 +1,205 @@
+//! Users: stored as the object that Clerk answers, and what changes them.
+
+mod body;
+mod list;
+mod object;
+
+use serde_json::{Map, Value, json};
+use sqlx::{PgConnection, types::Json};
+
+use super::{
+    StandIn,
+    errors::{ApiError, ApiResult},
+    ids, webhooks,
+};
+use crate::people::person;
+use body::{
+    CREATE_ONLY, METADATA_FIELDS, SETTABLE, email_addresses, milliseconds, phone_numbers, set_fields, write_metadata,
+};
+use object::{object, person_object};
+
+pub(super) use body::MetadataWrite;
+pub(super) use list::{Filter, count, list};
+
+pub(super) async fn find(connection: impl sqlx::PgExecutor<'_>, id: &str) -> ApiResult<Value> {
+    let found: Option<Json<Value>> =
+        sqlx::query_scalar("SELECT data FROM users WHERE id = $1").bind(id).fetch_optional(connection).await?;
+    found.map(|Json(data)| data).ok_or_else(|| ApiError::not_found("user", id))
+}
+
+/// Creates a user from the body of POST /users.
+pub(super) async fn create(stand_in: &StandIn, body: &Map<String, Value>) -> ApiResult<Value> {
+    for name in body.keys() {
+        if !SETTABLE.contains(&name.as_str())
+            && !METADATA_FIELDS.contains(&name.as_str())
+            && !CREATE_ONLY.contains(&name.as_str())
+        {
+            return Err(ApiError::unknown_parameter(name));
+        }
+    }
+    let emails = email_addresses(body)?;
+    if emails.is_empty()
+        && !body.contains_key("phone_number")
+        && body.get("skip_user_requirement") != Some(&Value::Bool(true))
+    {
+        return Err(ApiError::missing_parameter("email_address"));
+    }
+    let now = stand_in.now();
+    let created_at = match body.get("created_at").and_then(Value::as_str) {
+        Some(text) => milliseconds(text)
+            .ok_or_else(|| ApiError::invalid_parameter("created_at", "created_at must be an RFC 3339 timestamp."))?,
+        None => now,
+    };
+    let mut data = object(&ids::random("user"), &emails, &phone_numbers(body)?, now, created_at);
+    set_fields(&mut data, body)?;
+    if let Some(text) = body.get("legal_accepted_at").and_then(Value::as_str) {
+        data["legal_accepted_at"] = milliseconds(text)
+            .ok_or_else(|| {
+                ApiError::invalid_parameter("legal_accepted_at", "legal_accepted_at must be an RFC 3339 timestamp.")
+            })?
+            .into();
+    }
+    for flag in ["banned", "locked"] {
+        if let Some(set) = body.get(flag).and_then(Value::as_bool) {
+            data[flag] = set.into();
+        }
+    }
+    if body.get("password").is_some_and(Value::is_string) || body.get("password_digest").is_some_and(Value::is_string) {
+        data["password_enabled"] = true.into();
+        data["password_last_updated_at"] = now.into();
+    }
+    write_metadata(&mut data, body, MetadataWrite::Replace)?;
+    let mut transaction = stand_in.pool().begin().await?;
+    insert(&mut transaction, &data).await?;
+    webhooks::enqueue(stand_in, &mut transaction, "user.created", &data).await?;
+    transaction.commit().await?;
+    webhooks::wake(stand_in);
+    Ok(data)
+}
+
+/// Changes a user by the body of PATCH /users/{id}.
+pub(super) async fn update(stand_in: &StandIn, id: &str, body: &Map<String, Value>) -> ApiResult<Value> {
+    if let Some(unknown) = body.keys().find(|name| !SETTABLE.contains(&name.as_str())) {
+        return Err(ApiError::unknown_parameter(unknown));
+    }
+    change(stand_in, id, |data| set_fields(data, body)).await
+}
+
+/// PATCH and PUT /users/{id}/metadata.
+pub(super) async fn update_metadata(
+    stand_in: &StandIn,
+    id: &str,
+    body: &Map<String, Value>,
+    write: MetadataWrite,
+) -> ApiResult<Value> {
+    if let Some(unknown) = body.keys().find(|name| !METADATA_FIELDS.contains(&name.as_str())) {
+        return Err(ApiError::unknown_parameter(unknown));
+    }
+    change(stand_in, id, |data| write_metadata(data, body, write)).await
+}
+
+/// Deletes a user with sessions; browsers that were signed in find out at their next request.
+pub(super) async fn delete(stand_in: &StandIn, id: &str) -> ApiResult<Value> {
+    let mut transaction = stand_in.pool().begin().await?;
+    let data: Option<Json<Value>> = sqlx::query_scalar("DELETE FROM users WHERE id = $1 RETURNING data")
+        .bind(id)
+        .fetch_optional(&mut *transaction)
+        .await?;
+    let Some(Json(data)) = data else { return Err(ApiError::not_found("user", id)) };
+    let mut deleted = json!({ "object": "user", "id": id, "deleted": true });
+    if let Some(external_id) = data["external_id"].as_str() {
+        deleted["external_id"] = external_id.into();
+    }
+    webhooks::enqueue(stand_in, &mut transaction, "user.deleted", &deleted).await?;
+    transaction.commit().await?;
+    webhooks::wake(stand_in);
+    Ok(deleted)
+}
+
+/// Notes a sign-in. Clerk sends no event for it.
+pub(super) async fn touch(connection: &mut PgConnection, id: &str, now: i64) -> sqlx::Result<()> {
+    sqlx::query("UPDATE users SET data = data || jsonb_build_object('last_sign_in_at', $2::bigint, 'last_active_at', $2::bigint) WHERE id = $1")
+        .bind(id)
+        .bind(now)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Creates people of the demonstration, from number `first`, without events. Those who exist stay as they are.
+pub(super) async fn create_people(stand_in: &StandIn, first: usize, count: usize) -> sqlx::Result<()> {
+    const BATCH: usize = 2000;
+    for start in (first..first + count).step_by(BATCH) {
+        let end = (start + BATCH).min(first + count);
+        let (objects, (emails, owners)): (Vec<_>, (Vec<_>, Vec<_>)) = (start..end)
+            .map(|index| {
+                let person = person(index);
+                (Json(person_object(&person)), (person.email, person.id))
+            })
+            .unzip();
+        sqlx::query(
+            "WITH new AS (
+                 INSERT INTO users (id, created_at, data)
+                 SELECT data ->> 'id', (data ->> 'created_at')::bigint, data FROM unnest($1::jsonb[]) AS rows (data)
+                 ON CONFLICT DO NOTHING RETURNING id
+             )
+             INSERT INTO email_addresses (email, user_id)
+             SELECT email, user_id FROM unnest($2::text[], $3::text[]) AS rows (email, user_id) JOIN new ON new.id = user_id
+             ON CONFLICT DO NOTHING",
+        )
+        .bind(objects)
+        .bind(emails)
+        .bind(owners)
+        .execute(stand_in.pool())
+        .await?;
+    }
+    Ok(())
+}
+
+/// Changes the stored object under a lock, so that of two merges at once none is lost, and tells of it.
+async fn change(stand_in: &StandIn, id: &str, change: impl FnOnce(&mut Value) -> ApiResult<()>) -> ApiResult<Value> {
+    let mut transaction = stand_in.pool().begin().await?;
+    let found: Option<Json<Value>> = sqlx::query_scalar("SELECT data FROM users WHERE id = $1 FOR UPDATE")
+        .bind(id)
+        .fetch_optional(&mut *transaction)
+        .await?;
+    let Some(Json(mut data)) = found else { return Err(ApiError::not_found("user", id)) };
+    change(&mut data)?;
+    data["updated_at"] = stand_in.now().into();
+    sqlx::query("UPDATE users SET data = $2 WHERE id = $1")
+        .bind(id)
+        .bind(Json(&data))
+        .execute(&mut *transaction)
+        .await
+        .map_err(named_conflict)?;
+    webhooks::enqueue(stand_in, &mut transaction, "user.updated", &data).await?;
+    transaction.commit().await?;
+    webhooks::wake(stand_in);
+    Ok(data)
+}
+
+async fn insert(connection: &mut PgConnection, data: &Value) -> ApiResult<()> {
+    sqlx::query("INSERT INTO users (id, created_at, data) VALUES ($1 ->> 'id', ($1 ->> 'created_at')::bigint, $1)")
+        .bind(Json(data))
+        .execute(&mut *connection)
+        .await
+        .map_err(named_conflict)?;
+    sqlx::query(
+        "INSERT INTO email_addresses (email, user_id)
+         SELECT address ->> 'email_address', $1 ->> 'id' FROM jsonb_array_elements($1 -> 'email_addresses') AS address",
+    )
+    .bind(Json(data))
+    .execute(connection)
+    .await
+    .map_err(named_conflict)?;
+    Ok(())
+}
+
+fn named_conflict(error: sqlx::Error) -> ApiError {
+    match error.as_database_error().and_then(sqlx::error::DatabaseError::constraint) {
+        Some("email_addresses_pkey") => ApiError::taken("email_address"),
+        Some("users_external_id_key") => ApiError::taken("external_id"),
+        Some("users_username_key") => ApiError::taken("username"),
+        _ => error.into(),
+    }
+}

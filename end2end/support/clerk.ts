@@ -1,0 +1,77 @@
+// Clerk's Backend API, and the stand-in's routes for making things go wrong.
+
+import { settings } from './settings.ts';
+
+export type User = {
+  id: string;
+  first_name: string | null;
+  last_name: string | null;
+  email_addresses: { email_address: string }[];
+  public_metadata: Record<string, unknown>;
+};
+
+async function ask(method: string, path: string, body?: unknown): Promise<Response> {
+  return fetch(`${settings.clerkUrl}${path}`, {
+    method,
+    headers: { authorization: `Bearer ${settings.clerkSecretKey}`, 'content-type': 'application/json' },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+  });
+}
+
+async function told<T>(method: string, path: string, body?: unknown): Promise<T> {
+  const answer = await ask(method, path, body);
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+  return (await answer.json()) as T;
+}
+
+/** A user, or nothing where Clerk knows nobody of that id. */
+export async function user(id: string): Promise<User | undefined> {
+  const answer = await ask('GET', `/v1/users/${id}`);
+  if (answer.status === 404) return undefined;
+  if (!answer.ok) throw new Error(`GET /v1/users: ${answer.status}`);
+  return (await answer.json()) as User;
+}
+
+export async function createUser(firstName: string, lastName: string, email: string, products: string[]): Promise<User> {
+  return told('POST', '/v1/users', {
+    first_name: firstName,
+    last_name: lastName,
+    email_address: [email],
+    public_metadata: { products },
+  });
+}
+
+/** What another application writes about somebody. */
+export async function mergeMetadata(id: string, publicMetadata: Record<string, unknown>): Promise<void> {
+  await told('PATCH', `/v1/users/${id}/metadata`, { public_metadata: publicMetadata });
+}
+
+/** The mirror of somebody's preferences. */
+export async function consent(id: string): Promise<Record<string, unknown> | undefined> {
+  return (await user(id))?.public_metadata['consent'] as Record<string, unknown> | undefined;
+}
+
+/** Signs somebody in without a browser: a session token that is good for half an hour. */
+export async function token(id: string): Promise<string> {
+  const session = await told<{ id: string }>('POST', '/v1/sessions', { user_id: id });
+  const answer = await told<{ jwt: string }>('POST', `/v1/sessions/${session.id}/tokens`, { expires_in_seconds: 1800 });
+  return answer.jwt;
+}
+
+export type Fault = {
+  operation?: string;
+  path?: string;
+  times?: number;
+  moment?: 'before' | 'after';
+  status?: number;
+  latency?: number;
+  drop?: boolean;
+};
+
+export async function addFault(fault: Fault): Promise<void> {
+  await told('POST', '/control/faults', fault);
+}
+
+export async function endFaults(): Promise<void> {
+  await ask('DELETE', '/control/faults');
+}

@@ -1,0 +1,64 @@
+// What a deletion must leave behind, by the rules of the sample application's data map.
+
+import { blogTables, rows, tableNames, type Row, type Table } from './database.ts';
+import { expect } from './test.ts';
+
+type All = Record<Table, Row[]>;
+
+const SOFT_DELETED: Table[] = ['projects', 'reports', 'experiments', 'pipelines', 'datasets'];
+const KEPT: Table[] = ['activity_logs', 'usage_logs'];
+const LABELS: Record<Table, string> = {
+  users: 'Blog account',
+  posts: 'Posts',
+  comments: 'Comments',
+  preferences: 'Blog preferences',
+  profiles: 'Lab profile',
+  projects: 'Projects',
+  reports: 'Reports',
+  experiments: 'Experiments',
+  pipelines: 'Pipelines',
+  datasets: 'Datasets',
+  api_keys: 'API keys',
+  activity_logs: 'Activity log',
+  usage_logs: 'Usage log',
+};
+
+/** Compares a person's rows with what they were before the deletion. */
+export async function expectErased(id: string, before: All, since: Date): Promise<void> {
+  const after = await rows(id);
+  for (const table of blogTables) expect(after[table], table).toEqual([]);
+  for (const table of KEPT) expect(after[table], table).toEqual(before[table]);
+  expectStamped('profiles', ['deleted_at', 'updated_at'], { email: null });
+  for (const table of SOFT_DELETED) expectStamped(table, ['deleted_at', 'updated_at']);
+  expectStamped('api_keys', ['revoked_at']);
+
+  // Every row is there, changed in these columns and in no other.
+  function expectStamped(table: Table, columns: string[], set: Row = {}): void {
+    const stamps = after[table].map((row) => columns.map((column) => new Date(String(row[column])).getTime()));
+    const wanted = before[table].map((row, index) => ({
+      ...row,
+      ...set,
+      ...Object.fromEntries(columns.map((column) => [column, after[table][index]?.[column]])),
+    }));
+    expect(after[table], table).toEqual(wanted);
+    for (const stamp of stamps.flat()) expect(stamp, `${table} is stamped now`).toBeGreaterThanOrEqual(since.getTime());
+  }
+}
+
+/** What a plan or a receipt must say about each kind of data that is there. */
+export function expectLines(found: Record<string, [string, string]>, before: All, others: number, isPlan: boolean): void {
+  const wanted: Record<string, [string, unknown]> = {};
+  for (const table of tableNames.filter((name) => before[name].length > 0)) {
+    wanted[LABELS[table]] = [before[table].length.toLocaleString('en-US'), expect.stringMatching(becomes(table))];
+  }
+  if (others > 0) wanted['Comments by others'] = [others.toLocaleString('en-US'), expect.stringMatching(/^stay with their authors/)];
+  if (isPlan) wanted['Sign-in account'] = ['1', 'deleted, all sessions end'];
+  expect(found).toEqual(wanted);
+}
+
+function becomes(table: Table): RegExp {
+  if (blogTables.includes(table)) return /^deleted$/;
+  if (SOFT_DELETED.includes(table)) return /^hidden now, deleted on \d+ \w+ \d{4}$/;
+  if (KEPT.includes(table)) return /^kept until \d+ \w+ \d{4} .*Art\. /;
+  return table === 'profiles' ? /^email removed$/ : /^marked as revoked$/;
+}

@@ -1,0 +1,110 @@
+// What people do on the pages, in their words.
+
+import { readFile } from 'node:fs/promises';
+import type { Locator, Page } from '@playwright/test';
+import type { Person } from './people.ts';
+import { settings } from './settings.ts';
+import { expect } from './test.ts';
+
+export const CONFIRMATION = 'delete my account';
+
+/** Goes to a page, signs in there by choosing the person, and is back on it. */
+export async function signIn(page: Page, person: Person, path = '/'): Promise<void> {
+  await page.goto(path);
+  await page.getByRole('link', { name: 'Sign in', exact: true }).click();
+  await choose(page, person);
+  await expect(page).toHaveURL(settings.url + path);
+}
+
+/** On the hosted sign-in page: finds the person and chooses them. */
+export async function choose(page: Page, person: Person): Promise<void> {
+  await search(page, person);
+  await page.getByRole('button', { name: person.email }).click();
+}
+
+export async function search(page: Page, person: Person): Promise<void> {
+  await expect(page.getByRole('heading', { name: 'Who are you today?' })).toBeVisible();
+  await page.getByRole('searchbox', { name: 'Name or address' }).fill(person.email);
+  await page.getByRole('button', { name: 'Search' }).click();
+}
+
+export function purpose(page: Page, key: 'marketing' | 'analytics' | 'thirdParty'): Locator {
+  const names = { marketing: 'Marketing communications', analytics: 'Analytics', thirdParty: 'Sharing with third parties' };
+  return page.getByRole('checkbox', { name: names[key], exact: true });
+}
+
+/** What the page says became of the choice. */
+export function saving(page: Page): Locator {
+  return page.locator('#preferences').getByRole('status');
+}
+
+export async function save(page: Page): Promise<void> {
+  await page.getByRole('button', { name: 'Save preferences' }).click();
+}
+
+export async function expectPreferences(page: Page, marketing: boolean, analytics: boolean, thirdParty: boolean): Promise<void> {
+  await expect(purpose(page, 'marketing')).toBeChecked({ checked: marketing });
+  await expect(purpose(page, 'analytics')).toBeChecked({ checked: analytics });
+  await expect(purpose(page, 'thirdParty')).toBeChecked({ checked: thirdParty });
+}
+
+export async function expectSignedOut(page: Page): Promise<void> {
+  await expect(page.getByRole('link', { name: 'Sign in', exact: true })).toBeVisible();
+  await expect(page.getByRole('button', { name: 'Sign out' })).toHaveCount(0);
+}
+
+export type Archive = {
+  exportDate: string;
+  clerkProfile: Record<string, unknown>;
+  applicationData: Record<string, unknown[]>;
+};
+
+/** Downloads one's data by the button. */
+export async function download(page: Page): Promise<{ text: string; archive: Archive }> {
+  const [file] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('link', { name: 'Download my data' }).click(),
+  ]);
+  expect(file.suggestedFilename()).toBe('my-data.json');
+  const text = await readFile(await file.path(), 'utf8');
+  return { text, archive: JSON.parse(text) as Archive };
+}
+
+/** Opens the dialog and waits for its plan. */
+export async function openDialog(page: Page): Promise<Locator> {
+  await page.getByRole('link', { name: 'Delete account…' }).click();
+  const dialog = page.getByRole('dialog', { name: 'Delete your account?' });
+  await expect(dialog.getByRole('row', { name: /Sign-in account/ })).toBeVisible();
+  return dialog;
+}
+
+/** Lines of a plan or receipt: `{Posts: ['12', 'deleted']}`. */
+export async function lines(place: Locator): Promise<Record<string, [rows: string, becomes: string]>> {
+  const found: Record<string, [string, string]> = {};
+  for (const row of await place.locator('table.plan tbody tr').all()) {
+    const [label = '', count = '', becomes = ''] = await row.locator('th, td').allInnerTexts();
+    found[label] = [count, becomes.replaceAll(/\s+/g, ' ').trim()];
+  }
+  return found;
+}
+
+/** Waits for the receipt and answers its address. */
+export async function receipt(page: Page): Promise<string> {
+  await expect(page).toHaveURL(/\/receipt\/[0-9A-Z-]{24}$/, { timeout: 60_000 });
+  await expect(page.getByRole('heading', { name: "It's done" })).toBeVisible({ timeout: 90_000 });
+  return page.url();
+}
+
+/** Deletes the signed-in person on `/delete`, which needs no script. */
+export async function deleteAccount(page: Page): Promise<string> {
+  await page.goto('/delete');
+  await page.getByRole('textbox').fill(CONFIRMATION);
+  await page.getByRole('button', { name: 'Delete account' }).click();
+  return receipt(page);
+}
+
+/** Looks for anything on a page, seen or not, that tells whose it is. */
+export async function expectNamesNobody(page: Page, person: Person): Promise<void> {
+  const content = await page.content();
+  for (const trace of [person.id, person.email, person.name]) expect(content).not.toContain(trace);
+}

@@ -1,0 +1,79 @@
+// What every test has: a console that must stay silent, further browsers, and a sign of hydration.
+
+import { test as base, expect, type BrowserContext, type BrowserContextOptions, type Page } from '@playwright/test';
+
+/** Collects what browsers complain about: errors, warnings, failed scripts, violated policies. */
+export class Complaints {
+  readonly #heard: string[] = [];
+  readonly #tolerated: RegExp[] = [];
+
+  /** Says that a test causes this on purpose. */
+  tolerate(...patterns: RegExp[]): void {
+    this.#tolerated.push(...patterns);
+  }
+
+  async listen(context: BrowserContext): Promise<void> {
+    context.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type())) {
+        this.#heard.push(`${message.type()}: ${message.text()} (${new URL(message.location().url || 'about:blank').pathname})`);
+      }
+    });
+    context.on('weberror', (error) => this.#heard.push(`uncaught: ${error.error().message}`));
+    await context.addInitScript(noteHydration);
+  }
+
+  get unexpected(): string[] {
+    return this.#heard.filter((complaint) => !this.#tolerated.some((pattern) => pattern.test(complaint)));
+  }
+}
+
+/** Runs in the page. Islands are hydrated in the microtasks after the module is there. */
+function noteHydration(): void {
+  for (const name of ['instantiate', 'instantiateStreaming'] as const) {
+    const original = WebAssembly[name] as (...values: unknown[]) => Promise<unknown>;
+    Object.assign(WebAssembly, {
+      [name]: async (...values: unknown[]) => {
+        const made = await original.apply(WebAssembly, values);
+        setTimeout(() => Object.assign(window, { isHydrated: true }), 0);
+        return made;
+      },
+    });
+  }
+}
+
+/** Waits until the islands are awake. */
+export async function hydrated(page: Page): Promise<void> {
+  await expect
+    .poll(() => page.evaluate(() => 'isHydrated' in window), { message: 'the islands wake up', timeout: 60_000 })
+    .toBe(true);
+}
+
+type Fixtures = {
+  complaints: Complaints;
+  /** Opens another browser, with cookies of its own. */
+  another: (options?: BrowserContextOptions) => Promise<Page>;
+};
+
+export const test = base.extend<Fixtures>({
+  complaints: [
+    async ({ context }, use) => {
+      const complaints = new Complaints();
+      await complaints.listen(context);
+      await use(complaints);
+      expect(complaints.unexpected, 'the console stays silent').toEqual([]);
+    },
+    { auto: true },
+  ],
+  another: async ({ browser, complaints }, use) => {
+    const contexts: BrowserContext[] = [];
+    await use(async (options = {}) => {
+      const context = await browser.newContext(options);
+      contexts.push(context);
+      await complaints.listen(context);
+      return context.newPage();
+    });
+    for (const context of contexts) await context.close();
+  },
+});
+
+export { expect };

@@ -1,0 +1,169 @@
+// The dialog, the progress, and what may come in between.
+
+import type { Page } from '@playwright/test';
+import * as clerk from '../support/clerk.ts';
+import { rows, total } from '../support/database.ts';
+import * as pages from '../support/pages.ts';
+import { newcomer } from '../support/people.ts';
+import { expect, hydrated, test } from '../support/test.ts';
+
+const DELETE_USER = 'DELETE /v1/users/{user_id}';
+
+test.afterEach(() => clerk.endFaults());
+
+test('the dialog keeps the focus, Escape closes it, and the button waits for the words', async ({ page }) => {
+  const person = await newcomer('blog');
+  await pages.signIn(page, person);
+  await hydrated(page);
+  const before = await rows(person.id);
+  const opener = page.getByRole('link', { name: 'Delete account…' });
+  const dialog = await pages.openDialog(page);
+  const where = () =>
+    page.evaluate(() => {
+      const focused = document.activeElement;
+      // After the last control the focus goes to the browser's own, and no element has it.
+      return focused?.closest('dialog[open]') ? 'inside' : focused === document.body ? 'browser' : 'outside';
+    });
+
+  expect(await page.evaluate(() => document.querySelector('dialog')!.matches(':modal')), 'a modal dialog').toBe(true);
+  expect(await where()).toBe('inside');
+  const button = dialog.getByRole('button', { name: 'Delete account' });
+  await expect(button).toBeDisabled();
+  await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
+  await expect(button).toBeEnabled();
+  for (const key of ['Tab', 'Shift+Tab']) {
+    for (let press = 0; press < 8; press += 1) {
+      await page.keyboard.press(key);
+      expect(await where()).not.toBe('outside');
+    }
+  }
+  await page.keyboard.press('Escape');
+  await expect(dialog).toBeHidden();
+  await expect(opener).toBeFocused();
+
+  await pages.openDialog(page);
+  await expect(dialog.getByRole('textbox'), 'what was typed is forgotten').toHaveValue('');
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await expect(dialog).toBeHidden();
+  await expect(opener).toBeFocused();
+  expect(await rows(person.id)).toEqual(before);
+});
+
+test('a reload before the confirmation deletes nothing', async ({ page }) => {
+  const person = await newcomer('lab');
+  await pages.signIn(page, person);
+  await hydrated(page);
+  const before = await rows(person.id);
+  const dialog = await pages.openDialog(page);
+  await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
+  await page.reload();
+  await expect(page.getByRole('dialog')).toBeHidden();
+  expect(await rows(person.id)).toEqual(before);
+  expect(await clerk.user(person.id)).toBeDefined();
+});
+
+for (const script of [true, false]) {
+  test(`a reload in the middle loses nothing, ${script ? 'with' : 'without'} JavaScript`, async ({ another }) => {
+    const page = await another({ javaScriptEnabled: script });
+    const person = await newcomer('lab');
+    await pages.signIn(page, person);
+    await clerk.addFault({ operation: DELETE_USER, path: person.id, times: 1, latency: 6000 });
+    await page.goto('/delete');
+    await page.getByRole('textbox').fill(pages.CONFIRMATION);
+    await page.getByRole('button', { name: 'Delete account' }).click();
+    await expect(page.getByRole('heading', { name: 'Your account is being deleted' })).toBeVisible();
+    await expect(page.getByText('Your data erased')).toBeVisible();
+    await page.reload();
+    await expect(page.getByText('Your data erased')).toBeVisible();
+    await expect(page.getByText('Delete the sign-in account at Clerk')).toBeVisible();
+    await pages.expectNamesNobody(page, person);
+
+    // The person is gone from the first step on, wherever they look.
+    const elsewhere = await page.context().newPage();
+    await elsewhere.goto('/');
+    await pages.expectSignedOut(elsewhere);
+
+    await pages.receipt(page);
+    expect(await clerk.user(person.id)).toBeUndefined();
+  });
+}
+
+test('Clerk is down in the middle: the page tells, and the deletion goes on by itself', async ({ page }) => {
+  const person = await newcomer('blog');
+  await pages.signIn(page, person);
+  await hydrated(page);
+  await clerk.addFault({ operation: DELETE_USER, path: person.id, times: 2, status: 503 });
+  const dialog = await pages.openDialog(page);
+  await dialog.getByRole('textbox').fill('Delete my account ');
+  await dialog.getByRole('button', { name: 'Delete account' }).click();
+  await expect(page.getByRole('heading', { name: 'Your account is being deleted' })).toBeVisible();
+  await expect(page.getByRole('status')).toContainText('You may close this page: it goes on by itself.');
+  await pages.receipt(page);
+  expect(total(await rows(person.id))).toBe(0);
+  expect(await clerk.user(person.id)).toBeUndefined();
+});
+
+test('what changed since it was counted is shown again', async ({ page, complaints }) => {
+  complaints.tolerate(/status of 409/);
+  const person = await newcomer('blog');
+  await pages.signIn(page, person);
+  await hydrated(page);
+  const dialog = await pages.openDialog(page);
+  // A plan that nobody was shown.
+  await page.route('**/api/_/request_deletion', async (route) => {
+    const body = route.request().postData()!.replace(/plan=[^&]*/, 'plan=0000');
+    await page.unroute('**/api/_/request_deletion');
+    await route.continue({ postData: body });
+  });
+  await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
+  await dialog.getByRole('button', { name: 'Delete account' }).click();
+  await expect(dialog.getByRole('alert')).toContainText('Your data changed since it was counted');
+  await expect(dialog.getByRole('row', { name: /Sign-in account/ })).toBeVisible();
+  expect(await clerk.user(person.id)).toBeDefined();
+  await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
+  await dialog.getByRole('button', { name: 'Delete account' }).click();
+  await pages.receipt(page);
+});
+
+test('without a connection nothing is deleted, and the dialog says so', async ({ page, context, complaints }) => {
+  complaints.tolerate(/ERR_INTERNET_DISCONNECTED/);
+  const person = await newcomer('lab');
+  await pages.signIn(page, person);
+  await hydrated(page);
+  const dialog = await pages.openDialog(page);
+  await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
+  await context.setOffline(true);
+  await dialog.getByRole('button', { name: 'Delete account' }).click();
+  await expect(dialog.getByRole('alert')).toContainText("The server can't be reached");
+  await context.setOffline(false);
+  expect(await clerk.user(person.id)).toBeDefined();
+  await dialog.getByRole('button', { name: 'Delete account' }).click();
+  await pages.receipt(page);
+});
+
+test('another site can delete nobody', async ({ page, another, complaints }) => {
+  complaints.tolerate(/status of 403/);
+  const person = await newcomer('blog');
+  await pages.signIn(page, person);
+  // The stand-in's page is on another origin; it plays the attacker, with this browser's cookies.
+  const attacker = await page.context().newPage();
+  await attacker.goto((await signInLink(await another()))!);
+  await attacker.evaluate(
+    ([action, confirmation]) => {
+      const form = Object.assign(document.createElement('form'), { method: 'post', action });
+      const field = Object.assign(document.createElement('input'), { name: 'confirmation', value: confirmation });
+      form.append(field);
+      document.body.append(form);
+      form.submit();
+    },
+    [new URL('/api/_/request_deletion', page.url()).href, pages.CONFIRMATION] as const,
+  );
+  await expect(attacker.getByText('This was sent by another site')).toBeVisible();
+  expect(await clerk.user(person.id)).toBeDefined();
+  expect(total(await rows(person.id))).toBeGreaterThan(0);
+});
+
+async function signInLink(page: Page): Promise<string | null> {
+  await page.goto('/');
+  return page.getByRole('link', { name: 'Sign in', exact: true }).getAttribute('href');
+}

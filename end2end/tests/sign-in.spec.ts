@@ -1,0 +1,74 @@
+// Signing in and out, and where it leads.
+
+import * as clerk from '../support/clerk.ts';
+import { rows, total } from '../support/database.ts';
+import * as pages from '../support/pages.ts';
+import { newcomer } from '../support/people.ts';
+import { settings } from '../support/settings.ts';
+import { expect, test } from '../support/test.ts';
+
+for (const script of [true, false]) {
+  test.describe(`${script ? 'with' : 'without'} JavaScript`, () => {
+    test.use({ javaScriptEnabled: script });
+
+    test('after signing in one is where one wanted to be', async ({ page, complaints }) => {
+      complaints.tolerate(/status of 401 .*\(\/delete\)/);
+      const person = await newcomer('blog');
+      await pages.signIn(page, person, '/delete');
+      await expect(page.getByRole('heading', { level: 1 })).toHaveText('Delete your account?');
+      await page.getByRole('link', { name: 'Cancel' }).click();
+      await expect(page.getByRole('heading', { name: 'Privacy preferences' })).toBeVisible();
+    });
+
+    test('signing out ends the session, here and at Clerk', async ({ page, request }) => {
+      const person = await newcomer('lab');
+      await pages.signIn(page, person);
+      const session = (await page.context().cookies()).find((cookie) => cookie.name === '__session')!.value;
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await pages.expectSignedOut(page);
+      await page.goto('/');
+      await pages.expectSignedOut(page);
+      const claims = JSON.parse(Buffer.from(session.split('.')[1]!, 'base64url').toString()) as { sid: string };
+      const answer = await request.get(`${settings.clerkUrl}/v1/sessions/${claims.sid}`, {
+        headers: { authorization: `Bearer ${settings.clerkSecretKey}` },
+      });
+      expect(((await answer.json()) as { status: string }).status).not.toBe('active');
+    });
+
+    test('another person at the same browser sees their own choices', async ({ page }) => {
+      const [first, second] = [await newcomer('blog'), await newcomer('lab')];
+      await pages.signIn(page, first);
+      await pages.purpose(page, 'analytics').check();
+      await pages.save(page);
+      await expect(pages.saving(page)).toHaveText('Saved');
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      await pages.signIn(page, second);
+      await expect(page.getByRole('banner')).toContainText(second.email);
+      await pages.expectPreferences(page, false, false, false);
+    });
+  });
+}
+
+test('pages name no one to strangers', async ({ page, complaints }) => {
+  complaints.tolerate(/status of 404/);
+  for (const path of ['/', '/receipt/0000-0000-0000-0000-0000', '/no/such/page']) {
+    const response = await page.goto(path);
+    expect(response!.status()).toBe(path === '/' ? 200 : 404);
+    await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
+    await expect(page.getByRole('button', { name: 'Sign out' })).toHaveCount(0);
+  }
+});
+
+test('who was deleted elsewhere is signed out here, and their data goes', async ({ page, request }) => {
+  const person = await newcomer('blog');
+  await pages.signIn(page, person);
+  await expect(page.getByRole('heading', { name: 'Activity' })).toBeVisible();
+  const answer = await request.delete(`${settings.clerkUrl}/v1/users/${person.id}`, {
+    headers: { authorization: `Bearer ${settings.clerkSecretKey}` },
+  });
+  expect(answer.ok()).toBe(true);
+  expect(await clerk.user(person.id)).toBeUndefined();
+  await expect.poll(async () => total(await rows(person.id)), { message: 'the event deletes the data', timeout: 60_000 }).toBe(0);
+  await page.goto('/');
+  await pages.expectSignedOut(page);
+});

@@ -1,0 +1,79 @@
+//! The headers that every answer carries: what the browser may load, keep and tell.
+
+use axum::response::Response;
+use http::{HeaderName, HeaderValue, header};
+use url::Url;
+
+use crate::boundary::Scope;
+
+const PERMISSIONS: &str = "accelerometer=(), autoplay=(), browsing-topics=(), camera=(), display-capture=(), \
+     fullscreen=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), \
+     publickey-credentials-get=(), screen-wake-lock=(), serial=(), usb=()";
+
+/// For answers that are no pages: nothing of them may run or be framed.
+const BARE_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+/// What the headers depend on.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    form_action: String,
+    is_encrypted: bool,
+}
+
+impl Policy {
+    /// The policy of an installation at `public_url` whose people sign in at `sign_in`.
+    #[must_use]
+    pub fn new<'a>(public_url: &Url, sign_in: impl IntoIterator<Item = &'a Url>) -> Self {
+        // A form's redirect counts as its target, and an expired session is renewed by way of Clerk.
+        let mut form_action = "'self'".to_owned();
+        for url in sign_in {
+            let origin = url.origin().ascii_serialization();
+            if !form_action.contains(&origin) {
+                form_action.push(' ');
+                form_action.push_str(&origin);
+            }
+        }
+        Self { form_action, is_encrypted: public_url.scheme() == "https" }
+    }
+
+    fn page(&self, nonce: &str) -> String {
+        format!(
+            "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; \
+             style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; \
+             form-action {}; base-uri 'none'; frame-ancestors 'none'",
+            self.form_action
+        )
+    }
+}
+
+/// Adds the headers that are missing.
+pub fn extend(policy: &Policy, scope: &Scope, response: &mut Response) {
+    let is_page = response
+        .headers()
+        .get(header::CONTENT_TYPE)
+        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    let content_policy = if is_page {
+        HeaderValue::from_str(&policy.page(&scope.nonce)).ok()
+    } else {
+        Some(HeaderValue::from_static(BARE_POLICY))
+    };
+    if let Some(content_policy) = content_policy {
+        set(response, header::CONTENT_SECURITY_POLICY, content_policy);
+    }
+    set(response, header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    set(response, header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    set(response, header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    set(response, HeaderName::from_static("permissions-policy"), HeaderValue::from_static(PERMISSIONS));
+    set(response, HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
+    set(response, HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin"));
+    if policy.is_encrypted {
+        let value = HeaderValue::from_static("max-age=31536000");
+        set(response, header::STRICT_TRANSPORT_SECURITY, value);
+    }
+    // Whatever says nothing about caching is about somebody, or about now.
+    set(response, header::CACHE_CONTROL, HeaderValue::from_static("no-store, private"));
+}
+
+fn set(response: &mut Response, name: HeaderName, value: HeaderValue) {
+    response.headers_mut().entry(name).or_insert(value);
+}

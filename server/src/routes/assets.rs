@@ -1,0 +1,85 @@
+//! What the browser loads: hashed files for ever, the few others for an hour. Everything was compressed when it was built.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use app::api::context::Site;
+use axum::Router;
+use http::{HeaderValue, header};
+use leptos::config::LeptosOptions;
+use serde::Deserialize;
+use tower::ServiceBuilder;
+use tower_http::services::{ServeDir, ServeFile};
+
+use crate::state::Server;
+
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+const AN_HOUR: &str = "public, max-age=3600";
+
+/// Why the site's directory can't be used.
+#[derive(Debug, thiserror::Error)]
+#[error("LETHE_SITE names {path}, where no built site is: {reason}")]
+pub struct SiteError {
+    path: String,
+    reason: String,
+}
+
+/// Names of the built files, as the build wrote them.
+#[derive(Deserialize)]
+struct Assets {
+    output_name: String,
+    style: String,
+    font: String,
+}
+
+/// Reads what was built.
+pub fn site(directory: &Path, brand: &str) -> Result<Site, SiteError> {
+    let unusable = |reason: String| SiteError { path: directory.display().to_string(), reason };
+    let list = directory.join("assets.json");
+    let text = std::fs::read_to_string(&list).map_err(|error| unusable(format!("assets.json: {error}")))?;
+    let assets: Assets = serde_json::from_str(&text).map_err(|error| unusable(format!("assets.json: {error}")))?;
+    let options = LeptosOptions::builder()
+        .output_name(Arc::<str>::from(assets.output_name))
+        .site_root(Arc::<str>::from(directory.to_string_lossy().into_owned()))
+        .build();
+    Ok(Site { brand: brand.to_owned(), style_path: assets.style, font_path: assets.font, options })
+}
+
+/// Routes for everything in the site's directory. The directory is read once; later files need a restart.
+pub fn routes(site: &Site) -> Router<Server> {
+    let root = Path::new(&*site.options.site_root);
+    let pkg = ServeDir::new(root.join(&*site.options.site_pkg_dir))
+        .append_index_html_on_directories(false)
+        .precompressed_br()
+        .precompressed_gzip();
+    let hashed = ServiceBuilder::new().map_response(|response| cached(response, FOR_EVER)).service(pkg);
+    let mut router = Router::new().nest_service("/pkg", hashed);
+    for name in root_files(root) {
+        let file = ServiceBuilder::new()
+            .map_response(|response| cached(response, AN_HOUR))
+            .service(ServeFile::new(root.join(&name)));
+        router = router.route_service(&format!("/{name}"), file);
+    }
+    router
+}
+
+/// The files beside `pkg`: icons, robots.txt.
+fn root_files(root: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(root) else { return Vec::new() };
+    entries
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| {
+            let extension = Path::new(name).extension().and_then(|extension| extension.to_str());
+            name != "assets.json" && !matches!(extension, Some("br" | "gz")) && !name.contains(['{', '}', '*'])
+        })
+        .collect()
+}
+
+fn cached<B>(mut response: http::Response<B>, value: &'static str) -> http::Response<B> {
+    if response.status().is_success() || response.status() == http::StatusCode::NOT_MODIFIED {
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(value));
+    }
+    response
+}

@@ -1,0 +1,89 @@
+//! `/api/compliance/…`: the same two rights for programs that act for a person.
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::Response;
+use http::Method;
+use lethe::Refusal;
+use lethe::export::Shape;
+use serde_json::Value;
+
+use super::{deletion, export};
+use crate::boundary::Scope;
+use crate::problem::{Document, Problem};
+use crate::state::Server;
+use crate::visit::SignedIn;
+
+/// The confirmation.
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "describes the shape that `is_confirmed` reads")]
+pub(super) struct Confirmation {
+    /// Must be true.
+    confirm: bool,
+}
+
+/// Deletes the account of the person who asks and confirms.
+#[utoipa::path(
+    post,
+    path = "/api/compliance/gdpr-delete",
+    request_body = Confirmation,
+    responses(
+        (status = 200, body = deletion::Deletion, description = "everything is done"),
+        (status = 202, body = deletion::Deletion, description = "it takes longer, and goes on by itself"),
+        (status = 400, body = Document, content_type = "application/problem+json", description = "`confirm` isn't true"),
+        (status = 401, body = Document, content_type = "application/problem+json"),
+        (status = 403, body = Document, content_type = "application/problem+json"),
+        (status = 429, body = Document, content_type = "application/problem+json"),
+        (status = 500, body = Document, content_type = "application/problem+json",
+            description = "a step failed; `deleted`, `log` and `receipt` are beside the problem's members, and it goes on by itself"),
+    )
+)]
+pub async fn delete(
+    State(server): State<Server>,
+    person: SignedIn,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    if !is_confirmed(&body) {
+        return Err(Refusal::ConfirmationMissing.into());
+    }
+    deletion::admit(&server, &person)?;
+    deletion::run(&server, &person).await
+}
+
+/// Streams the mapped tables of the person who asks, by table name.
+#[utoipa::path(
+    get,
+    path = "/api/compliance/gdpr-export",
+    responses(
+        (status = 200, body = std::collections::HashMap<String, Vec<Value>>, description = "rows by table name, an attachment"),
+        (status = 401, body = Document, content_type = "application/problem+json"),
+        (status = 403, body = Document, content_type = "application/problem+json"),
+        (status = 429, body = Document, content_type = "application/problem+json"),
+    )
+)]
+pub async fn download(
+    State(server): State<Server>,
+    axum::Extension(scope): axum::Extension<Scope>,
+    method: Method,
+    person: SignedIn,
+) -> Result<Response, Problem> {
+    export::stream(&server, scope, &method, &person, Shape::TablesOnly).await
+}
+
+/// Exactly `true`; a word that means it is not enough.
+fn is_confirmed(body: &[u8]) -> bool {
+    serde_json::from_slice::<Value>(body).is_ok_and(|body| body["confirm"] == Value::Bool(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_confirmed;
+
+    #[test]
+    fn only_true_confirms() {
+        assert!(is_confirmed(br#"{"confirm": true}"#));
+        for body in ["", "{}", "true", "[true]", r#"{"confirm":"true"}"#, r#"{"confirm":1}"#, r#"{"confirm":false}"#, r#"{"confirm":true"#] {
+            assert!(!is_confirmed(body.as_bytes()), "{body}");
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! `/healthz` and `/readyz`: for whoever watches the process.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::State;
+use lethe::Refusal;
+use serde_json::{Value, json};
+
+use crate::problem::Problem;
+use crate::state::Server;
+
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The process runs.
+pub async fn alive() -> Json<Value> {
+    Json(json!({"status": "ok"}))
+}
+
+/// The process can do its work: the database answers and holds Lethe's tables.
+pub async fn ready(State(server): State<Server>) -> Result<Json<Value>, Problem> {
+    let migrated = tokio::time::timeout(PATIENCE, lethe::jobs::is_migrated(&server.lethe.database)).await;
+    match migrated {
+        Ok(Ok(true)) => Ok(Json(json!({"status": "ready"}))),
+        Ok(Ok(false)) => Err(Problem::from(Refusal::Unavailable).because("the database isn't migrated")),
+        Ok(Err(error)) => Err(Problem::from(Refusal::Unavailable).because(error)),
+        Err(elapsed) => Err(Problem::from(Refusal::Unavailable).because(elapsed)),
+    }
+}

@@ -1,0 +1,13 @@
+//! What answers which path. One file an operation; the router puts them together.
+
+pub mod assets;
+pub mod compliance;
+pub mod consent;
+pub mod deletion;
+pub mod export;
+pub mod health;
+pub mod metrics;
+pub mod pages;
+pub mod sign_out;
+pub mod signal;
+pub mod webhook;

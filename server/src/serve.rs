@@ -1,0 +1,126 @@
+//! A serving process: from its settings to its last answer.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::serve::ListenerExt;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use lethe::Lethe;
+use lethe::clerk::webhook;
+use tokio::net::TcpListener;
+use tokio::task::{JoinError, JoinHandle};
+use tokio_util::sync::CancellationToken;
+
+use crate::guards::headers::Policy;
+use crate::guards::limits::Limits;
+use crate::people::People;
+use crate::router;
+use crate::routes::{assets, metrics};
+use crate::session::{self, Authenticator};
+use crate::settings::Settings;
+use crate::state::{Parts, Server};
+
+/// How long the last requests and jobs may take after the signal to stop.
+pub const LAST_ORDERS: Duration = Duration::from_secs(20);
+
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
+
+/// Puts a server together.
+pub fn assemble(settings: &Settings, lethe: Lethe) -> anyhow::Result<Server> {
+    let authenticator = authenticator(settings, &lethe)?;
+    let warming = authenticator.clone();
+    tokio::spawn(async move { warming.warm_up().await });
+    let policy = Policy::new(&settings.url, [authenticator.sign_in_url(), authenticator.frontend_url()]);
+    let webhook_secret = webhook::Secret::parse(&settings.clerk.webhook_secret)
+        .context("CLERK_WEBHOOK_SIGNING_SECRET must be the endpoint's signing secret, whsec_…")?;
+    Ok(Server::new(Parts {
+        site: assets::site(&settings.site, &settings.brand)?,
+        people: People::new(lethe.clerk.clone()),
+        limits: Limits::new(&settings.limits),
+        policy,
+        authenticator,
+        webhook_secret,
+        public_url: settings.url.clone(),
+        trusted_proxies: settings.trusted_proxies.clone(),
+        metrics: metrics::recorder(),
+        metrics_token: settings.metrics_token.clone(),
+        lethe,
+    }))
+}
+
+fn authenticator(settings: &Settings, lethe: &Lethe) -> anyhow::Result<Authenticator> {
+    let clerk = &settings.clerk;
+    let proxies = settings.trusted_proxies.clone();
+    let session = session::Settings {
+        proxy_url: clerk.proxy_url.clone(),
+        jwt_key: clerk.jwt_key.clone(),
+        authorized_parties: clerk.authorized_parties.clone(),
+        sign_in_url: clerk.sign_in_url.clone(),
+        trusted_proxy: Arc::new(move |peer| proxies.trusts(peer)),
+        ..session::Settings::new(&clerk.publishable_key, settings.url.clone())
+    };
+    Authenticator::new(session, lethe.clerk.clone(), lethe.clock.clone()).context("the settings of Clerk can't be used")
+}
+
+/// Answers until `stop` comes, then finishes what has begun.
+pub async fn answer(listener: TcpListener, server: Server, stop: CancellationToken) -> anyhow::Result<()> {
+    let limits = server.limits.clone();
+    let recorder = server.metrics.clone();
+    let router = router::router(server).context("LETHE_URL has no origin that a browser could send")?;
+    let listener = listener.tap_io(|stream| {
+        // Answers are small and complete: waiting for more to send only delays them.
+        let _ = stream.set_nodelay(true);
+    });
+    let housekeeping = async {
+        loop {
+            tokio::time::sleep(HOUSEKEEPING).await;
+            limits.forget_quiet();
+            recorder.run_upkeep();
+        }
+    };
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned());
+    tokio::select! {
+        ended = async { serving.await } => ended.context("the listener failed"),
+        () = housekeeping => Ok(()),
+    }
+}
+
+/// Lets `parts` run until the signal to stop, or until one of them ends; then all of them finish what they have
+/// begun, within the time of last orders.
+pub async fn until_signal(stop: CancellationToken, parts: Vec<JoinHandle<anyhow::Result<()>>>) -> anyhow::Result<()> {
+    let mut running = FuturesUnordered::from_iter(parts);
+    let mut outcome = tokio::select! {
+        () = signal() => Ok(()),
+        Some(ended) = running.next() => flatten(ended),
+    };
+    tracing::info!("stopping");
+    stop.cancel();
+    let last = async {
+        while let Some(ended) = running.next().await {
+            outcome = std::mem::replace(&mut outcome, Ok(())).and(flatten(ended));
+        }
+    };
+    if tokio::time::timeout(LAST_ORDERS, last).await.is_err() {
+        tracing::warn!("something didn't end in time and was broken off");
+    }
+    outcome
+}
+
+fn flatten(ended: Result<anyhow::Result<()>, JoinError>) -> anyhow::Result<()> {
+    ended.context("a task panicked")?
+}
+
+/// Waits for SIGTERM or SIGINT.
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+}

@@ -1,0 +1,294 @@
+//! The whole layer against the stand-in: keys, handshakes, renewals, and how seldom Clerk is asked.
+
+use std::num::NonZeroU32;
+
+use demo::people::person;
+use demo::testing::{ClerkStandIn, Fault, SessionToken, StandInOptions};
+use lethe::Clock;
+use lethe::clerk::{Client, ClientSettings};
+use reqwest::redirect::Policy;
+use secrecy::SecretString;
+
+use super::super::{Authenticated, Authenticator, Outcome};
+use super::*;
+
+const JWKS: &str = "GET /v1/jwks";
+const REFRESH: &str = "POST /v1/sessions/{session_id}/refresh";
+const NONCE: &str = "GET /v1/clients/handshake_payload";
+const HERE: &str = "http://127.0.0.1:3000";
+
+struct World {
+    clerk: ClerkStandIn,
+    authenticator: Authenticator,
+}
+
+async fn world() -> World {
+    let options = StandInOptions { application_origin: Some(HERE.to_owned()), ..StandInOptions::default() };
+    let clerk = ClerkStandIn::start(options).await;
+    let authenticator = authenticator(&clerk, |_| {});
+    World { clerk, authenticator }
+}
+
+fn authenticator(clerk: &ClerkStandIn, change: impl Fn(&mut Settings)) -> Authenticator {
+    let url = Url::parse(clerk.url()).unwrap();
+    let mut settings = Settings::new(clerk.publishable_key(), Url::parse(HERE).unwrap());
+    settings.proxy_url = Some(url.clone());
+    change(&mut settings);
+    let client = Client::new(&ClientSettings {
+        api_url: url,
+        budget: NonZeroU32::new(10_000),
+        ..ClientSettings::new(SecretString::from(clerk.secret_key()))
+    });
+    Authenticator::new(settings, client.unwrap(), Clock::system()).unwrap()
+}
+
+impl World {
+    async fn sign_in(&self) -> SessionToken {
+        self.clerk.sign_in(&person(0).id).await
+    }
+
+    /// The cookies of a page that was left open: the token ran out, the sign-in was long before.
+    async fn left_open(&self) -> String {
+        let token = self.clerk.sign_in_expired(&person(0).id).await;
+        let older = |pair: &str| match pair.split_once('=') {
+            Some((name, _)) if name.starts_with("__client_uat") => format!("{name}=1"),
+            _ => pair.to_owned(),
+        };
+        token.cookies.split("; ").map(older).collect::<Vec<_>>().join("; ")
+    }
+
+    async fn document(&self, path: &str, cookies: &str) -> Authenticated {
+        self.authenticator.authenticate(&document(path, cookies)).await
+    }
+}
+
+fn outcome(authenticated: &Authenticated) -> String {
+    match &authenticated.outcome {
+        Outcome::SignedIn(session) => format!("signed in {}", session.subject.as_str()),
+        Outcome::SignedOut(reason) => format!("signed out {}", reason.as_str()),
+        Outcome::Redirect { reason: Some(reason), .. } => format!("handshake {}", reason.as_str()),
+        Outcome::Redirect { location, reason: None } => format!("clean {location}"),
+    }
+}
+
+fn signed_in() -> String {
+    format!("signed in {}", person(0).id)
+}
+
+#[tokio::test]
+async fn page_views_ask_clerk_for_the_keys_once() {
+    let world = world().await;
+    let token = world.sign_in().await;
+    world.clerk.forget_requests();
+    for _ in 0..20 {
+        assert_eq!(outcome(&world.document("/", &token.cookies).await), signed_in());
+    }
+    assert_eq!((world.clerk.requests(JWKS), world.clerk.all_requests()), (1, 1));
+    let bearer = format!("Bearer {}", token.jwt);
+    let call = request("DELETE", "/api/privacy/delete", &[("authorization", &bearer)]);
+    assert_eq!(outcome(&world.authenticator.authenticate(&call).await), signed_in());
+    assert_eq!(world.clerk.all_requests(), 1);
+}
+
+#[tokio::test]
+async fn a_configured_key_needs_no_call_at_all() {
+    let world = world().await;
+    let pem = world.clerk.jwt_key();
+    let authenticator = authenticator(&world.clerk, |settings| settings.jwt_key = Some(pem.clone()));
+    let token = world.sign_in().await;
+    world.clerk.forget_requests();
+    assert_eq!(outcome(&authenticator.authenticate(&document("/", &token.cookies)).await), signed_in());
+    assert_eq!(world.clerk.all_requests(), 0);
+}
+
+#[tokio::test]
+async fn sessions_go_on_while_clerk_is_down() {
+    let world = world().await;
+    let token = world.sign_in().await;
+    world.authenticator.warm_up().await;
+    world.clerk.fail(Fault { status: Some(503), ..Fault::default() });
+    assert_eq!(outcome(&world.document("/", &token.cookies).await), signed_in());
+    let cold = authenticator(&world.clerk, |_| {});
+    let seen = cold.authenticate(&document("/", &token.cookies)).await;
+    assert_eq!(outcome(&seen), "signed out jwk-remote-failed-to-load");
+}
+
+/// What a browser does: it follows redirects and keeps cookies. Returns the stations.
+async fn browse(world: &World, path: &str, jar: &mut Vec<(String, String)>) -> Vec<String> {
+    let browser = reqwest::Client::builder()
+        .redirect(Policy::none())
+        .no_proxy()
+        .tls_backend_preconfigured(no_tls())
+        .build()
+        .unwrap();
+    let mut stations = Vec::new();
+    let mut url = Url::parse(HERE).unwrap().join(path).unwrap();
+    for _ in 0..20 {
+        let cookies = jar.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ");
+        let (set, location) = if url.origin().ascii_serialization() == HERE {
+            let path = &url[url::Position::BeforePath..];
+            let authenticated = world.document(path, &cookies).await;
+            stations.push(outcome(&authenticated));
+            let response = authenticated.redirect::<()>();
+            let mut headers = http::HeaderMap::new();
+            authenticated.apply(&mut headers);
+            let location = response.map(|response| {
+                assert_eq!(response.status(), 307);
+                assert_eq!(response.headers()["cache-control"], "no-store");
+                response.headers()["location"].clone()
+            });
+            (headers, location)
+        } else {
+            let answer = browser.get(url.clone()).header("cookie", cookies).send().await.unwrap();
+            (answer.headers().clone(), answer.headers().get("location").cloned())
+        };
+        for line in set.get_all("set-cookie") {
+            let line = line.to_str().unwrap();
+            let (name, value) = line.split(';').next().unwrap().split_once('=').unwrap();
+            jar.retain(|(known, _)| known != name);
+            if !value.is_empty() {
+                jar.push((name.to_owned(), value.to_owned()));
+            }
+        }
+        match location {
+            Some(location) => url = url.join(location.to_str().unwrap()).unwrap(),
+            None => return stations,
+        }
+    }
+    panic!("a loop: {stations:?}");
+}
+
+/// Everything here is plain HTTP.
+fn no_tls() -> rustls::ClientConfig {
+    rustls::ClientConfig::builder_with_provider(std::sync::Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth()
+}
+
+#[tokio::test]
+async fn somebody_who_was_never_at_clerk_sees_the_page_after_one_handshake() {
+    let world = world().await;
+    let mut jar = Vec::new();
+    let stations = browse(&world, "/?tab=2", &mut jar).await;
+    assert_eq!(
+        stations,
+        [
+            "handshake dev-browser-missing",
+            "clean http://127.0.0.1:3000/?tab=2",
+            "signed out session-token-and-uat-missing"
+        ]
+    );
+    jar.retain(|(name, _)| name != "__clerk_redirect_count");
+    let again = browse(&world, "/", &mut jar).await;
+    assert_eq!(again, ["signed out session-token-and-uat-missing"], "the second view costs no redirect");
+}
+
+/// A browser that keeps nothing but the counter comes to an end, too.
+#[tokio::test]
+async fn the_counter_ends_a_loop() {
+    let world = world().await;
+    let mut count = String::new();
+    for round in 0..5 {
+        let seen = world.document("/", &count).await;
+        if round < 3 {
+            assert_eq!(outcome(&seen), "handshake dev-browser-missing");
+            count = seen.set_cookies[0].to_str().unwrap().split(';').next().unwrap().to_owned();
+        } else {
+            assert_eq!(outcome(&seen), "signed out dev-browser-missing");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_expired_page_is_renewed_by_a_handshake_where_there_is_no_refresh_cookie() {
+    let world = world().await;
+    let cookies = world.left_open().await;
+    let mut jar: Vec<(String, String)> = cookies
+        .split("; ")
+        .filter_map(|pair| pair.split_once('='))
+        .filter(|(name, _)| !name.starts_with("__refresh"))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let stations = browse(&world, "/", &mut jar).await;
+    assert_eq!(stations.first().unwrap(), "handshake session-token-expired-refresh-non-eligible-no-refresh-cookie");
+    assert_eq!(stations.last().unwrap(), &signed_in());
+}
+
+#[tokio::test]
+async fn an_expired_token_is_renewed_on_the_server_also_for_a_write() {
+    let world = world().await;
+    for method in ["GET", "POST", "DELETE"] {
+        let cookies = world.left_open().await;
+        assert!(cookies.contains("__refresh_"), "the browser has a refresh cookie");
+        world.clerk.forget_requests();
+        let parts = request(method, "/api/_/save_preferences", &[("cookie", &cookies), ("sec-fetch-dest", "empty")]);
+        let seen = world.authenticator.authenticate(&parts).await;
+        assert_eq!(outcome(&seen), signed_in(), "{method}");
+        assert_eq!(world.clerk.requests(REFRESH), 1);
+        assert!(seen.set_cookies.iter().any(|line| line.to_str().unwrap().starts_with("__session")));
+        let mut headers = http::HeaderMap::new();
+        seen.apply(&mut headers);
+        assert_eq!(headers["cache-control"], "no-store");
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_was_ended_is_not_renewed() {
+    let world = world().await;
+    let cookies = world.left_open().await;
+    world.clerk.delete_user(&person(0).id).await;
+    let parts = request("POST", "/", &[("cookie", &cookies)]);
+    let seen = world.authenticator.authenticate(&parts).await;
+    assert!(outcome(&seen).starts_with("signed out session-token-expired-refresh-"), "{}", outcome(&seen));
+    assert!(seen.set_cookies.is_empty());
+}
+
+#[tokio::test]
+async fn made_up_nonces_use_up_nothing() {
+    let world = world().await;
+    world.clerk.forget_requests();
+    for number in 0..80 {
+        let seen =
+            world.document(&format!("/?__clerk_handshake_nonce=made_up_{number}"), "__clerk_redirect_count=3").await;
+        assert!(
+            matches!(seen.outcome, Outcome::Redirect { reason: None, .. } | Outcome::SignedOut(_)),
+            "{}",
+            outcome(&seen)
+        );
+    }
+    assert!(world.clerk.requests(NONCE) <= 60, "{}", world.clerk.requests(NONCE));
+    let long = format!("/?__clerk_handshake_nonce={}", "n".repeat(2_000));
+    world.clerk.forget_requests();
+    world.document(&long, "").await;
+    assert_eq!(world.clerk.all_requests(), 0);
+}
+
+#[tokio::test]
+async fn signing_out_leaves_no_cookie_that_signs_in() {
+    let world = world().await;
+    let token = world.sign_in().await;
+    let cleared: Vec<String> = world
+        .authenticator
+        .sign_out_cookies()
+        .iter()
+        .map(|line| line.to_str().unwrap().split('=').next().unwrap().to_owned())
+        .collect();
+    let left: Vec<&str> = token
+        .cookies
+        .split("; ")
+        .filter(|pair| !cleared.iter().any(|name| name == pair.split('=').next().unwrap()))
+        .collect();
+    assert_eq!(outcome(&world.document("/", &left.join("; ")).await), "signed out session-token-and-uat-missing");
+}
+
+#[tokio::test]
+async fn reasons_are_told_in_headers() {
+    let world = world().await;
+    let seen = world.authenticator.authenticate(&request("GET", "/", &[])).await;
+    let mut headers = http::HeaderMap::new();
+    seen.apply(&mut headers);
+    assert_eq!(headers["x-clerk-auth-status"], "signed-out");
+    assert_eq!(headers["x-clerk-auth-reason"], "dev-browser-missing");
+}

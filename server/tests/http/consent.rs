@@ -1,0 +1,143 @@
+//! Preferences over the API: reading, changing, refusing, mirroring.
+
+use demo::people::person;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::support::{Options, TestApp, eventually, json, problem};
+
+const PATH: &str = "/api/privacy/consent";
+
+#[tokio::test]
+async fn everything_is_off_until_somebody_decides() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    let record = json(ada.get(PATH).send().await.unwrap(), StatusCode::OK).await;
+    assert_eq!(record, json!({"marketing": false, "analytics": false, "thirdParty": false, "updatedAt": null}));
+}
+
+#[tokio::test]
+async fn a_change_answers_the_whole_record_and_keeps_the_rest() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    let answer = ada.post(PATH).json(&json!({"marketing": true, "analytics": true})).send().await.unwrap();
+    json(answer, StatusCode::OK).await;
+    let answer = ada.post(PATH).json(&json!({"analytics": false})).send().await.unwrap();
+    let changed = json(answer, StatusCode::OK).await;
+    insta::assert_json_snapshot!(changed, {".updatedAt" => "[time]"}, @r#"
+    {
+      "analytics": false,
+      "marketing": true,
+      "thirdParty": false,
+      "updatedAt": "[time]"
+    }
+    "#);
+    let read = json(ada.get(PATH).send().await.unwrap(), StatusCode::OK).await;
+    assert_eq!(read, changed);
+    let grace = app.sign_in(1).await;
+    let other = json(grace.get(PATH).send().await.unwrap(), StatusCode::OK).await;
+    assert_eq!(other["updatedAt"], Value::Null);
+}
+
+#[tokio::test]
+async fn a_program_may_bring_the_token_itself() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    let answer = ada.bearer(reqwest::Method::POST, PATH).json(&json!({"marketing": true})).send().await.unwrap();
+    assert_eq!(json(answer, StatusCode::OK).await["marketing"], true);
+}
+
+#[tokio::test]
+async fn what_cant_be_accepted_changes_nothing() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    for body in [
+        r#"{"marketing": true, "unknown": true}"#,
+        r#"{"marketing": "yes"}"#,
+        r#"{"marketing": true, "analytics": null}"#,
+        r#"{"marketing": true, "updatedAt": "2020-01-01T00:00:00Z"}"#,
+        "[true]",
+        r#"{"marketing": true"#,
+        "",
+    ] {
+        let answer = ada.post(PATH).body(body).send().await.unwrap();
+        problem(answer, StatusCode::BAD_REQUEST, "invalid_input").await;
+    }
+    let record = json(ada.get(PATH).send().await.unwrap(), StatusCode::OK).await;
+    assert_eq!(record["updatedAt"], Value::Null);
+}
+
+#[tokio::test]
+async fn two_withdrawals_at_once_both_survive() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    for _ in 0..10 {
+        let all = json!({"marketing": true, "analytics": true, "thirdParty": true});
+        json(ada.post(PATH).json(&all).send().await.unwrap(), StatusCode::OK).await;
+        let (one, other) = tokio::join!(
+            ada.post(PATH).json(&json!({"marketing": false})).send(),
+            ada.post(PATH).json(&json!({"analytics": false})).send(),
+        );
+        json(one.unwrap(), StatusCode::OK).await;
+        json(other.unwrap(), StatusCode::OK).await;
+        let record = json(ada.get(PATH).send().await.unwrap(), StatusCode::OK).await;
+        assert_eq!((&record["marketing"], &record["analytics"]), (&json!(false), &json!(false)), "{record}");
+        assert_eq!(record["thirdParty"], true);
+    }
+}
+
+#[tokio::test]
+async fn the_browsers_signal_keeps_sharing_off() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    let all = json!({"marketing": true, "thirdParty": true});
+    let answer = ada.post(PATH).header("sec-gpc", "1").json(&all).send().await.unwrap();
+    let record = json(answer, StatusCode::OK).await;
+    assert_eq!((&record["marketing"], &record["thirdParty"]), (&json!(true), &json!(false)));
+}
+
+#[tokio::test]
+async fn the_mirror_keeps_what_others_wrote() {
+    let app = TestApp::with(Options { work: true, ..Options::default() }).await;
+    let id = person(0).id;
+    let others = json!({"public_metadata": {"plan": "gold", "consent": {"kept_by": "somebody"}}});
+    let answer = app
+        .http
+        .patch(format!("{}/v1/users/{id}/metadata", app.clerk.url()))
+        .bearer_auth(app.clerk.secret_key())
+        .json(&others)
+        .send()
+        .await
+        .unwrap();
+    json(answer, StatusCode::OK).await;
+    let ada = app.sign_in(0).await;
+    let answer = ada.post(PATH).json(&json!({"marketing": true})).send().await.unwrap();
+    let record = json(answer, StatusCode::OK).await;
+    eventually("the mirror", async || {
+        app.clerk.user(&id).await.unwrap()["public_metadata"]["consent"]["marketing"] == json!(true)
+    })
+    .await;
+    let metadata = app.clerk.user(&id).await.unwrap()["public_metadata"].clone();
+    assert_eq!(metadata["plan"], "gold");
+    assert_eq!(metadata["consent"]["kept_by"], "somebody");
+    for key in ["marketing", "analytics", "thirdParty", "updatedAt"] {
+        assert_eq!(metadata["consent"][key], record[key], "{key}");
+    }
+}
+
+#[tokio::test]
+async fn saving_works_while_clerk_is_down_and_the_mirror_follows() {
+    let app = TestApp::with(Options { work: true, ..Options::default() }).await;
+    let ada = app.sign_in(0).await;
+    // The keys that verify sessions are fetched once.
+    json(ada.get(PATH).send().await.unwrap(), StatusCode::OK).await;
+    app.clerk.fail(demo::testing::Fault { status: Some(503), ..Default::default() });
+    let answer = ada.post(PATH).json(&json!({"analytics": true})).send().await.unwrap();
+    assert_eq!(json(answer, StatusCode::OK).await["analytics"], true);
+    app.clerk.recover();
+    let id = person(0).id;
+    eventually("the mirror", async || {
+        app.clerk.user(&id).await.unwrap()["public_metadata"]["consent"]["analytics"] == json!(true)
+    })
+    .await;
+}

@@ -1,0 +1,265 @@
+//! Deleting over the API: by the map's rules, completely, and nobody else.
+
+use demo::people::person;
+use demo::testing::{Fault, TokenOptions};
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use sqlx::Row;
+
+use crate::support::{Options, TestApp, eventually, header, json, limit, problem};
+
+const DELETE: &str = "/api/privacy/delete";
+const CONFIRMED: &str = "/api/compliance/gdpr-delete";
+
+#[tokio::test]
+async fn everything_of_a_person_of_the_blog_goes_and_the_neighbours_stay() {
+    let app = TestApp::start().await;
+    let neighbours = [app.rows_of(1).await, app.rows_of(4).await, app.rows_of(5).await];
+    assert!(count(&app, "posts", "author_id", 0).await > 0);
+    let ada = app.sign_in(0).await;
+    let answer = json(ada.delete(DELETE).send().await.unwrap(), StatusCode::OK).await;
+    insta::assert_json_snapshot!(answer, {".receipt" => "/receipt/[code]"}, @r#"
+    {
+      "deleted": true,
+      "log": [
+        {
+          "status": "done",
+          "step": "end_sessions"
+        },
+        {
+          "status": "done",
+          "step": "pending_work"
+        },
+        {
+          "status": "done",
+          "step": "application_data"
+        },
+        {
+          "status": "done",
+          "step": "verification"
+        },
+        {
+          "status": "done",
+          "step": "clerk_user"
+        },
+        {
+          "status": "done",
+          "step": "audit"
+        },
+        {
+          "status": "done",
+          "step": "receipt"
+        }
+      ],
+      "receipt": "/receipt/[code]"
+    }
+    "#);
+    assert!(app.rows_of(0).await.iter().all(|(_, rows)| rows.is_empty()), "{:?}", app.rows_of(0).await);
+    assert!(app.clerk.user(&person(0).id).await.is_none());
+    assert_eq!([app.rows_of(1).await, app.rows_of(4).await, app.rows_of(5).await], neighbours);
+}
+
+#[tokio::test]
+async fn comments_of_others_lose_the_post_and_nothing_else() {
+    let app = TestApp::start().await;
+    let theirs = "select count(*) from public.comments comment join public.posts post on post.id = comment.post_id
+         where post.author_id = $1 and comment.author_id <> $1";
+    let under_hers: i64 = sqlx::query_scalar(theirs).bind(person(0).id).fetch_one(app.pool()).await.unwrap();
+    assert!(under_hers > 0, "the sample has such comments");
+    let others = "select count(*) from public.comments where author_id <> $1";
+    let before: i64 = sqlx::query_scalar(others).bind(person(0).id).fetch_one(app.pool()).await.unwrap();
+    let ada = app.sign_in(0).await;
+    json(ada.delete(DELETE).send().await.unwrap(), StatusCode::OK).await;
+    let after: i64 = sqlx::query_scalar(others).bind(person(0).id).fetch_one(app.pool()).await.unwrap();
+    assert_eq!(before, after);
+    let detached = "select count(*) from public.comments where post_id is null";
+    let detached: i64 = sqlx::query_scalar(detached).fetch_one(app.pool()).await.unwrap();
+    assert_eq!(detached, under_hers);
+}
+
+#[tokio::test]
+async fn a_person_of_the_lab_is_deleted_by_the_maps_rules() {
+    let app = TestApp::start().await;
+    let neighbours = [app.rows_of(0).await, app.rows_of(5).await];
+    let logs = [count(&app, "activity_logs", "user_id", 1).await, count(&app, "usage_logs", "user_id", 1).await];
+    let grace = app.sign_in(1).await;
+    let answer = grace.post(CONFIRMED).json(&json!({"confirm": true})).send().await.unwrap();
+    assert_eq!(json(answer, StatusCode::OK).await["deleted"], true);
+
+    let profile = sqlx::query("select email, deleted_at is not null as stamped from public.profiles where user_id = $1")
+        .bind(person(1).id)
+        .fetch_one(app.pool())
+        .await
+        .unwrap();
+    assert_eq!((profile.get::<Option<String>, _>(0), profile.get::<bool, _>(1)), (None, true));
+    for table in ["projects", "reports", "experiments", "pipelines", "datasets"] {
+        let query = format!("select count(*), count(deleted_at) from public.{table} where user_id = $1");
+        let row = sqlx::query(sqlx::AssertSqlSafe(query)).bind(person(1).id).fetch_one(app.pool()).await.unwrap();
+        assert!(row.get::<i64, _>(0) > 0, "{table}");
+        assert_eq!(row.get::<i64, _>(0), row.get::<i64, _>(1), "{table}");
+    }
+    let revoked = "select count(*) = count(revoked_at) from public.api_keys where user_id = $1";
+    assert!(sqlx::query_scalar::<_, bool>(revoked).bind(person(1).id).fetch_one(app.pool()).await.unwrap());
+    let kept = [count(&app, "activity_logs", "user_id", 1).await, count(&app, "usage_logs", "user_id", 1).await];
+    assert_eq!(kept, logs);
+    assert!(app.clerk.user(&person(1).id).await.is_none());
+    assert_eq!([app.rows_of(0).await, app.rows_of(5).await], neighbours);
+}
+
+#[tokio::test]
+async fn the_api_wants_a_confirmation_after_a_session() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    let before = app.rows_of(0).await;
+    for body in ["", "{}", "{\"confirm\": false}", "{\"confirm\": \"true\"}", "{\"confirm\": true", "[]"] {
+        let answer = ada.post(CONFIRMED).body(body).send().await.unwrap();
+        problem(answer, StatusCode::BAD_REQUEST, "confirmation_missing").await;
+        let answer = app.request(Method::POST, CONFIRMED).body(body).send().await.unwrap();
+        problem(answer, StatusCode::UNAUTHORIZED, "not_signed_in").await;
+    }
+    assert_eq!(app.rows_of(0).await, before);
+}
+
+#[tokio::test]
+async fn nobody_deletes_in_anothers_name() {
+    let app = TestApp::start().await;
+    let options = TokenOptions { actor: Some(person(5).id), ..TokenOptions::default() };
+    let ada = app.sign_in_with(0, options).await;
+    problem(ada.delete(DELETE).send().await.unwrap(), StatusCode::FORBIDDEN, "impersonated").await;
+    let answer = ada.post(CONFIRMED).json(&json!({"confirm": true})).send().await.unwrap();
+    problem(answer, StatusCode::FORBIDDEN, "impersonated").await;
+    assert!(app.clerk.user(&person(0).id).await.is_some());
+}
+
+#[tokio::test]
+async fn a_failed_step_is_told_and_the_rest_follows_by_itself() {
+    let app = TestApp::with(Options { work: true, ..Options::default() }).await;
+    let ada = app.sign_in(0).await;
+    app.clerk.fail(Fault {
+        operation: Some("DELETE /v1/users/{user_id}".to_owned()),
+        status: Some(500),
+        ..Fault::default()
+    });
+    let answer = ada.delete(DELETE).send().await.unwrap();
+    let document = problem(answer, StatusCode::INTERNAL_SERVER_ERROR, "deletion_unfinished").await;
+    assert_eq!(document["deleted"], false);
+    let status = |step: &str| {
+        let log = document["log"].as_array().unwrap();
+        log.iter().find(|entry| entry["step"] == step).unwrap()["status"].clone()
+    };
+    assert_eq!((status("application_data"), status("clerk_user")), (json!("done"), json!("retrying")));
+    assert_eq!(status("audit"), "pending");
+    assert!(document["receipt"].as_str().unwrap().starts_with("/receipt/"));
+    // The rows are gone, the person too as far as anybody can see.
+    problem(ada.get("/api/privacy/export").send().await.unwrap(), StatusCode::UNAUTHORIZED, "gone").await;
+
+    app.clerk.recover();
+    eventually("the end of the deletion", async || app.clerk.user(&person(0).id).await.is_none()).await;
+    eventually("the tombstone", async || {
+        sqlx::query_scalar::<_, i64>("select count(*) from lethe.tombstone").fetch_one(app.pool()).await.unwrap() == 1
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_token_that_outlives_its_person_is_no_session() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    json(ada.delete(DELETE).send().await.unwrap(), StatusCode::OK).await;
+    for (method, path) in [
+        (Method::GET, "/api/privacy/consent"),
+        (Method::POST, "/api/privacy/consent"),
+        (Method::GET, "/api/privacy/export"),
+        (Method::DELETE, DELETE),
+        (Method::GET, "/api/compliance/gdpr-export"),
+        (Method::POST, CONFIRMED),
+    ] {
+        let answer = ada.request(method.clone(), path).body("{\"marketing\": true}").send().await.unwrap();
+        problem(answer, StatusCode::UNAUTHORIZED, "gone").await;
+        let answer = ada.bearer(method, path).body("{\"marketing\": true}").send().await.unwrap();
+        problem(answer, StatusCode::UNAUTHORIZED, "gone").await;
+    }
+    let traces: i64 = sqlx::query_scalar("select count(*) from lethe.data_subject where clerk_id = $1")
+        .bind(person(0).id)
+        .fetch_one(app.pool())
+        .await
+        .unwrap();
+    assert_eq!(traces, 0, "nothing brought the person back");
+}
+
+#[tokio::test]
+async fn two_requests_at_once_are_one_deletion() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    let (one, other) = tokio::join!(ada.delete(DELETE).send(), ada.delete(DELETE).send());
+    let answers = [one.unwrap().status(), other.unwrap().status()];
+    assert!(answers.contains(&StatusCode::OK), "{answers:?}");
+    // The second may come when everything is done already.
+    assert!(answers.iter().all(|status| [StatusCode::OK, StatusCode::UNAUTHORIZED].contains(status)), "{answers:?}");
+    let requests: i64 =
+        sqlx::query_scalar("select count(*) from lethe.deletion_request").fetch_one(app.pool()).await.unwrap();
+    assert_eq!(requests, 1);
+}
+
+#[tokio::test]
+async fn too_many_attempts_have_to_wait() {
+    let settings = vec![("LETHE_DELETIONS_PER_HOUR", limit(1))];
+    let app = TestApp::with(Options { settings, ..Options::default() }).await;
+    // The map no longer fits, so that the deletion is refused and the person stays.
+    sqlx::query("create table public.surprise (id bigint primary key, user_id text references public.users (clerk_id))")
+        .execute(app.pool())
+        .await
+        .unwrap();
+    let ada = app.sign_in(0).await;
+    let before = app.rows_of(0).await;
+    let answer = ada.delete(DELETE).send().await.unwrap();
+    problem(answer, StatusCode::INTERNAL_SERVER_ERROR, "internal").await;
+    let answer = ada.delete(DELETE).send().await.unwrap();
+    assert!(!header(answer.headers(), "retry-after").is_empty());
+    problem(answer, StatusCode::TOO_MANY_REQUESTS, "too_many_requests").await;
+    assert_eq!(app.rows_of(0).await, before);
+}
+
+#[tokio::test]
+async fn the_receipt_opens_without_an_account() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    let answer = json(ada.delete(DELETE).send().await.unwrap(), StatusCode::OK).await;
+    let receipt = answer["receipt"].as_str().unwrap();
+    let page = app.visit(receipt).send().await.unwrap();
+    assert_eq!(page.status(), StatusCode::OK);
+    let page = page.text().await.unwrap();
+    assert!(page.contains(receipt.trim_start_matches("/receipt/")), "{page}");
+    assert!(!page.contains(&person(0).email), "{page}");
+    assert_eq!(app.visit("/receipt/0000-0000-0000-0000").send().await.unwrap().status(), StatusCode::NOT_FOUND);
+}
+
+async fn count(app: &TestApp, table: &str, column: &str, index: usize) -> i64 {
+    let query = format!("select count(*) from public.{table} where {column} = $1");
+    sqlx::query_scalar(sqlx::AssertSqlSafe(query)).bind(person(index).id).fetch_one(app.pool()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_deletion_leaves_no_trace_of_the_person_in_lethes_own_tables() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    json(ada.post("/api/privacy/consent").json(&json!({"marketing": true})).send().await.unwrap(), StatusCode::OK).await;
+    json(ada.delete(DELETE).send().await.unwrap(), StatusCode::OK).await;
+    let tables: Vec<String> =
+        sqlx::query_scalar("select format('%I.%I', schemaname, tablename) from pg_tables where schemaname = 'lethe'")
+            .fetch_all(app.pool())
+            .await
+            .unwrap();
+    assert!(tables.len() > 5, "{tables:?}");
+    let ada = person(0);
+    for table in tables {
+        let query = format!("select row::text from {table} row");
+        let rows: Vec<String> = sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_all(app.pool()).await.unwrap();
+        for row in rows {
+            for trace in [&ada.id, &ada.email, &ada.name()] {
+                assert!(!row.contains(trace.as_str()), "{table}: {row}");
+            }
+        }
+    }
+    assert_eq!(Value::Null, app.clerk.user(&ada.id).await.unwrap_or_default());
+}

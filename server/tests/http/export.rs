@@ -1,0 +1,132 @@
+//! Downloads: everything of one person, and nothing of anybody else.
+
+use demo::people::person;
+use demo::testing::{Fault, TokenOptions};
+use reqwest::{Method, StatusCode};
+use serde_json::{Map, Value};
+
+use crate::support::{OWNED, Options, TestApp, header, json, limit, problem};
+
+const FULL: &str = "/api/privacy/export";
+const TABLES: &str = "/api/compliance/gdpr-export";
+
+/// What must never be in an export.
+const NEVER: [&str; 1] = ["secret_hash"];
+
+#[tokio::test]
+async fn an_export_equals_the_databases_rows() {
+    let app = TestApp::start().await;
+    // A person of the blog, one of the lab, one of both.
+    for index in [0, 1, 3] {
+        let browser = app.sign_in(index).await;
+        let response = browser.get(FULL).send().await.unwrap();
+        assert_eq!(header(response.headers(), "content-type"), "application/json");
+        assert!(header(response.headers(), "content-disposition").starts_with("attachment"));
+        assert_eq!(header(response.headers(), "cache-control"), "no-store, private");
+        let export = json(response, StatusCode::OK).await;
+        let keys: Vec<_> = export.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(keys, ["applicationData", "clerkProfile", "exportDate"]);
+        assert_eq!(export["applicationData"], expected(&app, index).await, "person {index}");
+        let profile = export["clerkProfile"].to_string();
+        assert!(profile.contains(&person(index).email), "{profile}");
+
+        let tables = json(browser.get(TABLES).send().await.unwrap(), StatusCode::OK).await;
+        assert_eq!(tables, export["applicationData"]);
+    }
+}
+
+#[tokio::test]
+async fn an_export_holds_nothing_of_others() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    let text = ada.get(FULL).send().await.unwrap().text().await.unwrap();
+    for index in 1..8 {
+        let other = person(index);
+        for theirs in [&other.id, &other.email, &other.name()] {
+            assert!(!text.contains(theirs.as_str()), "{theirs} of person {index}");
+        }
+    }
+    for never in NEVER {
+        assert!(!text.contains(never), "{never}");
+    }
+}
+
+#[tokio::test]
+async fn an_export_is_written_down() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    let bytes = ada.get(FULL).send().await.unwrap().bytes().await.unwrap();
+    let latest = lethe::export::latest(&app.lethe, &lethe::SubjectId::parse(&person(0).id).unwrap()).await.unwrap();
+    let latest = latest.expect("it was written down");
+    assert_eq!(latest.bytes, bytes.len() as u64);
+}
+
+#[tokio::test]
+async fn without_clerk_there_is_no_export_with_a_hole() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    json(ada.get("/api/privacy/consent").send().await.unwrap(), StatusCode::OK).await;
+    app.clerk.fail(Fault { status: Some(503), ..Fault::default() });
+    let response = ada.get(FULL).send().await.unwrap();
+    assert!(!header(response.headers(), "retry-after").is_empty());
+    problem(response, StatusCode::SERVICE_UNAVAILABLE, "unavailable").await;
+}
+
+#[tokio::test]
+async fn too_many_exports_have_to_wait() {
+    let settings = vec![("LETHE_EXPORTS_PER_HOUR", limit(2))];
+    let app = TestApp::with(Options { settings, ..Options::default() }).await;
+    let ada = app.sign_in(0).await;
+    for path in [FULL, TABLES] {
+        json(ada.get(path).send().await.unwrap(), StatusCode::OK).await;
+    }
+    let response = ada.get(FULL).send().await.unwrap();
+    let wait: u64 = header(response.headers(), "retry-after").parse().unwrap();
+    assert!((1..=1_801).contains(&wait), "{wait}");
+    problem(response, StatusCode::TOO_MANY_REQUESTS, "too_many_requests").await;
+    // Somebody else's turn.
+    let grace = app.sign_in(1).await;
+    json(grace.get(FULL).send().await.unwrap(), StatusCode::OK).await;
+}
+
+#[tokio::test]
+async fn nobody_downloads_in_anothers_name() {
+    let app = TestApp::start().await;
+    let options = TokenOptions { actor: Some(person(5).id), ..TokenOptions::default() };
+    let ada = app.sign_in_with(0, options).await;
+    for path in [FULL, TABLES] {
+        problem(ada.get(path).send().await.unwrap(), StatusCode::FORBIDDEN, "impersonated").await;
+    }
+}
+
+#[tokio::test]
+async fn asking_for_the_head_starts_nothing() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    let before = app.audit_entries().await;
+    let response = ada.request(Method::HEAD, FULL).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(app.audit_entries().await, before);
+}
+
+/// The person's rows of every table in which they have any, straight from the database.
+async fn expected(app: &TestApp, index: usize) -> Value {
+    let mut tables = Map::new();
+    for (table, column) in OWNED {
+        let query = format!(
+            "select coalesce(jsonb_agg(to_jsonb(row) order by row.id), '[]') from public.{table} row where {column} = $1"
+        );
+        let mut rows: Value = sqlx::query_scalar(sqlx::AssertSqlSafe(query))
+            .bind(person(index).id)
+            .fetch_one(app.pool())
+            .await
+            .unwrap();
+        for row in rows.as_array_mut().unwrap() {
+            for never in NEVER {
+                row.as_object_mut().unwrap().remove(never);
+            }
+        }
+        tables.insert(table.to_owned(), rows);
+    }
+    Value::Object(tables)
+}

@@ -1,0 +1,326 @@
+//! What stands before every operation, probed from outside, route by route.
+
+use leptos::server_fn::axum::server_fn_paths;
+use reqwest::header::{ACCEPT, HeaderMap, ORIGIN};
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::support::{Options, TestApp, header, json, limit, problem};
+
+/// Every route of the API that acts for a person.
+const PERSONAL: [(&str, &str); 6] = [
+    ("GET", "/api/privacy/consent"),
+    ("POST", "/api/privacy/consent"),
+    ("GET", "/api/privacy/export"),
+    ("DELETE", "/api/privacy/delete"),
+    ("GET", "/api/compliance/gdpr-export"),
+    ("POST", "/api/compliance/gdpr-delete"),
+];
+
+/// Server functions that open to whoever knows a receipt's code.
+const OPEN_FUNCTIONS: [&str; 1] = ["/api/_/deletion_progress"];
+
+fn method(name: &str) -> Method {
+    name.parse().unwrap()
+}
+
+#[tokio::test]
+async fn no_route_answers_without_a_session() {
+    let app = TestApp::start().await;
+    for (name, path) in PERSONAL {
+        let answer = app.request(method(name), path).send().await.unwrap();
+        problem(answer, StatusCode::UNAUTHORIZED, "not_signed_in").await;
+        for token in ["nonsense", "a.b.c", "eyJhbGciOiJub25lIn0.e30."] {
+            let answer = app.request(method(name), path).bearer_auth(token).send().await.unwrap();
+            problem(answer, StatusCode::UNAUTHORIZED, "not_signed_in").await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn no_server_function_answers_without_a_session() {
+    let app = TestApp::start().await;
+    let functions: Vec<_> = server_fn_paths().collect();
+    assert!(functions.len() >= 5, "the app's functions are linked: {functions:?}");
+    for (path, name) in functions {
+        assert!(path.starts_with("/api/_/"), "{path}");
+        let answer = app
+            .request(name, path)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .send()
+            .await
+            .unwrap();
+        let status = answer.status();
+        if OPEN_FUNCTIONS.contains(&path) {
+            assert_eq!(status, StatusCode::BAD_REQUEST, "{path} wants a code");
+        } else {
+            assert_eq!(status, StatusCode::UNAUTHORIZED, "{path}: {}", answer.text().await.unwrap());
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_written_for_other_origins() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    let personal = PERSONAL.map(|(name, path)| (method(name), path.to_owned())).into_iter();
+    let functions = server_fn_paths().map(|(path, method)| (method, path.to_owned()));
+    let others = [(Method::POST, "/sign-out".to_owned())].into_iter();
+    for (method, path) in personal.chain(functions).chain(others).filter(|(method, _)| *method != Method::GET) {
+        for (name, value) in [
+            ("sec-fetch-site", "cross-site"),
+            ("sec-fetch-site", "same-site"),
+            ("origin", "https://evil.example"),
+            ("origin", "null"),
+        ] {
+            let answer = app
+                .request(method.clone(), &path)
+                .header("cookie", &ada.token.cookies)
+                .header(name, value)
+                .body("{\"confirm\": true}")
+                .send()
+                .await
+                .unwrap();
+            problem(answer, StatusCode::FORBIDDEN, "cross_origin").await;
+        }
+    }
+    assert!(app.clerk.user(&ada.token.user_id).await.is_some());
+}
+
+#[tokio::test]
+async fn server_functions_that_only_read_change_nothing() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    let before = app.audit_entries().await;
+    for (path, method) in server_fn_paths().filter(|(_, method)| *method == Method::GET) {
+        let _ = ada.request(method, path).send().await.unwrap();
+    }
+    assert_eq!(app.audit_entries().await, before);
+}
+
+#[tokio::test]
+async fn what_isnt_there_is_a_problem_for_programs_and_a_page_for_people() {
+    let app = TestApp::start().await;
+    for path in ["/api/", "/api/unknown", "/api/privacy", "/api/privacy/exports", "/api/_/unknown", "/api/webhooks/stripe"] {
+        problem(app.get(path).send().await.unwrap(), StatusCode::NOT_FOUND, "not_found").await;
+        let answer = app.request(Method::POST, path).send().await.unwrap();
+        problem(answer, StatusCode::NOT_FOUND, "not_found").await;
+    }
+    let page = app.visit("/nothing/here").send().await.unwrap();
+    assert_eq!(page.status(), StatusCode::NOT_FOUND);
+    assert!(header(page.headers(), "content-type").starts_with("text/html"));
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_told_which_ones_there_are() {
+    let app = TestApp::start().await;
+    for (name, path, allowed) in [
+        ("PUT", "/api/privacy/consent", "GET,HEAD,POST"),
+        ("POST", "/api/privacy/export", "GET,HEAD"),
+        ("GET", "/api/privacy/delete", "DELETE"),
+        ("GET", "/api/compliance/gdpr-delete", "POST"),
+        ("GET", "/api/webhooks/clerk", "POST"),
+        ("GET", "/sign-out", "POST"),
+    ] {
+        let answer = app.request(method(name), path).send().await.unwrap();
+        let mut given: Vec<_> = header(answer.headers(), "allow").split(',').map(str::to_owned).collect();
+        given.sort();
+        assert_eq!(given.join(","), allowed, "{name} {path}");
+        problem(answer, StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed").await;
+    }
+}
+
+#[tokio::test]
+async fn large_bodies_are_refused() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    let body = "x".repeat(64 * 1024 + 1);
+    let functions = server_fn_paths().map(|(path, method)| (method, path.to_owned()));
+    let personal = PERSONAL.map(|(name, path)| (method(name), path.to_owned())).into_iter();
+    for (method, path) in functions.chain(personal).filter(|(method, _)| *method == Method::POST) {
+        let answer = ada.request(method, &path).body(body.clone()).send().await.unwrap();
+        problem(answer, StatusCode::PAYLOAD_TOO_LARGE, "too_large").await;
+    }
+}
+
+#[tokio::test]
+async fn writes_without_a_session_are_limited_by_address() {
+    let settings = vec![
+        ("LETHE_ANONYMOUS_WRITES_PER_MINUTE", limit(3)),
+        ("LETHE_TRUSTED_PROXIES", "127.0.0.0/8".to_owned()),
+    ];
+    let app = TestApp::with(Options { settings, ..Options::default() }).await;
+    let write = |address: &str| {
+        app.request(Method::POST, "/api/privacy/consent").header("x-forwarded-for", address).body("{}").send()
+    };
+    for _ in 0..3 {
+        problem(write("198.51.100.7").await.unwrap(), StatusCode::UNAUTHORIZED, "not_signed_in").await;
+    }
+    let answer = write("198.51.100.7").await.unwrap();
+    assert!(!header(answer.headers(), "retry-after").is_empty());
+    problem(answer, StatusCode::TOO_MANY_REQUESTS, "too_many_requests").await;
+    problem(write("198.51.100.8").await.unwrap(), StatusCode::UNAUTHORIZED, "not_signed_in").await;
+    // Reading isn't limited.
+    problem(
+        app.get("/api/privacy/consent").header("x-forwarded-for", "198.51.100.7").send().await.unwrap(),
+        StatusCode::UNAUTHORIZED,
+        "not_signed_in",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_problem_document_has_this_shape() {
+    let app = TestApp::start().await;
+    let answer = app.get("/api/privacy/consent").send().await.unwrap();
+    let document = problem(answer, StatusCode::UNAUTHORIZED, "not_signed_in").await;
+    insta::assert_json_snapshot!(document, {".incident" => "[incident]"}, @r#"
+    {
+      "code": "not_signed_in",
+      "incident": "[incident]",
+      "status": 401,
+      "title": "Unauthorized",
+      "type": "about:blank"
+    }
+    "#);
+}
+
+#[tokio::test]
+async fn pages_carry_their_guards() {
+    let app = TestApp::start().await;
+    let page = app.get("/").header(ACCEPT, "text/html").header("sec-fetch-dest", "empty").send().await.unwrap();
+    insta::assert_snapshot!(guards(&app, page.headers()), @r"
+    cache-control: no-store, private
+    content-security-policy: default-src 'none'; script-src 'nonce-[nonce]' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self' [clerk]; base-uri 'none'; frame-ancestors 'none'
+    cross-origin-opener-policy: same-origin
+    cross-origin-resource-policy: same-origin
+    permissions-policy: accelerometer=(), autoplay=(), browsing-topics=(), camera=(), display-capture=(), fullscreen=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), publickey-credentials-get=(), screen-wake-lock=(), serial=(), usb=()
+    referrer-policy: same-origin
+    x-content-type-options: nosniff
+    x-frame-options: DENY
+    ");
+}
+
+#[tokio::test]
+async fn documents_carry_stricter_ones() {
+    let app = TestApp::start().await;
+    let answer = app.get("/api/privacy/consent").send().await.unwrap();
+    assert_eq!(
+        header(answer.headers(), "content-security-policy"),
+        "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+    );
+    assert_eq!(header(answer.headers(), "cache-control"), "no-store, private");
+}
+
+#[tokio::test]
+async fn a_nonce_is_used_once() {
+    let app = TestApp::start().await;
+    let mut nonces = Vec::new();
+    for _ in 0..2 {
+        let page = app.get("/").header(ACCEPT, "text/html").header("sec-fetch-dest", "empty").send().await.unwrap();
+        let policy = header(page.headers(), "content-security-policy").to_owned();
+        let nonce = policy.split("'nonce-").nth(1).unwrap().split('\'').next().unwrap().to_owned();
+        let text = page.text().await.unwrap();
+        assert!(text.contains(&format!("nonce=\"{nonce}\"")), "{text}");
+        for script in text.split("<script").skip(1) {
+            let tag = script.split('>').next().unwrap();
+            assert!(tag.contains("nonce="), "<script{tag}>");
+        }
+        nonces.push(nonce);
+    }
+    assert_ne!(nonces[0], nonces[1]);
+}
+
+#[tokio::test]
+async fn encryption_is_insisted_on_where_there_is_any() {
+    let settings = vec![("LETHE_URL", "https://privacy.example.org".to_owned())];
+    let app = TestApp::with(Options { settings, ..Options::default() }).await;
+    let answer = app.get("/healthz").send().await.unwrap();
+    assert_eq!(header(answer.headers(), "strict-transport-security"), "max-age=31536000");
+    // A proxy may rewrite the host; the browser's origin is the public one.
+    let answer = app
+        .request(Method::POST, "/api/privacy/consent")
+        .header(ORIGIN, "https://privacy.example.org")
+        .send()
+        .await
+        .unwrap();
+    problem(answer, StatusCode::UNAUTHORIZED, "not_signed_in").await;
+}
+
+#[tokio::test]
+async fn health_needs_nobody() {
+    let app = TestApp::start().await;
+    assert_eq!(json(app.get("/healthz").send().await.unwrap(), StatusCode::OK).await, json!({"status": "ok"}));
+    assert_eq!(json(app.get("/readyz").send().await.unwrap(), StatusCode::OK).await, json!({"status": "ready"}));
+    sqlx::query("alter schema lethe rename to elsewhere").execute(app.pool()).await.unwrap();
+    problem(app.get("/readyz").send().await.unwrap(), StatusCode::SERVICE_UNAVAILABLE, "unavailable").await;
+    assert_eq!(json(app.get("/healthz").send().await.unwrap(), StatusCode::OK).await, json!({"status": "ok"}));
+}
+
+#[tokio::test]
+async fn the_opt_out_signals_statement_is_there() {
+    let app = TestApp::start().await;
+    let statement = json(app.get("/.well-known/gpc.json").send().await.unwrap(), StatusCode::OK).await;
+    assert_eq!(statement["gpc"], true);
+}
+
+#[tokio::test]
+async fn metrics_are_for_this_machine_or_for_the_token() {
+    let settings = vec![("LETHE_METRICS_TOKEN", "number-reader".to_owned())];
+    let app = TestApp::with(Options { settings, ..Options::default() }).await;
+    json(app.get("/healthz").send().await.unwrap(), StatusCode::OK).await;
+    let answer = app.get("/metrics").send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    let text = answer.text().await.unwrap();
+    assert!(text.contains(r#"lethe_http_requests_total{method="GET",route="/healthz",status="200"}"#), "{text}");
+    assert!(text.contains("lethe_database_connections"), "{text}");
+
+    let forwarded = |token: &str| app.get("/metrics").header("x-forwarded-for", "203.0.113.1").bearer_auth(token).send();
+    problem(forwarded("wrong").await.unwrap(), StatusCode::NOT_FOUND, "not_found").await;
+    assert_eq!(forwarded("number-reader").await.unwrap().status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn the_description_names_every_route() {
+    let app = TestApp::start().await;
+    let description = json(app.get("/api/openapi.json").send().await.unwrap(), StatusCode::OK).await;
+    for (method, path) in PERSONAL {
+        let operation = &description["paths"][path][method.to_lowercase()];
+        assert!(operation["responses"]["401"].is_object(), "{method} {path}");
+    }
+}
+
+#[tokio::test]
+async fn assets_are_kept_for_ever_and_come_compressed() {
+    let app = TestApp::start().await;
+    let answer = app.get("/pkg/lethe-1.css").header("accept-encoding", "br").send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert_eq!(header(answer.headers(), "content-encoding"), "br");
+    assert_eq!(header(answer.headers(), "cache-control"), "public, max-age=31536000, immutable");
+    assert_eq!(answer.text().await.unwrap(), "compressed");
+    let answer = app.get("/robots.txt").send().await.unwrap();
+    assert_eq!(header(answer.headers(), "cache-control"), "public, max-age=3600");
+    for path in ["/pkg/lethe-2.css", "/pkg/../assets.json", "/pkg/%2e%2e/assets.json", "/assets.json"] {
+        let answer = app.get(path).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
+        assert!(!header(answer.headers(), "cache-control").contains("immutable"), "{path}");
+    }
+}
+
+fn guards(app: &TestApp, headers: &HeaderMap) -> String {
+    let mut lines: Vec<_> = headers
+        .iter()
+        .filter(|(name, _)| {
+            !["content-type", "content-length", "transfer-encoding", "date", "vary"].contains(&name.as_str())
+        })
+        .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap().replace(app.clerk.url(), "[clerk]")))
+        .collect();
+    lines.sort();
+    let text = lines.join("\n");
+    match text.split_once("'nonce-") {
+        Some((before, after)) => {
+            format!("{before}'nonce-[nonce]'{}", after.split_once('\'').unwrap().1)
+        }
+        None => text,
+    }
+}

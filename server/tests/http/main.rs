@@ -1,0 +1,16 @@
+//! Lethe over HTTP, as a black box: a real Postgres, a Clerk that is spoken to over HTTP, a server in this process.
+
+#![expect(clippy::unwrap_used, reason = "a test ends where something is missing")]
+#![expect(clippy::disallowed_methods, reason = "from outside there is the real time, and names must not collide")]
+
+mod process;
+mod support;
+
+mod commands;
+mod consent;
+mod deletion;
+mod export;
+mod guards;
+mod pages;
+mod restart;
+mod webhooks;

@@ -1,0 +1,160 @@
+//! Pages: what they show to whom, and what they cost.
+
+use demo::people::person;
+use demo::testing::Fault;
+use reqwest::{Method, StatusCode};
+use serde_json::json;
+
+use crate::support::{TestApp, header, json};
+
+#[tokio::test]
+async fn a_page_view_asks_clerk_nothing() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    // The first view fetches the keys that verify sessions and, in the background, the name.
+    assert_eq!(ada.visit("/").send().await.unwrap().status(), StatusCode::OK);
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    app.clerk.forget_requests();
+    for _ in 0..20 {
+        let page = ada.visit("/").send().await.unwrap();
+        assert_eq!(page.status(), StatusCode::OK);
+    }
+    assert_eq!(app.clerk.all_requests(), 0);
+}
+
+#[tokio::test]
+async fn a_page_view_works_while_clerk_is_down() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    assert_eq!(ada.visit("/").send().await.unwrap().status(), StatusCode::OK);
+    app.clerk.fail(Fault { status: Some(503), ..Fault::default() });
+    let grace = app.sign_in(1).await;
+    for browser in [ada, grace] {
+        let page = browser.visit("/").send().await.unwrap();
+        assert_eq!(page.status(), StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn stored_choices_are_shown_as_they_are() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    let choices = json!({"marketing": true, "analytics": false});
+    json(ada.post("/api/privacy/consent").json(&choices).send().await.unwrap(), StatusCode::OK).await;
+    let page = ada.visit("/").send().await.unwrap().text().await.unwrap();
+    assert!(is_checked(&page, "marketing"), "{page}");
+    assert!(!is_checked(&page, "analytics"), "{page}");
+    assert!(!is_checked(&page, "thirdParty"), "{page}");
+}
+
+#[tokio::test]
+async fn a_page_without_a_session_offers_to_sign_in() {
+    let app = TestApp::start().await;
+    let page = app.get("/").header("accept", "text/html").header("sec-fetch-dest", "empty").send().await.unwrap();
+    assert_eq!(page.status(), StatusCode::OK);
+    let text = page.text().await.unwrap();
+    assert!(text.contains(&format!("{}/sign-in", app.clerk.url())), "{text}");
+    assert!(text.contains("Northwind Journal"));
+}
+
+#[tokio::test]
+async fn the_name_is_shown_once_it_is_known() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    ada.visit("/").send().await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    let page = ada.visit("/").send().await.unwrap().text().await.unwrap();
+    assert!(page.contains(&person(0).email) || page.contains(&person(0).name()), "{page}");
+}
+
+#[tokio::test]
+async fn an_erased_persons_page_is_a_signed_out_one() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    json(ada.delete("/api/privacy/delete").send().await.unwrap(), StatusCode::OK).await;
+    let page = ada.visit("/").send().await.unwrap();
+    assert_eq!(page.status(), StatusCode::OK);
+    let text = page.text().await.unwrap();
+    assert!(text.contains("/sign-in"), "{text}");
+    assert!(!text.contains(&person(0).email), "{text}");
+}
+
+#[tokio::test]
+async fn signing_out_ends_the_session_at_clerk_too() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    let answer = ada.post("/sign-out").send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    assert_eq!(header(answer.headers(), "location"), "/");
+    let cleared: Vec<_> =
+        answer.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap().to_owned()).collect();
+    assert!(cleared.iter().any(|cookie| cookie.starts_with("__session=;")), "{cleared:?}");
+    assert!(cleared.iter().all(|cookie| cookie.contains("Max-Age=0")), "{cleared:?}");
+    assert_eq!(app.clerk.requests("POST /v1/sessions/{session_id}/revoke"), 1);
+}
+
+#[tokio::test]
+async fn a_form_without_scripts_is_answered_with_a_page() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    let answer = ada
+        .post("/api/_/save_preferences")
+        .header("accept", "text/html,application/xhtml+xml")
+        .header("referer", format!("{}/", app.url))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body("granted[0]=marketing")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    assert!(header(answer.headers(), "location").starts_with('/'), "{answer:?}");
+    let record = json(ada.get("/api/privacy/consent").send().await.unwrap(), StatusCode::OK).await;
+    assert_eq!(record["marketing"], true);
+}
+
+#[tokio::test]
+async fn a_failure_is_a_page_with_its_incident() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    assert_eq!(ada.visit("/").send().await.unwrap().status(), StatusCode::OK);
+    sqlx::query("alter schema lethe rename to elsewhere").execute(app.pool()).await.unwrap();
+    let page = ada.visit("/").send().await.unwrap();
+    assert_eq!(page.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let incident = header(page.headers(), "x-incident-id").to_owned();
+    assert!(!incident.is_empty());
+    assert!(header(page.headers(), "content-type").starts_with("text/html"));
+    let text = page.text().await.unwrap();
+    assert!(text.contains(&incident), "{text}");
+    assert!(!text.contains("deletion_request"), "nothing from inside is told: {text}");
+}
+
+#[tokio::test]
+async fn an_expired_session_is_renewed_on_a_navigation_and_refused_on_a_write() {
+    let app = TestApp::start().await;
+    let token = app.clerk.sign_in_expired(&person(0).id).await;
+    let page = app.visit("/").header("cookie", &token.cookies).send().await.unwrap();
+    assert_eq!(page.status(), StatusCode::TEMPORARY_REDIRECT);
+    assert!(header(page.headers(), "location").starts_with(app.clerk.url()), "{page:?}");
+    assert!(header(page.headers(), "location").contains("handshake"));
+    let answer = app
+        .request(Method::POST, "/api/privacy/consent")
+        .header("cookie", &token.cookies)
+        .header("sec-fetch-site", "same-origin")
+        .body("{}")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+}
+
+/// Whether the checkbox of a purpose is ticked.
+fn is_checked(page: &str, purpose: &str) -> bool {
+    let boxes: Vec<_> = page
+        .split("<input")
+        .skip(1)
+        .map(|rest| rest.split('>').next().unwrap_or_default())
+        .filter(|tag| tag.contains("checkbox") && tag.contains(&format!("\"{purpose}\"")))
+        .collect();
+    assert_eq!(boxes.len(), 1, "{purpose}: {boxes:?}");
+    boxes[0].split_whitespace().any(|word| word == "checked" || word.starts_with("checked="))
+}

@@ -1,0 +1,183 @@
+//! The process dies, in every step of a deletion, before the step's work and between the work and its record.
+//! Started again it comes to the same end.
+
+use demo::people::person;
+use demo::sample::{SeedOptions, seed};
+use demo::testing::{ClerkStandIn, Database, StandInOptions};
+use futures::{StreamExt, stream};
+use lethe::deletion::Step;
+use reqwest::StatusCode;
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, PgPool};
+
+use crate::process::{Process, free_url, lethe, until};
+use crate::support::{Directory, OWNED, environment, rows_of, site};
+
+/// Has rows in both products.
+const WHO: usize = 3;
+const NEIGHBOUR: usize = 4;
+/// Servers that are killed side by side.
+const AT_ONCE: usize = 7;
+
+/// Where in a step the process dies.
+#[derive(Clone, Copy, Debug)]
+enum Moment {
+    /// Before its work.
+    Claimed,
+    /// After its work, before the record.
+    Recording,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whenever_the_process_dies_the_end_is_the_same() {
+    let expected = end_of(None).await;
+    assert_eq!(expected.statuses, ["done"; 7]);
+    assert!(!expected.clerk_knows);
+    let moments = Step::ALL.into_iter().flat_map(|step| [(step, Moment::Claimed), (step, Moment::Recording)]);
+    let ends: Vec<_> = stream::iter(moments)
+        .map(|(step, moment)| async move { (step, moment, end_of(Some((step, moment))).await) })
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    assert_eq!(ends.len(), 14);
+    for (step, moment, end) in ends {
+        assert_eq!(end, expected, "killed at {moment:?} in {step:?}");
+    }
+}
+
+/// Everything that must not depend on how often the process died.
+#[derive(Debug, PartialEq)]
+struct End {
+    rows: Vec<(String, Value)>,
+    neighbour: Vec<(String, Vec<String>)>,
+    statuses: Vec<String>,
+    tombstones: i64,
+    people_known: i64,
+    obligations: i64,
+    results: Value,
+    clerk_knows: bool,
+    chain_holds: bool,
+}
+
+/// Deletes one person with the real binary; with `death`, kills it there and starts it again.
+async fn end_of(death: Option<(Step, Moment)>) -> End {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let url = free_url().await;
+    let database = Database::create().await;
+    let clerk = ClerkStandIn::start(StandInOptions {
+        people: 8,
+        application_origin: Some(url.clone()),
+        ..StandInOptions::default()
+    })
+    .await;
+    seed(database.pool(), &SeedOptions { people: 8, rows_per_person: 2 }).await.unwrap();
+    let directory = Directory::new();
+    site(&directory.path().join("site"));
+    let environment = environment(&url, &clerk, database.url(), directory.path());
+
+    let migrated = lethe(&environment, directory.path(), &["migrate"]).status().unwrap();
+    assert!(migrated.success());
+    let neighbour = rows_of(database.pool(), &person(NEIGHBOUR).id).await;
+    let mut server = Process::serve(&environment, directory.path(), &url).await;
+    if let Some((step, moment)) = death {
+        stop_at(database.pool(), step, moment).await;
+    }
+    let token = clerk.sign_in(&person(WHO).id).await;
+    let http = reqwest::Client::new();
+    let asked = http.delete(format!("{url}/api/privacy/delete")).bearer_auth(&token.jwt).send();
+    if death.is_some() {
+        let asking = tokio::spawn(asked);
+        until("the step is reached", async || is_asleep(database.pool()).await).await;
+        server.kill();
+        let _ = asking.await;
+        // The session that sleeps goes with its process; Postgres would notice only on waking up.
+        sqlx::query("select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()")
+            .execute(database.pool())
+            .await
+            .unwrap();
+        sqlx::query("drop trigger stop_here on lethe.deletion_step").execute(database.pool()).await.unwrap();
+        server = Process::serve(&environment, directory.path(), &url).await;
+    } else {
+        assert_eq!(asked.await.unwrap().status(), StatusCode::OK);
+    }
+    until("the deletion ends", async || {
+        let open = "select count(*) from lethe.deletion_request where finished_at is null";
+        sqlx::query_scalar::<_, i64>(open).fetch_one(database.pool()).await.unwrap() == 0
+    })
+    .await;
+
+    let mut end = end(database.pool(), &clerk).await;
+    assert_eq!(end.neighbour, neighbour, "killed at {death:?}");
+    assert!(server.stop().await);
+    end.chain_holds = lethe(&environment, directory.path(), &["audit", "verify"]).status().unwrap().success();
+    end
+}
+
+async fn end(pool: &PgPool, clerk: &ClerkStandIn) -> End {
+    let mut rows = Vec::new();
+    for (table, column) in OWNED {
+        // Only whether something is stamped can be the same, not when.
+        let query = format!(
+            "select coalesce(jsonb_agg(
+                (to_jsonb(row) - '{{deleted_at,updated_at,revoked_at}}'::text[])
+                || jsonb_build_object('deleted', to_jsonb(row)->>'deleted_at' is not null,
+                                      'revoked', to_jsonb(row)->>'revoked_at' is not null)
+                order by row.id), '[]')
+            from public.{table} row where {column} = $1"
+        );
+        let of_table = sqlx::query_scalar(AssertSqlSafe(query)).bind(person(WHO).id).fetch_one(pool).await.unwrap();
+        rows.push((table.to_owned(), of_table));
+    }
+    let one = async |query: &'static str| sqlx::query_scalar::<_, i64>(query).fetch_one(pool).await.unwrap();
+    let mut results: Value =
+        sqlx::query_scalar("select results from lethe.deletion_request").fetch_one(pool).await.unwrap();
+    without_times(&mut results);
+    End {
+        rows,
+        neighbour: rows_of(pool, &person(NEIGHBOUR).id).await,
+        statuses: sqlx::query_scalar("select status from lethe.deletion_step order by position")
+            .fetch_all(pool)
+            .await
+            .unwrap(),
+        tombstones: one("select count(*) from lethe.tombstone").await,
+        people_known: one("select count(*) from lethe.data_subject").await,
+        obligations: one("select count(*) from lethe.retention").await,
+        results,
+        clerk_knows: clerk.user(&person(WHO).id).await.is_some(),
+        chain_holds: true,
+    }
+}
+
+/// Ends of periods depend on the minute.
+fn without_times(value: &mut Value) {
+    match value {
+        Value::Array(list) => list.iter_mut().for_each(without_times),
+        Value::Object(map) => {
+            map.retain(|key, _| !matches!(key.as_str(), "purge_at" | "until" | "purge_due"));
+            map.values_mut().for_each(without_times);
+        }
+        _ => {}
+    }
+}
+
+/// Lets whoever claims or records this step sleep until it is killed.
+async fn stop_at(pool: &PgPool, step: Step, moment: Moment) {
+    let status = match moment {
+        Moment::Claimed => "running",
+        Moment::Recording => "done",
+    };
+    let name = step.name();
+    let statements = format!(
+        "create function lethe.sleep_here() returns trigger language plpgsql as
+            'begin perform pg_sleep(600); return new; end';
+         create trigger stop_here before update on lethe.deletion_step for each row
+            when (new.step = '{name}' and new.status = '{status}' and old.status <> '{status}')
+            execute function lethe.sleep_here();"
+    );
+    sqlx::raw_sql(AssertSqlSafe(statements)).execute(pool).await.unwrap();
+}
+
+async fn is_asleep(pool: &PgPool) -> bool {
+    let asleep = "select count(*) from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()";
+    sqlx::query_scalar::<_, i64>(asleep).fetch_one(pool).await.unwrap() > 0
+}

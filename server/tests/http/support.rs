@@ -1,0 +1,313 @@
+//! A server for a test, and what a browser or a program sends to it.
+
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use demo::people::person;
+use demo::sample::{SeedOptions, seed};
+use demo::testing::{ClerkStandIn, Database, SessionToken, StandInOptions, TokenOptions};
+use lethe::Lethe;
+use reqwest::header::{ACCEPT, AUTHORIZATION, COOKIE, HeaderMap, ORIGIN};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use serde_json::Value;
+use server::settings::{Settings, Values};
+use server::{open, serve};
+use sqlx::PgPool;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) const SECRET: &str = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldCE=";
+
+/// The tables that hold people, with the column that tells whose row it is.
+pub(crate) const OWNED: [(&str, &str); 13] = [
+    ("users", "clerk_id"),
+    ("posts", "author_id"),
+    ("comments", "author_id"),
+    ("preferences", "user_id"),
+    ("profiles", "user_id"),
+    ("projects", "user_id"),
+    ("reports", "user_id"),
+    ("experiments", "user_id"),
+    ("pipelines", "user_id"),
+    ("datasets", "user_id"),
+    ("api_keys", "user_id"),
+    ("activity_logs", "user_id"),
+    ("usage_logs", "user_id"),
+];
+
+/// How a test's server differs from the usual one.
+pub(crate) struct Options {
+    pub(crate) people: usize,
+    pub(crate) rows_per_person: usize,
+    /// Whether the queue is worked.
+    pub(crate) work: bool,
+    /// Further settings.
+    pub(crate) settings: Vec<(&'static str, String)>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { people: 8, rows_per_person: 2, work: false, settings: Vec::new() }
+    }
+}
+
+/// A running server with everything around it. Dropping it ends all of it.
+pub(crate) struct TestApp {
+    pub(crate) url: String,
+    pub(crate) lethe: Lethe,
+    pub(crate) clerk: ClerkStandIn,
+    pub(crate) database: Database,
+    pub(crate) http: reqwest::Client,
+    pub(crate) directory: Directory,
+    stop: CancellationToken,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+/// A directory that goes with its value.
+pub(crate) struct Directory(PathBuf);
+
+impl Directory {
+    pub(crate) fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("lethe-test-{}", uuid::Uuid::new_v4().simple()));
+        std::fs::create_dir_all(&path).expect("the temporary directory can be written");
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Directory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+impl TestApp {
+    pub(crate) async fn start() -> Self {
+        Self::with(Options::default()).await
+    }
+
+    pub(crate) async fn with(options: Options) -> Self {
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+        let url = format!("http://{}", listener.local_addr().expect("a bound socket has an address"));
+        let database = Database::create().await;
+        let clerk = ClerkStandIn::start(StandInOptions {
+            people: options.people,
+            application_origin: Some(url.clone()),
+            ..StandInOptions::default()
+        })
+        .await;
+        let sample = SeedOptions { people: options.people, rows_per_person: options.rows_per_person };
+        seed(database.pool(), &sample).await.expect("the sample fits its schema");
+        lethe::jobs::migrate(database.pool()).await.expect("the migrations run");
+
+        let directory = Directory::new();
+        site(&directory.path().join("site"));
+        let mut environment = environment(&url, &clerk, database.url(), directory.path());
+        environment.extend(options.settings);
+        let mut values = Values::from_sources(None, environment).expect("text");
+        let settings = Settings::read(&mut values);
+        let settings = values.finish(settings).expect("complete");
+        let lethe = open::open(&settings).await.expect("everything is there");
+        open::check(&lethe).await.expect("the sample's data map fits");
+
+        let stop = CancellationToken::new();
+        let server = serve::assemble(&settings, lethe.clone()).expect("the settings fit together");
+        let serving = serve::answer(listener, server, stop.clone());
+        let mut tasks = vec![tokio::spawn(async move { serving.await.expect("it serves") })];
+        if options.work {
+            let working = lethe::jobs::work(lethe.clone(), stop.clone().cancelled_owned());
+            tasks.push(tokio::spawn(async move { working.await.expect("it works") }));
+        }
+        let http = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .build()
+            .expect("a client without TLS");
+        Self { url, lethe, clerk, database, http, directory, stop, tasks }
+    }
+
+    pub(crate) fn pool(&self) -> &PgPool {
+        self.database.pool()
+    }
+
+    /// A request without a session.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.url))
+    }
+
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.request(Method::GET, path)
+    }
+
+    /// A navigation as a browser makes it.
+    pub(crate) fn visit(&self, path: &str) -> RequestBuilder {
+        self.get(path).header(ACCEPT, "text/html,application/xhtml+xml").header("sec-fetch-dest", "document")
+    }
+
+    /// Signs one of the demo's people in.
+    pub(crate) async fn sign_in(&self, index: usize) -> Browser<'_> {
+        self.sign_in_with(index, TokenOptions::default()).await
+    }
+
+    pub(crate) async fn sign_in_with(&self, index: usize, options: TokenOptions) -> Browser<'_> {
+        let token = self.clerk.token_for(&person(index).id, options).await;
+        Browser { app: self, token }
+    }
+
+    /// Every row of one person in every table, as text.
+    pub(crate) async fn rows_of(&self, index: usize) -> Vec<(String, Vec<String>)> {
+        rows_of(self.pool(), &person(index).id).await
+    }
+
+    /// How many audit entries there are.
+    pub(crate) async fn audit_entries(&self) -> i64 {
+        sqlx::query_scalar("select count(*) from lethe.audit_entry").fetch_one(self.pool()).await.expect("there is a log")
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// A signed-in person's browser.
+pub(crate) struct Browser<'a> {
+    app: &'a TestApp,
+    pub(crate) token: SessionToken,
+}
+
+impl Browser<'_> {
+    /// A request with the session's cookies, as a script of the page sends it.
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let request = self.app.request(method.clone(), path).header(COOKIE, &self.token.cookies);
+        if method == Method::GET {
+            request
+        } else {
+            request.header(ORIGIN, &self.app.url).header("sec-fetch-site", "same-origin")
+        }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> RequestBuilder {
+        self.request(Method::GET, path)
+    }
+
+    pub(crate) fn post(&self, path: &str) -> RequestBuilder {
+        self.request(Method::POST, path)
+    }
+
+    pub(crate) fn delete(&self, path: &str) -> RequestBuilder {
+        self.request(Method::DELETE, path)
+    }
+
+    /// A navigation.
+    pub(crate) fn visit(&self, path: &str) -> RequestBuilder {
+        self.app.visit(path).header(COOKIE, &self.token.cookies)
+    }
+
+    /// A request of a program that brings the token itself.
+    pub(crate) fn bearer(&self, method: Method, path: &str) -> RequestBuilder {
+        self.app.request(method, path).header(AUTHORIZATION, format!("Bearer {}", self.token.jwt))
+    }
+}
+
+/// Everything a server needs, as its environment.
+pub(crate) fn environment(
+    url: &str,
+    clerk: &ClerkStandIn,
+    database_url: &str,
+    directory: &Path,
+) -> Vec<(&'static str, String)> {
+    let address: SocketAddr = url.trim_start_matches("http://").parse().expect("a test's address");
+    let map = Path::new(env!("CARGO_MANIFEST_DIR")).join("../demo/data-map.toml");
+    vec![
+        ("DATABASE_URL", database_url.to_owned()),
+        ("CLERK_SECRET_KEY", clerk.secret_key().to_owned()),
+        ("CLERK_PUBLISHABLE_KEY", clerk.publishable_key().to_owned()),
+        ("CLERK_WEBHOOK_SIGNING_SECRET", clerk.webhook_secret().to_owned()),
+        ("CLERK_API_URL", clerk.url().to_owned()),
+        ("CLERK_PROXY_URL", clerk.url().to_owned()),
+        ("CLERK_SIGN_IN_URL", format!("{}/sign-in", clerk.url())),
+        ("LETHE_URL", url.to_owned()),
+        ("LETHE_LISTEN", address.to_string()),
+        ("LETHE_DATA_MAP", map.display().to_string()),
+        ("LETHE_SECRET", SECRET.to_owned()),
+        ("LETHE_SITE", directory.join("site").display().to_string()),
+        ("LETHE_STORAGE", directory.join("storage").display().to_string()),
+        ("LETHE_BRAND", "Northwind Journal".to_owned()),
+    ]
+}
+
+/// What the build would have made, as far as the server looks at it.
+pub(crate) fn site(directory: &Path) {
+    let pkg = directory.join("pkg");
+    std::fs::create_dir_all(&pkg).expect("the temporary directory can be written");
+    let files = [
+        ("assets.json", r#"{"output_name":"lethe-1","style":"/pkg/lethe-1.css","font":"/pkg/inter-1.woff2"}"#),
+        ("robots.txt", "User-agent: *\nDisallow: /\n"),
+        ("pkg/lethe-1.css", "body{}"),
+        ("pkg/lethe-1.css.br", "compressed"),
+    ];
+    for (name, text) in files {
+        std::fs::write(directory.join(name), text).expect("the temporary directory can be written");
+    }
+}
+
+/// Every row of one person in every table, as text.
+pub(crate) async fn rows_of(pool: &PgPool, id: &str) -> Vec<(String, Vec<String>)> {
+    let mut all = Vec::new();
+    for (table, column) in OWNED {
+        let query = format!("select row::text from public.{table} row where {column} = $1 order by 1");
+        let rows = sqlx::query_scalar(sqlx::AssertSqlSafe(query)).bind(id).fetch_all(pool).await.expect("a table of the sample");
+        all.push((table.to_owned(), rows));
+    }
+    all
+}
+
+/// The body as JSON, after a look at the status.
+pub(crate) async fn json(response: Response, status: StatusCode) -> Value {
+    let given = response.status();
+    let text = response.text().await.expect("a body");
+    assert_eq!(given, status, "{text}");
+    serde_json::from_str(&text).unwrap_or_else(|_| panic!("JSON is expected: {text}"))
+}
+
+/// Asserts that a refusal is a problem document with this code, whose incident is in the header too.
+pub(crate) async fn problem(response: Response, status: StatusCode, code: &str) -> Value {
+    let headers = response.headers().clone();
+    let document = json(response, status).await;
+    assert_eq!(header(&headers, "content-type"), "application/problem+json", "{document}");
+    assert_eq!(document["code"], code, "{document}");
+    assert_eq!(document["status"], status.as_u16());
+    assert_eq!(document["incident"], header(&headers, "x-incident-id"));
+    document
+}
+
+pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// Waits until `condition` holds, ten seconds at most.
+pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    for _ in 0..400 {
+        if condition().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(25)).await;
+    }
+    panic!("{what} didn't come about in ten seconds");
+}
+
+/// Few enough for a test to reach.
+pub(crate) fn limit(count: u32) -> String {
+    NonZeroU32::new(count).expect("above zero").to_string()
+}

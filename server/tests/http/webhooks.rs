@@ -1,0 +1,166 @@
+//! What Clerk tells: believed when signed, counted once, in any order.
+
+use data_encoding::BASE64;
+use demo::people::person;
+use reqwest::{Method, RequestBuilder, StatusCode};
+use ring::hmac;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+
+use crate::support::{Options, TestApp, eventually, header, json, limit, problem};
+
+const PATH: &str = "/api/webhooks/clerk";
+
+#[tokio::test]
+async fn a_person_deleted_elsewhere_is_deleted_here() {
+    let app = TestApp::with(Options { work: true, ..Options::default() }).await;
+    app.clerk.set_webhook_url(&format!("{}{PATH}", app.url));
+    let neighbour = app.rows_of(1).await;
+    app.clerk.delete_user(&person(0).id).await;
+    eventually("the deletion", async || app.rows_of(0).await.iter().all(|(_, rows)| rows.is_empty())).await;
+    assert_eq!(app.rows_of(1).await, neighbour);
+}
+
+#[tokio::test]
+async fn ones_own_deletion_told_back_changes_nothing() {
+    let app = TestApp::start().await;
+    app.clerk.set_webhook_url(&format!("{}{PATH}", app.url));
+    let ada = app.sign_in(0).await;
+    json(ada.delete("/api/privacy/delete").send().await.unwrap(), StatusCode::OK).await;
+    eventually("the webhook", async || {
+        let told = "select count(*) from lethe.webhook_delivery where kind = 'user.deleted'";
+        sqlx::query_scalar::<_, i64>(told).fetch_one(app.pool()).await.unwrap() == 1
+    })
+    .await;
+    assert_eq!(requests(&app).await, 1);
+}
+
+#[tokio::test]
+async fn a_delivery_counts_once() {
+    let app = TestApp::start().await;
+    let before = app.audit_entries().await;
+    let body = deleted(&person(0).id);
+    let first = signed(&app, "msg_1", 0, &body).send().await.unwrap();
+    assert_eq!(json(first, StatusCode::OK).await, json!({"status": "processed"}));
+    let written = app.audit_entries().await;
+    assert!(written > before);
+    for _ in 0..3 {
+        let again = signed(&app, "msg_1", 0, &body).send().await.unwrap();
+        assert_eq!(json(again, StatusCode::OK).await, json!({"status": "duplicate"}));
+    }
+    // The same event in another delivery: the deletion is under way already.
+    json(signed(&app, "msg_2", 0, &body).send().await.unwrap(), StatusCode::OK).await;
+    assert_eq!(requests(&app).await, 1);
+}
+
+#[tokio::test]
+async fn what_isnt_signed_writes_nothing() {
+    let app = TestApp::start().await;
+    let before = app.audit_entries().await;
+    let body = deleted(&person(0).id);
+    let signature = |key: &[u8]| sign(key, "msg_1", now(), &body);
+    let right = signature(&key(&app));
+    let forged: [(&str, i64, String, &str); 5] = [
+        ("msg_1", now(), signature(b"another key"), &body),
+        ("msg_2", now(), right.clone(), &body),
+        ("msg_1", now() - 1_000, right.clone(), &body),
+        ("msg_1", now(), right.clone(), r#"{"type":"user.deleted","data":{"id":"user_other"}}"#),
+        ("msg_1", now(), "v1,nonsense v2,more".to_owned(), &body),
+    ];
+    for (id, timestamp, signature, body) in forged {
+        let answer = delivery(&app, id, timestamp, &signature, body).send().await.unwrap();
+        problem(answer, StatusCode::BAD_REQUEST, "webhook_rejected").await;
+    }
+    let answer = app.request(Method::POST, PATH).body(body.clone()).send().await.unwrap();
+    problem(answer, StatusCode::BAD_REQUEST, "webhook_rejected").await;
+    assert_eq!(app.audit_entries().await, before);
+    assert_eq!(requests(&app).await, 0);
+}
+
+#[tokio::test]
+async fn what_is_too_old_or_too_new_is_refused() {
+    let app = TestApp::start().await;
+    for (index, offset) in [-301, -3_600, 310].into_iter().enumerate() {
+        let answer = signed(&app, &format!("msg_{index}"), offset, &deleted(&person(0).id)).send().await.unwrap();
+        problem(answer, StatusCode::BAD_REQUEST, "webhook_rejected").await;
+    }
+    let answer = signed(&app, "msg_9", -290, &deleted(&person(0).id)).send().await.unwrap();
+    json(answer, StatusCode::OK).await;
+}
+
+#[tokio::test]
+async fn a_flood_of_forgeries_is_told_to_wait_and_keeps_nobody_out() {
+    let settings = vec![("LETHE_ANONYMOUS_WRITES_PER_MINUTE", limit(3))];
+    let app = TestApp::with(Options { settings, ..Options::default() }).await;
+    for _ in 0..3 {
+        let answer = delivery(&app, "msg_1", now(), "v1,bm8=", "{}").send().await.unwrap();
+        problem(answer, StatusCode::BAD_REQUEST, "webhook_rejected").await;
+    }
+    let answer = delivery(&app, "msg_1", now(), "v1,bm8=", "{}").send().await.unwrap();
+    assert!(!header(answer.headers(), "retry-after").is_empty());
+    problem(answer, StatusCode::TOO_MANY_REQUESTS, "too_many_requests").await;
+    json(signed(&app, "msg_1", 0, &deleted(&person(0).id)).send().await.unwrap(), StatusCode::OK).await;
+}
+
+#[tokio::test]
+async fn other_events_are_taken_in_and_unknown_ones_too() {
+    let app = TestApp::start().await;
+    for (index, kind) in ["user.created", "user.updated", "session.ended", "something.new"].into_iter().enumerate() {
+        let body = json!({"object": "event", "type": kind, "data": {"object": "x", "id": person(2).id}, "timestamp": 1, "instance_id": "ins_1"});
+        let answer = signed(&app, &format!("msg_{index}"), 0, &body.to_string()).send().await.unwrap();
+        json(answer, StatusCode::OK).await;
+    }
+    assert_eq!(requests(&app).await, 0);
+}
+
+#[tokio::test]
+async fn a_body_may_be_large_but_not_endless() {
+    let app = TestApp::start().await;
+    let body = |bytes: usize| json!({"type": "user.updated", "data": {"padding": "x".repeat(bytes)}}).to_string();
+    let answer = signed(&app, "msg_1", 0, &body(500 * 1024)).send().await.unwrap();
+    json(answer, StatusCode::OK).await;
+    let answer = signed(&app, "msg_2", 0, &body(1024 * 1024)).send().await.unwrap();
+    problem(answer, StatusCode::PAYLOAD_TOO_LARGE, "too_large").await;
+}
+
+fn deleted(id: &str) -> String {
+    let event = json!({
+        "object": "event",
+        "type": "user.deleted",
+        "data": {"object": "user", "id": id, "deleted": true},
+        "timestamp": 1_790_000_000_000_i64,
+        "instance_id": "ins_1",
+    });
+    Value::to_string(&event)
+}
+
+fn now() -> i64 {
+    OffsetDateTime::now_utc().unix_timestamp()
+}
+
+fn key(app: &TestApp) -> Vec<u8> {
+    BASE64.decode(app.clerk.webhook_secret().trim_start_matches("whsec_").as_bytes()).unwrap()
+}
+
+fn sign(key: &[u8], id: &str, timestamp: i64, body: &str) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    let signature = hmac::sign(&key, format!("{id}.{timestamp}.{body}").as_bytes());
+    format!("v1,{}", BASE64.encode(signature.as_ref()))
+}
+
+fn signed(app: &TestApp, id: &str, offset: i64, body: &str) -> RequestBuilder {
+    let timestamp = now() + offset;
+    delivery(app, id, timestamp, &sign(&key(app), id, timestamp, body), body)
+}
+
+fn delivery(app: &TestApp, id: &str, timestamp: i64, signature: &str, body: &str) -> RequestBuilder {
+    app.request(Method::POST, PATH)
+        .header("svix-id", id)
+        .header("svix-timestamp", timestamp)
+        .header("svix-signature", signature)
+        .body(body.to_owned())
+}
+
+async fn requests(app: &TestApp) -> i64 {
+    sqlx::query_scalar("select count(*) from lethe.deletion_request").fetch_one(app.pool()).await.unwrap()
+}

@@ -1,0 +1,133 @@
+//! The chain over the entries: puts it together and verifies it.
+
+use futures::TryStreamExt as _;
+use ring::digest::{Context, SHA256};
+
+use super::digest;
+use crate::{Lethe, Result};
+
+/// Any number that nothing else in this database locks by.
+const SEALER: i64 = 0x6c65_7468_6531;
+
+/// How many entries are linked in one transaction.
+const BATCH: i64 = 1_000;
+
+/// Gives every committed entry that has none its place in the chain. Answers how many got one.
+/// Does nothing while somebody else is at it.
+pub async fn seal(lethe: &Lethe) -> Result<u64> {
+    let mut sealed = 0;
+    loop {
+        let linked = seal_batch(lethe).await?;
+        sealed += linked;
+        if linked < BATCH.unsigned_abs() {
+            return Ok(sealed);
+        }
+    }
+}
+
+async fn seal_batch(lethe: &Lethe) -> Result<u64> {
+    let mut transaction = lethe.database.begin().await?;
+    let alone = sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "alone!""#, SEALER)
+        .fetch_one(&mut *transaction)
+        .await?;
+    if !alone {
+        return Ok(0);
+    }
+    let head = sqlx::query!("select position, hash from lethe.audit_link order by position desc limit 1")
+        .fetch_optional(&mut *transaction)
+        .await?;
+    let (mut position, mut previous) = head.map_or((0, vec![0; 32]), |head| (head.position, head.hash));
+    let waiting = sqlx::query!(
+        "with taken as (
+            delete from lethe.audit_pending where entry_id in
+                (select entry_id from lethe.audit_pending order by entry_id limit $1)
+            returning entry_id
+        )
+        select entry.id, entry.digest from lethe.audit_entry entry join taken on taken.entry_id = entry.id order by entry.id",
+        BATCH,
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    let (mut positions, mut entries, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
+    for entry in &waiting {
+        position += 1;
+        previous = link(&previous, position, &entry.digest);
+        positions.push(position);
+        entries.push(entry.id);
+        hashes.push(previous.clone());
+    }
+    sqlx::query!(
+        "insert into lethe.audit_link (position, entry_id, hash) select * from unnest($1::bigint[], $2::bigint[], $3::bytea[])",
+        &positions,
+        &entries,
+        &hashes,
+    )
+    .execute(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(waiting.len() as u64)
+}
+
+fn link(previous: &[u8], position: i64, digest: &[u8]) -> Vec<u8> {
+    let mut context = Context::new(&SHA256);
+    context.update(previous);
+    context.update(&position.to_be_bytes());
+    context.update(digest);
+    context.finish().as_ref().to_vec()
+}
+
+/// What a verification of the whole log found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Verification {
+    /// Links that were checked.
+    pub links: u64,
+    /// Entries that still wait for their place.
+    pub pending: u64,
+    /// Positions where the chain breaks: the entry was changed, or a link is missing or wrong.
+    pub broken: Vec<i64>,
+    /// Entries that have no place and don't wait for one: a link was removed.
+    pub unlinked: Vec<i64>,
+}
+
+impl Verification {
+    /// Whether nothing was found.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.broken.is_empty() && self.unlinked.is_empty()
+    }
+}
+
+/// Walks the chain from its start and recomputes every digest and every link.
+pub async fn verify(lethe: &Lethe) -> Result<Verification> {
+    let mut found = Verification::default();
+    let (mut expected, mut previous) = (1, vec![0; 32]);
+    let mut links = sqlx::query!(
+        r#"select link.position, link.hash, entry.kind, entry.subject_id, entry.open::text as "open!", entry.sealed,
+            entry.recorded_at, entry.digest
+        from lethe.audit_link link join lethe.audit_entry entry on entry.id = link.entry_id order by link.position"#
+    )
+    .fetch(&lethe.database);
+    while let Some(row) = links.try_next().await? {
+        let contents = digest(&row.kind, row.subject_id, &row.open, row.sealed.as_deref(), row.recorded_at);
+        let whole = row.position == expected
+            && contents.as_slice() == row.digest
+            && link(&previous, row.position, &contents) == row.hash;
+        if !whole {
+            found.broken.push(row.position);
+        }
+        found.links += 1;
+        expected = row.position + 1;
+        previous = row.hash;
+    }
+    drop(links);
+    found.unlinked = sqlx::query_scalar!(
+        "select id from lethe.audit_entry entry
+        where not exists (select from lethe.audit_link where entry_id = entry.id)
+          and not exists (select from lethe.audit_pending where entry_id = entry.id) order by id"
+    )
+    .fetch_all(&lethe.database)
+    .await?;
+    let pending = sqlx::query_scalar!(r#"select count(*) as "count!" from lethe.audit_pending"#);
+    found.pending = pending.fetch_one(&lethe.database).await?.unsigned_abs();
+    Ok(found)
+}

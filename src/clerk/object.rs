@@ -1,0 +1,206 @@
+//! Clerk's objects, read leniently: what is unknown stays where it is, what is missing or of
+//! another type is absent, and nothing of it fails a call.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::subject::SubjectId;
+
+/// A user, as Clerk has it. `Debug` shows nothing of the person.
+#[derive(Clone, PartialEq)]
+pub struct User {
+    id: SubjectId,
+    raw: Value,
+}
+
+impl User {
+    /// Only the id is indispensable.
+    #[must_use]
+    pub fn from_value(raw: Value) -> Option<Self> {
+        let id = SubjectId::parse(raw.get("id")?.as_str()?).ok()?;
+        Some(Self { id, raw })
+    }
+
+    /// The user's id.
+    #[must_use]
+    pub fn id(&self) -> &SubjectId {
+        &self.id
+    }
+
+    /// The address marked as primary, else the first one.
+    #[must_use]
+    pub fn primary_email(&self) -> Option<&str> {
+        let addresses = self.raw.get("email_addresses")?.as_array()?;
+        let primary = self.raw.get("primary_email_address_id").and_then(Value::as_str);
+        addresses
+            .iter()
+            .find(|address| primary.is_some() && address.get("id").and_then(Value::as_str) == primary)
+            .or_else(|| addresses.first())?
+            .get("email_address")?
+            .as_str()
+    }
+
+    /// First and last name, else the user name.
+    #[must_use]
+    pub fn display_name(&self) -> Option<String> {
+        let text =
+            |field: &str| self.raw.get(field).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty());
+        let names: Vec<&str> = [text("first_name"), text("last_name")].into_iter().flatten().collect();
+        if names.is_empty() { text("username").map(str::to_owned) } else { Some(names.join(" ")) }
+    }
+
+    /// What the application's browser side may read.
+    #[must_use]
+    pub fn public_metadata(&self) -> Option<&Value> {
+        self.raw.get("public_metadata")
+    }
+
+    /// The whole object.
+    #[must_use]
+    pub fn raw(&self) -> &Value {
+        &self.raw
+    }
+}
+
+impl std::fmt::Debug for User {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("User(..)")
+    }
+}
+
+/// A session of a user. `Debug` shows nothing of the person.
+#[derive(Clone, PartialEq)]
+pub struct Session {
+    id: String,
+    raw: Value,
+}
+
+impl Session {
+    /// Only the id is indispensable.
+    #[must_use]
+    pub fn from_value(raw: Value) -> Option<Self> {
+        let id = raw.get("id")?.as_str()?.to_owned();
+        Some(Self { id, raw })
+    }
+
+    /// `sess_…`.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Clerk's word: `active`, `pending`, `ended`, `revoked`, …
+    #[must_use]
+    pub fn status(&self) -> Option<&str> {
+        self.raw.get("status").and_then(Value::as_str)
+    }
+
+    /// Whose session it is.
+    #[must_use]
+    pub fn user_id(&self) -> Option<SubjectId> {
+        SubjectId::parse(self.raw.get("user_id")?.as_str()?).ok()
+    }
+
+    /// Whether tokens can still come from it. A status that is unknown here counts as live:
+    /// revoking once too often is better than leaving a door open.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        const OVER: [&str; 6] = ["ended", "revoked", "expired", "removed", "abandoned", "replaced"];
+        !self.status().is_some_and(|status| OVER.contains(&status))
+    }
+
+    /// The whole object.
+    #[must_use]
+    pub fn raw(&self) -> &Value {
+        &self.raw
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Session(..)")
+    }
+}
+
+/// The instance's public keys.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Jwks {
+    /// The keys that can be read.
+    #[serde(default, deserialize_with = "readable")]
+    pub keys: Vec<Jwk>,
+}
+
+/// A public key: numbers in base64url.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Jwk {
+    /// Which key it is.
+    pub kid: String,
+    /// `RSA`.
+    pub kty: String,
+    /// The only algorithm it may be used with, if the key says so.
+    #[serde(default)]
+    pub alg: Option<String>,
+    /// The modulus.
+    #[serde(default)]
+    pub n: String,
+    /// The exponent.
+    #[serde(default)]
+    pub e: String,
+}
+
+/// A key of a kind that is unknown here doesn't take the others with it.
+fn readable<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Jwk>, D::Error> {
+    let values = Vec::<Value>::deserialize(deserializer)?;
+    Ok(values.into_iter().filter_map(|value| serde_json::from_value(value).ok()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_user_of_tomorrow_is_read() {
+        let user = User::from_value(json!({
+            "id": "user_1", "object": "user_v9", "locked": "sometimes", "new_field": {"a": [1]},
+            "first_name": " Ada ", "last_name": null, "username": 5,
+            "primary_email_address_id": "idn_2",
+            "email_addresses": [
+                {"id": "idn_1", "email_address": "old@example.org"},
+                {"id": "idn_2", "email_address": "ada@example.org", "verification": "later"},
+            ],
+        }))
+        .unwrap();
+        assert_eq!(user.primary_email(), Some("ada@example.org"));
+        assert_eq!(user.display_name().as_deref(), Some("Ada"));
+        assert!(!format!("{user:?}").contains("ada"));
+        for poor in [json!({"id": "user_1"}), json!({"id": "user_1", "email_addresses": "none"})] {
+            let user = User::from_value(poor).unwrap();
+            assert_eq!((user.primary_email(), user.display_name()), (None, None));
+        }
+        for none in [json!({}), json!(null), json!({"id": 7}), json!({"id": "org_1"})] {
+            assert!(User::from_value(none).is_none());
+        }
+    }
+
+    #[test]
+    fn an_unknown_status_counts_as_live() {
+        for (status, live) in
+            [("active", true), ("pending", true), ("dormant", true), ("revoked", false), ("ended", false)]
+        {
+            let session = Session::from_value(json!({"id": "sess_1", "status": status})).unwrap();
+            assert_eq!(session.is_live(), live, "{status}");
+        }
+        assert!(Session::from_value(json!({"id": "sess_1"})).unwrap().is_live());
+    }
+
+    #[test]
+    fn an_unknown_kind_of_key_is_left_out() {
+        let jwks: Jwks = serde_json::from_value(json!({"keys": [
+            {"kid": 5}, {"kid": "a", "kty": "OKP", "crv": "Ed25519", "x": "…"}, {"kid": "b", "kty": "RSA", "n": "AQ", "e": "AQAB", "use": "sig"},
+        ]}))
+        .unwrap();
+        assert_eq!(jwks.keys.iter().map(|key| key.kid.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+    }
+}

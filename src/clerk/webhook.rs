@@ -1,0 +1,311 @@
+//! Signed events. Clerk sends them through Svix: an HMAC-SHA256 over id, time and body.
+//!
+//! The verification is written out here, on ring: the `svix` crate would bring the client of a
+//! whole API along, for these few lines. Deliveries may be late, repeated, reordered or lost;
+//! telling repeated ones by their id is the caller's work.
+
+use std::time::Duration;
+
+use data_encoding::BASE64;
+use ring::hmac;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use super::{Session, User};
+use crate::subject::SubjectId;
+
+/// A delivery's time may differ from ours by this much.
+const TOLERANCE: Duration = Duration::from_mins(5);
+/// Signatures that are looked at; Svix sends two while a secret is being changed.
+const MOST_SIGNATURES: usize = 8;
+/// Seconds since the epoch don't reach this before the year 5138, milliseconds were past it in 1973.
+const FIRST_MILLISECONDS: i64 = 100_000_000_000;
+
+/// The signing secret, or several while it is being changed. `Debug` shows nothing of it.
+#[derive(Clone)]
+pub struct Secret(Vec<hmac::Key>);
+
+/// The secret can't be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a webhook signing secret: it must be `whsec_` and base64, several separated by commas or spaces")]
+pub struct InvalidSecret;
+
+impl Secret {
+    /// `whsec_…`; while the secret is being changed the old and the new one, separated by a comma
+    /// or a space.
+    pub fn parse(text: &SecretString) -> Result<Self, InvalidSecret> {
+        let keys: Vec<hmac::Key> = text
+            .expose_secret()
+            .split([',', ' '])
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+            .map(|part| {
+                let key = BASE64.decode(part.strip_prefix("whsec_").ok_or(InvalidSecret)?.as_bytes());
+                let key = key.ok().filter(|key| key.len() >= 16).ok_or(InvalidSecret)?;
+                Ok(hmac::Key::new(hmac::HMAC_SHA256, &key))
+            })
+            .collect::<Result<_, _>>()?;
+        if keys.is_empty() { Err(InvalidSecret) } else { Ok(Self(keys)) }
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Secret(..)")
+    }
+}
+
+/// The three headers of a delivery: `svix-id`, `svix-timestamp`, `svix-signature`.
+#[derive(Clone, Copy, Debug)]
+pub struct Headers<'a> {
+    /// The delivery's id, the same when it is repeated.
+    pub id: &'a str,
+    /// Seconds since the epoch.
+    pub timestamp: &'a str,
+    /// `v1,<base64>`, several separated by spaces.
+    pub signature: &'a str,
+}
+
+/// Why a delivery isn't believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Rejection {
+    /// A header is missing or can't be read.
+    #[error("the delivery's headers are missing or unreadable")]
+    Headers,
+    /// It was signed too long ago, or in the future.
+    #[error("the delivery's time is more than five minutes off")]
+    Time,
+    /// No signature fits.
+    #[error("no signature fits the delivery")]
+    Signature,
+    /// It is genuine, and still no event.
+    #[error("the delivery holds no event")]
+    Unreadable,
+}
+
+/// An event. What isn't known here is [`Event::Other`].
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A user is new.
+    UserCreated(User),
+    /// A user has changed.
+    UserUpdated(User),
+    /// A user is deleted. The id is missing from deliveries of users that Clerk itself forgot.
+    UserDeleted {
+        /// Whose account it was.
+        id: Option<SubjectId>,
+    },
+    /// A session began or ended.
+    Session {
+        /// Clerk's name of the event, such as `session.ended`.
+        kind: String,
+        /// The session.
+        session: Session,
+    },
+    /// Anything else.
+    Other {
+        /// Clerk's name of the event.
+        kind: String,
+    },
+}
+
+impl Event {
+    /// Clerk's name of the event, such as `user.deleted`.
+    #[must_use]
+    pub fn kind(&self) -> &str {
+        match self {
+            Self::UserCreated(_) => "user.created",
+            Self::UserUpdated(_) => "user.updated",
+            Self::UserDeleted { .. } => "user.deleted",
+            Self::Session { kind, .. } | Self::Other { kind } => kind,
+        }
+    }
+
+    /// Whom it is about, as far as it is about somebody.
+    #[must_use]
+    pub fn subject(&self) -> Option<SubjectId> {
+        match self {
+            Self::UserCreated(user) | Self::UserUpdated(user) => Some(user.id().clone()),
+            Self::UserDeleted { id } => id.clone(),
+            Self::Session { session, .. } => session.user_id(),
+            Self::Other { .. } => None,
+        }
+    }
+}
+
+/// Believes a delivery or says why not.
+pub fn verify(secret: &Secret, headers: &Headers<'_>, body: &[u8], now: OffsetDateTime) -> Result<Event, Rejection> {
+    if headers.id.is_empty() || headers.signature.is_empty() {
+        return Err(Rejection::Headers);
+    }
+    let signed_at = headers.timestamp.parse().ok().and_then(moment).ok_or(Rejection::Headers)?;
+    if (now - signed_at).unsigned_abs() > TOLERANCE {
+        return Err(Rejection::Time);
+    }
+    let mut signed = Vec::with_capacity(headers.id.len() + headers.timestamp.len() + body.len() + 2);
+    for part in [headers.id.as_bytes(), b".", headers.timestamp.as_bytes(), b".", body] {
+        signed.extend_from_slice(part);
+    }
+    let genuine = headers
+        .signature
+        .split(' ')
+        .take(MOST_SIGNATURES)
+        .filter_map(|signature| BASE64.decode(signature.strip_prefix("v1,")?.as_bytes()).ok())
+        // ring compares in constant time.
+        .any(|signature| secret.0.iter().any(|key| hmac::verify(key, &signed, &signature).is_ok()));
+    if !genuine {
+        return Err(Rejection::Signature);
+    }
+    parse(body).ok_or(Rejection::Unreadable)
+}
+
+/// Reads an event's body. Believe nothing that didn't come through [`verify`].
+fn parse(body: &[u8]) -> Option<Event> {
+    #[derive(Deserialize)]
+    struct Envelope {
+        r#type: String,
+        #[serde(default)]
+        data: Value,
+    }
+    let Envelope { r#type: kind, data } = serde_json::from_slice(body).ok()?;
+    let known = match kind.as_str() {
+        "user.created" => User::from_value(data).map(Event::UserCreated),
+        "user.updated" => User::from_value(data).map(Event::UserUpdated),
+        "user.deleted" => {
+            let id = data.get("id").and_then(Value::as_str).and_then(|id| SubjectId::parse(id).ok());
+            Some(Event::UserDeleted { id })
+        }
+        _ if kind.starts_with("session.") => {
+            Session::from_value(data).map(|session| Event::Session { kind: kind.clone(), session })
+        }
+        _ => None,
+    };
+    Some(known.unwrap_or(Event::Other { kind }))
+}
+
+/// Clerk writes times in seconds and in milliseconds.
+fn moment(number: i64) -> Option<OffsetDateTime> {
+    let nanoseconds = if number.abs() < FIRST_MILLISECONDS { 1_000_000_000 } else { 1_000_000 };
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(number) * nanoseconds).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NOW: i64 = 1_780_000_000;
+    const KEY: [u8; 24] = [7; 24];
+    const BODY: &[u8] = br#"{"data":{"id":"user_1","deleted":true,"object":"user"},"object":"event","type":"user.deleted","timestamp":1780000000123}"#;
+
+    fn now() -> OffsetDateTime {
+        OffsetDateTime::from_unix_timestamp(NOW).unwrap()
+    }
+
+    fn secret(keys: &[[u8; 24]]) -> Secret {
+        let text: Vec<String> = keys.iter().map(|key| format!("whsec_{}", BASE64.encode(key))).collect();
+        Secret::parse(&SecretString::from(text.join(","))).unwrap()
+    }
+
+    fn sign(key: &[u8], id: &str, timestamp: &str, body: &[u8]) -> String {
+        let signed = [id.as_bytes(), b".", timestamp.as_bytes(), b".", body].concat();
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), &signed);
+        format!("v1,{}", BASE64.encode(tag.as_ref()))
+    }
+
+    fn verified(secret: &Secret, timestamp: &str, signature: &str, body: &[u8]) -> Result<Event, Rejection> {
+        verify(secret, &Headers { id: "msg_1", timestamp, signature }, body, now())
+    }
+
+    #[test]
+    fn the_published_example_of_svix_fits() {
+        let secret = Secret::parse(&SecretString::from("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")).unwrap();
+        let headers = Headers {
+            id: "msg_p5jXN8AQM9LWM0D4loKWxJek",
+            timestamp: "1614265330",
+            signature: "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+        };
+        let at = OffsetDateTime::from_unix_timestamp(1_614_265_330).unwrap();
+        // It is signed, but its body is no event of Clerk's.
+        assert_eq!(verify(&secret, &headers, br#"{"test": 2432232314}"#, at), Err(Rejection::Unreadable));
+        assert_eq!(verify(&secret, &headers, br#"{"test": 2432232315}"#, at), Err(Rejection::Signature));
+    }
+
+    #[test]
+    fn a_genuine_delivery_is_read() {
+        let signature = sign(&KEY, "msg_1", "1780000000", BODY);
+        let event = verified(&secret(&[KEY]), "1780000000", &signature, BODY).unwrap();
+        assert_eq!(event.kind(), "user.deleted");
+        assert_eq!(event.subject(), SubjectId::parse("user_1").ok());
+    }
+
+    #[test]
+    fn one_of_several_signatures_and_one_of_several_secrets_is_enough() {
+        let signature = sign(&KEY, "msg_1", "1780000000", BODY);
+        let several = format!("v1a,AAAA v1,AAAA {signature}");
+        assert!(verified(&secret(&[[9; 24], KEY]), "1780000000", &several, BODY).is_ok());
+        assert_eq!(verified(&secret(&[[9; 24]]), "1780000000", &several, BODY), Err(Rejection::Signature));
+    }
+
+    #[test]
+    fn every_changed_part_is_noticed() {
+        let secret = secret(&[KEY]);
+        let signature = sign(&KEY, "msg_1", "1780000000", BODY);
+        assert_eq!(verified(&secret, "1780000001", &signature, BODY), Err(Rejection::Signature));
+        assert_eq!(verified(&secret, "1780000000", &signature, &BODY[1..]), Err(Rejection::Signature));
+        let other = Headers { id: "msg_2", timestamp: "1780000000", signature: &signature };
+        assert_eq!(verify(&secret, &other, BODY, now()), Err(Rejection::Signature));
+        for (timestamp, signature) in [("", &*signature), ("soon", &*signature), ("1780000000", "")] {
+            assert_eq!(verified(&secret, timestamp, signature, BODY), Err(Rejection::Headers));
+        }
+    }
+
+    #[test]
+    fn five_minutes_are_tolerated() {
+        let secret = secret(&[KEY]);
+        for (offset, believed) in [(-301, false), (-300, true), (0, true), (300, true), (301, false)] {
+            let timestamp = (NOW + offset).to_string();
+            let signature = sign(&KEY, "msg_1", &timestamp, BODY);
+            assert_eq!(verified(&secret, &timestamp, &signature, BODY).is_ok(), believed, "{offset}");
+        }
+        let milliseconds = format!("{NOW}000");
+        assert!(verified(&secret, &milliseconds, &sign(&KEY, "msg_1", &milliseconds, BODY), BODY).is_ok());
+    }
+
+    #[test]
+    fn events_are_read_leniently() {
+        for (body, kind, subject) in [
+            (r#"{"type":"user.created","data":{"id":"user_1","new":1}}"#, "user.created", true),
+            (r#"{"type":"user.updated","data":{"id":"user_1"},"event_attributes":null}"#, "user.updated", true),
+            (r#"{"type":"user.deleted","data":{"deleted":true}}"#, "user.deleted", false),
+            (r#"{"type":"user.created","data":{"id":5}}"#, "user.created", false),
+            (r#"{"type":"session.ended","data":{"id":"sess_1","user_id":"user_1"}}"#, "session.ended", true),
+            (r#"{"type":"paymentAttempt.updated","data":[]}"#, "paymentAttempt.updated", false),
+            (r#"{"type":"of.tomorrow"}"#, "of.tomorrow", false),
+        ] {
+            let event = parse(body.as_bytes()).unwrap();
+            assert_eq!((event.kind(), event.subject().is_some()), (kind, subject), "{body}");
+        }
+        assert!(parse(b"{}").is_none());
+    }
+
+    #[test]
+    fn secrets_are_checked_and_hidden() {
+        for wrong in ["", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_???", "whsec_AAAA"] {
+            assert!(Secret::parse(&SecretString::from(wrong)).is_err(), "{wrong}");
+        }
+        assert_eq!(format!("{:?}", secret(&[KEY])), "Secret(..)");
+    }
+
+    proptest! {
+        #[test]
+        fn no_forgery_is_believed(id in ".*", timestamp in "[0-9]{0,20}|17800000[0-9]{2}|.*", signature in "(v1,[A-Za-z0-9+/]{43}= ?){0,3}|.*", body: Vec<u8>) {
+            let headers = Headers { id: &id, timestamp: &timestamp, signature: &signature };
+            let believed = verify(&secret(&[KEY]), &headers, &body, now()).is_ok();
+            prop_assert!(!believed);
+        }
+    }
+}

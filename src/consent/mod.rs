@@ -1,0 +1,284 @@
+//! Consent: the catalogue of purposes, the append-only ledger, the current view.
+//!
+//! Postgres is the truth, Clerk's `public_metadata.consent` its mirror ([`mirror`]). Nothing here
+//! but the mirror knows Clerk.
+
+mod catalogue;
+mod mirror;
+
+use std::collections::HashMap;
+
+use serde_json::json;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+pub use catalogue::{Catalogue, InvalidCatalogue, LegalBasis, Purpose};
+pub(crate) use mirror::mirror;
+
+use crate::audit::{self, Entry};
+use crate::jobs::{self, MirrorConsent};
+use crate::subject::{self, DataSubject, SubjectId};
+use crate::{Lethe, Refusal, Result};
+
+/// One decision of a person.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The purpose's key.
+    pub purpose: String,
+    /// Given, or refused and withdrawn.
+    pub granted: bool,
+}
+
+/// By what means a decision came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The preference page.
+    Page,
+    /// The HTTP interface.
+    Api,
+    /// The browser's opt-out signal (Global Privacy Control).
+    Signal,
+}
+
+impl Source {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Page => "page",
+            Self::Api => "api",
+            Self::Signal => "signal",
+        }
+    }
+}
+
+/// How things stand with one purpose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The purpose.
+    pub purpose: Purpose,
+    /// Whether it is on.
+    pub granted: bool,
+    /// Since when; `None` while the person has never decided and the default holds.
+    pub since: Option<OffsetDateTime>,
+}
+
+/// How things stand with every purpose of the catalogue, in its order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// One a purpose.
+    pub standings: Vec<Standing>,
+    /// The newest decision.
+    pub updated_at: Option<OffsetDateTime>,
+    /// Whether the browser's opt-out signal keeps a purpose off.
+    pub signal_honoured: bool,
+}
+
+impl Record {
+    /// Whether `purpose` is on.
+    #[must_use]
+    pub fn granted(&self, purpose: &str) -> bool {
+        self.standings.iter().any(|standing| standing.purpose.key == purpose && standing.granted)
+    }
+}
+
+/// A person's newest decision on one purpose.
+struct Decision {
+    granted: bool,
+    at: OffsetDateTime,
+}
+
+/// What is known of a person by one query.
+struct Known {
+    subject: Option<DataSubject>,
+    decisions: HashMap<String, Decision>,
+}
+
+/// How things stand for `subject`. With `signal`, the browser's opt-out signal, purposes that
+/// it concerns are off (11 CCR 7025(c)).
+pub async fn current(lethe: &Lethe, subject: &SubjectId, signal: bool) -> Result<Record> {
+    let known = look_up(lethe, subject).await?;
+    Ok(record(&lethe.purposes, &known.decisions, signal))
+}
+
+/// Takes in `choices`, all or none, and answers how things stand then. What changes nothing is
+/// not written. A choice for a purpose that the catalogue doesn't have refuses all of them.
+///
+/// Ledger, audit entry and the order to mirror are committed together.
+pub async fn set(
+    lethe: &Lethe,
+    subject: &SubjectId,
+    choices: &[Choice],
+    source: Source,
+    signal: bool,
+) -> Result<Record> {
+    let Known { subject: person, mut decisions } = look_up(lethe, subject).await?;
+    let changes = changes(&lethe.purposes, &decisions, choices, signal)?;
+    if changes.is_empty() {
+        return Ok(record(&lethe.purposes, &decisions, signal));
+    }
+    let now = lethe.clock.now();
+    let mut transaction = lethe.database.begin().await?;
+    let person = if let Some(person) = person {
+        person
+    } else {
+        let person = subject::ensure(lethe, &mut transaction, subject).await?;
+        subject::refuse_erased(lethe, &mut transaction, subject).await?;
+        person
+    };
+    if append(lethe, &mut transaction, &person, &changes, source, now).await? {
+        jobs::enqueue(lethe, &mut transaction, MirrorConsent { subject: person.id }).await?;
+    }
+    transaction.commit().await?;
+    for (purpose, granted) in changes {
+        decisions.insert(purpose.key.clone(), Decision { granted, at: now });
+    }
+    Ok(record(&lethe.purposes, &decisions, signal))
+}
+
+async fn look_up(lethe: &Lethe, subject: &SubjectId) -> Result<Known> {
+    let rows = sqlx::query!(
+        r#"select person.id, person.sealing_key, purpose.key as "purpose?",
+            entry.granted as "granted?", entry.recorded_at as "recorded_at?"
+        from lethe.data_subject person
+        cross join unnest($2::text[]) as purpose (key)
+        left join lateral (
+            select granted, recorded_at from lethe.consent_entry
+            where subject_id = person.id and purpose = purpose.key order by id desc limit 1
+        ) entry on true
+        where person.clerk_id = $1"#,
+        subject.as_str(),
+        &lethe.purposes.keys(),
+    )
+    .fetch_all(&lethe.database)
+    .await?;
+    let mut known = Known { subject: None, decisions: HashMap::new() };
+    for row in rows {
+        known.subject = Some(DataSubject { id: row.id, sealing_key: subject::key(&row.sealing_key) });
+        if let (Some(purpose), Some(granted), Some(at)) = (row.purpose, row.granted, row.recorded_at) {
+            known.decisions.insert(purpose, Decision { granted, at });
+        }
+    }
+    Ok(known)
+}
+
+fn record(purposes: &Catalogue, decisions: &HashMap<String, Decision>, signal: bool) -> Record {
+    let standings: Vec<_> = purposes
+        .iter()
+        .map(|purpose| {
+            let decision = decisions.get(&purpose.key);
+            let wanted = decision.map_or(purpose.default_granted, |decision| decision.granted);
+            let granted = wanted && !(signal && purpose.opt_out_signal);
+            Standing { purpose: purpose.clone(), granted, since: decision.map(|decision| decision.at) }
+        })
+        .collect();
+    Record {
+        updated_at: standings.iter().filter_map(|standing| standing.since).max(),
+        signal_honoured: signal && purposes.iter().any(|purpose| purpose.opt_out_signal),
+        standings,
+    }
+}
+
+/// What `choices` change. Nobody is opted in against their browser's signal.
+fn changes<'a>(
+    purposes: &'a Catalogue,
+    decisions: &HashMap<String, Decision>,
+    choices: &[Choice],
+    signal: bool,
+) -> Result<Vec<(&'a Purpose, bool)>> {
+    let mut changes: Vec<(&Purpose, bool)> = Vec::new();
+    for choice in choices {
+        let purpose =
+            purposes.find(&choice.purpose).ok_or(Refusal::InvalidInput("there is no such purpose"))?;
+        let granted = choice.granted && !(signal && purpose.opt_out_signal);
+        let decided = decisions.get(&purpose.key).map(|decision| decision.granted);
+        changes.retain(|(other, _)| other.key != purpose.key);
+        if decided != Some(granted) {
+            changes.push((purpose, granted));
+        }
+    }
+    Ok(changes)
+}
+
+/// Writes ledger and audit entries in one statement. Answers whether the mirror must be ordered:
+/// it must unless an order that has not begun is there already.
+async fn append(
+    lethe: &Lethe,
+    transaction: &mut sqlx::PgTransaction<'_>,
+    person: &DataSubject,
+    changes: &[(&Purpose, bool)],
+    source: Source,
+    now: OffsetDateTime,
+) -> Result<bool> {
+    let told: Vec<_> = changes
+        .iter()
+        .map(|(purpose, granted)| json!({"purpose": purpose.key, "granted": granted, "text": purpose.version}))
+        .collect();
+    let open = json!({"changes": told, "source": source.name()});
+    let entry = audit::prepare(
+        lethe,
+        Entry { kind: "consent.changed", subject: Some(person), open, personal: None },
+    );
+    let purposes: Vec<String> = changes.iter().map(|(purpose, _)| purpose.key.clone()).collect();
+    let granted: Vec<bool> = changes.iter().map(|(_, granted)| *granted).collect();
+    let versions: Vec<String> = changes.iter().map(|(purpose, _)| purpose.version.clone()).collect();
+    let hashes: Vec<Vec<u8>> = changes.iter().map(|(purpose, _)| purpose.text_hash()).collect();
+    let ordered = sqlx::query_scalar!(
+        r#"with ledger as (
+            insert into lethe.consent_entry (subject_id, purpose, granted, text_version, text_hash, source, recorded_at)
+            select $1, change.*, $6, $7 from unnest($2::text[], $3::boolean[], $4::text[], $5::bytea[]) as change
+        ), entry as (
+            insert into lethe.audit_entry (kind, subject_id, open, recorded_at, digest)
+            values ($8, $1, $9::text::json, $10, $11) returning id
+        ), pending as (
+            insert into lethe.audit_pending (entry_id) select id from entry
+        )
+        insert into lethe.consent_mirror (subject_id, wanted_at) values ($1, $7)
+        on conflict on constraint consent_mirror_pkey do update set wanted_at = excluded.wanted_at
+        returning (xmax = 0) as "new!""#,
+        person.id,
+        &purposes,
+        &granted,
+        &versions,
+        &hashes,
+        source.name(),
+        now,
+        entry.kind,
+        entry.open,
+        entry.recorded_at,
+        &entry.digest,
+    )
+    .fetch_one(&mut **transaction)
+    .await?;
+    Ok(ordered)
+}
+
+/// What the mirror writes to Clerk, and by which ledger entry it is known to be the newest.
+struct Snapshot {
+    clerk_id: String,
+    newest: Option<i64>,
+    record: Record,
+}
+
+async fn snapshot(lethe: &Lethe, subject: Uuid) -> Result<Option<Snapshot>> {
+    let rows = sqlx::query!(
+        r#"select person.clerk_id, purpose.key as "purpose?", entry.id as "id?",
+            entry.granted as "granted?", entry.recorded_at as "recorded_at?"
+        from lethe.data_subject person
+        cross join unnest($2::text[]) as purpose (key)
+        left join lateral (
+            select id, granted, recorded_at from lethe.consent_entry
+            where subject_id = person.id and purpose = purpose.key order by id desc limit 1
+        ) entry on true
+        where person.id = $1"#,
+        subject,
+        &lethe.purposes.keys(),
+    )
+    .fetch_all(&lethe.database)
+    .await?;
+    let Some(clerk_id) = rows.first().map(|row| row.clerk_id.clone()) else { return Ok(None) };
+    let newest = rows.iter().filter_map(|row| row.id).max();
+    let decisions = rows
+        .into_iter()
+        .filter_map(|row| Some((row.purpose?, Decision { granted: row.granted?, at: row.recorded_at? })))
+        .collect();
+    Ok(Some(Snapshot { clerk_id, newest, record: record(&lethe.purposes, &decisions, false) }))
+}

@@ -1,0 +1,275 @@
+//! Reads the live catalog: tables, columns, keys and foreign keys of every schema but the
+//! system's and Lethe's own.
+
+use std::collections::BTreeMap;
+
+use sqlx::PgConnection;
+
+/// Everything that the checks look at.
+pub(super) struct Catalog {
+    pub(super) relations: Vec<Relation>,
+    pub(super) foreign_keys: Vec<ForeignKey>,
+    by_name: BTreeMap<String, Vec<usize>>,
+}
+
+/// A table, or what looks like one.
+pub(super) struct Relation {
+    pub(super) schema: String,
+    pub(super) table: String,
+    pub(super) kind: Kind,
+    pub(super) columns: Vec<Column>,
+    pub(super) primary_key: Vec<String>,
+    /// Columns that are unique alone and without a condition.
+    pub(super) unique: Vec<String>,
+    /// Whether policies hide rows from the role that Lethe uses.
+    pub(super) policies: bool,
+    /// What the role may do.
+    pub(super) may: Privileges,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Table,
+    MaterializedView,
+    ForeignTable,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Privileges {
+    pub(super) select: bool,
+    pub(super) update: bool,
+    pub(super) delete: bool,
+}
+
+pub(super) struct Column {
+    pub(super) name: String,
+    /// As `format_type` writes it, ready for a CAST.
+    pub(super) type_name: String,
+    /// The type without length, below any domain.
+    pub(super) base_type: String,
+    pub(super) nullable: bool,
+    /// Whether only the database writes it.
+    pub(super) generated: bool,
+}
+
+/// A foreign key. `child` and `parent` are places in [`Catalog::relations`].
+pub(super) struct ForeignKey {
+    pub(super) name: String,
+    pub(super) child: usize,
+    pub(super) columns: Vec<String>,
+    pub(super) parent: usize,
+    pub(super) parent_columns: Vec<String>,
+    pub(super) on_delete: Action,
+    pub(super) deferrable: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Action {
+    NoAction,
+    Restrict,
+    Cascade,
+    SetNull,
+    SetDefault,
+}
+
+impl Relation {
+    /// Schema and table, as the map writes them.
+    pub(super) fn name(&self) -> String {
+        format!("{}.{}", self.schema, self.table)
+    }
+
+    pub(super) fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+impl Column {
+    /// Whether it can hold a Clerk user id.
+    pub(super) fn is_text(&self) -> bool {
+        matches!(self.base_type.as_str(), "text" | "varchar" | "citext")
+    }
+
+    /// Whether it can hold when something happened.
+    pub(super) fn is_time(&self) -> bool {
+        matches!(self.base_type.as_str(), "timestamptz" | "timestamp" | "date")
+    }
+}
+
+impl Action {
+    /// What it would do to other people's rows, in words.
+    pub(super) const fn consequence(self) -> &'static str {
+        match self {
+            Self::NoAction | Self::Restrict => "would block the deletion",
+            Self::Cascade => "would silently delete other people's rows (ON DELETE CASCADE)",
+            Self::SetNull => "would silently detach other people's rows (ON DELETE SET NULL)",
+            Self::SetDefault => "would silently point other people's rows elsewhere (ON DELETE SET DEFAULT)",
+        }
+    }
+}
+
+impl Catalog {
+    /// The relations of this name. Two only where dots within names make it ambiguous.
+    pub(super) fn named(&self, name: &str) -> &[usize] {
+        self.by_name.get(name).map_or(&[], Vec::as_slice)
+    }
+
+    /// The foreign keys of `child`.
+    pub(super) fn keys_of(&self, child: usize) -> impl Iterator<Item = &ForeignKey> {
+        self.foreign_keys.iter().filter(move |key| key.child == child)
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct RelationRow {
+    oid: i64,
+    schema: String,
+    name: String,
+    kind: String,
+    primary_key: Vec<String>,
+    uniques: Vec<String>,
+    policies: bool,
+    may_select: bool,
+    may_update: bool,
+    may_delete: bool,
+}
+
+/// Partitions are seen through their table, an extension's tables are its own affair.
+const RELATIONS: &str = "
+    SELECT c.oid::bigint AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind,
+        ARRAY(
+            SELECT a.attname::text FROM pg_index i
+            CROSS JOIN unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (number, place)
+            JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number
+            WHERE i.indrelid = c.oid AND i.indisprimary ORDER BY k.place
+        ) AS primary_key,
+        ARRAY(
+            SELECT a.attname::text FROM pg_index i
+            JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = (i.indkey::smallint[])[0]
+            WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indnkeyatts = 1
+                AND i.indpred IS NULL AND i.indexprs IS NULL
+            ORDER BY a.attnum
+        ) AS uniques,
+        row_security_active(c.oid) AS policies,
+        has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS may_select,
+        has_table_privilege(c.oid, 'UPDATE') AS may_update,
+        has_table_privilege(c.oid, 'DELETE') AS may_delete
+    FROM pg_class c
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'm', 'f') AND NOT c.relispartition
+        AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'lethe', 'lethe_jobs')
+        AND n.nspname !~ '^pg_(toast|temp)'
+        AND NOT EXISTS (
+            SELECT FROM pg_depend d
+            WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
+        )
+    ORDER BY n.nspname, c.relname";
+
+#[derive(sqlx::FromRow)]
+struct ColumnRow {
+    relation: i64,
+    name: String,
+    type_name: String,
+    base_type: String,
+    nullable: bool,
+    generated: bool,
+}
+
+const COLUMNS: &str = "
+    SELECT a.attrelid::bigint AS relation, a.attname::text AS name,
+        format_type(a.atttypid, a.atttypmod) AS type_name,
+        coalesce(base.typname, t.typname)::text AS base_type,
+        NOT (a.attnotnull OR t.typnotnull) AS nullable,
+        a.attgenerated <> '' OR a.attidentity = 'a' AS generated
+    FROM pg_attribute a
+    JOIN pg_type t ON t.oid = a.atttypid
+    LEFT JOIN pg_type base ON t.typtype = 'd' AND base.oid = t.typbasetype
+    WHERE a.attrelid = ANY ($1::bigint[]::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+    ORDER BY a.attrelid, a.attnum";
+
+#[derive(sqlx::FromRow)]
+struct ForeignKeyRow {
+    name: String,
+    child: i64,
+    columns: Vec<String>,
+    parent: i64,
+    parent_columns: Vec<String>,
+    on_delete: String,
+    deferrable: bool,
+}
+
+/// Copies of a key on partitions carry `conparentid`.
+const FOREIGN_KEYS: &str = "
+    SELECT k.conname::text AS name, k.conrelid::bigint AS child, k.confrelid::bigint AS parent,
+        ARRAY(
+            SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY AS c (number, place)
+            JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = c.number ORDER BY c.place
+        ) AS columns,
+        ARRAY(
+            SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY AS c (number, place)
+            JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = c.number ORDER BY c.place
+        ) AS parent_columns,
+        k.confdeltype::text AS on_delete, k.condeferrable AS deferrable
+    FROM pg_constraint k
+    WHERE k.contype = 'f' AND k.conparentid = 0
+        AND k.conrelid = ANY ($1::bigint[]::oid[]) AND k.confrelid = ANY ($1::bigint[]::oid[])
+    ORDER BY k.conrelid, k.conname";
+
+pub(super) async fn read(connection: &mut PgConnection) -> sqlx::Result<Catalog> {
+    let rows: Vec<RelationRow> = sqlx::query_as(RELATIONS).fetch_all(&mut *connection).await?;
+    let oids: Vec<i64> = rows.iter().map(|row| row.oid).collect();
+    let columns: Vec<ColumnRow> = sqlx::query_as(COLUMNS).bind(&oids).fetch_all(&mut *connection).await?;
+    let keys: Vec<ForeignKeyRow> = sqlx::query_as(FOREIGN_KEYS).bind(&oids).fetch_all(&mut *connection).await?;
+
+    let places: BTreeMap<i64, usize> = oids.iter().enumerate().map(|(place, oid)| (*oid, place)).collect();
+    let mut relations: Vec<Relation> = rows.into_iter().map(relation).collect();
+    for row in columns {
+        let ColumnRow { relation, name, type_name, base_type, nullable, generated } = row;
+        relations[places[&relation]].columns.push(Column { name, type_name, base_type, nullable, generated });
+    }
+    let foreign_keys = keys
+        .into_iter()
+        .map(|row| ForeignKey {
+            name: row.name,
+            child: places[&row.child],
+            columns: row.columns,
+            parent: places[&row.parent],
+            parent_columns: row.parent_columns,
+            on_delete: action(&row.on_delete),
+            deferrable: row.deferrable,
+        })
+        .collect();
+    let mut by_name: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+    for (place, relation) in relations.iter().enumerate() {
+        by_name.entry(relation.name()).or_default().push(place);
+    }
+    Ok(Catalog { relations, foreign_keys, by_name })
+}
+
+fn relation(row: RelationRow) -> Relation {
+    let kind = match row.kind.as_str() {
+        "m" => Kind::MaterializedView,
+        "f" => Kind::ForeignTable,
+        _ => Kind::Table,
+    };
+    let may = Privileges { select: row.may_select, update: row.may_update, delete: row.may_delete };
+    Relation {
+        schema: row.schema,
+        table: row.name,
+        kind,
+        columns: Vec::new(),
+        primary_key: row.primary_key,
+        unique: row.uniques,
+        policies: row.policies,
+        may,
+    }
+}
+
+fn action(letter: &str) -> Action {
+    match letter {
+        "r" => Action::Restrict,
+        "c" => Action::Cascade,
+        "n" => Action::SetNull,
+        "d" => Action::SetDefault,
+        _ => Action::NoAction,
+    }
+}

@@ -1,0 +1,323 @@
+//! Executes a plan on the application's rows, proves that nothing is left, and purges what a
+//! plan left behind for a time.
+//!
+//! Works within the caller's transaction, with one statement for each line of the plan, whatever
+//! the number of rows. Every verb may run twice: the second run finds nothing to do.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use super::plan::{Bound, Line, Outcome, lines, others, scrub_value, stamp_value, untouched};
+use crate::data_map::{self, Ending, Erase, Others, Problem, Resolved, ResolvedOwner, Table, Wave, sql};
+use crate::subject::SubjectId;
+use crate::{Error, Result};
+
+/// What was done to one table's rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableResult {
+    /// Schema and table.
+    pub table: String,
+    /// What people read in its place.
+    pub label: String,
+    /// How many rows were changed, or, where they are kept, are there.
+    pub rows: u64,
+    /// What became of them.
+    pub outcome: Outcome,
+    /// Whether the rows are other people's.
+    pub others: bool,
+    /// When the rows that are still there must go; `None` where there are none, or none must.
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub purge_due: Option<OffsetDateTime>,
+}
+
+/// Rows that should be gone or changed and aren't.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Leftover {
+    /// Schema and table.
+    pub table: String,
+    /// The column in which the person's key was found, where it was searched for.
+    pub column: Option<String>,
+    /// How many rows.
+    pub rows: u64,
+}
+
+/// Erases the person's rows as the map says, and nobody else's but where it says so.
+///
+/// Answers a result for each line of the plan, rows before the rows they point to, which is also
+/// the order for [`purge`]. On an error the caller rolls back: nothing was erased.
+pub async fn erase(
+    resolved: &Resolved,
+    connection: &mut PgConnection,
+    subject: &SubjectId,
+    now: OffsetDateTime,
+) -> Result<Vec<TableResult>> {
+    let wave = Wave::deletion(resolved);
+    let mut planned = lines(resolved, &wave, now);
+    let rank = |place: usize| resolved.order.iter().position(|other| *other == place);
+    planned.sort_by_key(|line| rank(line.place));
+    let run = Run { resolved, subject, now };
+    run.defer(connection).await?;
+    let counts = run.lock(&planned, connection).await?;
+    run.refuse_unexpected(&wave, connection).await?;
+    let mut done = vec![None; planned.len()];
+    for (index, line) in planned.iter().enumerate() {
+        if line.outcome == Outcome::Detached {
+            done[index] = Some(run.execute(line, counts[index], connection).await?);
+        }
+    }
+    for (index, line) in planned.iter().enumerate() {
+        if line.reference.is_none() {
+            run.unlink(line, &wave, connection).await?;
+        }
+        if done[index].is_none() {
+            done[index] = Some(run.execute(line, counts[index], connection).await?);
+        }
+    }
+    let mut results = Vec::new();
+    for (line, rows) in planned.into_iter().zip(done) {
+        let purge_due = run.purge_due(&line, connection).await?;
+        results.push(TableResult {
+            table: line.table.rule.name.clone(),
+            label: line.table.rule.label.clone(),
+            rows: rows.expect("every line was executed"),
+            outcome: line.outcome,
+            others: line.reference.is_some(),
+            purge_due,
+        });
+    }
+    Ok(results)
+}
+
+/// Erases the person's rows of `table` whose time is over: those that a deletion marked, or, in a
+/// table whose rows are kept for a time, all. When that is, the caller knows; tables are purged
+/// in the order of [`erase`]'s results.
+pub async fn purge(
+    resolved: &Resolved,
+    connection: &mut PgConnection,
+    table: &str,
+    subject: &SubjectId,
+) -> Result<u64> {
+    let Some(place) = resolved.place(table) else {
+        return Err(stop(Problem {
+            table: table.to_owned(),
+            column: None,
+            message: "rows of this table are to be purged, but the map has no rule for it".to_owned(),
+            remedy: "Put the rule back".to_owned(),
+        }));
+    };
+    let Table { rule, stamps, .. } = &resolved.tables[place];
+    if rule.erase.ending() == Ending::Never {
+        // The map was changed since, and now the rows stay.
+        return Ok(0);
+    }
+    let marked = stamps.first().map(|stamp| format!("@.{} IS NOT NULL", stamp.column));
+    let wave = Wave::purge(resolved, BTreeMap::from([(place, marked)]));
+    let own = wave.own_victims(place, "t").expect("the table is the wave's root");
+    let own = Line { place, table: &resolved.tables[place], predicate: own, outcome: Outcome::Deleted, reference: None };
+    let mut planned: Vec<Line<'_>> = resolved.order.iter().flat_map(|place| others(resolved, *place, &wave)).collect();
+    let after = resolved.order.iter().position(|other| *other == place);
+    let here = planned.partition_point(|line| resolved.order.iter().position(|other| *other == line.place) <= after);
+    planned.insert(here, own);
+
+    // The time is bound and unused: nothing is stamped here.
+    let run = Run { resolved, subject, now: OffsetDateTime::UNIX_EPOCH };
+    let counts = run.lock(&planned, connection).await?;
+    run.refuse_unexpected(&wave, connection).await?;
+    let mut erased = 0;
+    let (detached, deleted): (Vec<_>, Vec<_>) =
+        planned.iter().zip(counts).partition(|(line, _)| line.outcome == Outcome::Detached);
+    for (line, count) in detached {
+        run.execute(line, count, connection).await?;
+    }
+    for (line, count) in deleted {
+        erased += run.execute_delete(line, count, connection).await?;
+    }
+    Ok(erased)
+}
+
+/// Looks again, table by table, whether everything happened that the map says, and searches
+/// every column that may hold a key for the person's. Nothing found, nothing answered.
+pub async fn verify(
+    resolved: &Resolved,
+    connection: &mut PgConnection,
+    subject: &SubjectId,
+) -> Result<Vec<Leftover>> {
+    let mut counts = Vec::new();
+    let mut places = Vec::new();
+    for (place, table) in resolved.tables.iter().enumerate() {
+        let own = resolved.own(place, "t");
+        if !matches!(table.rule.erase, Erase::Keep { .. }) {
+            counts.push(format!("(SELECT count(*) FROM {} AS t WHERE {own}{})", table.sql, untouched(table)));
+            places.push((table.rule.name.clone(), None));
+        }
+    }
+    for search in &resolved.searches {
+        // The person's own rows that stay may hold their key; they were looked at above.
+        let own = search.table.map(|place| format!(" AND ({}) IS NOT TRUE", resolved.own(place, "t")));
+        counts.push(format!(
+            "(SELECT count(*) FROM {} AS t WHERE t.{} = $1{})",
+            search.sql,
+            search.column,
+            own.unwrap_or_default()
+        ));
+        places.push((search.name.clone(), Some(search.column_name.clone())));
+    }
+    let query = sql::scalar::<Vec<i64>>(format!("SELECT ARRAY[{}]::bigint[]", counts.join(", ")));
+    let counts = query.bound(resolved, subject, OffsetDateTime::UNIX_EPOCH).fetch_one(connection).await?;
+    let found = places.into_iter().zip(counts).filter(|(_, rows)| *rows > 0);
+    Ok(found.map(|((table, column), rows)| Leftover { table, column, rows: rows.unsigned_abs() }).collect())
+}
+
+/// The keys of people in the application's database, each once, in order, at most `limit` after
+/// `after`.
+pub async fn keys(
+    resolved: &Resolved,
+    connection: &mut PgConnection,
+    after: Option<&str>,
+    limit: i64,
+) -> Result<Vec<String>> {
+    let subjects = resolved.tables.iter().filter(|table| table.rule.subject);
+    let pages = subjects.filter_map(|table| {
+        let ResolvedOwner::Column(column) = &table.owner else { return None };
+        Some(format!(
+            "(SELECT {column}::text COLLATE \"default\" AS key FROM {} AS t \
+             WHERE {column}::text COLLATE \"default\" > $1 ORDER BY 1 LIMIT $2)",
+            table.sql
+        ))
+    });
+    let pages: Vec<String> = pages.collect();
+    let query = format!("SELECT key FROM ({}) AS pages ORDER BY key LIMIT $2", pages.join(" UNION "));
+    // Nothing sorts before the empty text.
+    let query = sql::scalar::<String>(query).bind(after.unwrap_or_default().to_owned()).bind(limit);
+    Ok(query.fetch_all(connection).await?)
+}
+
+fn stop(problem: Problem) -> Error {
+    data_map::Error::Mismatch(vec![problem]).into()
+}
+
+/// One run over the rows of one person.
+struct Run<'a> {
+    resolved: &'a Resolved,
+    subject: &'a SubjectId,
+    now: OffsetDateTime,
+}
+
+impl Run<'_> {
+    async fn count(&self, statement: String, connection: &mut PgConnection) -> Result<u64> {
+        let query = sql::scalar::<i64>(statement).bound(self.resolved, self.subject, self.now);
+        Ok(query.fetch_one(connection).await?.unsigned_abs())
+    }
+
+    async fn write(&self, statement: String, connection: &mut PgConnection) -> Result<u64> {
+        let query = sql::statement(statement).bound(self.resolved, self.subject, self.now);
+        Ok(query.execute(connection).await?.rows_affected())
+    }
+
+    async fn defer(&self, connection: &mut PgConnection) -> Result<()> {
+        if !self.resolved.deferred.is_empty() {
+            let statement = format!("SET CONSTRAINTS {} DEFERRED", self.resolved.deferred.join(", "));
+            sql::statement(statement).execute(connection).await?;
+        }
+        Ok(())
+    }
+
+    /// Locks everything that will change before anything does. Rows that others point to come
+    /// first: from then on nobody can add one that points there, and two runs that meet wait for
+    /// each other instead of in a circle.
+    async fn lock(&self, planned: &[Line<'_>], connection: &mut PgConnection) -> Result<Vec<u64>> {
+        let mut counts = vec![0; planned.len()];
+        for (index, line) in planned.iter().enumerate().rev() {
+            counts[index] = self.count(line.lock(), connection).await?;
+        }
+        Ok(counts)
+    }
+
+    /// Stops where rows are found that the map says can't exist.
+    async fn refuse_unexpected(&self, wave: &Wave<'_>, connection: &mut PgConnection) -> Result<()> {
+        for (place, table) in self.resolved.tables.iter().enumerate() {
+            for reference in table.references.iter().filter(|reference| reference.others == Others::None) {
+                let Some(predicate) = wave.others(place, reference, "t") else { continue };
+                let statement = format!("SELECT count(*) FROM {} AS t WHERE {predicate}", table.sql);
+                let rows = self.count(statement, connection).await?;
+                if rows > 0 {
+                    return Err(stop(Problem {
+                        column: Some(reference.name.clone()),
+                        ..table.problem(
+                            format!("{rows} rows of other people point to rows that go, and the map says there are none"),
+                            "Decide with others = \"detach\" or \"delete\", or correct the rows",
+                        )
+                    }));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Empties the columns of rows that go which close a circle of foreign keys.
+    async fn unlink(&self, line: &Line<'_>, wave: &Wave<'_>, connection: &mut PgConnection) -> Result<()> {
+        let Some(victims) = wave.victims(line.place, "t").filter(|_| !line.table.unlinks.is_empty()) else {
+            return Ok(());
+        };
+        let emptied: Vec<String> = line.table.unlinks.iter().map(|column| format!("{column} = NULL")).collect();
+        let statement = format!("UPDATE {} AS t SET {} WHERE {victims}", line.table.sql, emptied.join(", "));
+        self.write(statement, connection).await?;
+        Ok(())
+    }
+
+    /// Does what the line says and answers the number of rows.
+    async fn execute(&self, line: &Line<'_>, expected: u64, connection: &mut PgConnection) -> Result<u64> {
+        let assignments = match (&line.outcome, line.reference) {
+            (Outcome::Kept { .. }, _) => return Ok(expected),
+            (Outcome::Deleted, _) => return self.execute_delete(line, expected, connection).await,
+            (Outcome::Detached, reference) => {
+                let reference = reference.expect("only other people's rows are detached");
+                format!("{} = NULL", reference.column)
+            }
+            (Outcome::Scrubbed { .. } | Outcome::Stamped { .. }, _) => assignments(line.table),
+        };
+        let statement = format!("UPDATE {} AS t SET {assignments} WHERE {}", line.table.sql, line.predicate);
+        let rows = self.write(statement, connection).await?;
+        complete(line, expected, rows)
+    }
+
+    async fn execute_delete(&self, line: &Line<'_>, expected: u64, connection: &mut PgConnection) -> Result<u64> {
+        let statement = format!("DELETE FROM {} AS t WHERE {}", line.table.sql, line.predicate);
+        let rows = self.write(statement, connection).await?;
+        complete(line, expected, rows)
+    }
+
+    /// Rows that the application itself had marked before go with the others.
+    async fn purge_due(&self, line: &Line<'_>, connection: &mut PgConnection) -> Result<Option<OffsetDateTime>> {
+        let Ending::After(period) = line.table.rule.erase.ending() else { return Ok(None) };
+        if line.reference.is_some() {
+            return Ok(None);
+        }
+        let own = self.resolved.own(line.place, "t");
+        let rows = self.count(format!("SELECT count(*) FROM {} AS t WHERE {own}", line.table.sql), connection).await?;
+        Ok((rows > 0).then(|| period.after(self.now)))
+    }
+}
+
+/// The rows were locked, so every one of them must have been written; a trigger can swallow some.
+fn complete(line: &Line<'_>, expected: u64, rows: u64) -> Result<u64> {
+    if rows >= expected {
+        return Ok(rows);
+    }
+    let message = format!("{} of {expected} rows were left as they are, perhaps by a trigger or a rule", expected - rows);
+    Err(stop(line.table.problem(message, "Let Lethe's role change them, or map the table otherwise")))
+}
+
+/// What a marked or scrubbed row gets. A mark that is already there isn't moved.
+fn assignments(table: &Table) -> String {
+    let scrubbed = table.scrubs.iter().map(|scrub| format!("{} = {}", scrub.column, scrub_value(scrub)));
+    let mark = table.stamps.first().map(|stamp| format!("t.{}", stamp.column)).unwrap_or_default();
+    let stamped = table.stamps.iter().map(|stamp| {
+        let (column, now) = (&stamp.column, stamp_value(stamp));
+        format!("{column} = CASE WHEN {mark} IS NULL THEN {now} ELSE t.{column} END")
+    });
+    scrubbed.chain(stamped).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,134 @@
+//! The export: everything that the map gives a person, as one JSON file that is streamed while
+//! it is read, from a snapshot in which nothing moves.
+//!
+//! Reads any mapped table and changes none. What a person gets is their own: every statement has
+//! their key as its condition. Memory stays flat whatever the size, and a transfer that fails
+//! half-way breaks, so that nobody holds half a file for a whole one.
+
+mod pace;
+mod snapshot;
+
+use std::time::Duration;
+
+use async_stream::try_stream;
+use futures::StreamExt;
+use futures::stream::BoxStream;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio_util::bytes::Bytes;
+
+pub use snapshot::Snapshot;
+
+use crate::subject::SubjectId;
+use crate::{Error, Lethe, Refusal, Result, audit, clerk};
+
+/// Each export holds a connection of its own for as long as its reader takes.
+const AT_ONCE: usize = 8;
+/// How long a reader may take for one piece.
+const PATIENCE: Duration = Duration::from_secs(60);
+static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);
+
+const REQUESTED: &str = "export.requested";
+const COMPLETED: &str = "export.completed";
+
+/// What the file looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// `{"exportDate", "clerkProfile", "applicationData": {table: rows, …}}`.
+    Full,
+    /// `{table: rows, …}`.
+    TablesOnly,
+}
+
+/// An export that has begun.
+pub struct Export {
+    /// The file, in pieces of some 32 KiB. An error means that what was sent so far is worthless.
+    pub body: BoxStream<'static, Result<Bytes>>,
+}
+
+/// Begins the export of `subject`.
+///
+/// Whatever can fail before the first byte fails here: Clerk, the map, the database, and
+/// [`Refusal::TooMany`] while too many others are being read. Then the stream writes `export.completed`
+/// into the audit log after its last byte was taken, and ends.
+pub async fn start(lethe: &Lethe, subject: &SubjectId, shape: Shape) -> Result<Export> {
+    let place = PLACES.try_acquire().map_err(|_| Refusal::TooMany)?;
+    let envelope = match shape {
+        Shape::Full => Envelope::full(&profile(lethe, subject).await?, lethe.clock.now())?,
+        Shape::TablesOnly => Envelope::default(),
+    };
+    let snapshot = Snapshot::open(&lethe.database, &lethe.data_map, subject).await?;
+    audit::record(lethe, subject, REQUESTED, json!({})).await?;
+    Ok(Export { body: body(lethe.clone(), subject.clone(), snapshot, envelope, place).boxed() })
+}
+
+/// The last finished export of a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Completed {
+    /// When.
+    pub at: OffsetDateTime,
+    /// Rows of the application's tables.
+    pub rows: u64,
+    /// The file's size.
+    pub bytes: u64,
+}
+
+/// The last finished export of `subject`.
+pub async fn latest(lethe: &Lethe, subject: &SubjectId) -> Result<Option<Completed>> {
+    let Some(entry) = audit::latest(lethe, subject, COMPLETED).await? else { return Ok(None) };
+    let number = |key: &str| entry.detail[key].as_u64().unwrap_or_default();
+    Ok(Some(Completed { at: entry.at, rows: number("rows"), bytes: number("bytes") }))
+}
+
+/// The person as Clerk knows them. Without it there would be a hole in the file that nobody sees.
+async fn profile(lethe: &Lethe, subject: &SubjectId) -> Result<Value> {
+    let user = lethe.clerk.user(subject).await?.ok_or(Refusal::Gone)?;
+    let sessions = lethe.clerk.sessions(subject).await?;
+    Ok(clerk::profile(&user, &sessions))
+}
+
+/// What stands around the tables.
+#[derive(Debug)]
+struct Envelope {
+    before: String,
+    after: &'static str,
+}
+
+impl Default for Envelope {
+    fn default() -> Self {
+        Self { before: String::new(), after: "\n" }
+    }
+}
+
+impl Envelope {
+    fn full(profile: &Value, now: OffsetDateTime) -> Result<Self> {
+        let now = now.format(&Rfc3339).map_err(|_| Error::Internal("a time can't be written"))?;
+        let before = format!("{{\"exportDate\":\"{now}\",\n\"clerkProfile\":{profile},\n\"applicationData\":");
+        Ok(Self { before, after: "}\n" })
+    }
+}
+
+fn body(
+    lethe: Lethe,
+    subject: SubjectId,
+    snapshot: Snapshot,
+    envelope: Envelope,
+    place: SemaphorePermit<'static>,
+) -> impl futures::Stream<Item = Result<Bytes>> + Send + 'static {
+    try_stream! {
+        let _place = place;
+        let tally = snapshot.tally();
+        let mut bytes = 0;
+        let pieces = pace::paced(snapshot.write(envelope.before, envelope.after), PATIENCE);
+        for await piece in pieces {
+            let piece = piece?;
+            bytes += piece.len() as u64;
+            yield piece;
+        }
+        // Whoever reads asks for more only after they have taken the last piece.
+        let open = json!({"rows": tally.rows(), "bytes": bytes});
+        audit::record(&lethe, &subject, COMPLETED, open).await?;
+    }
+}

@@ -1,0 +1,43 @@
+//! Every schedule, on one page. A schedule repairs what a lost job or a crash left behind; it is
+//! never the only way that something gets done in time.
+
+use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
+use serde::{Deserialize, Serialize};
+
+use super::run;
+use crate::{deletion, retention, webhook};
+
+/// Minute, hour, day, month, weekday, job.
+pub(super) const CRONTAB: &str = "\
+* * * * * resume_deletions ?max=1\n\
+7 * * * * erase_due ?fill=1d&max=5\n\
+23 3 * * * forget_deliveries ?max=5\n";
+
+macro_rules! scheduled {
+    ($(#[$meta:meta])* $name:ident($identifier:literal) => $verb:path) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+        pub(super) struct $name {}
+
+        impl TaskHandler for $name {
+            const IDENTIFIER: &'static str = $identifier;
+
+            async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
+                run($identifier, &context, async |lethe| $verb(lethe).await.map(drop)).await
+            }
+        }
+    };
+}
+
+scheduled!(
+    /// Enqueues every deletion that is due and that no job works on.
+    ResumeDeletions("resume_deletions") => deletion::resume_all
+);
+scheduled!(
+    /// Erases the rows whose retention has ended.
+    EraseDue("erase_due") => retention::erase_due
+);
+scheduled!(
+    /// Forgets the ids of webhook deliveries that can't be repeated any more.
+    ForgetDeliveries("forget_deliveries") => webhook::forget_old
+);

@@ -1,0 +1,328 @@
+//! The client of Clerk's Backend API, against the stand-in on its good days and its bad ones.
+
+use std::collections::HashSet;
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
+
+use demo::people::person;
+use demo::testing::{ClerkStandIn, Fault, FaultMoment, StandInOptions};
+use lethe::SubjectId;
+use lethe::clerk::{Client, ClientSettings, DeleteOutcome, Kind, MetadataOutcome, profile, webhook};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use url::Url;
+
+const USER: &str = "GET /v1/users/{user_id}";
+const METADATA: &str = "PATCH /v1/users/{user_id}/metadata";
+const DELETE: &str = "DELETE /v1/users/{user_id}";
+
+struct World {
+    clerk: ClerkStandIn,
+    client: Client,
+}
+
+fn settings(clerk: &ClerkStandIn) -> ClientSettings {
+    ClientSettings {
+        api_url: Url::parse(clerk.url()).expect("the stand-in's settings are in order"),
+        timeout: Duration::from_secs(2),
+        budget: NonZeroU32::new(10_000),
+        ..ClientSettings::new(SecretString::from(clerk.secret_key()))
+    }
+}
+
+async fn world() -> World {
+    let clerk = ClerkStandIn::start(StandInOptions::default()).await;
+    let client = Client::new(&settings(&clerk)).expect("the stand-in's settings are in order");
+    World { clerk, client }
+}
+
+fn subject(index: usize) -> SubjectId {
+    SubjectId::parse(&person(index).id).expect("people have ids of Clerk's form")
+}
+
+fn stranger() -> SubjectId {
+    SubjectId::parse("user_000000000000000000000000000").expect("an id of Clerk's form")
+}
+
+fn fault(operation: &str) -> Fault {
+    Fault { operation: Some(operation.to_owned()), ..Fault::default() }
+}
+
+#[tokio::test]
+async fn a_user_is_read_and_a_stranger_is_not_there() {
+    let World { clerk: _clerk, client } = world().await;
+    let user = client.user(&subject(0)).await.unwrap().unwrap();
+    assert_eq!(user.id(), &subject(0));
+    assert_eq!(user.primary_email(), Some(person(0).email.as_str()));
+    assert_eq!(user.display_name(), Some(person(0).name()));
+    assert_eq!(client.user(&stranger()).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn unknown_ids_are_left_out_of_the_existing_ones() {
+    let World { clerk, client } = world().await;
+    let asked: Vec<SubjectId> = (0..8).map(subject).chain([stranger()]).collect();
+    clerk.forget_requests();
+    let found = client.bulk().existing(&asked).await.unwrap();
+    assert_eq!(found, (0..8).map(subject).collect::<HashSet<_>>());
+    assert_eq!(clerk.all_requests(), 1);
+    assert!(client.existing(&[]).await.unwrap().is_empty());
+    assert_eq!(clerk.all_requests(), 1);
+    assert!(client.existing(&[stranger()]).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_hundred_ids_go_into_one_call() {
+    let clerk = ClerkStandIn::start(StandInOptions { people: 100, ..StandInOptions::default() }).await;
+    let client = Client::new(&settings(&clerk)).unwrap();
+    let asked: Vec<SubjectId> = (0..100).map(subject).collect();
+    assert_eq!(client.existing(&asked).await.unwrap().len(), 100);
+}
+
+#[tokio::test]
+#[should_panic(expected = "at most 100 ids")]
+async fn more_than_a_hundred_ids_are_a_mistake() {
+    let World { clerk: _clerk, client } = world().await;
+    let asked: Vec<SubjectId> = (0..101).map(subject).collect();
+    let _ = client.existing(&asked).await;
+}
+
+#[tokio::test]
+async fn metadata_is_merged_and_keeps_what_others_wrote() {
+    let World { clerk, client } = world().await;
+    let public = || async { client.user(&subject(0)).await.unwrap().unwrap().public_metadata().cloned().unwrap() };
+    let before = public().await;
+    client.merge_metadata(&subject(0), json!({"plan": "pro", "consent": {"marketing": true, "old": 1}})).await.unwrap();
+    let change = json!({"consent": {"marketing": false, "analytics": true, "old": null}});
+    assert_eq!(client.merge_metadata(&subject(0), change).await.unwrap(), MetadataOutcome::Merged);
+    let mut expected = before;
+    expected["plan"] = json!("pro");
+    expected["consent"] = json!({"marketing": false, "analytics": true});
+    assert_eq!(public().await, expected);
+    assert_eq!(clerk.requests("PUT /v1/users/{user_id}/metadata"), 0);
+    let gone = client.merge_metadata(&stranger(), json!({"consent": {}})).await.unwrap();
+    assert_eq!(gone, MetadataOutcome::UserGone);
+}
+
+#[tokio::test]
+async fn two_writers_at_once_both_survive() {
+    let World { clerk: _clerk, client } = world().await;
+    let ada = subject(0);
+    let write = |metadata: Value| client.merge_metadata(&ada, metadata);
+    let (first, second) = tokio::join!(write(json!({"first": true})), write(json!({"second": true})));
+    assert_eq!((first.unwrap(), second.unwrap()), (MetadataOutcome::Merged, MetadataOutcome::Merged));
+    let user = client.user(&subject(0)).await.unwrap().unwrap();
+    let metadata = user.public_metadata().unwrap();
+    assert_eq!((&metadata["first"], &metadata["second"]), (&json!(true), &json!(true)));
+}
+
+#[tokio::test]
+async fn too_much_metadata_is_refused_before_it_is_sent() {
+    let World { clerk, client } = world().await;
+    clerk.forget_requests();
+    for (metadata, code) in
+        [(json!({"a": "x".repeat(8 * 1024)}), "metadata_too_large"), (json!([1]), "metadata_not_an_object")]
+    {
+        let error = client.merge_metadata(&subject(0), metadata).await.unwrap_err();
+        assert_eq!((error.kind(), error.code()), (Kind::Invalid, Some(code)));
+        assert!(!error.retryable());
+    }
+    assert_eq!(clerk.all_requests(), 0);
+    // Together with what is there it may still be too much: then Clerk says so.
+    client.merge_metadata(&subject(0), json!({"a": "x".repeat(5_000)})).await.unwrap();
+    let error = client.merge_metadata(&subject(0), json!({"b": "x".repeat(5_000)})).await.unwrap_err();
+    assert_eq!((error.kind(), error.status()), (Kind::Invalid, Some(422)));
+}
+
+#[tokio::test]
+async fn deleting_twice_succeeds_and_a_directorys_user_is_another_matter() {
+    let World { clerk, client } = world().await;
+    assert_eq!(client.delete_user(&subject(0)).await.unwrap(), DeleteOutcome::Deleted);
+    assert_eq!(client.delete_user(&subject(0)).await.unwrap(), DeleteOutcome::AlreadyGone);
+    assert_eq!(clerk.user(subject(0).as_str()).await, None);
+
+    clerk.fail(Fault { status: Some(409), code: Some("user_managed_by_scim".to_owned()), ..fault(DELETE) });
+    clerk.forget_requests();
+    let error = client.delete_user(&subject(1)).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::ManagedByScim);
+    assert_eq!(error.code(), Some("user_managed_by_scim"));
+    assert!(!error.retryable());
+    assert_eq!(clerk.requests(DELETE), 1, "a person must solve it, not a repetition");
+    assert!(clerk.user(subject(1).as_str()).await.is_some());
+}
+
+/// The user is deleted, the answer is lost, the repetition finds nobody: that is success.
+#[tokio::test]
+async fn a_lost_answer_to_a_deletion_is_made_good() {
+    let World { clerk, client } = world().await;
+    clerk.fail(Fault { drop: true, times: Some(1), moment: FaultMoment::After, ..fault(DELETE) });
+    assert_eq!(client.delete_user(&subject(0)).await.unwrap(), DeleteOutcome::AlreadyGone);
+    assert_eq!(clerk.user(subject(0).as_str()).await, None);
+}
+
+#[tokio::test]
+async fn passing_failures_are_repeated_and_lasting_ones_reported() {
+    let World { clerk, client } = world().await;
+    for passing in [
+        Fault { status: Some(500), ..fault(USER) },
+        Fault { status: Some(503), ..fault(USER) },
+        Fault { status: Some(504), ..fault(USER) },
+        Fault { status: Some(409), ..fault(USER) },
+        Fault { status: Some(429), retry_after: Some(1), ..fault(USER) },
+        Fault { drop: true, ..fault(USER) },
+    ] {
+        clerk.fail(Fault { times: Some(1), ..passing.clone() });
+        assert!(client.user(&subject(0)).await.unwrap().is_some(), "{passing:?}");
+    }
+    clerk.forget_requests();
+    clerk.fail(Fault { status: Some(503), ..fault(USER) });
+    let error = client.user(&subject(0)).await.unwrap_err();
+    assert_eq!((error.kind(), error.status()), (Kind::Unavailable, Some(503)));
+    assert!(error.retryable());
+    assert_eq!(clerk.requests(USER), 3, "the first try and two more");
+    clerk.recover();
+
+    for (status, kind) in
+        [(401, Kind::Unauthorized), (403, Kind::Forbidden), (413, Kind::Invalid), (422, Kind::Invalid)]
+    {
+        clerk.fail(Fault { status: Some(status), times: Some(1), ..fault(USER) });
+        clerk.forget_requests();
+        assert_eq!(client.user(&subject(0)).await.unwrap_err().kind(), kind);
+        assert_eq!(clerk.requests(USER), 1);
+        clerk.recover();
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_key_is_told() {
+    let World { clerk, .. } = world().await;
+    let wrong = ClientSettings { secret_key: SecretString::from("sk_test_wrong"), ..settings(&clerk) };
+    let error = Client::new(&wrong).unwrap().user(&subject(0)).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unauthorized);
+    assert!(!format!("{error} {error:?}").contains("sk_test"));
+}
+
+#[tokio::test]
+async fn who_is_waiting_is_told_of_a_long_pause_at_once_and_bulk_work_waits_it_out() {
+    let World { clerk, client } = world().await;
+    clerk.fail(Fault { status: Some(429), retry_after: Some(6), times: Some(1), ..fault(USER) });
+    let error = client.user(&subject(0)).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::RateLimited { retry_after: Some(Duration::from_secs(6)) });
+    clerk.forget_requests();
+    // The pause holds for every call, so that nobody makes it worse.
+    let started = Instant::now();
+    assert!(matches!(client.user(&subject(1)).await.unwrap_err().kind(), Kind::RateLimited { .. }));
+    assert_eq!(clerk.all_requests(), 0);
+    assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
+    let bulk = client.bulk();
+    assert!(bulk.user(&subject(1)).await.unwrap().is_some());
+    assert!(started.elapsed() > Duration::from_secs(5));
+}
+
+#[tokio::test]
+async fn a_clerk_that_does_not_answer_in_time_is_unavailable() {
+    let World { clerk, .. } = world().await;
+    let client = Client::new(&ClientSettings { timeout: Duration::from_millis(150), ..settings(&clerk) }).unwrap();
+    clerk.fail(Fault { latency: 1_000, ..fault(USER) });
+    let started = Instant::now();
+    let error = client.user(&subject(0)).await.unwrap_err();
+    assert_eq!(error.kind(), Kind::Unavailable);
+    assert!(!format!("{error} {error:?}").contains(subject(0).as_str()), "no id in what is logged");
+    assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_clerk_that_is_not_there_is_unavailable() {
+    let client = Client::new(&ClientSettings {
+        api_url: Url::parse("http://127.0.0.1:9").unwrap(),
+        ..ClientSettings::new(SecretString::from("sk_test_a"))
+    })
+    .unwrap();
+    assert_eq!(client.jwks().await.unwrap_err().kind(), Kind::Unavailable);
+}
+
+/// Clerk's published limit: more bulk work than the budget, and not one refusal.
+#[tokio::test]
+async fn bulk_work_stays_within_the_published_rate() {
+    let World { clerk, .. } = world().await;
+    let client = Client::new(&ClientSettings { budget: NonZeroU32::new(1_000), ..settings(&clerk) }).unwrap();
+    clerk.limit_rate(true);
+    let bulk = client.bulk();
+    let work: Vec<_> = (0..150)
+        .map(|_| {
+            let bulk = bulk.clone();
+            tokio::spawn(async move { bulk.existing(&[subject(0)]).await.map(|found| found.len()) })
+        })
+        .collect();
+    let started = Instant::now();
+    assert!(client.user(&subject(1)).await.unwrap().is_some());
+    assert!(started.elapsed() < Duration::from_secs(1), "a person waited {:?}", started.elapsed());
+    for task in work {
+        assert_eq!(task.await.unwrap().unwrap(), 1);
+    }
+}
+
+#[tokio::test]
+async fn sessions_are_listed_and_ended() {
+    let World { clerk, client } = world().await;
+    let first = clerk.sign_in(subject(0).as_str()).await;
+    clerk.sign_in(subject(0).as_str()).await;
+    let other = clerk.sign_in(subject(1).as_str()).await;
+    assert_eq!(client.sessions(&subject(0)).await.unwrap().len(), 2);
+    client.revoke_session(&first.session_id).await.unwrap();
+    assert_eq!(client.end_sessions(&subject(0)).await.unwrap(), 1);
+    assert_eq!(client.end_sessions(&subject(0)).await.unwrap(), 0);
+    assert!(client.sessions(&subject(0)).await.unwrap().iter().all(|session| !session.is_live()));
+    let sessions = client.sessions(&subject(1)).await.unwrap();
+    assert_eq!((sessions[0].id(), sessions[0].is_live()), (other.session_id.as_str(), true));
+    client.revoke_session("sess_000000000000000000000000000").await.unwrap();
+}
+
+#[tokio::test]
+async fn keys_are_read() {
+    let World { clerk: _clerk, client } = world().await;
+    let jwks = client.jwks().await.unwrap();
+    assert!(jwks.keys.iter().all(|key| key.kty == "RSA" && !key.n.is_empty()));
+    assert!(!jwks.keys.is_empty());
+}
+
+#[tokio::test]
+async fn a_nonce_that_is_unknown_is_not_asked_for_twice() {
+    let World { clerk, client } = world().await;
+    clerk.forget_requests();
+    assert_eq!(client.handshake_payload("made up & odd").await.unwrap_err().kind(), Kind::NotFound);
+    clerk.fail(Fault { status: Some(503), ..Fault::default() });
+    assert_eq!(client.handshake_payload("n").await.unwrap_err().kind(), Kind::Unavailable);
+    assert_eq!(clerk.all_requests(), 2);
+}
+
+#[tokio::test]
+async fn the_profile_of_an_export_holds_the_person_and_no_secret() {
+    let World { clerk, client } = world().await;
+    clerk.sign_in(subject(0).as_str()).await;
+    client.merge_metadata(&subject(0), json!({"consent": {"marketing": true}})).await.unwrap();
+    let user = client.user(&subject(0)).await.unwrap().unwrap();
+    let told = profile(&user, &client.sessions(&subject(0)).await.unwrap());
+    assert_eq!(told["email_addresses"][0]["email_address"], person(0).email);
+    assert_eq!(told["public_metadata"]["consent"]["marketing"], true);
+    assert_eq!(told["sessions"][0]["status"], "active");
+    for secret in ["private_metadata", "backup_codes", "token", "digest"] {
+        assert!(!told.to_string().contains(secret), "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn a_lasting_failure_of_the_metadata_leaves_nothing_half_done() {
+    let World { clerk, client } = world().await;
+    clerk.fail(Fault { status: Some(503), ..fault(METADATA) });
+    assert!(client.merge_metadata(&subject(0), json!({"a": 1})).await.unwrap_err().retryable());
+    clerk.recover();
+    let user = client.user(&subject(0)).await.unwrap().unwrap();
+    assert!(user.public_metadata().is_none_or(|metadata| metadata.get("a").is_none()));
+}
+
+#[tokio::test]
+async fn the_stand_ins_webhook_secret_is_one() {
+    let World { clerk, .. } = world().await;
+    assert!(webhook::Secret::parse(&SecretString::from(clerk.webhook_secret())).is_ok());
+}

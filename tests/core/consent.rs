@@ -1,0 +1,123 @@
+//! Consent: the ledger, the current view, the mirror.
+
+use demo::testing::Fault;
+use lethe::consent::{Choice, Source, current, set};
+use lethe::{Error, Refusal};
+
+use crate::world::{World, eventually, subject};
+
+fn choose(purpose: &str, granted: bool) -> Choice {
+    Choice { purpose: purpose.to_owned(), granted }
+}
+
+async fn mirrored(world: &World, index: usize) -> serde_json::Value {
+    let user = world.clerk.user(subject(index).as_str()).await.unwrap();
+    user["public_metadata"]["consent"].clone()
+}
+
+#[tokio::test]
+async fn everything_starts_off_and_undecided() {
+    let world = World::start().await;
+    let record = current(&world.lethe, &subject(0), false).await.unwrap();
+    let keys: Vec<_> = record.standings.iter().map(|standing| standing.purpose.key.as_str()).collect();
+    assert_eq!(keys, ["marketing", "analytics", "thirdParty"]);
+    assert!(record.standings.iter().all(|standing| !standing.granted && standing.since.is_none()));
+    assert_eq!(record.updated_at, None);
+}
+
+#[tokio::test]
+async fn a_choice_is_kept_with_its_text_and_only_changes_are_written() {
+    let world = World::start().await;
+    let choices = [choose("marketing", true), choose("analytics", false)];
+    set(&world.lethe, &subject(0), &choices, Source::Page, false).await.unwrap();
+    set(&world.lethe, &subject(0), &choices, Source::Page, false).await.unwrap();
+    let record = current(&world.lethe, &subject(0), false).await.unwrap();
+    assert!(record.granted("marketing") && !record.granted("analytics") && !record.granted("thirdParty"));
+    assert!(record.standings[1].since.is_some(), "a refusal is a decision too");
+    let ledger: Vec<(String, bool, String, i32, String)> = sqlx::query_as(
+        "select purpose, granted, text_version, octet_length(text_hash), source from lethe.consent_entry order by id",
+    )
+    .fetch_all(world.pool())
+    .await
+    .unwrap();
+    let entry = |purpose: &str, granted| (purpose.to_owned(), granted, "2026-11-01".to_owned(), 32, "page".to_owned());
+    assert_eq!(ledger, [entry("marketing", true), entry("analytics", false)]);
+}
+
+#[tokio::test]
+async fn an_unknown_purpose_refuses_all() {
+    let world = World::start().await;
+    let choices = [choose("marketing", true), choose("mind_reading", true)];
+    let refused = set(&world.lethe, &subject(0), &choices, Source::Api, false).await;
+    assert!(matches!(refused, Err(Error::Refused(Refusal::InvalidInput(_)))));
+    let record = current(&world.lethe, &subject(0), false).await.unwrap();
+    assert_eq!(record.updated_at, None);
+}
+
+#[tokio::test]
+async fn nobody_is_opted_in_against_their_browsers_signal() {
+    let world = World::start().await;
+    set(&world.lethe, &subject(0), &[choose("thirdParty", true)], Source::Page, false).await.unwrap();
+    let record = current(&world.lethe, &subject(0), true).await.unwrap();
+    assert!(record.signal_honoured && !record.granted("thirdParty"));
+    set(&world.lethe, &subject(0), &[choose("thirdParty", true)], Source::Page, true).await.unwrap();
+    let record = current(&world.lethe, &subject(0), false).await.unwrap();
+    assert!(!record.granted("thirdParty"));
+}
+
+#[tokio::test]
+async fn two_tabs_that_each_withdraw_one_consent_both_win() {
+    let world = World::start().await;
+    let all = [choose("marketing", true), choose("analytics", true), choose("thirdParty", true)];
+    for round in 0..10 {
+        set(&world.lethe, &subject(round % 4), &all, Source::Page, false).await.unwrap();
+        let person = subject(round % 4);
+        let (marketing, analytics) = ([choose("marketing", false)], [choose("analytics", false)]);
+        let (one, other) = tokio::join!(
+            set(&world.lethe, &person, &marketing, Source::Page, false),
+            set(&world.lethe, &person, &analytics, Source::Page, false),
+        );
+        one.unwrap();
+        other.unwrap();
+        let record = current(&world.lethe, &person, false).await.unwrap();
+        assert!(!record.granted("marketing") && !record.granted("analytics") && record.granted("thirdParty"));
+    }
+}
+
+#[tokio::test]
+async fn the_mirror_reaches_clerk_and_leaves_other_keys_alone() {
+    let world = World::start().await;
+    let other = serde_json::json!({"plan": "gold", "consent": {"newsletter": true}});
+    world.lethe.clerk.merge_metadata(&subject(0), other).await.unwrap();
+    let _working = world.work();
+    set(&world.lethe, &subject(0), &[choose("marketing", true)], Source::Page, false).await.unwrap();
+    eventually("the mirror", || async { mirrored(&world, 0).await["marketing"] == true }).await;
+    let user = world.clerk.user(subject(0).as_str()).await.unwrap();
+    let metadata = &user["public_metadata"];
+    assert_eq!(metadata["plan"], "gold");
+    assert_eq!(metadata["consent"]["newsletter"], true);
+    assert_eq!(metadata["consent"]["analytics"], false);
+    assert!(metadata["consent"]["updatedAt"].is_string());
+}
+
+#[tokio::test]
+async fn a_mirror_that_fails_is_tried_until_it_sticks_and_writes_the_newest() {
+    let world = World::start().await;
+    world.clerk.fail(Fault {
+        operation: Some("PATCH /v1/users/{user_id}/metadata".to_owned()),
+        status: Some(503),
+        ..Fault::default()
+    });
+    let _working = world.work();
+    set(&world.lethe, &subject(0), &[choose("marketing", true)], Source::Page, false).await.unwrap();
+    eventually("a failed try", || async { world.clerk.requests("PATCH /v1/users/{user_id}/metadata") > 0 }).await;
+    // Saving doesn't wait for Clerk.
+    set(&world.lethe, &subject(0), &[choose("marketing", false)], Source::Page, false).await.unwrap();
+    set(&world.lethe, &subject(0), &[choose("analytics", true)], Source::Page, false).await.unwrap();
+    world.clerk.recover();
+    eventually("the newest at Clerk", || async {
+        let consent = mirrored(&world, 0).await;
+        consent["marketing"] == false && consent["analytics"] == true
+    })
+    .await;
+}

@@ -1,0 +1,287 @@
+//! Deletion: from the request to the receipt, on good days and bad ones.
+
+use std::time::Duration;
+
+use demo::testing::Fault;
+use lethe::clerk::webhook::Event;
+use lethe::consent::{self, Choice, Source};
+use lethe::deletion::{self, Advance, NewRequest, Origin, Outcome, Request, Status, Step};
+use lethe::webhook::{Received, receive};
+use lethe::{Error, Presence, Refusal, audit, orphan, retention, subject as person};
+
+use crate::world::{World, eventually, subject};
+
+const PATIENCE: Duration = Duration::from_secs(20);
+const DELETE: &str = "DELETE /v1/users/{user_id}";
+
+fn by(subject: &lethe::SubjectId, origin: Origin) -> NewRequest<'_> {
+    NewRequest { subject, origin, confirmed_plan: None, contact: Some("ada@example.org") }
+}
+
+async fn ask(world: &World, index: usize) -> Request {
+    deletion::request(&world.lethe, by(&subject(index), Origin::Api)).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_blog_person_is_erased_and_the_neighbour_is_untouched() {
+    let world = World::start().await;
+    let neighbour = world.rows_of(&subject(1)).await;
+    let choice = Choice { purpose: "marketing".to_owned(), granted: true };
+    consent::set(&world.lethe, &subject(0), &[choice], Source::Page, false).await.unwrap();
+    let plan = deletion::preview(&world.lethe, &subject(0)).await.unwrap();
+    let request = ask(&world, 0).await;
+    let progress = deletion::run(&world.lethe, request.id, PATIENCE).await.unwrap();
+    assert!(progress.finished && progress.steps.iter().all(|step| step.status == Status::Done));
+    assert!(world.rows_of(&subject(0)).await.values().all(Vec::is_empty));
+    assert_eq!(world.rows_of(&subject(1)).await, neighbour);
+    assert_eq!(world.clerk.user(subject(0).as_str()).await, None);
+    assert_eq!(person::presence(&world.lethe, &subject(0)).await.unwrap(), Presence::Erased);
+
+    let receipt = deletion::receipt(&world.lethe, &request.receipt).await.unwrap();
+    assert_eq!(receipt.plan.hash, plan.hash);
+    let counted = |table: &str| {
+        let planned = plan.lines.iter().find(|line| line.table == table && !line.others).unwrap().rows;
+        let done = receipt.results.iter().find(|line| line.table == table && !line.others).unwrap();
+        assert_eq!(done.outcome, Outcome::Deleted);
+        assert!(planned > 0 && planned == done.rows, "{table}: {planned} planned, {} done", done.rows);
+    };
+    ["public.users", "public.posts", "public.comments"].into_iter().for_each(counted);
+    assert!(receipt.finished_at.is_some() && receipt.log_position.is_some());
+
+    // Nothing is left that leads to the person, and the chain still holds.
+    let traces: i64 = sqlx::query_scalar(
+        "select (select count(*) from lethe.data_subject where clerk_id = $1)
+            + (select count(*) from lethe.deletion_request where clerk_id is not null)
+            + (select count(*) from lethe.audit_entry where open::text like '%' || $1 || '%')
+            + (select count(*) from lethe_jobs.jobs j join lethe_jobs._private_jobs p on p.id = j.id where p.payload::text like '%' || $1 || '%')",
+    )
+    .bind(subject(0).as_str())
+    .fetch_one(world.pool())
+    .await
+    .unwrap();
+    assert_eq!(traces, 0);
+    assert!(audit::verify(&world.lethe).await.unwrap().holds());
+}
+
+#[tokio::test]
+async fn a_lab_person_is_scrubbed_stamped_kept_and_purged_in_time() {
+    let world = World::start().await;
+    let request = ask(&world, 1).await;
+    assert!(deletion::run(&world.lethe, request.id, PATIENCE).await.unwrap().finished);
+    let hidden: (i64, i64, i64) = sqlx::query_as(
+        "select (select count(*) from profiles where user_id = $1 and email is null and deleted_at is not null),
+            (select count(*) from datasets where user_id = $1 and deleted_at is not null),
+            (select count(*) from api_keys where user_id = $1 and revoked_at is null)",
+    )
+    .bind(subject(1).as_str())
+    .fetch_one(world.pool())
+    .await
+    .unwrap();
+    assert!(hidden.0 == 1 && hidden.1 > 0 && hidden.2 == 0, "{hidden:?}");
+    assert_eq!(retention::erase_due(&world.lethe).await.unwrap().rows, 0, "not yet");
+
+    sqlx::query("update lethe.retention set due_at = due_at - interval '31 days'").execute(world.pool()).await.unwrap();
+    sqlx::query("update datasets set deleted_at = deleted_at - interval '31 days' where user_id = $1")
+        .bind(subject(1).as_str())
+        .execute(world.pool())
+        .await
+        .unwrap();
+    for table in ["projects", "reports", "experiments", "pipelines"] {
+        let statement = format!("update {table} set deleted_at = deleted_at - interval '31 days' where user_id = $1");
+        let statement = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(subject(1).as_str().to_owned());
+        statement.execute(world.pool()).await.unwrap();
+    }
+    assert!(retention::erase_due(&world.lethe).await.unwrap().rows > 0);
+    let rows = world.rows_of(&subject(1)).await;
+    assert!(rows["datasets"].is_empty() && rows["projects"].is_empty());
+    assert!(!rows["usage_logs"].is_empty(), "kept for its own time");
+}
+
+#[tokio::test]
+async fn a_process_that_dies_after_any_step_is_taken_over_with_the_same_end() {
+    for steps in 0..Step::ALL.len() {
+        let world = World::start().await;
+        let request = ask(&world, 3).await;
+        for _ in 0..steps {
+            assert_eq!(deletion::advance(&world.lethe, request.id).await.unwrap(), Advance::Moved);
+        }
+        // Nobody holds it now; another process finds it by itself.
+        let _working = world.work();
+        eventually("the rest of the steps", || async {
+            deletion::progress(&world.lethe, request.id).await.unwrap().finished
+        })
+        .await;
+        assert_eq!(world.clerk.user(subject(3).as_str()).await, None);
+        let rows = world.rows_of(&subject(3)).await;
+        assert!(rows["users"].is_empty() && rows["posts"].is_empty() && rows["api_keys"].iter().all(|row| !row.contains("\"revoked_at\": null")));
+        let entries: i64 =
+            sqlx::query_scalar("select count(*) from lethe.audit_entry where kind = 'deletion.step_finished'")
+                .fetch_one(world.pool())
+                .await
+                .unwrap();
+        assert_eq!(entries, 7, "each step is told once, after {steps}");
+    }
+}
+
+#[tokio::test]
+async fn two_workers_on_one_deletion_do_each_step_once() {
+    let world = World::start().await;
+    let request = ask(&world, 0).await;
+    let (one, other) = tokio::join!(
+        deletion::run(&world.lethe, request.id, PATIENCE),
+        deletion::run(&world.lethe, request.id, PATIENCE),
+    );
+    assert!(one.unwrap().finished && other.unwrap().finished);
+    assert_eq!(world.clerk.requests(DELETE), 1);
+}
+
+#[tokio::test]
+async fn clerk_failing_after_the_data_is_gone_is_tried_until_it_works() {
+    let world = World::start().await;
+    world.clerk.fail(Fault { operation: Some(DELETE.to_owned()), status: Some(500), ..Fault::default() });
+    let request = ask(&world, 0).await;
+    let progress = deletion::run(&world.lethe, request.id, PATIENCE).await.unwrap();
+    assert!(!progress.finished);
+    let step = &progress.steps[4];
+    assert_eq!((step.step, step.status), (Step::ClerkUser, Status::Retrying));
+    assert_eq!(progress.steps[2].status, Status::Done);
+    // The person can't get in meanwhile, and asking again is the same deletion.
+    assert!(matches!(person::presence(&world.lethe, &subject(0)).await.unwrap(), Presence::Deleting(_)));
+    assert_eq!(ask(&world, 0).await.id, request.id);
+    let _working = world.work();
+    world.clerk.recover();
+    eventually("the deletion", || async { deletion::progress(&world.lethe, request.id).await.unwrap().finished }).await;
+    assert_eq!(world.clerk.user(subject(0).as_str()).await, None);
+}
+
+#[tokio::test]
+async fn a_user_whom_clerk_lost_already_counts_as_deleted() {
+    let world = World::start().await;
+    world.clerk.delete_user(subject(0).as_str()).await;
+    let request = ask(&world, 0).await;
+    assert!(deletion::run(&world.lethe, request.id, PATIENCE).await.unwrap().finished);
+}
+
+#[tokio::test]
+async fn a_user_managed_by_a_directory_blocks_and_alerts_by_mail() {
+    let world = World::start().await;
+    world.clerk.fail(Fault {
+        operation: Some(DELETE.to_owned()),
+        status: Some(409),
+        code: Some("user_managed_by_scim".to_owned()),
+        ..Fault::default()
+    });
+    let _working = world.work();
+    let request = ask(&world, 0).await;
+    let mail = world.inbox.wait_for(1).await;
+    let text = format!("{mail:?}");
+    assert!(text.contains("operator@example.org") && text.contains(&request.id.to_string()));
+    assert!(text.contains("clerk_user_managed_by_scim") && !text.contains(subject(0).as_str()));
+    let progress = deletion::progress(&world.lethe, request.id).await.unwrap();
+    assert!(progress.attention && progress.steps[4].status == Status::Blocked);
+}
+
+#[tokio::test]
+async fn the_receipt_is_mailed_and_the_address_forgotten() {
+    let world = World::start().await;
+    let _working = world.work();
+    let request = ask(&world, 0).await;
+    let mail = format!("{:?}", world.inbox.wait_for(1).await);
+    assert!(mail.contains("ada@example.org") && mail.contains(request.receipt.as_str()));
+    eventually("forgetting the address", || async {
+        sqlx::query_scalar::<_, bool>("select contact is null from lethe.deletion_request")
+            .fetch_one(world.pool())
+            .await
+            .unwrap()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_plan_that_changed_since_it_was_shown_is_not_executed() {
+    let world = World::start().await;
+    let person = subject(0);
+    let stale = NewRequest { confirmed_plan: Some("0".repeat(64).leak()), ..by(&person, Origin::Page) };
+    let refused = deletion::request(&world.lethe, stale).await;
+    assert!(matches!(refused, Err(Error::Refused(Refusal::PlanChanged))));
+    let plan = deletion::preview(&world.lethe, &person).await.unwrap();
+    let fresh = NewRequest { confirmed_plan: Some(&plan.hash), ..by(&person, Origin::Page) };
+    deletion::request(&world.lethe, fresh).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_column_that_the_map_does_not_know_stops_everything() {
+    let world = World::start().await;
+    sqlx::query("create table public.secrets (id bigint primary key, user_id text references users (clerk_id))")
+        .execute(world.pool())
+        .await
+        .unwrap();
+    let before = world.rows_of(&subject(0)).await;
+    let refused = deletion::request(&world.lethe, by(&subject(0), Origin::Api)).await;
+    assert!(matches!(refused, Err(Error::Map(_))), "{refused:?}");
+    assert_eq!(world.rows_of(&subject(0)).await, before);
+    // From elsewhere it is taken in, waits, and goes on when the map fits again.
+    let request = deletion::request(&world.lethe, by(&subject(0), Origin::Webhook)).await.unwrap();
+    let progress = deletion::run(&world.lethe, request.id, PATIENCE).await.unwrap();
+    assert_eq!(progress.steps[2].status, Status::Blocked);
+    assert_eq!(world.rows_of(&subject(0)).await, before);
+}
+
+#[tokio::test]
+async fn a_deletion_elsewhere_erases_here_once() {
+    let world = World::start().await;
+    let event = Event::UserDeleted { id: Some(subject(0)) };
+    assert_eq!(receive(&world.lethe, "msg_1", &event).await.unwrap(), Received::Processed);
+    assert_eq!(receive(&world.lethe, "msg_1", &event).await.unwrap(), Received::Duplicate);
+    assert_eq!(receive(&world.lethe, "msg_2", &event).await.unwrap(), Received::Processed);
+    let requests: Vec<uuid::Uuid> =
+        sqlx::query_scalar("select id from lethe.deletion_request").fetch_all(world.pool()).await.unwrap();
+    let [request] = requests[..] else { panic!("{requests:?}") };
+    assert!(deletion::run(&world.lethe, request, PATIENCE).await.unwrap().finished);
+    assert!(world.rows_of(&subject(0)).await.values().all(Vec::is_empty));
+    // Late news of it starts nothing.
+    receive(&world.lethe, "msg_3", &event).await.unwrap();
+    let requests: i64 =
+        sqlx::query_scalar("select count(*) from lethe.deletion_request").fetch_one(world.pool()).await.unwrap();
+    assert_eq!(requests, 1);
+}
+
+#[tokio::test]
+async fn an_erased_person_is_not_brought_back_by_a_late_choice() {
+    let world = World::start().await;
+    let request = ask(&world, 0).await;
+    assert!(deletion::run(&world.lethe, request.id, PATIENCE).await.unwrap().finished);
+    let choice = Choice { purpose: "marketing".to_owned(), granted: true };
+    let late = consent::set(&world.lethe, &subject(0), &[choice], Source::Page, false).await;
+    assert!(matches!(late, Err(Error::Refused(Refusal::Gone))));
+    let people: i64 = sqlx::query_scalar("select count(*) from lethe.data_subject where clerk_id = $1")
+        .bind(subject(0).as_str())
+        .fetch_one(world.pool())
+        .await
+        .unwrap();
+    assert_eq!(people, 0);
+    assert!(matches!(
+        deletion::request(&world.lethe, by(&subject(0), Origin::Api)).await,
+        Err(Error::Refused(Refusal::Gone))
+    ));
+}
+
+#[tokio::test]
+async fn orphans_are_found_a_hundred_a_call_and_errors_are_not_orphans() {
+    let world = World::start().await;
+    world.clerk.delete_user(subject(0).as_str()).await;
+    world.clerk.delete_user(subject(1).as_str()).await;
+    world.clerk.forget_requests();
+    let report = orphan::search(&world.lethe, |_| {}).await.unwrap();
+    let mut orphans = report.orphans.clone();
+    orphans.sort();
+    let mut expected = vec![subject(0), subject(1)];
+    expected.sort();
+    assert_eq!(orphans, expected);
+    assert_eq!(report.people, 8);
+    assert_eq!(world.clerk.all_requests(), 1);
+    assert!(!world.rows_of(&subject(0)).await["users"].is_empty(), "looking erases nothing");
+
+    world.clerk.fail(Fault { status: Some(429), retry_after: Some(0), ..Fault::default() });
+    assert!(matches!(orphan::search(&world.lethe, |_| {}).await, Err(Error::Clerk(_))));
+}

@@ -1,0 +1,71 @@
+//! The whole export: Clerk's profile, the tables and what the audit log says of it.
+
+use demo::testing::Fault;
+use futures::{StreamExt, TryStreamExt};
+use lethe::export::{self, Export, Shape};
+use lethe::{Error, audit};
+use serde_json::Value;
+
+use crate::world::{World, subject};
+
+async fn read(export: Export) -> Vec<u8> {
+    export.body.try_collect::<Vec<_>>().await.unwrap().concat()
+}
+
+async fn kinds(world: &World, index: usize) -> Vec<String> {
+    audit::activity(&world.lethe, &subject(index), 10).await.unwrap().into_iter().map(|entry| entry.kind).collect()
+}
+
+#[tokio::test]
+async fn an_export_holds_the_profile_and_the_tables_and_is_written_down() {
+    let world = World::start().await;
+    assert_eq!(export::latest(&world.lethe, &subject(3)).await.unwrap(), None);
+    let file = read(export::start(&world.lethe, &subject(3), Shape::Full).await.unwrap()).await;
+    let read: Value = serde_json::from_slice(&file).unwrap();
+    let keys: Vec<&String> = read.as_object().unwrap().keys().collect();
+    assert_eq!(keys.len(), 3, "{keys:?}");
+    assert!(read["exportDate"].as_str().unwrap().ends_with('Z'));
+    assert!(read["clerkProfile"].to_string().contains(&demo::people::person(3).email));
+    let tables = read["applicationData"].as_object().unwrap();
+    assert_eq!(tables.len(), 13);
+    let rows: usize = tables.values().map(|rows| rows.as_array().unwrap().len()).sum();
+
+    let latest = export::latest(&world.lethe, &subject(3)).await.unwrap().unwrap();
+    assert_eq!((latest.rows, latest.bytes), (rows as u64, file.len() as u64));
+    assert_eq!(kinds(&world, 3).await, ["export.completed", "export.requested"]);
+    assert_eq!(export::latest(&world.lethe, &subject(1)).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn the_tables_alone_need_no_clerk() {
+    let world = World::start().await;
+    world.clerk.fail(Fault { status: Some(503), ..Fault::default() });
+    let file = read(export::start(&world.lethe, &subject(1), Shape::TablesOnly).await.unwrap()).await;
+    let read: Value = serde_json::from_slice(&file).unwrap();
+    assert_eq!(read.as_object().unwrap().len(), 13);
+    assert_eq!(read["profiles"][0]["user_id"], subject(1).as_str());
+}
+
+#[tokio::test]
+async fn without_clerk_there_is_no_file_with_a_hole() {
+    let world = World::start().await;
+    world.clerk.fail(Fault { status: Some(503), ..Fault::default() });
+    let refused = export::start(&world.lethe, &subject(1), Shape::Full).await;
+    assert!(matches!(refused.err(), Some(Error::Clerk(_))));
+    assert!(kinds(&world, 1).await.is_empty());
+}
+
+#[tokio::test]
+async fn who_goes_away_has_no_finished_export() {
+    let world = World::start().await;
+    sqlx::query("insert into usage_logs (user_id, metric, quantity) select $1, 'requests', r from generate_series(1, 50000) r")
+        .bind(subject(1).as_str())
+        .execute(world.pool())
+        .await
+        .unwrap();
+    let mut export = export::start(&world.lethe, &subject(1), Shape::Full).await.unwrap();
+    export.body.next().await.unwrap().unwrap();
+    drop(export);
+    assert_eq!(kinds(&world, 1).await, ["export.requested"]);
+    assert_eq!(export::latest(&world.lethe, &subject(1)).await.unwrap(), None);
+}

@@ -1,0 +1,134 @@
+//! Everything that the core needs, started anew for each test.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use demo::people::person;
+use demo::sample::{SeedOptions, seed};
+use demo::testing::{ClerkStandIn, Database, Inbox, StandInOptions};
+use lethe::clerk::ClientSettings;
+use lethe::data_map::DataMap;
+use lethe::mail::Mailer;
+use lethe::storage::Storage;
+use lethe::{Clock, Lethe, Parts, Random, Settings, SubjectId, jobs, keys};
+use secrecy::SecretString;
+use sqlx::{AssertSqlSafe, PgPool};
+use tokio::task::JoinHandle;
+use url::Url;
+
+pub(crate) const PEOPLE: usize = 8;
+
+pub(crate) struct World {
+    pub(crate) lethe: Lethe,
+    pub(crate) clerk: ClerkStandIn,
+    pub(crate) inbox: Inbox,
+    _database: Database,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        Self::with_map(include_str!("../../demo/data-map.toml")).await
+    }
+
+    pub(crate) async fn with_map(map: &str) -> Self {
+        let database = Database::create().await;
+        let (clerk, inbox) =
+            tokio::join!(ClerkStandIn::start(StandInOptions { people: PEOPLE, ..StandInOptions::default() }), Inbox::start());
+        let pool = database.pool().clone();
+        seed(&pool, &SeedOptions { people: PEOPLE, rows_per_person: 5 }).await.unwrap();
+        jobs::migrate(&pool).await.unwrap();
+        let lethe = lethe(&clerk, &inbox, map, pool);
+        Self { lethe, clerk, inbox, _database: database }
+    }
+
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.lethe.database
+    }
+
+    /// Works the queue until the answer is dropped.
+    pub(crate) fn work(&self) -> Working {
+        let lethe = self.lethe.clone();
+        Working(tokio::spawn(async move { jobs::work(lethe, std::future::pending()).await.unwrap() }))
+    }
+
+    /// Everything that the sample application holds about a person, as text, by table.
+    pub(crate) async fn rows_of(&self, subject: &SubjectId) -> BTreeMap<&'static str, Vec<String>> {
+        let mut rows = BTreeMap::new();
+        for (table, column) in TABLES {
+            let statement = format!("select to_jsonb(t)::text from public.{table} t where {column} = $1 order by 1");
+            let found = sqlx::query_scalar(AssertSqlSafe(statement)).bind(subject.as_str());
+            rows.insert(table, found.fetch_all(self.pool()).await.unwrap());
+        }
+        rows
+    }
+}
+
+const TABLES: [(&str, &str); 13] = [
+    ("users", "clerk_id"),
+    ("posts", "author_id"),
+    ("comments", "author_id"),
+    ("preferences", "user_id"),
+    ("profiles", "user_id"),
+    ("projects", "user_id"),
+    ("reports", "user_id"),
+    ("experiments", "user_id"),
+    ("pipelines", "user_id"),
+    ("datasets", "user_id"),
+    ("api_keys", "user_id"),
+    ("activity_logs", "user_id"),
+    ("usage_logs", "user_id"),
+];
+
+/// A worker that ends with the test.
+pub(crate) struct Working(JoinHandle<()>);
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+pub(crate) fn lethe(clerk: &ClerkStandIn, inbox: &Inbox, map: &str, database: PgPool) -> Lethe {
+    let data_map = DataMap::parse(map).unwrap();
+    let client = ClientSettings {
+        api_url: Url::parse(clerk.url()).unwrap(),
+        timeout: Duration::from_secs(2),
+        budget: NonZeroU32::new(10_000),
+        ..ClientSettings::new(SecretString::from(clerk.secret_key()))
+    };
+    let secret = SecretString::from("dGhlIHNlY3JldCBvZiB0aGUgdGVzdHMsIDMyIGJ5dGVzIG9yIG1vcmU=");
+    Lethe::new(Parts {
+        database,
+        clerk: lethe::clerk::Client::new(&client).unwrap(),
+        purposes: data_map.purposes().cloned().unwrap_or_default(),
+        data_map,
+        storage: Storage::new(Arc::new(object_store::memory::InMemory::new())),
+        mailer: Mailer::smtp(&SecretString::from(inbox.smtp_url()), "Privacy <privacy@example.org>").unwrap(),
+        keys: keys::Keys::derive(&secret).unwrap(),
+        clock: Clock::system(),
+        random: Random::system(),
+        settings: Settings {
+            brand: "Northwind Journal".to_owned(),
+            public_url: Url::parse("https://privacy.example.org").unwrap(),
+            alert_address: Some("operator@example.org".to_owned()),
+            workers: 4,
+        },
+    })
+}
+
+pub(crate) fn subject(index: usize) -> SubjectId {
+    SubjectId::parse(&person(index).id).unwrap()
+}
+
+/// Waits until `true`, for up to twenty seconds.
+pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
+    for _ in 0..400 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{what}: not within twenty seconds");
+}

@@ -1,0 +1,146 @@
+//! One run of the load tool `wrk`.
+
+use std::fs;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+
+use crate::process;
+use crate::stack::Stack;
+use crate::{interrupt, progress};
+
+/// What `wrk` asks for.
+#[derive(Debug)]
+pub(super) struct Request<'a> {
+    /// Shown while it runs.
+    pub(super) name: &'a str,
+    pub(super) path: &'a str,
+    /// The body of a POST of JSON, as a Lua expression; GET without one.
+    pub(super) body: Option<&'a str>,
+    /// Bearers, used in turn; none means that nobody is signed in.
+    pub(super) tokens: &'a [String],
+    pub(super) connections: u32,
+    pub(super) seconds: u32,
+}
+
+/// What came of it. Times in milliseconds.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Load {
+    pub(super) connections: u32,
+    pub(super) requests: u64,
+    pub(super) requests_per_second: f64,
+    pub(super) p50_ms: f64,
+    pub(super) p99_ms: f64,
+    /// Answers of 400 and above, and connections that broke.
+    pub(super) errors: u64,
+}
+
+/// Runs a request for its time, calling `watch` ten times a second.
+pub(super) fn run(stack: &Stack, request: &Request<'_>, mut watch: impl FnMut()) -> Result<Load> {
+    let script = stack.folder().join("load.lua");
+    fs::write(&script, lua(stack, request))?;
+    progress::stage(request.name, || {
+        let mut command = Command::new("wrk");
+        command
+            .args(["--threads", "1", "--timeout", "10s"])
+            .args(["--connections", &request.connections.to_string()])
+            .args(["--duration", &format!("{}s", request.seconds)])
+            .arg("--script")
+            .arg(&script)
+            .arg(stack.url());
+        let mut command = process::leashed(&command, "TERM", None);
+        let mut child =
+            process::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()))?;
+        let ended = wait(&mut child, &mut watch);
+        if ended.is_err() {
+            let _ = child.kill();
+        }
+        let output = child.wait_with_output()?;
+        ended?;
+        let text = String::from_utf8_lossy(&output.stdout);
+        let load = parse(&text, request.connections).with_context(|| format!("wrk said:\n{text}"))?;
+        if load.requests == 0 || load.errors * 100 > load.requests {
+            bail!("{} of {} requests failed", load.errors, load.requests);
+        }
+        Ok(load)
+    })
+}
+
+fn wait(child: &mut Child, watch: &mut impl FnMut()) -> Result<()> {
+    while child.try_wait()?.is_none() {
+        watch();
+        interrupt::pause(100)?;
+    }
+    Ok(())
+}
+
+fn lua(stack: &Stack, request: &Request<'_>) -> String {
+    let tokens: Vec<String> = request.tokens.iter().map(|token| format!("\"Bearer {token}\"")).collect();
+    let (method, body) = match request.body {
+        Some(body) => ("POST", body),
+        None => ("GET", "nil"),
+    };
+    format!(
+        r#"
+local tokens = {{ {tokens} }}
+local headers = {{
+  ["Accept"] = "text/html,application/json",
+  ["Accept-Encoding"] = "br, gzip",
+  ["Content-Type"] = "application/json",
+  ["Origin"] = "{origin}",
+  ["Sec-Fetch-Site"] = "same-origin",
+}}
+local turn = 0
+request = function()
+  turn = turn + 1
+  headers["Authorization"] = tokens[turn % #tokens + 1]
+  return wrk.format("{method}", "{path}", headers, {body})
+end
+done = function(summary, latency)
+  local errors = summary.errors
+  local broken = errors.connect + errors.read + errors.write + errors.timeout + errors.status
+  io.write(string.format("RESULT %d %d %d %d %d\n", summary.requests, summary.duration,
+    latency:percentile(50), latency:percentile(99), broken))
+end
+"#,
+        tokens = tokens.join(", "),
+        origin = stack.url(),
+        path = request.path,
+    )
+}
+
+fn parse(output: &str, connections: u32) -> Result<Load> {
+    let line = output.lines().find_map(|line| line.strip_prefix("RESULT ")).context("no result")?;
+    let numbers: Vec<u32> = line.split(' ').map(str::parse).collect::<Result<_, _>>()?;
+    let [requests, microseconds, p50, p99, errors] = numbers[..] else {
+        bail!("not five numbers");
+    };
+    Ok(Load {
+        connections,
+        requests: requests.into(),
+        requests_per_second: rounded(f64::from(requests) * 1e6 / f64::from(microseconds.max(1))),
+        p50_ms: f64::from(p50) / 1e3,
+        p99_ms: f64::from(p99) / 1e3,
+        errors: errors.into(),
+    })
+}
+
+/// One digit behind the point.
+pub(super) fn rounded(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_result_line_is_read() {
+        let load = parse("Running 10s test\nRESULT 20000 10000000 1500 9000 3\n", 32).expect("it has a result");
+        assert_eq!((load.requests, load.errors), (20_000, 3));
+        assert!((load.requests_per_second - 2000.0).abs() < 0.1);
+        assert!((load.p99_ms - 9.0).abs() < 0.001);
+        assert!(parse("Running 10s test\n", 1).is_err());
+    }
+}

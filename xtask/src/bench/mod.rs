@@ -1,0 +1,84 @@
+//! `cargo xtask bench`: a release build under load, beside a reference that is measured in the same run on the same
+//! machine. Numbers are reported, never judged.
+
+mod consent;
+mod load;
+mod memory;
+mod page;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use crate::build::Build;
+use crate::cluster::{Cluster, Durability};
+use crate::data_folder::DataFolder;
+use crate::install;
+use crate::ports::Ports;
+use crate::stack::{Sample, Stack};
+use crate::workspace::Workspace;
+
+/// Enough people that their writes seldom meet.
+const PEOPLE: u32 = 200;
+
+/// What `cargo xtask bench` is asked.
+#[derive(Debug, Args)]
+pub(crate) struct Bench {
+    /// What is measured.
+    what: What,
+    /// Prints JSON alone at the end.
+    #[arg(long)]
+    json: bool,
+    /// How long each measurement takes.
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    seconds: u32,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum What {
+    /// The page of a person who is signed in.
+    Page,
+    /// Saving a preference.
+    Consent,
+}
+
+/// A machine that measured.
+#[derive(Debug, Serialize)]
+struct Machine {
+    cores: usize,
+}
+
+impl Bench {
+    pub(crate) fn work(self, workspace: &Workspace) -> Result<()> {
+        install::program("wrk", "wrk")?;
+        let programs = Build::start(workspace, true)?.finish()?;
+        let data = DataFolder::temporary_on_disk("bench")?;
+        let cluster = Cluster::start(&data, Durability::Safe)?;
+        let sample = Sample { people: PEOPLE, rows_per_person: 12 };
+        let mut stack = Stack::start(workspace, &programs, data, cluster, Ports::free()?, sample)?;
+        let tokens = tokens(&stack)?;
+        let machine = Machine { cores: std::thread::available_parallelism()?.get() };
+        let (json, text) = match self.what {
+            What::Page => page::measure(&mut stack, &tokens, self.seconds, machine)?.both()?,
+            What::Consent => consent::measure(&stack, &tokens, self.seconds, machine)?.both()?,
+        };
+        stack.check()?;
+        println!("\n{}", if self.json { json } else { text });
+        Ok(())
+    }
+}
+
+/// A result that can be shown to people and to programs.
+trait Report: Serialize {
+    fn text(&self) -> String;
+
+    fn both(&self) -> Result<(String, String)> {
+        Ok((serde_json::to_string_pretty(self)?, self.text()))
+    }
+}
+
+/// A session token for each person.
+fn tokens(stack: &Stack) -> Result<Vec<String>> {
+    let clerk = stack.clerk();
+    clerk.people(usize::try_from(PEOPLE)?)?.iter().map(|person| clerk.sign_in(person)).collect()
+}

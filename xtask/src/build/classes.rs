@@ -1,0 +1,319 @@
+//! Finds the CSS classes that Rust sources name, by reading tokens, without understanding types.
+//!
+//! A class is a word of a string literal in `class="…"`, in the braces, brackets or call after `class=`, in a constant
+//! that such an expression names, or in the body of a function whose name ends in `class` or `classes`; and the name in
+//! `class:name=`.
+
+use std::collections::{BTreeSet, HashMap};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Token {
+    Word(String),
+    Text(String),
+    Mark(char),
+}
+
+/// All classes that these sources name.
+pub(crate) fn named_in<'a>(sources: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
+    let files: Vec<Vec<Token>> = sources.into_iter().map(tokens).collect();
+    let constants: HashMap<&str, &[Token]> =
+        files.iter().flat_map(|tokens| constants(tokens)).collect();
+    let mut texts = Vec::new();
+    let mut classes = BTreeSet::new();
+    for tokens in &files {
+        for (place, token) in tokens.iter().enumerate() {
+            let rest = &tokens[place + 1..];
+            match token {
+                Token::Word(word) if word == "class" => match rest {
+                    [Token::Mark('='), Token::Mark('='), ..] => {}
+                    [Token::Mark('='), value @ ..] => collect(attribute_value(value), &constants, &mut texts),
+                    [Token::Mark(':'), Token::Word(name), ..] => {
+                        // `class:is-open=` is read as words and dashes.
+                        classes.insert(joined_name(name, &rest[2..]));
+                    }
+                    _ => {}
+                },
+                Token::Word(word) if word == "fn" => {
+                    if let [Token::Word(name), rest @ ..] = rest
+                        && (name.ends_with("class") || name.ends_with("classes"))
+                        && let Some(start) = rest.iter().position(|token| *token == Token::Mark('{'))
+                    {
+                        collect(bracketed(&rest[start..]), &constants, &mut texts);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    classes.extend(texts.iter().flat_map(|text| text.split_whitespace()).map(str::to_owned));
+    classes
+}
+
+/// The words of all string literals.
+pub(crate) fn words_of_literals<'a>(sources: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
+    let mut words = BTreeSet::new();
+    for token in sources.into_iter().flat_map(tokens) {
+        if let Token::Text(text) = token {
+            words.extend(text.split_whitespace().map(str::to_owned));
+        }
+    }
+    words
+}
+
+/// The tokens of `const NAME: … = …;` by name.
+fn constants(tokens: &[Token]) -> impl Iterator<Item = (&str, &[Token])> {
+    tokens.iter().enumerate().filter_map(|(place, token)| {
+        let (Token::Word(word), Some(Token::Word(name))) = (token, tokens.get(place + 1)) else {
+            return None;
+        };
+        if word != "const" && word != "static" {
+            return None;
+        }
+        let rest = &tokens[place + 2..];
+        let start = rest.iter().position(|token| matches!(token, Token::Mark('=' | ';')))?;
+        let length = rest[start..].iter().position(|token| *token == Token::Mark(';'))?;
+        Some((name.as_str(), &rest[start..start + length]))
+    })
+}
+
+/// The value after `class=`: a literal, or the expression up to the next attribute or the end of the tag.
+fn attribute_value(tokens: &[Token]) -> &[Token] {
+    if let [Token::Text(_), ..] = tokens {
+        return &tokens[..1];
+    }
+    let mut end = 0;
+    while let Some(token) = tokens.get(end) {
+        match token {
+            Token::Mark('>' | '}' | ')' | ']' | ';') => break,
+            Token::Mark('{' | '(' | '[') => end += bracketed(&tokens[end..]).len(),
+            Token::Word(_) if end > 0 && begins_attribute(&tokens[end..]) => break,
+            _ => end += 1,
+        }
+    }
+    &tokens[..end]
+}
+
+/// Whether an attribute such as `id=`, `aria-label=` or `on:click=` begins here.
+fn begins_attribute(tokens: &[Token]) -> bool {
+    let mut rest = tokens;
+    while let [Token::Word(_), Token::Mark('-' | ':'), after @ ..] = rest {
+        rest = after;
+    }
+    matches!(rest, [Token::Word(_), Token::Mark('='), next, ..] if !matches!(next, Token::Mark('=' | '>')))
+}
+
+/// The group that begins with the first token, its closing bracket included.
+fn bracketed(tokens: &[Token]) -> &[Token] {
+    let mut depth = 0;
+    for (place, token) in tokens.iter().enumerate() {
+        match token {
+            Token::Mark('{' | '(' | '[') => depth += 1,
+            Token::Mark('}' | ')' | ']') => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return &tokens[..=place];
+        }
+    }
+    tokens
+}
+
+/// The literals of an expression, those of the constants that it names included.
+fn collect<'a>(expression: &'a [Token], constants: &HashMap<&str, &'a [Token]>, texts: &mut Vec<&'a str>) {
+    for (place, token) in expression.iter().enumerate() {
+        match token {
+            // What is compared or matched decides between classes and is none.
+            Token::Text(text) if !is_condition(expression, place) => texts.push(text),
+            Token::Word(word) if is_constant(word) => {
+                if let Some(value) = constants.get(word.as_str()) {
+                    collect(value, constants, texts);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn is_condition(expression: &[Token], place: usize) -> bool {
+    let before = &expression[..place];
+    matches!(before, [.., Token::Mark('=' | '!'), Token::Mark('=')])
+        || matches!(expression.get(place + 1..), Some([Token::Mark('='), Token::Mark('=' | '>'), ..]))
+}
+
+fn is_constant(word: &str) -> bool {
+    word.len() > 1
+        && word.chars().all(|character| character.is_ascii_uppercase() || character.is_ascii_digit() || character == '_')
+}
+
+fn joined_name(first: &str, rest: &[Token]) -> String {
+    let mut name = first.to_owned();
+    let mut rest = rest;
+    while let [Token::Mark('-'), Token::Word(word), after @ ..] = rest {
+        name.push('-');
+        name.push_str(word);
+        rest = after;
+    }
+    name
+}
+
+/// Words, string literals and marks; comments, characters and lifetimes are left out.
+fn tokens(source: &str) -> Vec<Token> {
+    let characters: Vec<char> = source.chars().collect();
+    let mut tokens = Vec::new();
+    let mut place = 0;
+    while let Some(&character) = characters.get(place) {
+        let next = characters.get(place + 1).copied();
+        if character.is_whitespace() {
+            place += 1;
+        } else if character == '/' && next == Some('/') {
+            place = skip_until(&characters, place, '\n');
+        } else if character == '/' && next == Some('*') {
+            place = skip_comment(&characters, place);
+        } else if character == '"' {
+            let (text, end) = text(&characters, place + 1);
+            tokens.push(Token::Text(text));
+            place = end;
+        } else if character == 'r' && raw_hashes(&characters, place).is_some() {
+            let hashes = raw_hashes(&characters, place).unwrap_or_default();
+            let (text, end) = raw_text(&characters, place + 2 + hashes, hashes);
+            tokens.push(Token::Text(text));
+            place = end;
+        } else if character == '\'' {
+            place = skip_character(&characters, place);
+        } else if character.is_alphanumeric() || character == '_' {
+            let end = end_of_word(&characters, place);
+            tokens.push(Token::Word(characters[place..end].iter().collect()));
+            place = end;
+        } else {
+            tokens.push(Token::Mark(character));
+            place += 1;
+        }
+    }
+    tokens
+}
+
+fn end_of_word(characters: &[char], start: usize) -> usize {
+    characters[start..]
+        .iter()
+        .position(|character| !(character.is_alphanumeric() || *character == '_'))
+        .map_or(characters.len(), |length| start + length)
+}
+
+fn skip_until(characters: &[char], start: usize, end: char) -> usize {
+    characters[start..]
+        .iter()
+        .position(|character| *character == end)
+        .map_or(characters.len(), |length| start + length)
+}
+
+fn skip_comment(characters: &[char], start: usize) -> usize {
+    let mut depth = 0;
+    let mut place = start;
+    while place < characters.len() {
+        match &characters[place..] {
+            ['/', '*', ..] => (depth, place) = (depth + 1, place + 2),
+            ['*', '/', ..] => (depth, place) = (depth - 1, place + 2),
+            _ => place += 1,
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    place
+}
+
+/// A character literal ends with a quote; a lifetime doesn't.
+fn skip_character(characters: &[char], start: usize) -> usize {
+    match &characters[start + 1..] {
+        ['\\', _, ..] => skip_until(characters, start + 3, '\'') + 1,
+        [_, '\'', ..] => start + 3,
+        _ => end_of_word(characters, start + 1).max(start + 1),
+    }
+}
+
+fn text(characters: &[char], start: usize) -> (String, usize) {
+    let mut text = String::new();
+    let mut place = start;
+    while let Some(&character) = characters.get(place) {
+        match (character, characters.get(place + 1)) {
+            ('"', _) => return (text, place + 1),
+            // An escaped line end joins two lines; any other escape is no part of a class.
+            ('\\', Some(escaped)) => {
+                text.push(if escaped.is_whitespace() { ' ' } else { *escaped });
+                place += 2;
+            }
+            _ => {
+                text.push(character);
+                place += 1;
+            }
+        }
+    }
+    (text, place)
+}
+
+fn raw_hashes(characters: &[char], start: usize) -> Option<usize> {
+    let hashes = characters[start + 1..].iter().take_while(|character| **character == '#').count();
+    (characters.get(start + 1 + hashes) == Some(&'"')).then_some(hashes)
+}
+
+fn raw_text(characters: &[char], start: usize, hashes: usize) -> (String, usize) {
+    let mut place = start;
+    while place < characters.len() {
+        let closes = characters[place] == '"'
+            && characters[place + 1..].iter().take_while(|character| **character == '#').count() >= hashes;
+        if closes {
+            return (characters[start..place].iter().collect(), place + 1 + hashes);
+        }
+        place += 1;
+    }
+    (characters[start..].iter().collect(), place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(source: &str) -> Vec<String> {
+        named_in([source]).into_iter().collect()
+    }
+
+    #[test]
+    fn literals_and_named_classes() {
+        assert_eq!(
+            found(r#"view! { <p class="flex gap-2" id="name" class:is-open=open>"text here"</p> }"#),
+            ["flex", "gap-2", "is-open"]
+        );
+    }
+
+    #[test]
+    fn both_sides_of_a_condition_but_not_what_is_compared() {
+        assert_eq!(
+            found(r#"<p class={ if kind == "stop" { "text-brick" } else { "text-river" } } title="no class">"#),
+            ["text-brick", "text-river"]
+        );
+        assert_eq!(
+            found(r#"<p class=move || match kind { "a" => "one", _ => "two" } lang="en">"#),
+            ["one", "two"]
+        );
+        assert_eq!(found(r#"<p class=("hidden", move || closed())>"#), ["hidden"]);
+        assert_eq!(found(r#"<p class=move || if open() { "a" } else { "b" } aria-label="no class">"c"</p>"#), ["a", "b"]);
+    }
+
+    #[test]
+    fn constants_and_functions() {
+        let source = r##"
+            const CARD: &str = concat!("rounded-2xl ", "border");
+            const OTHER: &str = "unused";
+            fn button_class(kind: Kind) -> &'static str { match kind { Kind::Quiet => "bg-card", Kind::Stop => r#"bg-brick"# } }
+            // class="in-a-comment"
+            fn page() { let character = '"'; view! { <div class=CARD id="x"><a class=button_class(Kind::Quiet) href="/y">"z"</a></div> } }
+        "##;
+        assert_eq!(found(source), ["bg-brick", "bg-card", "border", "rounded-2xl"]);
+    }
+
+    #[test]
+    fn a_constant_of_another_file() {
+        let classes = named_in([r#"<p class=classes::CARD.trim() id="a">"#, r#"pub const CARD: &str = "p-4";"#]);
+        assert_eq!(classes.into_iter().collect::<Vec<_>>(), ["p-4"]);
+    }
+}

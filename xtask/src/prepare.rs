@@ -1,0 +1,149 @@
+//! `cargo xtask prepare`: the query data in `.sqlx`.
+//!
+//! The query macros write what a database says about their queries while the library is compiled beside one. It is
+//! compiled under a name of its own for that, so that no other build has to be repeated, and only when its sources or
+//! the migrations differ from those of the last time.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::build::assets::{files_below, short_hash};
+use crate::cluster::{Cluster, Durability};
+use crate::data_folder::DataFolder;
+use crate::process;
+use crate::progress::stage;
+use crate::workspace::Workspace;
+
+const DATABASE: &str = "prepare";
+
+/// Writes `.sqlx`, or checks it.
+pub(crate) fn work(workspace: &Workspace, check: bool) -> Result<()> {
+    let fresh = describe(workspace, || {
+        let data = DataFolder::temporary("prepare")?;
+        Ok((Cluster::start(&data, Durability::None)?, data))
+    })?;
+    if check {
+        return compare(workspace, &fresh);
+    }
+    let folder = workspace.root.join(".sqlx");
+    fs::create_dir_all(&folder)?;
+    let present = query_files(&folder)?;
+    for (name, content) in &fresh {
+        if present.get(name) != Some(content) {
+            fs::write(folder.join(name), content)?;
+        }
+    }
+    for name in present.keys().filter(|name| !fresh.contains_key(*name)) {
+        fs::remove_file(folder.join(name))?;
+    }
+    println!("{} queries in {}", fresh.len(), folder.display());
+    Ok(())
+}
+
+/// Checks `.sqlx` beside a cluster that already runs.
+pub(crate) fn check(workspace: &Workspace, cluster: &Cluster) -> Result<()> {
+    let fresh = describe(workspace, || Ok((cluster, ())))?;
+    compare(workspace, &fresh)
+}
+
+/// Query data by its file name.
+type Queries = BTreeMap<String, String>;
+
+fn compare(workspace: &Workspace, fresh: &Queries) -> Result<()> {
+    let present = query_files(&workspace.root.join(".sqlx"))?;
+    let stale: Vec<&String> = fresh
+        .iter()
+        .filter(|(name, content)| present.get(*name) != Some(content))
+        .map(|(name, _)| name)
+        .chain(present.keys().filter(|name| !fresh.contains_key(*name)))
+        .collect();
+    if !stale.is_empty() {
+        bail!(
+            "{} files in .sqlx are not up to date, {} among them; run `cargo xtask prepare`",
+            stale.len(),
+            stale[0]
+        );
+    }
+    println!("{} queries, all up to date", fresh.len());
+    Ok(())
+}
+
+/// Asks a migrated database about every query, or answers what it said about the same sources before.
+fn describe<Guard, Running: AsRef<Cluster>>(
+    workspace: &Workspace,
+    start: impl FnOnce() -> Result<(Running, Guard)>,
+) -> Result<Queries> {
+    let state = state_of_sources(workspace)?;
+    let folder = workspace.cache().join("queries").join(&state);
+    let complete = folder.join("complete");
+    if !complete.exists() {
+        let (cluster, _guard) = start()?;
+        let cluster = cluster.as_ref();
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(&folder)?;
+        stage("Migrations, for the query macros", || migrate(workspace, cluster))?;
+        stage("Queries", || {
+            let mut command = workspace.cargo();
+            command
+                .args(["rustc", "--package", "lethe", "--lib", "--profile", "check", "--"])
+                .args(["--cfg", &format!("queries_of=\"{state}\"")])
+                .env("SQLX_OFFLINE", "false")
+                .env("SQLX_OFFLINE_DIR", &folder)
+                .env("DATABASE_URL", cluster.url(DATABASE));
+            process::output(&mut process::leashed(&command, "TERM", None))
+        })?;
+        fs::write(complete, "")?;
+    }
+    query_files(&folder)
+}
+
+/// The plain SQL files of Lethe's migrations, in their order.
+fn migrate(workspace: &Workspace, cluster: &Cluster) -> Result<()> {
+    cluster.query("postgres", &format!("DROP DATABASE IF EXISTS {DATABASE}"))?;
+    cluster.create_databases(&[DATABASE])?;
+    for file in migrations(workspace)? {
+        let text = fs::read_to_string(&file)?;
+        cluster
+            .query(DATABASE, &text)
+            .with_context(|| format!("{} fails", file.display()))?;
+    }
+    Ok(())
+}
+
+fn migrations(workspace: &Workspace) -> Result<Vec<PathBuf>> {
+    let mut files = files_below(&workspace.root.join("migrations"))?;
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "sql"));
+    Ok(files)
+}
+
+fn state_of_sources(workspace: &Workspace) -> Result<String> {
+    let mut files = files_below(&workspace.root.join("src"))?;
+    files.extend(migrations(workspace)?);
+    files.push(workspace.root.join("Cargo.toml"));
+    files.push(workspace.root.join("Cargo.lock"));
+    let mut all = Vec::new();
+    for file in files {
+        let name = file.strip_prefix(&workspace.root).unwrap_or(&file);
+        all.extend_from_slice(name.as_os_str().as_encoded_bytes());
+        all.push(0);
+        all.extend(fs::read(&file)?);
+        all.push(0);
+    }
+    Ok(short_hash(&all))
+}
+
+fn query_files(folder: &Path) -> Result<Queries> {
+    let mut files = Queries::new();
+    for path in files_below(folder)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.starts_with("query-") {
+            files.insert(name, fs::read_to_string(&path)?);
+        }
+    }
+    Ok(files)
+}

@@ -1,0 +1,21 @@
+//! Stages with their times, on standard error: standard output is for results.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+
+/// Runs one stage and prints its name with the time it took.
+pub(crate) fn stage<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let start = Instant::now();
+    let result = work();
+    match &result {
+        Ok(_) => done(name, start.elapsed()),
+        Err(_) => eprintln!("{name:<44} failed after {:.1} s", start.elapsed().as_secs_f64()),
+    }
+    result
+}
+
+/// Prints a stage that was timed elsewhere.
+pub(crate) fn done(name: &str, time: Duration) {
+    eprintln!("{name:<44} {:>7.1} s", time.as_secs_f64());
+}

@@ -1,0 +1,151 @@
+//! `cargo xtask size`: what the first visit of a page transfers, as the server sends it to a browser that takes brotli.
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde::Serialize;
+
+use crate::build::Build;
+use crate::build::assets::{Assets, kilobytes};
+use crate::cluster::{Cluster, Durability};
+use crate::data_folder::DataFolder;
+use crate::http;
+use crate::ports::Ports;
+use crate::stack::{Sample, Stack};
+use crate::workspace::Workspace;
+
+/// What a first visit may transfer, the font apart.
+pub(crate) const BUDGET: usize = 150_000;
+
+/// What `cargo xtask size` is asked.
+#[derive(Debug, Args)]
+pub(crate) struct Size {
+    /// Prints JSON alone.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Bytes on the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct FirstLoad {
+    pub(crate) html_signed_out: usize,
+    pub(crate) html_signed_in: usize,
+    pub(crate) wasm: usize,
+    pub(crate) javascript: usize,
+    pub(crate) css: usize,
+    /// The larger page and everything it loads, the font apart.
+    pub(crate) total: usize,
+    pub(crate) budget: usize,
+    pub(crate) font: usize,
+}
+
+impl Size {
+    pub(crate) fn work(self, workspace: &Workspace) -> Result<()> {
+        let programs = Build::start(workspace, true)?.finish()?;
+        let data = DataFolder::temporary("size")?;
+        let cluster = Cluster::start(&data, Durability::None)?;
+        let sample = Sample { people: 4, rows_per_person: 4 };
+        let stack = Stack::start(workspace, &programs, data, cluster, Ports::free()?, sample)?;
+        let load = FirstLoad::measure(workspace, &stack)?;
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&load)?);
+        } else {
+            load.print();
+        }
+        load.check()
+    }
+}
+
+impl FirstLoad {
+    /// Fetches what a browser would.
+    pub(crate) fn measure(workspace: &Workspace, stack: &Stack) -> Result<Self> {
+        let assets = Assets::read(&workspace.site())?;
+        let url = stack.url();
+        let clerk = stack.clerk();
+        let person = clerk.people(1)?.pop().context("the stand-in knows nobody")?;
+        let bearer = format!("Bearer {}", clerk.sign_in(&person)?);
+        let compressed = |path: &str| transferred(&format!("{url}{path}"), None);
+        let html_signed_out = compressed("/")?;
+        let html_signed_in = transferred(&format!("{url}/"), Some(&bearer))?;
+        let wasm = compressed(&format!("/pkg/{}_bg.wasm", assets.output_name))?;
+        let javascript = compressed(&format!("/pkg/{}.js", assets.output_name))?;
+        let css = compressed(&assets.style)?;
+        let font = match &assets.font {
+            Some(font) => http::get(&format!("{url}{font}"), &[])?.body.len(),
+            None => 0,
+        };
+        Ok(Self {
+            html_signed_out,
+            html_signed_in,
+            wasm,
+            javascript,
+            css,
+            total: html_signed_out.max(html_signed_in) + wasm + javascript + css,
+            budget: BUDGET,
+            font,
+        })
+    }
+
+    /// Prints a table.
+    pub(crate) fn print(&self) {
+        println!("\nThe first visit transfers, as brotli:");
+        for (name, bytes) in [
+            ("HTML, signed out", self.html_signed_out),
+            ("HTML, signed in", self.html_signed_in),
+            ("WASM", self.wasm),
+            ("JavaScript", self.javascript),
+            ("CSS", self.css),
+            ("All of it, with the larger page", self.total),
+            ("  of at most", self.budget),
+            ("Font, apart", self.font),
+        ] {
+            println!("  {name:<34} {:>7.1} kB", kilobytes(bytes));
+        }
+    }
+
+    /// An error when it is more than the budget.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.total > self.budget {
+            bail!(
+                "the first visit transfers {:.1} kB, the budget is {:.1} kB",
+                kilobytes(self.total),
+                kilobytes(self.budget)
+            );
+        }
+        Ok(())
+    }
+}
+
+/// The bytes of one answer. It must come as brotli, as every browser takes it.
+fn transferred(url: &str, authorization: Option<&str>) -> Result<usize> {
+    let mut headers = vec![("accept-encoding", "br"), ("accept", "text/html,*/*")];
+    headers.extend(authorization.map(|value| ("authorization", value)));
+    let answer = http::get(url, &headers)?;
+    if answer.status != 200 {
+        bail!("{url} answered {}", answer.status);
+    }
+    if answer.encoding.as_deref() != Some("br") {
+        bail!("{url} is not sent as brotli, but as {:?}", answer.encoding);
+    }
+    Ok(answer.body.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_budget_leaves_the_font_out() {
+        let load = FirstLoad {
+            html_signed_out: 1,
+            html_signed_in: 2,
+            wasm: 3,
+            javascript: 4,
+            css: 5,
+            total: BUDGET,
+            budget: BUDGET,
+            font: 40_000,
+        };
+        assert!(load.check().is_ok());
+        assert!(FirstLoad { total: BUDGET + 1, ..load }.check().is_err());
+    }
+}

@@ -1,0 +1,55 @@
+//! Playwright in Debian's Chromium.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::runner::is_good;
+use super::summary::Count;
+use crate::build::assets::short_hash;
+use crate::install;
+use crate::stack::Stack;
+use crate::workspace::Workspace;
+
+/// Runs the tests in `end2end` against a running stack.
+pub(crate) fn test(workspace: &Workspace, stack: &Stack) -> Result<Count> {
+    let folder = workspace.root.join("end2end");
+    install::node()?;
+    let chromium = install::chromium()?;
+    install_packages(workspace, &folder)?;
+    let report = stack.folder().join("playwright.json");
+    let mut command = Command::new(folder.join("node_modules/.bin/playwright"));
+    command
+        .args(["test", "--reporter=list,json"])
+        .current_dir(&folder)
+        .envs(stack.environment.exported())
+        .env("CHROMIUM_PATH", chromium)
+        .env("PLAYWRIGHT_JSON_OUTPUT_NAME", &report)
+        .env("PLAYWRIGHT_JSON_OUTPUT_FILE", &report);
+    let good = is_good(&command)?;
+    let report = fs::read_to_string(&report).context("Playwright wrote no report")?;
+    Ok(Count::of_playwright(&report)?.with_status(good))
+}
+
+/// `npm ci`, when the lock file is not the one of the last time.
+fn install_packages(workspace: &Workspace, folder: &Path) -> Result<()> {
+    let lock = folder.join("package-lock.json");
+    let wanted = short_hash(&fs::read(&lock).with_context(|| format!("can't read {}", lock.display()))?);
+    let installed = folder.join("node_modules/.installed");
+    if fs::read_to_string(&installed).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    let mut command = Command::new("npm");
+    command
+        .args(["ci", "--no-audit", "--no-fund"])
+        .current_dir(folder)
+        .env("npm_config_cache", workspace.cache().join("npm"))
+        .env("PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD", "1");
+    if !is_good(&command)? {
+        bail!("`npm ci` failed in {}", folder.display());
+    }
+    fs::write(installed, wanted)?;
+    Ok(())
+}

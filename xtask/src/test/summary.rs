@@ -1,0 +1,154 @@
+//! How many tests passed and failed: read from what runners say, and added up.
+
+use std::fmt;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+/// Tests of one stage.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Count {
+    pub(crate) passed: u64,
+    pub(crate) failed: u64,
+}
+
+impl Count {
+    /// A check without tests of its own that passed.
+    pub(crate) fn passed() -> Self {
+        Self { passed: 1, failed: 0 }
+    }
+
+    /// A check without tests of its own that failed.
+    pub(crate) fn failed() -> Self {
+        Self { passed: 0, failed: 1 }
+    }
+
+    /// One for a program that ended well.
+    pub(crate) fn of_check(good: bool) -> Self {
+        if good { Self::passed() } else { Self::failed() }
+    }
+
+    /// Adds what a line of `cargo test` says, such as `test result: ok. 5 passed; 0 failed; 1 ignored`.
+    pub(crate) fn add_line(&mut self, line: &str) {
+        let Some((_, numbers)) = line.split_once("test result: ") else {
+            return;
+        };
+        let number = |name: &str| {
+            numbers
+                .split([';', '.'])
+                .find_map(|part| part.trim().strip_suffix(name)?.trim().parse::<u64>().ok())
+                .unwrap_or_default()
+        };
+        self.passed += number("passed");
+        self.failed += number("failed");
+    }
+
+    /// What a run counted, given whether its program ended well: a failure that no test explains, such as one to
+    /// compile, counts as one.
+    pub(crate) fn with_status(mut self, good: bool) -> Self {
+        if !good && self.failed == 0 {
+            self.failed = 1;
+        }
+        self
+    }
+
+    /// What Playwright's JSON report counts. A test that passed only when repeated has failed.
+    pub(crate) fn of_playwright(report: &str) -> Result<Self> {
+        let report: Value = serde_json::from_str(report).context("Playwright's report is no JSON")?;
+        let number = |name: &str| {
+            report["stats"][name].as_u64().with_context(|| format!("Playwright's report has no stats.{name}"))
+        };
+        let errors = report["errors"].as_array().map_or(0, Vec::len);
+        Ok(Self {
+            passed: number("expected")?,
+            failed: number("unexpected")? + number("flaky")? + u64::try_from(errors)?,
+        })
+    }
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} passed, {} failed", self.passed, self.failed)
+    }
+}
+
+/// All stages.
+#[derive(Debug, Default)]
+pub(crate) struct Summary {
+    stages: Vec<(String, Count, Duration)>,
+}
+
+impl Summary {
+    pub(crate) fn add(&mut self, name: String, count: Count, time: Duration) {
+        self.stages.push((name, count, time));
+    }
+
+    /// Whether something ran and nothing failed.
+    pub(crate) fn is_good(&self) -> bool {
+        let total = self.total();
+        total.failed == 0 && total.passed > 0
+    }
+
+    /// A table; its last line is `N passed, N failed`.
+    pub(crate) fn text(&self, time: Duration) -> String {
+        use fmt::Write;
+        let mut text = String::from("\nSummary\n");
+        for (name, count, time) in &self.stages {
+            writeln!(text, "  {name:<16} {:>7.1} s  {count}", time.as_secs_f64()).expect("a string takes everything");
+        }
+        write!(text, "  {:<16} {:>7.1} s\n\n{}", "all of it", time.as_secs_f64(), self.total())
+            .expect("a string takes everything");
+        text
+    }
+
+    fn total(&self) -> Count {
+        self.stages.iter().fold(Count::default(), |total, (_, count, _)| Count {
+            passed: total.passed + count.passed,
+            failed: total.failed + count.failed,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_of_cargo_test_add_up() {
+        let mut count = Count::default();
+        for line in [
+            "running 3 tests",
+            "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.10s",
+            "test result: FAILED. 2 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.10s",
+        ] {
+            count.add_line(line);
+        }
+        assert_eq!(count, Count { passed: 14, failed: 3 });
+    }
+
+    #[test]
+    fn a_failure_without_a_failed_test_counts_once() {
+        assert_eq!(Count { passed: 2, failed: 0 }.with_status(false), Count { passed: 2, failed: 1 });
+        assert_eq!(Count { passed: 2, failed: 3 }.with_status(false), Count { passed: 2, failed: 3 });
+        assert_eq!(Count { passed: 2, failed: 0 }.with_status(true), Count { passed: 2, failed: 0 });
+    }
+
+    #[test]
+    fn playwright_reports_are_read() {
+        let report = r#"{"stats":{"expected":7,"unexpected":1,"flaky":1,"skipped":2},"errors":[{"message":"x"}]}"#;
+        assert_eq!(Count::of_playwright(report).expect("it is a report"), Count { passed: 7, failed: 3 });
+        assert!(Count::of_playwright("{}").is_err());
+    }
+
+    #[test]
+    fn the_last_line_adds_all_up() {
+        let mut summary = Summary::default();
+        assert!(!summary.is_good());
+        summary.add("format".into(), Count::passed(), Duration::from_secs(1));
+        assert!(summary.is_good());
+        summary.add("tests".into(), Count { passed: 4, failed: 2 }, Duration::from_secs(1));
+        assert!(!summary.is_good());
+        assert_eq!(summary.text(Duration::from_secs(2)).lines().last(), Some("5 passed, 2 failed"));
+    }
+}

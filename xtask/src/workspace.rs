@@ -1,0 +1,111 @@
+//! Where the checkout and the target folder are, and how cargo is called.
+//! Knows paths and environment variables, nothing of what is built.
+
+use std::env;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+/// The checkout that this tool works on.
+#[derive(Debug, Clone)]
+pub(crate) struct Workspace {
+    /// The folder of the root `Cargo.toml`.
+    pub(crate) root: PathBuf,
+    /// Cargo's target folder, `CARGO_TARGET_DIR` respected.
+    pub(crate) target: PathBuf,
+}
+
+impl Workspace {
+    /// Finds the checkout from what `cargo run` tells, and the target folder from where this program lies.
+    pub(crate) fn find() -> Result<Self> {
+        let manifest = env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        let root = manifest
+            .parent()
+            .context("the xtask folder has no parent")?
+            .to_path_buf();
+        Ok(Self {
+            root,
+            target: target_folder()?,
+        })
+    }
+
+    /// The folder that the server's site root is built in.
+    pub(crate) fn site(&self) -> PathBuf {
+        self.target.join("site")
+    }
+
+    /// A folder for what this tool keeps between its runs.
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.target.join("xtask-cache")
+    }
+
+    /// A cargo command in the checkout.
+    pub(crate) fn cargo(&self) -> Command {
+        self.command("cargo")
+    }
+
+    /// A command in the checkout that may call cargo.
+    ///
+    /// What `cargo run` tells this program about itself is not passed on: some build scripts watch those variables and
+    /// would run again each time.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        for (name, _) in env::vars_os() {
+            if is_told_by_cargo_run(&name) {
+                command.env_remove(name);
+            }
+        }
+        command
+            .current_dir(&self.root)
+            .env("CARGO_TARGET_DIR", &self.target)
+            .env("SQLX_OFFLINE", "true");
+        command
+    }
+}
+
+fn target_folder() -> Result<PathBuf> {
+    if let Some(folder) = env::var_os("CARGO_TARGET_DIR").filter(|folder| !folder.is_empty()) {
+        return Ok(std::path::absolute(Path::new(&folder))?);
+    }
+    let program = env::current_exe()?;
+    let mut folders = program
+        .ancestors()
+        .skip(1)
+        .skip_while(|folder| folder.ends_with("deps"));
+    folders
+        .nth(1)
+        .map(Path::to_path_buf)
+        .context("this program does not lie in a target folder")
+}
+
+fn is_told_by_cargo_run(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with("CARGO_PKG_")
+        || name.starts_with("CARGO_BIN_")
+        || matches!(
+            &*name,
+            "CARGO"
+                | "CARGO_MANIFEST_DIR"
+                | "CARGO_MANIFEST_PATH"
+                | "CARGO_PRIMARY_PACKAGE"
+                | "CARGO_CRATE_NAME"
+                | "OUT_DIR"
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_cargo_run_tells_is_dropped() {
+        assert!(is_told_by_cargo_run(OsStr::new("CARGO_PKG_NAME")));
+        assert!(is_told_by_cargo_run(OsStr::new("CARGO_MANIFEST_DIR")));
+        assert!(!is_told_by_cargo_run(OsStr::new("CARGO_HOME")));
+        assert!(!is_told_by_cargo_run(OsStr::new("CARGO_BUILD_JOBS")));
+        assert!(!is_told_by_cargo_run(OsStr::new("CARGO_TARGET_DIR")));
+    }
+}
