@@ -1,5 +1,7 @@
 //! The data map against live schemas: what fits, and each way in which it doesn't.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something is missing")]
+
 use demo::testing::Database;
 use lethe::data_map::{self, DataMap, Error, Problem};
 use sqlx::AssertSqlSafe;
@@ -101,7 +103,9 @@ async fn an_ignored_table_cannot_hold_a_key_to_rows_that_go() {
 
 #[tokio::test]
 async fn a_telling_column_needs_a_rule_or_a_reason() {
-    for (column, name) in [("email text", "email"), ("\"userId\" bigint", "userId"), ("customer_id uuid", "customer_id")] {
+    for (column, name) in
+        [("email text", "email"), ("\"userId\" bigint", "userId"), ("customer_id uuid", "customer_id")]
+    {
         let database = database(&format!("CREATE TABLE newsletter (id bigint, {column})")).await;
         holds(&problem(&database, SAMPLE).await, "public.newsletter", name, "about people");
         let map = format!("{SAMPLE}\n[[ignore]]\nname = \"public.newsletter\"\nreason = \"imprint only\"\n");
@@ -133,7 +137,8 @@ async fn tables_and_columns_that_are_not_there_are_named() {
     holds(&problem(&database, &map).await, "public.api_keys", "gone_at", "doesn't have");
     let map = SAMPLE.replace("except = [\"secret_hash\"]", "except = [\"secret\"]");
     holds(&problem(&database, &map).await, "public.api_keys", "secret", "doesn't have");
-    let map = SAMPLE.replace("owner  = \"author_id\"\nlabel  = \"Posts\"", "owner  = \"writer_id\"\nlabel  = \"Posts\"");
+    let map =
+        SAMPLE.replace("owner  = \"author_id\"\nlabel  = \"Posts\"", "owner  = \"writer_id\"\nlabel  = \"Posts\"");
     assert!(problems(&database, &map).await.iter().any(|problem| problem.column.as_deref() == Some("writer_id")));
 }
 
@@ -171,7 +176,9 @@ async fn columns_must_be_able_to_do_what_the_map_says() {
 #[tokio::test]
 async fn the_owner_must_be_able_to_hold_a_key() {
     let database = only(&format!("{PEOPLE} CREATE TABLE notes (id bigint PRIMARY KEY, owner bigint)")).await;
-    let map = format!("{PEOPLE_RULE} [[table]]\nname = \"public.notes\"\nowner = \"owner\"\nexport = \"all\"\nerase = \"delete\"");
+    let map = format!(
+        "{PEOPLE_RULE} [[table]]\nname = \"public.notes\"\nowner = \"owner\"\nexport = \"all\"\nerase = \"delete\""
+    );
     holds(&problem(&database, &map).await, "public.notes", "owner", "can't hold a Clerk user id");
     // The same column as a path needs no foreign key where the primary key fits.
     let map = map.replace("owner = \"owner\"", "owner = \"owner -> public.people\"");
@@ -190,7 +197,9 @@ async fn tagged(action: &str, nullable: bool) -> Database {
 }
 
 fn tagged_map(reference: &str) -> String {
-    let table = |name: &str| format!("[[table]]\nname = \"public.{name}\"\nowner = \"user_id\"\nexport = \"all\"\nerase = \"delete\"\n");
+    let table = |name: &str| {
+        format!("[[table]]\nname = \"public.{name}\"\nowner = \"user_id\"\nexport = \"all\"\nerase = \"delete\"\n")
+    };
     format!("{PEOPLE_RULE}{}{}{reference}", table("notes"), table("tags"))
 }
 
@@ -219,8 +228,11 @@ async fn every_foreign_key_that_reaches_other_peoples_rows_is_decided() {
 
 #[tokio::test]
 async fn rows_that_stay_cannot_point_to_rows_that_go() {
-    let keep = tagged_map(&reference("none")).replacen("name = \"public.tags\"\nowner = \"user_id\"\nexport = \"all\"\nerase = \"delete\"",
-        "name = \"public.tags\"\nowner = \"user_id\"\nexport = \"all\"\nerase = { keep = \"law\", for = \"1 year\" }", 1);
+    let keep = tagged_map(&reference("none")).replacen(
+        "name = \"public.tags\"\nowner = \"user_id\"\nexport = \"all\"\nerase = \"delete\"",
+        "name = \"public.tags\"\nowner = \"user_id\"\nexport = \"all\"\nerase = { keep = \"law\", for = \"1 year\" }",
+        1,
+    );
     for (action, consequence) in [("", "would block"), ("ON DELETE CASCADE", "silently delete them")] {
         let database = tagged(action, true).await;
         let found = problems(&database, &keep).await;
@@ -287,7 +299,11 @@ async fn rows_that_a_policy_or_a_missing_grant_hides_are_an_error() {
 
 #[test]
 fn a_file_that_says_something_else_is_refused_with_line_table_and_remedy() {
-    let rule = |erase: &str| format!("{PEOPLE_RULE}\n[[table]]\nname = \"public.notes\"\nowner = \"user_id\"\nexport = \"all\"\nerase = {erase}\n");
+    let rule = |erase: &str| {
+        format!(
+            "{PEOPLE_RULE}\n[[table]]\nname = \"public.notes\"\nowner = \"user_id\"\nexport = \"all\"\nerase = {erase}\n"
+        )
+    };
     let cases = [
         (rule("\"remove\""), 8, Some("public.notes"), "`remove` is no rule"),
         (rule("{ stamp = [\"gone\"], purge_after = \"soon\" }"), 8, Some("public.notes"), "`soon` is no period"),
@@ -295,20 +311,46 @@ fn a_file_that_says_something_else_is_refused_with_line_table_and_remedy() {
         (rule("{ keep = \"law\", stamp = [\"gone\"] }"), 8, Some("public.notes"), "don't go together"),
         (rule("{ scrub = { email = \"empty\" } }"), 8, Some("public.notes"), "`empty` isn't what"),
         (rule("\"delete\"\nowners = \"x\""), 13, Some("public.notes"), "unknown field `owners`"),
-        (rule("\"delete\"\n[[table]]\nname = \"public.notes\"\nowner = \"x\"\nexport = \"all\"\nerase = \"delete\""), 13, Some("public.notes"), "entry in line 8"),
+        (
+            rule("\"delete\"\n[[table]]\nname = \"public.notes\"\nowner = \"x\"\nexport = \"all\"\nerase = \"delete\""),
+            13,
+            Some("public.notes"),
+            "entry in line 8",
+        ),
         (rule("\"delete\"").replace("\"user_id\"", "\"-> public.people\""), 8, Some("public.notes"), "no path"),
-        (rule("\"delete\"").replacen("export = \"all\"\nerase", "export = { except = [\"x\"] }\nerase", 1), 8, Some("public.notes"), "needs a reason"),
+        (
+            rule("\"delete\"").replacen("export = \"all\"\nerase", "export = { except = [\"x\"] }\nerase", 1),
+            8,
+            Some("public.notes"),
+            "needs a reason",
+        ),
         ("[[ignore]]\nname = \"a.b\"\nreason = \"r\"".to_owned(), 1, None, "no [[subject]]"),
-        (format!("{PEOPLE_RULE}[[ignore]]\nname = \"a.b\"\nreason = \" \""), 7, Some("a.b"), "reason of ignore is empty"),
-        (format!("{PEOPLE_RULE}[[purpose]]\nkey = \"ads\"\ntitle = \"Ads\"\ntext = \"Ads.\"\nversion = \"1\"\ndefault_granted = true"), 7, None, "recital 32"),
+        (
+            format!("{PEOPLE_RULE}[[ignore]]\nname = \"a.b\"\nreason = \" \""),
+            7,
+            Some("a.b"),
+            "reason of ignore is empty",
+        ),
+        (
+            format!(
+                "{PEOPLE_RULE}[[purpose]]\nkey = \"ads\"\ntitle = \"Ads\"\ntext = \"Ads.\"\nversion = \"1\"\ndefault_granted = true"
+            ),
+            7,
+            None,
+            "recital 32",
+        ),
     ];
     for (text, expected_line, expected_table, part) in cases {
-        let Err(Error::Invalid { line, table, message, remedy }) = DataMap::parse(&text) else { panic!("{text} is accepted") };
+        let Err(Error::Invalid { line, table, message, remedy }) = DataMap::parse(&text) else {
+            panic!("{text} is accepted")
+        };
         assert!(message.contains(part), "{message}");
         assert_eq!((line, table.as_deref()), (expected_line, expected_table), "{message}\n{text}");
         assert!(!remedy.is_empty());
     }
-    let purposes = format!("{PEOPLE_RULE}[[purpose]]\nkey = \"ads\"\ntitle = \"Ads\"\ntext = \"Ads.\"\nversion = \"1\"\nlegal_basis = \"legitimate_interest\"\ndefault_granted = true\nopt_out_signal = true");
+    let purposes = format!(
+        "{PEOPLE_RULE}[[purpose]]\nkey = \"ads\"\ntitle = \"Ads\"\ntext = \"Ads.\"\nversion = \"1\"\nlegal_basis = \"legitimate_interest\"\ndefault_granted = true\nopt_out_signal = true"
+    );
     let map = DataMap::parse(&purposes).unwrap();
     assert!(map.purposes().unwrap().find("ads").unwrap().default_granted);
     assert!(DataMap::parse(PEOPLE_RULE).unwrap().purposes().is_none());

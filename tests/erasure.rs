@@ -1,6 +1,8 @@
 //! Erasure on a real Postgres: every table of the sample application, people beside the one who
 //! goes, and the traps of foreign keys.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something is missing")]
+
 use std::collections::BTreeMap;
 
 use demo::people;
@@ -102,7 +104,7 @@ async fn every_table_of_the_sample_application_takes_part_and_the_neighbour_stay
     let (who, neighbour) = (subject(3), subject(4));
     let before = everything(pool).await;
     let plan = plan(pool, SAMPLE, &who).await;
-    for line in plan.lines.iter() {
+    for line in &plan.lines {
         assert!(line.rows > 0, "{} takes no part", line.table);
     }
     let results = erase(pool, SAMPLE, &who).await.unwrap();
@@ -123,7 +125,9 @@ async fn every_table_of_the_sample_application_takes_part_and_the_neighbour_stay
     }
     let id = who.as_str();
     for table in ["projects", "reports", "experiments", "pipelines", "datasets"] {
-        let marked = format!("{table} WHERE user_id = '{id}' AND deleted_at = '2026-03-01 12:00+00' AND updated_at = deleted_at");
+        let marked = format!(
+            "{table} WHERE user_id = '{id}' AND deleted_at = '2026-03-01 12:00+00' AND updated_at = deleted_at"
+        );
         assert_eq!(count(pool, &marked).await, count(pool, &format!("{table} WHERE user_id = '{id}'")).await);
     }
     let scrubbed = format!("profiles WHERE user_id = '{id}' AND email IS NULL AND deleted_at = '2026-03-01 12:00+00'");
@@ -142,7 +146,10 @@ async fn every_table_of_the_sample_application_takes_part_and_the_neighbour_stay
         let detached = rows_of(&results).get(&(table.clone(), true)).copied().unwrap_or_default();
         assert_eq!(changed, detached, "{table}");
     }
-    assert_eq!(count(pool, "comments WHERE post_id IS NULL").await.unsigned_abs(), announced[&("public.comments".to_owned(), true)]);
+    assert_eq!(
+        count(pool, "comments WHERE post_id IS NULL").await.unsigned_abs(),
+        announced[&("public.comments".to_owned(), true)]
+    );
 }
 
 #[tokio::test]
@@ -176,9 +183,14 @@ async fn the_hash_follows_the_rules_and_not_the_rows() {
 async fn outcomes_carry_their_dates() {
     let database = seeded().await;
     let plan = plan(database.pool(), SAMPLE, &subject(1)).await;
-    let outcome = |table: &str| &plan.lines.iter().find(|line| line.table == format!("public.{table}")).unwrap().outcome;
-    assert!(matches!(outcome("projects"), Outcome::Stamped { purge_at: Some(at), .. } if *at == datetime!(2026-03-31 12:00 UTC)));
-    assert!(matches!(outcome("usage_logs"), Outcome::Kept { until: Some(at), .. } if *at == datetime!(2028-03-01 12:00 UTC)));
+    let outcome =
+        |table: &str| &plan.lines.iter().find(|line| line.table == format!("public.{table}")).unwrap().outcome;
+    assert!(
+        matches!(outcome("projects"), Outcome::Stamped { purge_at: Some(at), .. } if *at == datetime!(2026-03-31 12:00 UTC))
+    );
+    assert!(
+        matches!(outcome("usage_logs"), Outcome::Kept { until: Some(at), .. } if *at == datetime!(2028-03-01 12:00 UTC))
+    );
     assert!(matches!(outcome("api_keys"), Outcome::Stamped { purge_at: None, .. }));
     let written = serde_json::to_value(&plan).unwrap();
     assert_eq!(serde_json::from_value::<Plan>(written).unwrap(), plan);
@@ -190,7 +202,10 @@ async fn what_was_marked_is_purged_and_what_was_kept_goes_when_its_time_is_over(
     let pool = database.pool();
     let (who, other) = (subject(3), subject(1));
     // The application had hidden a project before; it goes with the rest.
-    let hidden = format!("UPDATE projects SET deleted_at = '2026-02-20' WHERE id = (SELECT min(id) FROM projects WHERE user_id = '{}')", who.as_str());
+    let hidden = format!(
+        "UPDATE projects SET deleted_at = '2026-02-20' WHERE id = (SELECT min(id) FROM projects WHERE user_id = '{}')",
+        who.as_str()
+    );
     run(pool, &hidden).await;
     let results = erase(pool, SAMPLE, &who).await.unwrap();
     assert_eq!(count(pool, "projects WHERE deleted_at = '2026-02-20'").await, 1);
@@ -269,7 +284,8 @@ async fn other_peoples_rows_are_detached_whatever_the_foreign_key_would_do() {
         let rows = rows_of(&results);
         assert_eq!(rows[&("public.tags".to_owned(), true)], 1, "{action}");
         assert_eq!(rows[&("public.votes".to_owned(), false)], 2, "{action}");
-        let left: Vec<String> = sqlx::query_scalar("SELECT t::text FROM tags AS t ORDER BY id").fetch_all(database.pool()).await.unwrap();
+        let left: Vec<String> =
+            sqlx::query_scalar("SELECT t::text FROM tags AS t ORDER BY id").fetch_all(database.pool()).await.unwrap();
         assert_eq!(left, ["(2,user_b,)", "(3,user_b,2)"], "{action}");
         assert_eq!(count(database.pool(), "votes").await, 2);
     }
@@ -341,7 +357,8 @@ async fn ownership_is_followed_over_several_tables_and_threads() {
     assert_eq!(rows[&("public.files".to_owned(), false)], 2);
     assert_eq!(rows[&("public.cards".to_owned(), false)], 2);
     assert_eq!(rows[&("public.cards".to_owned(), true)], 1);
-    let left: Vec<String> = sqlx::query_scalar("SELECT t::text FROM cards AS t ORDER BY id").fetch_all(database.pool()).await.unwrap();
+    let left: Vec<String> =
+        sqlx::query_scalar("SELECT t::text FROM cards AS t ORDER BY id").fetch_all(database.pool()).await.unwrap();
     assert_eq!(left, ["(3,2,)", "(4,2,3)"]);
     assert_eq!(count(database.pool(), "files").await, 2);
 }
@@ -398,7 +415,8 @@ async fn columns_are_overwritten_in_their_own_types() {
     let results = erase(database.pool(), map, &named("user_a")).await.unwrap();
     assert_eq!(results[0].rows, 1);
     assert_eq!(erase(database.pool(), map, &named("user_a")).await.unwrap()[0].rows, 0);
-    let rows: Vec<String> = sqlx::query_scalar("SELECT t::text FROM people AS t ORDER BY id").fetch_all(database.pool()).await.unwrap();
+    let rows: Vec<String> =
+        sqlx::query_scalar("SELECT t::text FROM people AS t ORDER BY id").fetch_all(database.pool()).await.unwrap();
     assert_eq!(
         rows,
         [
@@ -420,9 +438,15 @@ async fn a_key_in_an_unexpected_place_is_found() {
     let decided = "label  = \"Posts\"\nexport = \"all\"\nerase  = \"delete\"\n";
     let map = SAMPLE.replace(
         decided,
-        &format!("{decided}[[table.reference]]\ncolumn = \"editor_id\"\nothers = \"detach\"\nreason = \"the author's\"\n"),
+        &format!(
+            "{decided}[[table.reference]]\ncolumn = \"editor_id\"\nothers = \"detach\"\nreason = \"the author's\"\n"
+        ),
     ) + "[[ignore]]\nname = \"public.queue\"\nreason = \"emptied every minute\"\n";
-    sqlx::query("UPDATE posts SET editor_id = $1 WHERE id = (SELECT max(id) FROM posts WHERE author_id <> $1)").bind(who.as_str()).execute(database.pool()).await.unwrap();
+    sqlx::query("UPDATE posts SET editor_id = $1 WHERE id = (SELECT max(id) FROM posts WHERE author_id <> $1)")
+        .bind(who.as_str())
+        .execute(database.pool())
+        .await
+        .unwrap();
     sqlx::query("INSERT INTO queue VALUES ($1)").bind(who.as_str()).execute(database.pool()).await.unwrap();
 
     let mut transaction = database.pool().begin().await.unwrap();
@@ -431,7 +455,10 @@ async fn a_key_in_an_unexpected_place_is_found() {
     assert_eq!(rows_of(&results)[&("public.posts".to_owned(), true)], 1);
     let left = deletion::verify(&resolved, &mut transaction, &who).await.unwrap();
     assert_eq!(left.len(), 1, "{left:?}");
-    assert_eq!((left[0].table.as_str(), left[0].column.as_deref(), left[0].rows), ("public.queue", Some("created_by"), 1));
+    assert_eq!(
+        (left[0].table.as_str(), left[0].column.as_deref(), left[0].rows),
+        ("public.queue", Some("created_by"), 1)
+    );
 }
 
 #[tokio::test]
@@ -510,7 +537,11 @@ mod identifiers {
             any::<[char; 6]>().prop_map(|letters| letters.into_iter().collect()),
         ];
         odd.prop_filter("a name that Postgres takes", |name: &String| {
-            name.trim() == name && !name.is_empty() && name.len() <= 40 && !name.contains('\0') && !name.contains("->")
+            name.trim() == name
+                && !name.is_empty()
+                && name.len() <= 40
+                && !name.contains('\0')
+                && !name.contains("->")
                 && !["tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"].contains(&name.as_str())
         })
     }
@@ -538,7 +569,12 @@ mod identifiers {
             ),
         )
         .await;
-        let toml = |text: &str| format!("\"{}\"", text.chars().map(|letter| format!("\\U{:08X}", u32::from(letter))).collect::<String>());
+        let toml = |text: &str| {
+            format!(
+                "\"{}\"",
+                text.chars().fold(String::new(), |all, letter| format!("{all}\\U{:08X}", u32::from(letter)))
+            )
+        };
         let name = |table: &str| toml(&format!("{schema}.{table}"));
         let map = format!(
             "[[subject]]\ntable = {}\nkey = {key}\nexport = \"all\"\nerase = {{ scrub = {{ {secret} = \"null\" }}, stamp = [{mark}] }}\n\

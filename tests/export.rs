@@ -1,6 +1,8 @@
 //! What a person gets of the application's tables: all of theirs, nothing of anybody else's,
 //! nothing lost in JSON, and never half of it.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something is missing")]
+
 use std::collections::BTreeMap;
 
 use demo::people;
@@ -26,12 +28,14 @@ async fn run(pool: &PgPool, statements: &str) {
 }
 
 async fn add_usage_logs(pool: &PgPool, user_id: &str, rows: i32) {
-    sqlx::query("INSERT INTO usage_logs (user_id, metric, quantity) SELECT $1, 'requests', r FROM generate_series(1, $2) AS r")
-        .bind(user_id)
-        .bind(rows)
-        .execute(pool)
-        .await
-        .unwrap();
+    sqlx::query(
+        "INSERT INTO usage_logs (user_id, metric, quantity) SELECT $1, 'requests', r FROM generate_series(1, $2) AS r",
+    )
+    .bind(user_id)
+    .bind(rows)
+    .execute(pool)
+    .await
+    .unwrap();
 }
 
 fn subject(index: usize) -> SubjectId {
@@ -109,7 +113,13 @@ async fn nothing_is_lost_in_json_whatever_the_servers_settings() {
             "doc": {"a": [true], "b": 1}, "raw": {"b": 1}, "ip": "::1", "ever": "infinity", "empty": null
         })
     );
-    for setting in ["timezone = 'America/New_York'", "datestyle = 'German'", "intervalstyle = 'postgres_verbose'", "bytea_output = 'escape'", "extra_float_digits = 0"] {
+    for setting in [
+        "timezone = 'America/New_York'",
+        "datestyle = 'German'",
+        "intervalstyle = 'postgres_verbose'",
+        "bytea_output = 'escape'",
+        "extra_float_digits = 0",
+    ] {
         run(database.pool(), &format!("ALTER DATABASE \"{name}\" SET {setting}")).await;
     }
     let odd = PgPool::connect(database.url()).await.unwrap();
@@ -130,12 +140,17 @@ async fn tables_of_one_name_keep_their_schemas() {
         format!("[[table]]\nname = \"{name}\"\nowner = \"user_id\"\nexport = {export}\nerase = \"delete\"\n")
     };
     let who = SubjectId::parse("user_a").unwrap();
-    let map = format!("{PEOPLE_RULE}{}{}", table("public.orders", "\"all\""), table("shop.orders", "{ only = [\"n\"] }"));
+    let map =
+        format!("{PEOPLE_RULE}{}{}", table("public.orders", "\"all\""), table("shop.orders", "{ only = [\"n\"] }"));
     assert_eq!(
         export(database.pool(), &map, &who).await,
         json!({"people": [{"clerk_id": "user_a"}], "public.orders": [{"user_id": "user_a", "n": 1}], "shop.orders": [{"n": 2}]})
     );
-    let map = format!("{PEOPLE_RULE}{}{}", table("public.orders", "\"all\""), table("shop.orders", "{ none = true, reason = \"sealed\" }"));
+    let map = format!(
+        "{PEOPLE_RULE}{}{}",
+        table("public.orders", "\"all\""),
+        table("shop.orders", "{ none = true, reason = \"sealed\" }")
+    );
     assert_eq!(
         export(database.pool(), &map, &who).await,
         json!({"people": [{"clerk_id": "user_a"}], "orders": [{"user_id": "user_a", "n": 1}]})
@@ -149,7 +164,11 @@ async fn rows_that_come_while_it_is_read_stay_out() {
     let before = export(database.pool(), SAMPLE, &who).await;
     let snapshot = open(database.pool(), SAMPLE, &who).await;
     add_usage_logs(database.pool(), who.as_str(), 100).await;
-    sqlx::query("DELETE FROM activity_logs WHERE user_id = $1").bind(who.as_str()).execute(database.pool()).await.unwrap();
+    sqlx::query("DELETE FROM activity_logs WHERE user_id = $1")
+        .bind(who.as_str())
+        .execute(database.pool())
+        .await
+        .unwrap();
     let tally = snapshot.tally();
     let read: Value = serde_json::from_str(&text(snapshot).await).unwrap();
     assert_eq!(read, before);

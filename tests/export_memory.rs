@@ -1,5 +1,7 @@
 //! A large export in flat memory. Alone in its process, whose memory it measures.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something is missing")]
+
 use demo::people;
 use demo::testing::Database;
 use futures::TryStreamExt;

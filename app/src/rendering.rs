@@ -28,7 +28,7 @@ impl Page {
         let start = self.html.find("<title").expect("there is a title");
         let end = self.html.find("</main>").expect("there is a main part") + "</main>".len();
         let mut shown = self.html[start..end].replace("><", ">\n<").replace("<!>", "");
-        while let Some(at) = shown.find("<script type=\"module\"") {
+        while let Some(at) = shown.find("<script") {
             let after = at + shown[at..].find("</script>\n").expect("a script ends") + "</script>\n".len();
             shown.replace_range(at..after, "");
         }

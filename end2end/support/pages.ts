@@ -33,6 +33,14 @@ export function purpose(page: Page, key: 'marketing' | 'analytics' | 'thirdParty
   return page.getByRole('checkbox', { name: names[key], exact: true });
 }
 
+/** Ticks or unticks a purpose by its row, all of which is the box's label. */
+export async function tick(page: Page, key: Parameters<typeof purpose>[1], granted: boolean): Promise<void> {
+  const box = purpose(page, key);
+  await expect(box).toBeEnabled();
+  if ((await box.isChecked()) !== granted) await page.locator('.choice', { has: box }).click();
+  await expect(box).toBeChecked({ checked: granted });
+}
+
 /** What the page says became of the choice. */
 export function saving(page: Page): Locator {
   return page.locator('#preferences').getByRole('status');

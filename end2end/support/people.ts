@@ -14,7 +14,7 @@ type Inhabitant = Person & { place: number; blog: boolean; lab: boolean; known: 
 async function inhabitants(): Promise<Inhabitant[]> {
   return query<Inhabitant>(
     `select place::int, id, min(email) as email, min(name) as name, bool_or(blog) as blog, bool_or(lab) as lab,
-       exists (select from lethe.data_subject s where s.clerk_id = id) as known
+       exists (select from lethe.data_subject s where s.clerk_id = people.id) as known
      from (
        select extract(epoch from created_at - timestamptz '2024-01-01 08:00:00+00') / 420 as place,
          clerk_id as id, email, name, true as blog, false as lab from public.users
@@ -28,17 +28,18 @@ async function inhabitants(): Promise<Inhabitant[]> {
 }
 
 /**
- * Somebody of one product alone whom Lethe has never met, and their neighbour, with whom they share no row.
- * Ada and Grace are left to those who look at the demo.
+ * Somebody of a product whom Lethe has never met, and their neighbour, with whom they share no row. People of both
+ * products come last; Ada and Grace are left to those who look at the demo.
  */
 export async function stranger(product: Product): Promise<{ person: Person; neighbour: Person }> {
   const people = await inhabitants();
-  for (const person of people) {
-    const right = product === 'blog' ? person.blog && !person.lab : person.lab && !person.blog;
-    const neighbour = people.find((other) => other.place === person.place + 1);
-    if (right && !person.known && person.place > 1 && neighbour) return { person, neighbour };
-  }
-  throw new Error(`nobody of the ${product} is left: \`cargo xtask reset\`, then start anew`);
+  const pairs = people
+    .filter((person) => person[product] && !person.known && person.place > 1)
+    .map((person) => ({ person, neighbour: people.find((other) => other.place === person.place + 1) }))
+    .filter((pair): pair is { person: Inhabitant; neighbour: Inhabitant } => pair.neighbour !== undefined);
+  const pair = pairs.find(({ person }) => !(person.blog && person.lab)) ?? pairs[0];
+  if (!pair) throw new Error(`nobody of the ${product} is left: \`cargo xtask reset\`, then start anew`);
+  return pair;
 }
 
 /** Somebody new, with a few rows in every table of their product. */

@@ -35,20 +35,20 @@ export const states: Record<string, (page: Page, another: Another) => Promise<Pa
 
   async 'center, later'(page) {
     await center(page);
-    await pages.purpose(page, 'marketing').check();
-    await pages.purpose(page, 'analytics').check();
+    await pages.tick(page, 'marketing', true);
+    await pages.tick(page, 'analytics', true);
     await pages.save(page);
     await expect(pages.saving(page)).toHaveText('Saved');
     await pages.download(page);
     await expect(page.locator('#copy').getByRole('status')).toContainText('Downloaded');
     await page.reload();
     await hydrated(page);
-    await pages.purpose(page, 'analytics').uncheck();
+    await pages.tick(page, 'analytics', false);
     await pages.save(page);
     await expect(pages.saving(page)).toHaveText('Saved');
     await page.reload();
     await hydrated(page);
-    await pages.purpose(page, 'analytics').check();
+    await pages.tick(page, 'analytics', true);
     await pages.save(page);
     await expect(pages.saving(page)).toHaveText('Saved');
     return page;
@@ -57,7 +57,7 @@ export const states: Record<string, (page: Page, another: Another) => Promise<Pa
   async 'center, not saved yet'(page) {
     await center(page);
     await page.context().setOffline(true);
-    await pages.purpose(page, 'marketing').check();
+    await pages.tick(page, 'marketing', true);
     await pages.save(page);
     await expect(pages.saving(page)).toContainText('kept on this device');
     return page;
@@ -66,13 +66,13 @@ export const states: Record<string, (page: Page, another: Another) => Promise<Pa
   async 'center, changed elsewhere'(page, another) {
     const person = await center(page);
     await page.context().setOffline(true);
-    await pages.purpose(page, 'marketing').check();
+    await pages.tick(page, 'marketing', true);
     await pages.save(page);
     await expect(pages.saving(page)).toContainText('kept on this device');
     await page.close();
     const elsewhere = await another();
     await pages.signIn(elsewhere, person);
-    await pages.purpose(elsewhere, 'analytics').check();
+    await pages.tick(elsewhere, 'analytics', true);
     await pages.save(elsewhere);
     await expect(pages.saving(elsewhere)).toHaveText('Saved');
     await page.context().setOffline(false);

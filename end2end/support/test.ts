@@ -1,8 +1,9 @@
 // What every test has: a console that must stay silent, further browsers, and a sign of hydration.
 
 import { test as base, expect, type BrowserContext, type BrowserContextOptions, type Page } from '@playwright/test';
+import { settings } from './settings.ts';
 
-/** Collects what browsers complain about: errors, warnings, failed scripts, violated policies. */
+/** Collects what browsers complain about on Lethe's pages: errors, warnings, failed scripts, violated policies. */
 export class Complaints {
   readonly #heard: string[] = [];
   readonly #tolerated: RegExp[] = [];
@@ -12,10 +13,13 @@ export class Complaints {
     this.#tolerated.push(...patterns);
   }
 
-  async listen(context: BrowserContext): Promise<void> {
+  async listen(context: BrowserContext, withScript = true): Promise<void> {
+    // A page can't know that its script will not run.
+    if (!withScript) this.tolerate(/was preloaded using link preload but not used/);
     context.on('console', (message) => {
-      if (['error', 'warning'].includes(message.type())) {
-        this.#heard.push(`${message.type()}: ${message.text()} (${new URL(message.location().url || 'about:blank').pathname})`);
+      const { origin, pathname } = new URL(message.location().url || settings.url);
+      if (origin === settings.url && ['error', 'warning'].includes(message.type())) {
+        this.#heard.push(`${message.type()}: ${message.text()} (${pathname})`);
       }
     });
     context.on('weberror', (error) => this.#heard.push(`uncaught: ${error.error().message}`));
@@ -56,20 +60,20 @@ type Fixtures = {
 
 export const test = base.extend<Fixtures>({
   complaints: [
-    async ({ context }, use) => {
+    async ({ context, javaScriptEnabled }, use) => {
       const complaints = new Complaints();
-      await complaints.listen(context);
+      await complaints.listen(context, javaScriptEnabled);
       await use(complaints);
       expect(complaints.unexpected, 'the console stays silent').toEqual([]);
     },
     { auto: true },
   ],
-  another: async ({ browser, complaints }, use) => {
+  another: async ({ browser, complaints, javaScriptEnabled }, use) => {
     const contexts: BrowserContext[] = [];
     await use(async (options = {}) => {
       const context = await browser.newContext(options);
       contexts.push(context);
-      await complaints.listen(context);
+      await complaints.listen(context, options.javaScriptEnabled ?? javaScriptEnabled);
       return context.newPage();
     });
     for (const context of contexts) await context.close();

@@ -110,11 +110,11 @@ test('what changed since it was counted is shown again', async ({ page, complain
   await hydrated(page);
   const dialog = await pages.openDialog(page);
   // A plan that nobody was shown.
-  await page.route('**/api/_/request_deletion', async (route) => {
-    const body = route.request().postData()!.replace(/plan=[^&]*/, 'plan=0000');
-    await page.unroute('**/api/_/request_deletion');
-    await route.continue({ postData: body });
-  });
+  await page.route(
+    '**/api/_/request_deletion',
+    (route) => route.continue({ postData: route.request().postData()!.replace(/plan=[^&]*/, 'plan=0000') }),
+    { times: 1 },
+  );
   await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
   await dialog.getByRole('button', { name: 'Delete account' }).click();
   await expect(dialog.getByRole('alert')).toContainText('Your data changed since it was counted');

@@ -33,6 +33,7 @@ test('the whole way by keyboard', async ({ page }) => {
   await tabTo(page, page.getByRole('link', { name: 'Sign in', exact: true }));
   await page.keyboard.press('Enter');
 
+  await expect(page.getByRole('heading', { name: 'Who are you today?' })).toBeVisible();
   await tabTo(page, page.getByRole('searchbox'));
   await page.keyboard.type(person.email);
   await page.keyboard.press('Enter');

@@ -38,7 +38,7 @@ for (const script of [true, false]) {
     test('another person at the same browser sees their own choices', async ({ page }) => {
       const [first, second] = [await newcomer('blog'), await newcomer('lab')];
       await pages.signIn(page, first);
-      await pages.purpose(page, 'analytics').check();
+      await pages.tick(page, 'analytics', true);
       await pages.save(page);
       await expect(pages.saving(page)).toHaveText('Saved');
       await page.getByRole('button', { name: 'Sign out' }).click();

@@ -59,12 +59,12 @@ pub(super) struct ForeignKey {
     pub(super) columns: Vec<String>,
     pub(super) parent: usize,
     pub(super) parent_columns: Vec<String>,
-    pub(super) on_delete: Action,
+    pub(super) on_delete: OnDelete,
     pub(super) deferrable: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Action {
+pub(super) enum OnDelete {
     NoAction,
     Restrict,
     Cascade,
@@ -95,7 +95,7 @@ impl Column {
     }
 }
 
-impl Action {
+impl OnDelete {
     /// What it would do to other people's rows, in words.
     pub(super) const fn consequence(self) -> &'static str {
         match self {
@@ -120,6 +120,7 @@ impl Catalog {
 }
 
 #[derive(sqlx::FromRow)]
+#[expect(clippy::struct_excessive_bools, reason = "a row of facts, not a state")]
 struct RelationRow {
     oid: i64,
     schema: String,
@@ -264,12 +265,12 @@ fn relation(row: RelationRow) -> Relation {
     }
 }
 
-fn action(letter: &str) -> Action {
+fn action(letter: &str) -> OnDelete {
     match letter {
-        "r" => Action::Restrict,
-        "c" => Action::Cascade,
-        "n" => Action::SetNull,
-        "d" => Action::SetDefault,
-        _ => Action::NoAction,
+        "r" => OnDelete::Restrict,
+        "c" => OnDelete::Cascade,
+        "n" => OnDelete::SetNull,
+        "d" => OnDelete::SetDefault,
+        _ => OnDelete::NoAction,
     }
 }

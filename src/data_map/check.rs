@@ -4,9 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::catalog::{Catalog, Column, Kind, Relation};
-use super::resolved::{
-    Ending, ExportColumn, Resolved, ResolvedOwner, ScrubColumn, Search, StampColumn, Table,
-};
+use super::resolved::{Ending, ExportColumn, Resolved, ResolvedOwner, ScrubColumn, Search, StampColumn, Table};
 use super::rules::{DataMap, Erase, ExportRule, Owner, Scrub, TableRule};
 use super::sql::quote;
 use super::{Error, Problem, names, references};
@@ -25,16 +23,15 @@ pub(super) struct Findings(BTreeSet<Problem>);
 
 impl Findings {
     pub(super) fn table(&mut self, table: &str, message: impl Into<String>, remedy: impl Into<String>) {
-        self.0.insert(Problem { table: table.to_owned(), column: None, message: message.into(), remedy: remedy.into() });
+        self.0.insert(Problem {
+            table: table.to_owned(),
+            column: None,
+            message: message.into(),
+            remedy: remedy.into(),
+        });
     }
 
-    pub(super) fn column(
-        &mut self,
-        table: &str,
-        column: &str,
-        message: impl Into<String>,
-        remedy: impl Into<String>,
-    ) {
+    pub(super) fn column(&mut self, table: &str, column: &str, message: impl Into<String>, remedy: impl Into<String>) {
         self.0.insert(Problem {
             table: table.to_owned(),
             column: Some(column.to_owned()),
@@ -50,13 +47,9 @@ impl Findings {
 
 pub(super) fn resolve(map: &DataMap, catalog: &Catalog) -> Result<Resolved, Error> {
     let mut findings = Findings::default();
-    let mapped: Vec<Mapped<'_>> =
-        map.tables.iter().filter_map(|rule| find(rule, catalog, &mut findings)).collect();
-    let ignored: BTreeSet<usize> = map
-        .ignored
-        .iter()
-        .filter_map(|ignore| found(&ignore.name, catalog, &mut findings))
-        .collect();
+    let mapped: Vec<Mapped<'_>> = map.tables.iter().filter_map(|rule| find(rule, catalog, &mut findings)).collect();
+    let ignored: BTreeSet<usize> =
+        map.ignored.iter().filter_map(|ignore| found(&ignore.name, catalog, &mut findings)).collect();
     for mapped in &mapped {
         columns(mapped, catalog, &mut findings);
     }
@@ -102,7 +95,11 @@ fn find<'a>(rule: &'a TableRule, catalog: &'a Catalog, findings: &mut Findings) 
     let place = found(&rule.name, catalog, findings)?;
     let relation = &catalog.relations[place];
     if relation.kind != Kind::Table {
-        findings.table(&rule.name, "only tables can have a rule", "Give the tables that it reads rules, and this an [[ignore]] with a reason");
+        findings.table(
+            &rule.name,
+            "only tables can have a rule",
+            "Give the tables that it reads rules, and this an [[ignore]] with a reason",
+        );
         return None;
     }
     Some(Mapped { rule, relation, place })
@@ -112,7 +109,8 @@ fn found(name: &str, catalog: &Catalog, findings: &mut Findings) -> Option<usize
     match catalog.named(name) {
         [place] => Some(*place),
         [] => {
-            let similar = catalog.relations.iter().find(|relation| relation.table == name.rsplit('.').next().unwrap_or(name));
+            let similar =
+                catalog.relations.iter().find(|relation| relation.table == name.rsplit('.').next().unwrap_or(name));
             let remedy = similar.map_or_else(
                 || "Correct the name, or remove the entry if the table was dropped".to_owned(),
                 |similar| format!("Write \"{}\"", similar.name()),
@@ -178,8 +176,11 @@ fn privileges(Mapped { rule, relation, .. }: &Mapped<'_>, findings: &mut Finding
     let detaches = !rule.references.is_empty();
     let updates = detaches || matches!(rule.erase, Erase::Stamp { .. } | Erase::Scrub { .. });
     let deletes = detaches || rule.erase.ending() != Ending::Never;
-    let needed =
-        [("SELECT", true, relation.may.select), ("UPDATE", updates, relation.may.update), ("DELETE", deletes, relation.may.delete)];
+    let needed = [
+        ("SELECT", true, relation.may.select),
+        ("UPDATE", updates, relation.may.update),
+        ("DELETE", deletes, relation.may.delete),
+    ];
     for (privilege, _, _) in needed.iter().filter(|(_, needed, granted)| *needed && !granted) {
         findings.table(
             &rule.name,
@@ -246,7 +247,11 @@ fn scrubbing(
             &rule.name,
             name,
             "the column is NOT NULL and can't be emptied",
-            format!("Write {{ value = \"..\" }}, or ALTER TABLE {} ALTER {} DROP NOT NULL", relation.sql(), quote(name)),
+            format!(
+                "Write {{ value = \"..\" }}, or ALTER TABLE {} ALTER {} DROP NOT NULL",
+                relation.sql(),
+                quote(name)
+            ),
         );
     }
     if matches!(scrub, Scrub::Value(_)) && relation.unique.contains(&column.name) {

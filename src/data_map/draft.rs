@@ -131,7 +131,9 @@ fn entry(text: &mut String, Mapped { rule, relation, .. }: &Mapped<'_>) {
         quoted(&rule.label)
     );
     let mark = relation.columns.iter().find(|column| {
-        column.is_time() && column.nullable && ["deleted_at", "revoked_at", "archived_at"].contains(&column.name.as_str())
+        column.is_time()
+            && column.nullable
+            && ["deleted_at", "revoked_at", "archived_at"].contains(&column.name.as_str())
     });
     if let Some(mark) = mark {
         let _ = writeln!(
@@ -197,7 +199,11 @@ fn rest(text: &mut String, mapped: &[Mapped<'_>], catalog: &Catalog) {
         }
     }
     if !silent.is_empty() {
-        let _ = write!(text, "\n# Nothing in their names suggests people, and no entry is needed: {}.\n", silent.join(", "));
+        let _ = write!(
+            text,
+            "\n# Nothing in their names suggests people, and no entry is needed: {}.\n",
+            silent.join(", ")
+        );
     }
 }
 

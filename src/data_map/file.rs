@@ -177,9 +177,8 @@ pub(super) fn parse(text: &str) -> Result<DataMap, Error> {
     if let Some(first) = file.purpose.first() {
         let span = first.span();
         let purposes = file.purpose.into_iter().map(Spanned::into_inner).collect();
-        let catalogue = Catalogue::new(purposes).map_err(|error| {
-            invalid(text, span, complaint(error.to_string(), "Correct this [[purpose]]"))
-        })?;
+        let catalogue = Catalogue::new(purposes)
+            .map_err(|error| invalid(text, span, complaint(error.to_string(), "Correct this [[purpose]]")))?;
         map.purposes = Some(catalogue);
     }
     Ok(map)
@@ -226,7 +225,8 @@ fn rule(
 }
 
 fn export_rule(entry: WordOr<ExportEntry>) -> Result<ExportRule, Complaint> {
-    const FORMS: &str = "Write \"all\", { only = [..] }, { except = [..], reason = \"..\" } or { none = true, reason = \"..\" }";
+    const FORMS: &str =
+        "Write \"all\", { only = [..] }, { except = [..], reason = \"..\" } or { none = true, reason = \"..\" }";
     match entry {
         WordOr::Word(word) if word == "all" => Ok(ExportRule::All),
         WordOr::Table(ExportEntry { only: Some(columns), except: None, none: None, reason: _ }) => {
@@ -252,9 +252,18 @@ fn erase_rule(entry: WordOr<EraseEntry>) -> Result<Erase, Complaint> {
         WordOr::Table(entry) => entry,
     };
     match entry {
-        EraseEntry { keep: Some(reason), period, stamp: None, purge_after: None, scrub: None, leave: None, reason: None } => {
-            Ok(Erase::Keep { reason: stated(reason, "keep")?, period: period.map(|text| self::period(&text)).transpose()? })
-        }
+        EraseEntry {
+            keep: Some(reason),
+            period,
+            stamp: None,
+            purge_after: None,
+            scrub: None,
+            leave: None,
+            reason: None,
+        } => Ok(Erase::Keep {
+            reason: stated(reason, "keep")?,
+            period: period.map(|text| self::period(&text)).transpose()?,
+        }),
         EraseEntry { scrub: Some(columns), stamp, leave, reason, keep: None, period: None, purge_after: None } => {
             let leave = leave.unwrap_or_default();
             if columns.is_empty() {
@@ -263,10 +272,19 @@ fn erase_rule(entry: WordOr<EraseEntry>) -> Result<Erase, Complaint> {
             if leave.is_empty() != reason.as_ref().is_none_or(|reason| reason.trim().is_empty()) {
                 return Err(complaint("leave and reason belong together", FORMS));
             }
-            let columns = columns.into_iter().map(|(column, entry)| Ok((column, scrub(entry)?))).collect::<Result<_, _>>()?;
+            let columns =
+                columns.into_iter().map(|(column, entry)| Ok((column, scrub(entry)?))).collect::<Result<_, _>>()?;
             Ok(Erase::Scrub { columns, stamp: stamp.unwrap_or_default(), leave, reason })
         }
-        EraseEntry { stamp: Some(columns), purge_after, keep: None, period: None, scrub: None, leave: None, reason: None } => {
+        EraseEntry {
+            stamp: Some(columns),
+            purge_after,
+            keep: None,
+            period: None,
+            scrub: None,
+            leave: None,
+            reason: None,
+        } => {
             if columns.is_empty() {
                 return Err(complaint("stamp names no column", FORMS));
             }
@@ -293,7 +311,10 @@ fn period(text: &str) -> Result<Period, Complaint> {
 
 fn stated(reason: String, of: &str) -> Result<String, Complaint> {
     if reason.trim().is_empty() {
-        return Err(complaint(format!("the reason of {of} is empty"), "Write why, in a sentence that a person may read"));
+        return Err(complaint(
+            format!("the reason of {of} is empty"),
+            "Write why, in a sentence that a person may read",
+        ));
     }
     Ok(reason)
 }
@@ -316,7 +337,11 @@ fn line(text: &str, offset: usize) -> usize {
 /// The name in the entry that `offset` lies in. Reads the text itself, because a file that
 /// doesn't parse has no entries yet.
 fn table_around(text: &str, offset: usize) -> Option<String> {
-    let entry = |line: &str| ["[[subject]]", "[[table]]", "[[ignore]]", "[[purpose]]"].iter().any(|header| line.trim_start().starts_with(header));
+    let entry = |line: &str| {
+        ["[[subject]]", "[[table]]", "[[ignore]]", "[[purpose]]"]
+            .iter()
+            .any(|header| line.trim_start().starts_with(header))
+    };
     let lines: Vec<&str> = text.lines().collect();
     let here = (line(text, offset) - 1).min(lines.len().checked_sub(1)?);
     let start = (0..=here).rev().find(|index| entry(lines[*index]))?;

@@ -5,8 +5,21 @@
 /// their row.
 pub(super) fn may_hold_key(column: &str) -> bool {
     const NAMES: [&str; 15] = [
-        "userid", "clerkid", "clerkuserid", "authorid", "ownerid", "createdby", "updatedby", "deletedby", "creatorid",
-        "editorid", "reviewerid", "assigneeid", "invitedby", "approvedby", "subjectid",
+        "userid",
+        "clerkid",
+        "clerkuserid",
+        "authorid",
+        "ownerid",
+        "createdby",
+        "updatedby",
+        "deletedby",
+        "creatorid",
+        "editorid",
+        "reviewerid",
+        "assigneeid",
+        "invitedby",
+        "approvedby",
+        "subjectid",
     ];
     NAMES.contains(&plain(column).as_str())
 }
@@ -14,8 +27,19 @@ pub(super) fn may_hold_key(column: &str) -> bool {
 /// Whether a table with a column of this name is likely to be about people.
 pub(super) fn suggests_person(column: &str) -> bool {
     const NAMES: [&str; 13] = [
-        "customerid", "accountid", "memberid", "personid", "profileid", "email", "emailaddress", "mail", "phone",
-        "phonenumber", "firstname", "lastname", "dateofbirth",
+        "customerid",
+        "accountid",
+        "memberid",
+        "personid",
+        "profileid",
+        "email",
+        "emailaddress",
+        "mail",
+        "phone",
+        "phonenumber",
+        "firstname",
+        "lastname",
+        "dateofbirth",
     ];
     may_hold_key(column) || NAMES.contains(&plain(column).as_str())
 }

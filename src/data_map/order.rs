@@ -44,13 +44,11 @@ pub(super) fn order(count: usize, mut edges: Vec<Edge>) -> Result<(Vec<usize>, V
             Breaking::Unlink(_) => 2,
             Breaking::Never => 3,
         });
-        match easiest.filter(|index| edges[*index].breaking != Breaking::Never) {
-            Some(index) => broken.push(edges.remove(index).breaking),
-            None => {
-                let tables: BTreeSet<usize> = circle.iter().map(|index| edges[*index].child).collect();
-                return Err(tables.into_iter().collect());
-            }
-        }
+        let Some(index) = easiest.filter(|index| edges[*index].breaking != Breaking::Never) else {
+            let tables: BTreeSet<usize> = circle.iter().map(|index| edges[*index].child).collect();
+            return Err(tables.into_iter().collect());
+        };
+        broken.push(edges.remove(index).breaking);
     }
     Ok((done, broken))
 }

@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::catalog::{Action, Catalog, ForeignKey};
+use super::catalog::{Catalog, ForeignKey, OnDelete};
 use super::check::{Findings, Mapped, direct};
+use super::names;
 use super::order::{self, Breaking, Edge};
 use super::resolved::{Ending, ResolvedOwner, ResolvedReference, Target};
 use super::rules::{Erase, Others, Owner, Reference, Scrub};
 use super::sql::quote;
-use super::names;
 
 /// Every table from which foreign keys lead to `known`, directly or not, with the key that does.
 pub(super) fn reached(known: &BTreeSet<usize>, catalog: &Catalog) -> BTreeMap<usize, usize> {
@@ -80,7 +80,8 @@ fn owner(child: &Mapped<'_>, mapped: &[Mapped<'_>], catalog: &Catalog, findings:
     if key.is_none() && child.rule.erase.ending().weight() > parent.rule.erase.ending().weight() {
         outlives(child, parent, column, "nobody could find them any more", findings);
     }
-    let scrubbed = matches!(&parent.rule.erase, Erase::Scrub { columns, .. } if columns.contains_key(parent.rule.owner.column()));
+    let scrubbed =
+        matches!(&parent.rule.erase, Erase::Scrub { columns, .. } if columns.contains_key(parent.rule.owner.column()));
     if scrubbed && child.rule.erase.ending() != Ending::Now {
         findings.column(
             &parent.rule.name,
@@ -172,9 +173,9 @@ fn decided(child: &Mapped<'_>, parent: &Mapped<'_>, key: &ForeignKey, draws: boo
         if key.columns.iter().any(|column| columns.get(column) == Some(&Scrub::Null)));
     if child.place != parent.place && own.weight() > gone.weight() && !cut {
         let what = match key.on_delete {
-            Action::NoAction | Action::Restrict => "would block the deletion",
-            Action::Cascade => "would silently delete them (ON DELETE CASCADE)",
-            Action::SetNull | Action::SetDefault => "would silently change them",
+            OnDelete::NoAction | OnDelete::Restrict => "would block the deletion",
+            OnDelete::Cascade => "would silently delete them (ON DELETE CASCADE)",
+            OnDelete::SetNull | OnDelete::SetDefault => "would silently change them",
         };
         outlives(child, parent, &key.columns[0], &format!("the foreign key {} {what}", key.name), findings);
     }
@@ -185,11 +186,7 @@ fn decided(child: &Mapped<'_>, parent: &Mapped<'_>, key: &ForeignKey, draws: boo
     let name = &child.rule.name;
     if decision.is_none() {
         let column = &key.columns[0];
-        let how = if child.relation.column(column).is_some_and(|column| column.nullable) {
-            "detach"
-        } else {
-            "delete"
-        };
+        let how = if child.relation.column(column).is_some_and(|column| column.nullable) { "detach" } else { "delete" };
         findings.column(
             name,
             column,
@@ -309,12 +306,8 @@ fn link(
             "Remove this [[table.reference]]",
         );
     }
-    let resolved = |target| ResolvedReference {
-        name: name.clone(),
-        column: quote(name),
-        target,
-        others: reference.others,
-    };
+    let resolved =
+        |target| ResolvedReference { name: name.clone(), column: quote(name), target, others: reference.others };
     targets.into_iter().map(resolved).collect()
 }
 
@@ -368,9 +361,10 @@ pub(super) fn order(
                 let child = child.expect("edges are made between mapped tables");
                 let relation = &mapped[child].relation;
                 let owner = mapped[child].rule.owner.column();
-                let nullable = key.columns.iter().filter(|name| {
-                    *name != owner && relation.column(name).is_some_and(|found| found.nullable)
-                });
+                let nullable = key
+                    .columns
+                    .iter()
+                    .filter(|name| *name != owner && relation.column(name).is_some_and(|found| found.nullable));
                 order.unlinks.entry(child).or_default().extend(nullable.map(|name| quote(name)));
             }
             Breaking::Harmless | Breaking::Never => {}
@@ -387,7 +381,7 @@ fn breaking(index: usize, key: &ForeignKey, child: &Mapped<'_>, parent: &Mapped<
     });
     if parent.rule.erase.ending() == Ending::Never {
         Breaking::Harmless
-    } else if key.deferrable && key.on_delete == Action::NoAction {
+    } else if key.deferrable && key.on_delete == OnDelete::NoAction {
         Breaking::Defer(index)
     } else if nullable && child.rule.erase.ending() == Ending::Now {
         Breaking::Unlink(index)

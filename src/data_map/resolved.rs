@@ -181,6 +181,7 @@ impl Resolved {
     }
 
     /// The tables as an erasure goes through them: rows before the rows they point to.
+    #[must_use]
     pub fn in_order(&self) -> impl DoubleEndedIterator<Item = &Table> {
         self.order.iter().map(|place| &self.tables[*place])
     }

@@ -56,10 +56,8 @@ impl<'a> Wave<'a> {
                 // Where the person's row stays, the deletion itself cuts what points to it.
                 let stays = self.deletion && parent.rule.erase.ending() == Ending::Never;
                 let gone = self.victims(*table, &inner).or_else(|| stays.then(|| self.resolved.own(*table, &inner)))?;
-                let (here, there): (Vec<_>, Vec<_>) = columns
-                    .iter()
-                    .map(|(here, there)| (format!("{alias}.{here}"), format!("{inner}.{there}")))
-                    .unzip();
+                let (here, there): (Vec<_>, Vec<_>) =
+                    columns.iter().map(|(here, there)| (format!("{alias}.{here}"), format!("{inner}.{there}"))).unzip();
                 Some(format!(
                     "({}) IN (SELECT {} FROM {} AS {inner} WHERE {gone})",
                     here.join(", "),
@@ -80,8 +78,7 @@ impl<'a> Wave<'a> {
             return Some(apart);
         }
         let drawn = self.resolved.tables[place].references.iter().filter(|other| other.others == Others::Delete);
-        let drawn: Vec<String> = drawn.filter_map(|other| self.points(other, alias)).collect();
-        let spared = drawn.iter().map(|drawn| format!(" AND ({drawn}) IS NOT TRUE")).collect::<String>();
-        Some(apart + &spared)
+        let drawn = drawn.filter_map(|other| self.points(other, alias));
+        Some(drawn.fold(apart, |apart, drawn| format!("{apart} AND ({drawn}) IS NOT TRUE")))
     }
 }

@@ -62,27 +62,14 @@ pub async fn erase(
     run.defer(connection).await?;
     let counts = run.lock(&planned, connection).await?;
     run.refuse_unexpected(&wave, connection).await?;
-    let mut done = vec![None; planned.len()];
-    for (index, line) in planned.iter().enumerate() {
-        if line.outcome == Outcome::Detached {
-            done[index] = Some(run.execute(line, counts[index], connection).await?);
-        }
-    }
-    for (index, line) in planned.iter().enumerate() {
-        if line.reference.is_none() {
-            run.unlink(line, &wave, connection).await?;
-        }
-        if done[index].is_none() {
-            done[index] = Some(run.execute(line, counts[index], connection).await?);
-        }
-    }
+    let rows = run.execute_all(&planned, &counts, &wave, connection).await?;
     let mut results = Vec::new();
-    for (line, rows) in planned.into_iter().zip(done) {
+    for (line, rows) in planned.into_iter().zip(rows) {
         let purge_due = run.purge_due(&line, connection).await?;
         results.push(TableResult {
             table: line.table.rule.name.clone(),
             label: line.table.rule.label.clone(),
-            rows: rows.expect("every line was executed"),
+            rows,
             outcome: line.outcome,
             others: line.reference.is_some(),
             purge_due,
@@ -115,36 +102,25 @@ pub async fn purge(
     }
     let marked = stamps.first().map(|stamp| format!("@.{} IS NOT NULL", stamp.column));
     let wave = Wave::purge(resolved, BTreeMap::from([(place, marked)]));
-    let own = wave.own_victims(place, "t").expect("the table is the wave's root");
-    let own = Line { place, table: &resolved.tables[place], predicate: own, outcome: Outcome::Deleted, reference: None };
-    let mut planned: Vec<Line<'_>> = resolved.order.iter().flat_map(|place| others(resolved, *place, &wave)).collect();
-    let after = resolved.order.iter().position(|other| *other == place);
-    let here = planned.partition_point(|line| resolved.order.iter().position(|other| *other == line.place) <= after);
-    planned.insert(here, own);
+    let own = |place| {
+        let predicate = wave.own_victims(place, "t")?;
+        Some(Line { place, table: &resolved.tables[place], predicate, outcome: Outcome::Deleted, reference: None })
+    };
+    let lines = resolved.order.iter().flat_map(|place| own(*place).into_iter().chain(others(resolved, *place, &wave)));
+    let planned: Vec<Line<'_>> = lines.collect();
 
     // The time is bound and unused: nothing is stamped here.
     let run = Run { resolved, subject, now: OffsetDateTime::UNIX_EPOCH };
     let counts = run.lock(&planned, connection).await?;
     run.refuse_unexpected(&wave, connection).await?;
-    let mut erased = 0;
-    let (detached, deleted): (Vec<_>, Vec<_>) =
-        planned.iter().zip(counts).partition(|(line, _)| line.outcome == Outcome::Detached);
-    for (line, count) in detached {
-        run.execute(line, count, connection).await?;
-    }
-    for (line, count) in deleted {
-        erased += run.execute_delete(line, count, connection).await?;
-    }
-    Ok(erased)
+    let rows = run.execute_all(&planned, &counts, &wave, connection).await?;
+    let deleted = planned.iter().zip(rows).filter(|(line, _)| line.outcome == Outcome::Deleted);
+    Ok(deleted.map(|(_, rows)| rows).sum())
 }
 
 /// Looks again, table by table, whether everything happened that the map says, and searches
 /// every column that may hold a key for the person's. Nothing found, nothing answered.
-pub async fn verify(
-    resolved: &Resolved,
-    connection: &mut PgConnection,
-    subject: &SubjectId,
-) -> Result<Vec<Leftover>> {
+pub async fn verify(resolved: &Resolved, connection: &mut PgConnection, subject: &SubjectId) -> Result<Vec<Leftover>> {
     let mut counts = Vec::new();
     let mut places = Vec::new();
     for (place, table) in resolved.tables.iter().enumerate() {
@@ -247,7 +223,9 @@ impl Run<'_> {
                     return Err(stop(Problem {
                         column: Some(reference.name.clone()),
                         ..table.problem(
-                            format!("{rows} rows of other people point to rows that go, and the map says there are none"),
+                            format!(
+                                "{rows} rows of other people point to rows that go, and the map says there are none"
+                            ),
                             "Decide with others = \"detach\" or \"delete\", or correct the rows",
                         )
                     }));
@@ -268,24 +246,39 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Does what the line says and answers the number of rows.
-    async fn execute(&self, line: &Line<'_>, expected: u64, connection: &mut PgConnection) -> Result<u64> {
-        let assignments = match (&line.outcome, line.reference) {
-            (Outcome::Kept { .. }, _) => return Ok(expected),
-            (Outcome::Deleted, _) => return self.execute_delete(line, expected, connection).await,
-            (Outcome::Detached, reference) => {
-                let reference = reference.expect("only other people's rows are detached");
-                format!("{} = NULL", reference.column)
+    /// Does what the lines say and answers the number of rows of each. Other people's rows are
+    /// detached first, while what they point to can still be found.
+    async fn execute_all(
+        &self,
+        planned: &[Line<'_>],
+        expected: &[u64],
+        wave: &Wave<'_>,
+        connection: &mut PgConnection,
+    ) -> Result<Vec<u64>> {
+        let mut rows = vec![0; planned.len()];
+        for detaching in [true, false] {
+            for (index, line) in planned.iter().enumerate() {
+                if !detaching && line.reference.is_none() {
+                    self.unlink(line, wave, connection).await?;
+                }
+                if detaching == (line.outcome == Outcome::Detached) {
+                    rows[index] = self.execute(line, expected[index], connection).await?;
+                }
             }
-            (Outcome::Scrubbed { .. } | Outcome::Stamped { .. }, _) => assignments(line.table),
-        };
-        let statement = format!("UPDATE {} AS t SET {assignments} WHERE {}", line.table.sql, line.predicate);
-        let rows = self.write(statement, connection).await?;
-        complete(line, expected, rows)
+        }
+        Ok(rows)
     }
 
-    async fn execute_delete(&self, line: &Line<'_>, expected: u64, connection: &mut PgConnection) -> Result<u64> {
-        let statement = format!("DELETE FROM {} AS t WHERE {}", line.table.sql, line.predicate);
+    async fn execute(&self, line: &Line<'_>, expected: u64, connection: &mut PgConnection) -> Result<u64> {
+        let table = &line.table.sql;
+        let statement = match (&line.outcome, line.reference) {
+            (Outcome::Kept { .. }, _) => return Ok(expected),
+            (Outcome::Deleted, _) => format!("DELETE FROM {table} AS t WHERE {}", line.predicate),
+            (_, Some(reference)) => {
+                format!("UPDATE {table} AS t SET {} = NULL WHERE {}", reference.column, line.predicate)
+            }
+            (_, None) => format!("UPDATE {table} AS t SET {} WHERE {}", assignments(line.table), line.predicate),
+        };
         let rows = self.write(statement, connection).await?;
         complete(line, expected, rows)
     }
@@ -307,7 +300,8 @@ fn complete(line: &Line<'_>, expected: u64, rows: u64) -> Result<u64> {
     if rows >= expected {
         return Ok(rows);
     }
-    let message = format!("{} of {expected} rows were left as they are, perhaps by a trigger or a rule", expected - rows);
+    let message =
+        format!("{} of {expected} rows were left as they are, perhaps by a trigger or a rule", expected - rows);
     Err(stop(line.table.problem(message, "Let Lethe's role change them, or map the table otherwise")))
 }
 

@@ -27,7 +27,7 @@ use crate::{Error, Lethe, Refusal, Result, audit, clerk};
 /// Each export holds a connection of its own for as long as its reader takes.
 const AT_ONCE: usize = 8;
 /// How long a reader may take for one piece.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);
 
 const REQUESTED: &str = "export.requested";

@@ -64,10 +64,10 @@ mod tests {
     /// Holds `alive` for as long as it lives.
     fn pieces(count: usize, alive: Arc<()>) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
         stream! {
-            let _alive = alive;
             for _ in 0..count {
                 yield Ok(Bytes::from_static(b"piece"));
             }
+            drop(alive);
         }
     }
 
@@ -79,7 +79,7 @@ mod tests {
 
     #[tokio::test]
     async fn every_piece_comes_through() {
-        let paced = paced(pieces(100, Arc::new(())), Duration::from_secs(60));
+        let paced = paced(pieces(100, Arc::new(())), Duration::from_mins(1));
         assert_eq!(paced.try_collect::<Vec<_>>().await.unwrap().len(), 100);
     }
 
@@ -95,7 +95,7 @@ mod tests {
     #[tokio::test]
     async fn who_goes_away_ends_it() {
         let alive = Arc::new(());
-        let mut paced = Box::pin(paced(pieces(100, alive.clone()), Duration::from_secs(3600)));
+        let mut paced = Box::pin(paced(pieces(100, alive.clone()), Duration::from_hours(1)));
         paced.next().await.unwrap().unwrap();
         drop(paced);
         dropped(&alive).await;
@@ -104,7 +104,7 @@ mod tests {
     #[tokio::test]
     async fn an_error_comes_through() {
         let failing = futures::stream::iter([Ok(Bytes::new()), Err(Error::Internal("broken"))]);
-        let mut paced = Box::pin(paced(failing, Duration::from_secs(60)));
+        let mut paced = Box::pin(paced(failing, Duration::from_mins(1)));
         assert!(paced.next().await.unwrap().is_ok());
         assert!(matches!(paced.next().await, Some(Err(Error::Internal("broken")))));
     }

@@ -102,7 +102,8 @@ impl Snapshot {
 /// The exported tables by place, each with its key in the file.
 fn names(resolved: &Resolved) -> Vec<(usize, String)> {
     let exported = resolved.tables.iter().enumerate().filter(|(_, table)| table.export.is_some());
-    let short = |table: &Table| table.rule.name.rsplit_once('.').map_or(table.rule.name.clone(), |(_, name)| name.to_owned());
+    let short =
+        |table: &Table| table.rule.name.rsplit_once('.').map_or(table.rule.name.clone(), |(_, name)| name.to_owned());
     let mut uses: BTreeMap<String, usize> = BTreeMap::new();
     for (_, table) in exported.clone() {
         *uses.entry(short(table)).or_default() += 1;

@@ -1,5 +1,7 @@
 //! The whole export: Clerk's profile, the tables and what the audit log says of it.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something is missing")]
+
 use demo::testing::Fault;
 use futures::{StreamExt, TryStreamExt};
 use lethe::export::{self, Export, Shape};
@@ -58,11 +60,13 @@ async fn without_clerk_there_is_no_file_with_a_hole() {
 #[tokio::test]
 async fn who_goes_away_has_no_finished_export() {
     let world = World::start().await;
-    sqlx::query("insert into usage_logs (user_id, metric, quantity) select $1, 'requests', r from generate_series(1, 50000) r")
-        .bind(subject(1).as_str())
-        .execute(world.pool())
-        .await
-        .unwrap();
+    sqlx::query(
+        "insert into usage_logs (user_id, metric, quantity) select $1, 'requests', r from generate_series(1, 50000) r",
+    )
+    .bind(subject(1).as_str())
+    .execute(world.pool())
+    .await
+    .unwrap();
     let mut export = export::start(&world.lethe, &subject(1), Shape::Full).await.unwrap();
     export.body.next().await.unwrap().unwrap();
     drop(export);

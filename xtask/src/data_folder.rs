@@ -28,10 +28,7 @@ impl DataFolder {
         let path = std::path::absolute(path)?;
         let is_new = !path.join(MARKER).exists();
         if is_new && path.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-            bail!(
-                "{} has other files in it; --data-dir must name an empty or a new folder",
-                path.display()
-            );
+            bail!("{} has other files in it; --data-dir must name an empty or a new folder", path.display());
         }
         fs::create_dir_all(path.join("logs"))
             .with_context(|| format!("can't make the data folder {}", path.display()))?;
@@ -46,11 +43,7 @@ impl DataFolder {
         }
         let lock = take(&path)?;
         check_space(&path)?;
-        Ok(Self {
-            path,
-            temporary: false,
-            _lock: lock,
-        })
+        Ok(Self { path, temporary: false, _lock: lock })
     }
 
     /// Makes a data folder that is deleted when it is dropped. `purpose` becomes part of its name.
@@ -94,9 +87,8 @@ impl DataFolder {
     pub(crate) fn secrets(&self) -> Result<Secrets> {
         let path = self.path.join("secrets.env");
         if let Ok(text) = fs::read_to_string(&path) {
-            return Secrets::parse(&text).with_context(|| {
-                format!("{} is damaged; `cargo xtask reset` starts afresh", path.display())
-            });
+            return Secrets::parse(&text)
+                .with_context(|| format!("{} is damaged; `cargo xtask reset` starts afresh", path.display()));
         }
         let secrets = Secrets::generate();
         write_private(&path, &secrets.to_text())?;
@@ -127,12 +119,7 @@ pub(crate) fn is_data_folder(path: &Path) -> bool {
 }
 
 fn take(path: &Path) -> Result<File> {
-    let mut lock = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .read(true)
-        .write(true)
-        .open(path.join(MARKER))?;
+    let mut lock = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path.join(MARKER))?;
     match lock.try_lock() {
         Ok(()) => {
             lock.set_len(0)?;
@@ -152,10 +139,7 @@ fn check_space(path: &Path) -> Result<()> {
     let system = statvfs(path)?;
     let free = system.blocks_available() * system.fragment_size() / (1024 * 1024);
     if free < LEAST_FREE_MIB {
-        bail!(
-            "the disk is full: {free} MiB are free where {} lies, {LEAST_FREE_MIB} MiB are needed",
-            path.display()
-        );
+        bail!("the disk is full: {free} MiB are free where {} lies, {LEAST_FREE_MIB} MiB are needed", path.display());
     }
     Ok(())
 }
@@ -225,9 +209,7 @@ impl Secrets {
 
 fn random<const LENGTH: usize>() -> [u8; LENGTH] {
     let mut bytes = [0; LENGTH];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .expect("the kernel gives random bytes");
+    SystemRandom::new().fill(&mut bytes).expect("the kernel gives random bytes");
     bytes
 }
 
@@ -248,10 +230,7 @@ mod tests {
         let folder = DataFolder::temporary("folder-test").expect("there is a folder for temporary files");
         let first = folder.secrets().expect("secrets can be written");
         assert_eq!(folder.secrets().expect("secrets can be read"), first);
-        let mode = fs::metadata(folder.path().join("secrets.env"))
-            .expect("it exists")
-            .permissions()
-            .mode();
+        let mode = fs::metadata(folder.path().join("secrets.env")).expect("it exists").permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         let error = DataFolder::open(folder.path()).expect_err("it is locked").to_string();
         assert!(error.contains("another `cargo xtask` uses"), "{error}");

@@ -69,24 +69,18 @@ impl Environment {
             ("CLERK_PUBLISHABLE_KEY", publishable_key),
             ("CLERK_WEBHOOK_SIGNING_SECRET", secrets.webhook_secret.clone()),
         ];
-        Self {
-            lethe,
-            clerk,
-            extra: vec![("INBOX_URL", at(ports.inbox))],
-        }
+        Self { lethe, clerk, extra: vec![("INBOX_URL", at(ports.inbox))] }
     }
 
     /// All that `run.env` holds.
     pub(crate) fn exported(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.lethe
-            .iter()
-            .chain(&self.extra)
-            .map(|(name, value)| (*name, value.as_str()))
+        self.lethe.iter().chain(&self.extra).map(|(name, value)| (*name, value.as_str()))
     }
 
     /// The text of `run.env`: lines that a shell can read, too.
     pub(crate) fn to_text(&self) -> String {
-        let mut text = String::from("# For a shell: set -a; . this file; set +a. Written anew by each `cargo xtask run`.\n");
+        let mut text =
+            String::from("# For a shell: set -a; . this file; set +a. Written anew by each `cargo xtask run`.\n");
         for (name, value) in self.exported() {
             writeln!(text, "{name}={}", quoted(value)).expect("a string takes everything");
         }

@@ -34,11 +34,7 @@ pub(crate) fn get(url: &str, headers: &[(&str, &str)]) -> Result<Answer> {
         request = request.header(*name, *value);
     }
     let mut answer = request.call().with_context(|| format!("GET {url}"))?;
-    let encoding = answer
-        .headers()
-        .get("content-encoding")
-        .and_then(|value| value.to_str().ok())
-        .map(str::to_owned);
+    let encoding = answer.headers().get("content-encoding").and_then(|value| value.to_str().ok()).map(str::to_owned);
     Ok(Answer {
         status: answer.status().as_u16(),
         encoding,
@@ -60,20 +56,15 @@ impl Clerk {
         let answer = get(&url, &[("authorization", &self.authorization())])?;
         let people = parse(&url, answer.status, &answer.body)?;
         let list = people.as_array().with_context(|| format!("{url} answered no array"))?;
-        Ok(list
-            .iter()
-            .filter_map(|person| person["id"].as_str().map(str::to_owned))
-            .collect())
+        Ok(list.iter().filter_map(|person| person["id"].as_str().map(str::to_owned)).collect())
     }
 
     /// A session token of a person that lives for an hour.
     pub(crate) fn sign_in(&self, person: &str) -> Result<String> {
         let session = self.post("/v1/sessions", &serde_json::json!({ "user_id": person }))?;
         let session = session["id"].as_str().context("a session has an id")?;
-        let token = self.post(
-            &format!("/v1/sessions/{session}/tokens"),
-            &serde_json::json!({ "expires_in_seconds": 3600 }),
-        )?;
+        let token =
+            self.post(&format!("/v1/sessions/{session}/tokens"), &serde_json::json!({ "expires_in_seconds": 3600 }))?;
         Ok(token["jwt"].as_str().context("a token has a jwt")?.to_owned())
     }
 

@@ -18,9 +18,7 @@ const LEAST_NODE: u32 = 18;
 
 /// Finds a program in `PATH`.
 pub(crate) fn find_program(name: &str) -> Option<PathBuf> {
-    std::env::split_paths(&std::env::var_os("PATH")?)
-        .map(|folder| folder.join(name))
-        .find(|path| path.is_file())
+    std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
 /// Finds a program, or installs the Debian package that has it.
@@ -55,9 +53,7 @@ pub(crate) fn debian(packages: &[&str]) -> Result<()> {
                 command.args(["-n", "env", "DEBIAN_FRONTEND=noninteractive", "apt-get"]);
                 command
             };
-            command
-                .env("DEBIAN_FRONTEND", "noninteractive")
-                .args(arguments);
+            command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments);
             process::output(&mut command)
         };
         let mut arguments = vec!["install", "--yes", "--no-install-recommends"];
@@ -91,11 +87,9 @@ pub(crate) fn wasm_target() -> Result<()> {
         bail!("Rust's target {WASM} is missing, and so is rustup, which would install it");
     }
     stage(&format!("Install Rust's target {WASM}"), || {
-        process::output(Command::new("rustup").args(["target", "add", WASM]))
-            .map(drop)
-            .map_err(|error| {
-                error.context(format!("run `rustup target add {WASM}` (see the README's troubleshooting)"))
-            })
+        process::output(Command::new("rustup").args(["target", "add", WASM])).map(drop).map_err(|error| {
+            error.context(format!("run `rustup target add {WASM}` (see the README's troubleshooting)"))
+        })
     })
 }
 

@@ -16,17 +16,9 @@ pub(crate) struct Ports {
 impl Ports {
     /// The ports from `first` on.
     pub(crate) fn from(first: u16) -> Result<Self> {
-        let port = |offset: u16| {
-            first
-                .checked_add(offset)
-                .context("--port must leave room for three more ports above it")
-        };
-        Ok(Self {
-            server: first,
-            clerk: port(1)?,
-            inbox: port(2)?,
-            smtp: port(3)?,
-        })
+        let port =
+            |offset: u16| first.checked_add(offset).context("--port must leave room for three more ports above it");
+        Ok(Self { server: first, clerk: port(1)?, inbox: port(2)?, smtp: port(3)? })
     }
 
     /// Four neighbouring ports that nobody uses now.
@@ -94,8 +86,7 @@ mod tests {
     fn a_used_port_is_named_with_its_purpose() {
         let ports = Ports::free().expect("this machine has free ports");
         assert!(ports.check().is_ok());
-        let _listener =
-            TcpListener::bind((Ipv4Addr::LOCALHOST, ports.inbox)).expect("the port was free");
+        let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, ports.inbox)).expect("the port was free");
         let error = ports.check().expect_err("the inbox's port is in use").to_string();
         assert!(error.contains(&ports.inbox.to_string()), "{error}");
         assert!(error.contains("the mail inbox, --port plus 2"), "{error}");

@@ -61,11 +61,7 @@ fn compare(workspace: &Workspace, fresh: &Queries) -> Result<()> {
         .chain(present.keys().filter(|name| !fresh.contains_key(*name)))
         .collect();
     if !stale.is_empty() {
-        bail!(
-            "{} files in .sqlx are not up to date, {} among them; run `cargo xtask prepare`",
-            stale.len(),
-            stale[0]
-        );
+        bail!("{} files in .sqlx are not up to date, {} among them; run `cargo xtask prepare`", stale.len(), stale[0]);
     }
     println!("{} queries, all up to date", fresh.len());
     Ok(())
@@ -108,9 +104,7 @@ fn migrate(workspace: &Workspace, cluster: &Cluster) -> Result<()> {
     cluster.create_databases(&[DATABASE])?;
     for file in migrations(workspace)? {
         let text = fs::read_to_string(&file)?;
-        cluster
-            .query(DATABASE, &text)
-            .with_context(|| format!("{} fails", file.display()))?;
+        cluster.query(DATABASE, &text).with_context(|| format!("{} fails", file.display()))?;
     }
     Ok(())
 }

@@ -61,10 +61,7 @@ pub(crate) fn spawn(command: &mut Command) -> Result<Child> {
 /// Runs a program to its end and answers what it wrote to standard output; an error holds what it wrote to the other.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("can't run `{program}`"))?;
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("can't run `{program}`"))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
@@ -100,19 +97,9 @@ impl Service {
         let file = File::create(log).with_context(|| format!("can't write {}", log.display()))?;
         let signal = stop_with.as_str().trim_start_matches("SIG").to_owned();
         let mut command = leashed(command, &signal, run_as);
-        command
-            .stdin(Stdio::null())
-            .stdout(file.try_clone()?)
-            .stderr(file)
-            .process_group(0);
+        command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).process_group(0);
         let child = spawn(&mut command).with_context(|| format!("can't start {name}"))?;
-        Ok(Self {
-            name,
-            child,
-            log: log.to_path_buf(),
-            stop_with,
-            ended: None,
-        })
+        Ok(Self { name, child, log: log.to_path_buf(), stop_with, ended: None })
     }
 
     /// The process id.
@@ -129,16 +116,8 @@ impl Service {
             return Ok(());
         };
         let tail = self.tail();
-        let hint = if tail.contains("No space left on device") {
-            "\nThe disk is full."
-        } else {
-            ""
-        };
-        bail!(
-            "{} ended ({status}). The last lines of {}:\n{tail}{hint}",
-            self.name,
-            self.log.display()
-        );
+        let hint = if tail.contains("No space left on device") { "\nThe disk is full." } else { "" };
+        bail!("{} ended ({status}). The last lines of {}:\n{tail}{hint}", self.name, self.log.display());
     }
 
     /// The last lines of the log.
@@ -147,11 +126,7 @@ impl Service {
     }
 
     /// Waits until `ready` answers yes, the program ends, or the time is over.
-    pub(crate) fn wait_until(
-        &mut self,
-        limit: Duration,
-        mut ready: impl FnMut() -> bool,
-    ) -> Result<Duration> {
+    pub(crate) fn wait_until(&mut self, limit: Duration, mut ready: impl FnMut() -> bool) -> Result<Duration> {
         let start = Instant::now();
         loop {
             if ready() {
@@ -245,22 +220,10 @@ mod tests {
         let mut command = Command::new("echo");
         command.arg("hello").env("NAME", "value").current_dir("/");
         let leashed = leashed(&command, "TERM", Some(&RunAs { user: 5, group: 6 }));
-        let arguments: Vec<_> = leashed
-            .get_args()
-            .map(|argument| argument.to_string_lossy())
-            .collect();
+        let arguments: Vec<_> = leashed.get_args().map(|argument| argument.to_string_lossy()).collect();
         assert_eq!(
             arguments,
-            [
-                "--pdeathsig",
-                "TERM",
-                "--reuid=5",
-                "--regid=6",
-                "--clear-groups",
-                "--",
-                "echo",
-                "hello"
-            ]
+            ["--pdeathsig", "TERM", "--reuid=5", "--regid=6", "--clear-groups", "--", "echo", "hello"]
         );
         assert_eq!(leashed.get_envs().count(), 1);
         assert_eq!(leashed.get_current_dir(), Some(Path::new("/")));
@@ -271,11 +234,8 @@ mod tests {
         let log = std::env::temp_dir().join(format!("xtask-service-{}.log", std::process::id()));
         let mut command = Command::new("sh");
         command.args(["-c", "echo this went wrong; exit 3"]);
-        let mut service = Service::start("the test", &command, &log, Signal::SIGTERM, None)
-            .expect("sh can be started");
-        let error = service
-            .wait_until(Duration::from_secs(10), || false)
-            .expect_err("it ended");
+        let mut service = Service::start("the test", &command, &log, Signal::SIGTERM, None).expect("sh can be started");
+        let error = service.wait_until(Duration::from_secs(10), || false).expect_err("it ended");
         std::fs::remove_file(&log).expect("the log exists");
         assert!(error.to_string().contains("this went wrong"), "{error}");
     }

@@ -46,10 +46,7 @@ impl Run {
         let build = Build::start(workspace, self.release)?;
         let cluster = stage("Postgres", || Cluster::start(&data, Durability::Safe))?;
         let programs = build.finish()?;
-        let sample = Sample {
-            people: self.people,
-            rows_per_person: self.rows_per_person,
-        };
+        let sample = Sample { people: self.people, rows_per_person: self.rows_per_person };
         let mut stack = Stack::start(workspace, &programs, data, cluster, ports, sample)?;
         println!("{:<44} {:>7.1} s\n", "All of it", start.elapsed().as_secs_f64());
         println!("ready {}", stack.url());

@@ -69,9 +69,7 @@ impl Stack {
 
         // These two wake up while the sample data is made.
         let mut clerk = demo_service("the Clerk stand-in", programs, &data, "clerk", |command| {
-            command
-                .args(["--port", &ports.clerk.to_string()])
-                .envs(environment.clerk.iter().cloned());
+            command.args(["--port", &ports.clerk.to_string()]).envs(environment.clerk.iter().cloned());
         })?;
         let mut inbox = demo_service("the mail inbox", programs, &data, "inbox", |command| {
             command
@@ -86,22 +84,19 @@ impl Stack {
                 .args(["--database-url", &cluster.url(DATABASE)])
                 .args(["--people", &sample.people.to_string()])
                 .args(["--rows-per-person", &sample.rows_per_person.to_string()]);
-            process::output(&mut process::leashed(&seed, "TERM", None))
-                .context("the sample data can't be made")
+            process::output(&mut process::leashed(&seed, "TERM", None)).context("the sample data can't be made")
         })?;
         stage("Migrations", || {
             let mut migrate = lethe(&programs.lethe, &environment);
             migrate.arg("migrate");
-            process::output(&mut process::leashed(&migrate, "TERM", None))
-                .context("the database can't be migrated")
+            process::output(&mut process::leashed(&migrate, "TERM", None)).context("the database can't be migrated")
         })?;
         stage("Clerk stand-in and mail inbox", || {
             let limit = Duration::from_mins(1);
             clerk.wait_until(limit, || ports::answers(ports.clerk))?;
             inbox.wait_until(limit, || ports::answers(ports.inbox) && ports::answers(ports.smtp))
         })?;
-        let (server, start_up) =
-            stage("Server", || start_server(&programs.lethe, &environment, &data, ports))?;
+        let (server, start_up) = stage("Server", || start_server(&programs.lethe, &environment, &data, ports))?;
         Ok(Self {
             server,
             inbox,
@@ -123,10 +118,7 @@ impl Stack {
 
     /// The stand-in's Backend API.
     pub(crate) fn clerk(&self) -> Clerk {
-        Clerk {
-            url: format!("http://127.0.0.1:{}", self.ports.clerk),
-            secret_key: self.secret_key.clone(),
-        }
+        Clerk { url: format!("http://127.0.0.1:{}", self.ports.clerk), secret_key: self.secret_key.clone() }
     }
 
     /// The server's process id.

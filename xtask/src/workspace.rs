@@ -20,16 +20,10 @@ pub(crate) struct Workspace {
 impl Workspace {
     /// Finds the checkout from what `cargo run` tells, and the target folder from where this program lies.
     pub(crate) fn find() -> Result<Self> {
-        let manifest = env::var_os("CARGO_MANIFEST_DIR")
-            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-        let root = manifest
-            .parent()
-            .context("the xtask folder has no parent")?
-            .to_path_buf();
-        Ok(Self {
-            root,
-            target: target_folder()?,
-        })
+        let manifest =
+            env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        let root = manifest.parent().context("the xtask folder has no parent")?.to_path_buf();
+        Ok(Self { root, target: target_folder()? })
     }
 
     /// The folder that the server's site root is built in.
@@ -58,10 +52,7 @@ impl Workspace {
                 command.env_remove(name);
             }
         }
-        command
-            .current_dir(&self.root)
-            .env("CARGO_TARGET_DIR", &self.target)
-            .env("SQLX_OFFLINE", "true");
+        command.current_dir(&self.root).env("CARGO_TARGET_DIR", &self.target).env("SQLX_OFFLINE", "true");
         command
     }
 }
@@ -71,14 +62,8 @@ fn target_folder() -> Result<PathBuf> {
         return Ok(std::path::absolute(Path::new(&folder))?);
     }
     let program = env::current_exe()?;
-    let mut folders = program
-        .ancestors()
-        .skip(1)
-        .skip_while(|folder| folder.ends_with("deps"));
-    folders
-        .nth(1)
-        .map(Path::to_path_buf)
-        .context("this program does not lie in a target folder")
+    let mut folders = program.ancestors().skip(1).skip_while(|folder| folder.ends_with("deps"));
+    folders.nth(1).map(Path::to_path_buf).context("this program does not lie in a target folder")
 }
 
 fn is_told_by_cargo_run(name: &OsStr) -> bool {

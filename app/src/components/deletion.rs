@@ -146,7 +146,7 @@ fn Confirmation(state: RwSignal<State>, typed: RwSignal<String>) -> impl IntoVie
             autocomplete="off"
             autocapitalize="none"
             spellcheck="false"
-            disabled=inactive
+            readonly=inactive
             prop:value=move || typed.get()
             on:input=move |event| typed.set(event_target_value(&event))
         />

@@ -71,7 +71,9 @@ pub(crate) fn PreferenceForm(
             autocomplete="off"
             on:submit=move |event: SubmitEvent| {
                 event.prevent_default();
-                desk.save(None);
+                if desk.state.get_untracked() != State::Saving {
+                    desk.save(None);
+                }
             }
             on:change=move |_| desk.compare()
         >
@@ -88,7 +90,11 @@ pub(crate) fn PreferenceForm(
             </Show>
             <div class="card-foot">
                 <StateLine desk/>
-                <button class="button" disabled=move || desk.state.get() == State::Saving>
+                // Not `disabled`: that would take the focus away from who just pressed it.
+                <button
+                    class="button"
+                    aria-disabled=move || (desk.state.get() == State::Saving).then_some("true")
+                >
                     "Save preferences"
                 </button>
             </div>

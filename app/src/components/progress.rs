@@ -23,10 +23,14 @@ pub(crate) fn ReceiptProgress(
 ) -> impl IntoView {
     let progress = RwSignal::new(progress);
     let trouble = RwSignal::new(None);
-    Effect::new(move |_| ask_again(code.clone(), progress, trouble));
+    let awake = RwSignal::new(false);
+    Effect::new(move |_| {
+        awake.set(true);
+        ask_again(code.clone(), progress, trouble);
+    });
     view! {
         <div class="card-body">
-            <ol class="steps">
+            <ol class="steps" data-awake=move || awake.get().then_some("true")>
                 {move || progress.with(|progress| progress.steps.iter().map(step).collect_view())}
             </ol>
         </div>

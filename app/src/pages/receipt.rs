@@ -1,6 +1,7 @@
 //! A deletion's receipt: its progress while it runs, then the proof. Open to whoever has the code.
 
 use leptos::either::{Either, EitherOf3};
+use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use lethe::deletion::{self, Outcome};
@@ -13,8 +14,10 @@ use crate::api::{StepProgress, load};
 use crate::components::{Check, PlanTable, ReceiptProgress};
 use crate::words;
 
-/// Seconds after which a running deletion's page loads again where no script does it.
+/// Seconds after which a running deletion's page loads again where no script runs.
 const REFRESH: &str = "4";
+/// Loads it again where scripts run, but the one that wakes the island never comes.
+const REFRESH_UNLESS_AWAKE: &str = "setTimeout(()=>document.querySelector('[data-awake]')||location.reload(),6000)";
 
 /// `/receipt/{code}`.
 #[component]
@@ -53,6 +56,7 @@ fn Running(receipt: deletion::Receipt) -> impl IntoView {
     let code = receipt.code.as_str().to_owned();
     view! {
         <Scripts/>
+        <script nonce=use_nonce()>{REFRESH_UNLESS_AWAKE}</script>
         <Frame title="Deleting your account">
             <h1>"Your account is being deleted"</h1>
             <p class="lead">

@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::Row;
 
-use crate::support::{Options, TestApp, eventually, header, json, limit, problem};
+use crate::support::{Options, TestApp, eventually, header, json, limit, masked, problem};
 
 const DELETE: &str = "/api/privacy/delete";
 const CONFIRMED: &str = "/api/compliance/gdpr-delete";
@@ -18,7 +18,8 @@ async fn everything_of_a_person_of_the_blog_goes_and_the_neighbours_stay() {
     assert!(count(&app, "posts", "author_id", 0).await > 0);
     let ada = app.sign_in(0).await;
     let answer = json(ada.delete(DELETE).send().await.unwrap(), StatusCode::OK).await;
-    insta::assert_json_snapshot!(answer, {".receipt" => "/receipt/[code]"}, @r#"
+    assert!(answer["receipt"].as_str().unwrap().starts_with("/receipt/"));
+    insta::assert_json_snapshot!(masked(&answer, "receipt"), @r#"
     {
       "deleted": true,
       "log": [
@@ -51,7 +52,7 @@ async fn everything_of_a_person_of_the_blog_goes_and_the_neighbours_stay() {
           "step": "receipt"
         }
       ],
-      "receipt": "/receipt/[code]"
+      "receipt": "[receipt]"
     }
     "#);
     assert!(app.rows_of(0).await.iter().all(|(_, rows)| rows.is_empty()), "{:?}", app.rows_of(0).await);

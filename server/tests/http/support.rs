@@ -292,6 +292,14 @@ pub(crate) async fn problem(response: Response, status: StatusCode, code: &str) 
     document
 }
 
+/// The same with one member hidden that is another each time.
+pub(crate) fn masked(document: &Value, member: &str) -> Value {
+    assert!(document[member].is_string(), "{document}");
+    let mut document = document.clone();
+    document[member] = format!("[{member}]").into();
+    document
+}
+
 pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }

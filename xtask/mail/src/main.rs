@@ -50,9 +50,8 @@ fn root() -> PathBuf {
 fn generate(root: &Path) -> Result<Vec<(String, String)>> {
     let tokens = read(&root.join("style/tokens.css"))?;
     let colours = colours(&tokens);
-    let mut paths: Vec<PathBuf> = fs::read_dir(root.join(SOURCES))?
-        .map(|entry| Ok(entry?.path()))
-        .collect::<Result<_>>()?;
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(root.join(SOURCES))?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "html"));
     paths.sort();
     paths
@@ -85,8 +84,10 @@ fn with_colours(page: &str, colours: &[(String, String)]) -> String {
         for end in [" ", "\""] {
             for property in ["bg", "text"] {
                 for start in [" ", "\""] {
-                    written = written
-                        .replace(&format!("{start}{property}-{name}{end}"), &format!("{start}{property}-[{value}]{end}"));
+                    written = written.replace(
+                        &format!("{start}{property}-{name}{end}"),
+                        &format!("{start}{property}-[{value}]{end}"),
+                    );
                 }
             }
         }

@@ -50,8 +50,7 @@ pub(super) fn run(stack: &Stack, request: &Request<'_>, mut watch: impl FnMut())
             .arg(&script)
             .arg(stack.url());
         let mut command = process::leashed(&command, "TERM", None);
-        let mut child =
-            process::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()))?;
+        let mut child = process::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()))?;
         let ended = wait(&mut child, &mut watch);
         if ended.is_err() {
             let _ = child.kill();

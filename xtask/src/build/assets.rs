@@ -126,11 +126,7 @@ impl Site {
     fn open(workspace: &Workspace) -> Result<Self> {
         let root = workspace.site();
         fs::create_dir_all(&root)?;
-        Ok(Self {
-            root,
-            kept: workspace.cache().join("compressed"),
-            written: BTreeSet::new(),
-        })
+        Ok(Self { root, kept: workspace.cache().join("compressed"), written: BTreeSet::new() })
     }
 
     /// Writes a file with its compressed copies and answers the size of the smaller one.

@@ -37,11 +37,7 @@ impl CargoRun {
         if stderr().is_terminal() {
             command.args(["--color", "always"]);
         }
-        command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
         let mut child = process::spawn(&mut command)?;
         let stream = child.stderr.take().expect("it was asked for");
         let seen = Arc::<Mutex<Seen>>::default();
@@ -49,14 +45,7 @@ impl CargoRun {
             let seen = Arc::clone(&seen);
             move || process::each_line(stream, |line| lock(&seen).take(line))
         });
-        Ok(Self {
-            name,
-            child,
-            start: Instant::now(),
-            time: None,
-            seen,
-            reader: Some(reader),
-        })
+        Ok(Self { name, child, start: Instant::now(), time: None, seen, reader: Some(reader) })
     }
 
     /// Whether it still runs; an error with everything it said if it failed.
@@ -74,11 +63,7 @@ impl CargoRun {
         clear_progress();
         let seen = lock(&self.seen);
         if !status.success() {
-            let hint = if seen.text.contains("No space left on device") {
-                "\nThe disk is full."
-            } else {
-                ""
-            };
+            let hint = if seen.text.contains("No space left on device") { "\nThe disk is full." } else { "" };
             bail!("{}: cargo failed ({status}).\n{}{hint}", self.name, seen.text);
         }
         if seen.text.contains("warning") {

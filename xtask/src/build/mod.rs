@@ -6,6 +6,7 @@ pub(crate) mod classes;
 mod compress;
 mod frontend;
 pub(crate) mod style;
+mod tokens;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -29,13 +30,8 @@ pub(crate) struct Programs {
 impl Programs {
     /// Where cargo puts them.
     pub(crate) fn of(workspace: &Workspace, release: bool) -> Self {
-        let folder = workspace
-            .target
-            .join(if release { "release" } else { "debug" });
-        Self {
-            lethe: folder.join("lethe"),
-            demo: folder.join("demo"),
-        }
+        let folder = workspace.target.join(if release { "release" } else { "debug" });
+        Self { lethe: folder.join("lethe"), demo: folder.join("demo") }
     }
 }
 
@@ -118,8 +114,7 @@ pub(crate) fn wasm_file(workspace: &Workspace) -> PathBuf {
 }
 
 fn lay_out_site(workspace: &Workspace) -> Result<String> {
-    let package = frontend::bind(workspace, &wasm_file(workspace))
-        .context("the browser's part can't be bound")?;
+    let package = frontend::bind(workspace, &wasm_file(workspace)).context("the browser's part can't be bound")?;
     let sheet = style::sheet(&workspace.root).context("the style sheet can't be made")?;
     assets::lay_out(workspace, &package, &sheet)
 }

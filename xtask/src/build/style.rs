@@ -78,8 +78,9 @@ fn defaults(utilities: &str) -> String {
         .map(str::trim)
         .filter(|line| line.starts_with("--en-"))
         .filter(|line| {
-            line.split_once(':')
-                .is_some_and(|(name, _)| utilities.contains(&format!("var({name})")) || utilities.contains(&format!("var({name},")))
+            line.split_once(':').is_some_and(|(name, _)| {
+                utilities.contains(&format!("var({name})")) || utilities.contains(&format!("var({name},"))
+            })
         })
         .collect();
     if declarations.is_empty() {
@@ -149,9 +150,8 @@ pub(crate) fn minify(sheet: &str) -> String {
 
 /// Keeps a space only where it means something: `a :hover`, `calc(1px + 2px)` and `width >= 4em` need theirs.
 fn push_space(small: &mut String, space: &mut bool, next: char) {
-    let needless = small.is_empty()
-        || small.ends_with(['{', '}', ';', ',', ':'])
-        || matches!(next, '{' | '}' | ';' | ',');
+    let needless =
+        small.is_empty() || small.ends_with(['{', '}', ';', ',', ':']) || matches!(next, '{' | '}' | ';' | ',');
     if std::mem::take(space) && !needless {
         small.push(' ');
     }
@@ -179,22 +179,22 @@ mod tests {
     #[test]
     fn comments_and_needless_spaces_go() {
         assert_eq!(
-            minify("/* why */\na  :hover ,\n b {\n  color : red;\n  width: calc(1px + 2px);\n}\n@media (width >= 4em) { c { d: e } }\n"),
+            minify(
+                "/* why */\na  :hover ,\n b {\n  color : red;\n  width: calc(1px + 2px);\n}\n@media (width >= 4em) { c { d: e } }\n"
+            ),
             "a :hover,b{color :red;width:calc(1px + 2px)}@media (width >= 4em){c{d:e}}"
         );
     }
 
     #[test]
     fn strings_and_escapes_stay() {
-        assert_eq!(
-            minify(r#".sm\:p-4 { content: "a  /* b */ \" c"; }"#),
-            r#".sm\:p-4{content:"a  /* b */ \" c"}"#
-        );
+        assert_eq!(minify(r#".sm\:p-4 { content: "a  /* b */ \" c"; }"#), r#".sm\:p-4{content:"a  /* b */ \" c"}"#);
     }
 
     #[test]
     fn tokens_are_colours_of_the_utilities() {
-        let config = config(":root {\n  --river: #0b5e63;\n  --color-ink: light-dark(#16232b, #e9eef0);\n  --space: 4px;\n}\n");
+        let config =
+            config(":root {\n  --river: #0b5e63;\n  --color-ink: light-dark(#16232b, #e9eef0);\n  --space: 4px;\n}\n");
         let source = r#"class="bg-river text-ink md:p-4 bg-space""#.to_owned();
         let sheet = minify(&utilities(&config, &[source]));
         assert!(sheet.contains(".bg-river{background-color:var(--river)}"), "{sheet}");
@@ -205,7 +205,9 @@ mod tests {
 
     #[test]
     fn classes_of_the_hand_written_sheet_are_found() {
-        let names = selectors(".card > header, a.btn:hover { margin: .5em 1.25rem } @media (min-width: 1.5em) { .wide\n{ x: y } }");
+        let names = selectors(
+            ".card > header, a.btn:hover { margin: .5em 1.25rem } @media (min-width: 1.5em) { .wide\n{ x: y } }",
+        );
         assert_eq!(names.into_iter().collect::<Vec<_>>(), ["btn", "card", "wide"]);
     }
 

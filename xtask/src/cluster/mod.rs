@@ -59,30 +59,19 @@ impl Cluster {
         for setting in settings(port, durability) {
             command.args(["-c", &setting]);
         }
-        let server = start_server(&command, &data.log("postgres"), &files, run_as.as_ref())
-            .with_context(|| {
-                format!(
-                    "the cluster in {} did not start; `cargo xtask reset` throws it away with its data and makes a new one",
-                    directory.display()
-                )
-            })?;
+        let server = start_server(&command, &data.log("postgres"), &files, run_as.as_ref()).with_context(|| {
+            format!(
+                "the cluster in {} did not start; `cargo xtask reset` throws it away with its data and makes a new one",
+                directory.display()
+            )
+        })?;
         write_private(&directory.join("port"), &port.to_string())?;
-        Ok(Self {
-            server,
-            binaries,
-            directory,
-            temporary: data.is_temporary(),
-            port,
-            password,
-        })
+        Ok(Self { server, binaries, directory, temporary: data.is_temporary(), port, password })
     }
 
     /// The address of one database.
     pub(crate) fn url(&self, database: &str) -> String {
-        format!(
-            "postgres://{ROLE}:{}@127.0.0.1:{}/{database}",
-            self.password, self.port
-        )
+        format!("postgres://{ROLE}:{}@127.0.0.1:{}/{database}", self.password, self.port)
     }
 
     /// An error with Postgres' last words if it has ended.
@@ -259,8 +248,7 @@ fn is_server_of(id: u32, files: &Path) -> bool {
 
 /// The eighth line of `postmaster.pid` says when connections are taken.
 fn is_ready(status: &Path) -> bool {
-    fs::read_to_string(status)
-        .is_ok_and(|text| text.lines().nth(7).is_some_and(|line| line.trim() == "ready"))
+    fs::read_to_string(status).is_ok_and(|text| text.lines().nth(7).is_some_and(|line| line.trim() == "ready"))
 }
 
 fn last_port(directory: &Path) -> Option<u16> {
@@ -302,7 +290,9 @@ mod tests {
             cluster.temporary = false;
             cluster.create_databases(&["northwind"]).expect("a database can be made");
             cluster.create_databases(&["northwind", "other"]).expect("making it again does nothing");
-            cluster.query("northwind", "CREATE TABLE kept (value int); INSERT INTO kept VALUES (7); CHECKPOINT;").expect("a table can be made");
+            cluster
+                .query("northwind", "CREATE TABLE kept (value int); INSERT INTO kept VALUES (7); CHECKPOINT;")
+                .expect("a table can be made");
             kill(process::process_id(cluster.server.id()), Signal::SIGKILL).expect("it runs");
         }
         let cluster = Cluster::start(&data, Durability::None).expect("it starts after a crash");

@@ -21,9 +21,10 @@ const REMEMBERED: &str = "cluster.path";
 pub(crate) fn binaries(cluster: &Path) -> Result<PathBuf> {
     if let Ok(version) = fs::read_to_string(cluster.join("PG_VERSION")) {
         let version = version.trim();
-        if let Some(folder) = installed().into_iter().find(|folder| {
-            folder.parent().and_then(Path::file_name).is_some_and(|name| name == version)
-        }) {
+        if let Some(folder) = installed()
+            .into_iter()
+            .find(|folder| folder.parent().and_then(Path::file_name).is_some_and(|name| name == version))
+        {
             return Ok(folder);
         }
         bail!(
@@ -35,9 +36,7 @@ pub(crate) fn binaries(cluster: &Path) -> Result<PathBuf> {
     if installed().is_empty() {
         install::debian(&["postgresql"])?;
     }
-    installed()
-        .pop()
-        .with_context(|| format!("Postgres is installed, but not under {VERSIONS}"))
+    installed().pop().with_context(|| format!("Postgres is installed, but not under {VERSIONS}"))
 }
 
 /// Folders with a Postgres server, the newest last.
@@ -63,10 +62,7 @@ pub(crate) fn run_as() -> Result<Option<RunAs>> {
     }
     for name in ["postgres", "nobody"] {
         if let Some(user) = User::from_name(name)? {
-            return Ok(Some(RunAs {
-                user: user.uid.as_raw(),
-                group: user.gid.as_raw(),
-            }));
+            return Ok(Some(RunAs { user: user.uid.as_raw(), group: user.gid.as_raw() }));
         }
     }
     bail!("Postgres can't run as root, and there is neither a user `postgres` nor `nobody`");
@@ -115,9 +111,7 @@ fn outside(data: &Path) -> PathBuf {
 
 /// Whether every folder above and including this one lets everybody pass.
 fn everybody_may_pass(folder: &Path) -> bool {
-    folder.ancestors().all(|folder| {
-        fs::metadata(folder).is_ok_and(|metadata| metadata.mode() & 0o001 != 0)
-    })
+    folder.ancestors().all(|folder| fs::metadata(folder).is_ok_and(|metadata| metadata.mode() & 0o001 != 0))
 }
 
 fn check_owner(folder: &Path, run_as: Option<&RunAs>) -> Result<()> {
@@ -143,8 +137,7 @@ mod tests {
     fn a_private_folder_lets_nobody_pass() {
         let folder = std::env::temp_dir().join(format!("xtask-private-{}", std::process::id()));
         fs::create_dir(&folder).expect("it is new");
-        fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o700))
-            .expect("it is ours");
+        fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("it is ours");
         assert!(!everybody_may_pass(&folder));
         fs::remove_dir(&folder).expect("it exists");
         assert!(everybody_may_pass(Path::new("/usr")));

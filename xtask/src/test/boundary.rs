@@ -72,17 +72,11 @@ fn report(what: &str, found: &[&str]) {
 }
 
 fn server_packages(tree: &str) -> Vec<&'static str> {
-    SERVER_ONLY
-        .into_iter()
-        .filter(|name| tree.lines().any(|line| line.split(' ').next() == Some(name)))
-        .collect()
+    SERVER_ONLY.into_iter().filter(|name| tree.lines().any(|line| line.split(' ').next() == Some(name))).collect()
 }
 
 fn traces(bytes: &[u8]) -> Vec<&'static str> {
-    TRACES
-        .into_iter()
-        .filter(|trace| bytes.windows(trace.len()).any(|window| window == trace.as_bytes()))
-        .collect()
+    TRACES.into_iter().filter(|trace| bytes.windows(trace.len()).any(|window| window == trace.as_bytes())).collect()
 }
 
 #[cfg(test)]
