@@ -39,6 +39,9 @@ impl Keys {
     }
 
     /// The keyed hash by which an erased person is recognised.
+    ///
+    /// # Panics
+    /// Never: HMAC-SHA-256 gives 32 bytes.
     #[must_use]
     pub fn tombstone(&self, subject: &SubjectId) -> [u8; 32] {
         hmac::sign(&self.tombstone, subject.as_str().as_bytes())

@@ -36,8 +36,7 @@ pub async fn search(lethe: &Lethe, mut on_page: impl FnMut(&Report)) -> Result<R
         let Some(last) = keys.last() else { return Ok(report) };
         after = Some(last.clone());
         let asked: Vec<SubjectId> = keys.iter().filter_map(|key| SubjectId::parse(key).ok()).collect();
-        let known: HashSet<SubjectId> =
-            if asked.is_empty() { HashSet::new() } else { clerk.existing(&asked).await? };
+        let known: HashSet<SubjectId> = if asked.is_empty() { HashSet::new() } else { clerk.existing(&asked).await? };
         report.people += keys.len() as u64;
         report.unrecognised += (keys.len() - asked.len()) as u64;
         report.orphans.extend(asked.into_iter().filter(|subject| !known.contains(subject)));

@@ -16,10 +16,8 @@ pub struct Storage(Arc<dyn ObjectStore>);
 impl Storage {
     /// A folder on this machine. It is made when it isn't there.
     pub fn folder(folder: &Path) -> Result<Self> {
-        std::fs::create_dir_all(folder).map_err(|error| object_store::Error::Generic {
-            store: "folder",
-            source: Box::new(error),
-        })?;
+        std::fs::create_dir_all(folder)
+            .map_err(|error| object_store::Error::Generic { store: "folder", source: Box::new(error) })?;
         let store = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
         Ok(Self(Arc::new(store)))
     }

@@ -90,11 +90,7 @@ pub(crate) struct DataSubject {
 ///
 /// The insert waits for a deletion that is removing the row at this moment; who must not bring
 /// an erased person back checks [`presence`] after it, within the same transaction.
-pub(crate) async fn ensure(
-    lethe: &Lethe,
-    connection: &mut PgConnection,
-    subject: &SubjectId,
-) -> Result<DataSubject> {
+pub(crate) async fn ensure(lethe: &Lethe, connection: &mut PgConnection, subject: &SubjectId) -> Result<DataSubject> {
     if let Some(found) = find(connection, subject).await? {
         return Ok(found);
     }
@@ -113,10 +109,9 @@ pub(crate) async fn ensure(
 }
 
 pub(crate) async fn find(connection: &mut PgConnection, subject: &SubjectId) -> Result<Option<DataSubject>> {
-    let found =
-        sqlx::query!("select id, sealing_key from lethe.data_subject where clerk_id = $1", subject.as_str())
-            .fetch_optional(connection)
-            .await?;
+    let found = sqlx::query!("select id, sealing_key from lethe.data_subject where clerk_id = $1", subject.as_str())
+        .fetch_optional(connection)
+        .await?;
     Ok(found.map(|row| DataSubject { id: row.id, sealing_key: key(&row.sealing_key) }))
 }
 

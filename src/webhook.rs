@@ -53,10 +53,7 @@ pub async fn receive(lethe: &Lethe, delivery: &str, event: &Event) -> Result<Rec
 }
 
 /// What a deletion that was done elsewhere means here; nothing, when it was ours.
-async fn planned<'a>(
-    lethe: &Lethe,
-    subject: &'a SubjectId,
-) -> Result<Option<(&'a SubjectId, deletion::Draft)>> {
+async fn planned<'a>(lethe: &Lethe, subject: &'a SubjectId) -> Result<Option<(&'a SubjectId, deletion::Draft)>> {
     if subject::presence(lethe, subject).await? != Presence::Active {
         return Ok(None);
     }

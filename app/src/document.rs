@@ -7,7 +7,7 @@ use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
 use crate::api::context::Site;
-use crate::pages::{Delete, Home, Missing, RefreshWithoutScript, Receipt};
+use crate::pages::{Delete, Home, Missing, Receipt, RefreshWithoutScript};
 
 /// The whole document. The server calls it once a request, with the values of
 /// [`crate::api::context`] and a `lethe::Lethe` in the context.

@@ -69,11 +69,11 @@ pub(crate) async fn document<View: IntoView + 'static>(
         provide_context(visitor.clone());
         provide_context(site());
     };
-    let request = Request::get(path).body(Body::empty()).unwrap();
+    let request = Request::get(path).body(Body::empty()).expect("a path makes a request");
     let response = render_app_async_with_context(context, view)(request).await;
     let status = response.status();
-    let bytes = to_bytes(response.into_body(), 1 << 20).await.unwrap();
-    Page { status, html: String::from_utf8(bytes.to_vec()).unwrap() }
+    let bytes = to_bytes(response.into_body(), 1 << 20).await.expect("the page is rendered");
+    Page { status, html: String::from_utf8(bytes.to_vec()).expect("a page is text") }
 }
 
 /// Renders one page's component within a bare document.
@@ -89,7 +89,7 @@ pub(crate) async fn page<View: IntoView + 'static>(view: impl Fn() -> View + Clo
 /// A visitor, signed in where there is a name.
 pub(crate) fn visitor(name: Option<&str>) -> Visitor {
     let person = name.map(|name| Person {
-        subject: SubjectId::parse("user_2abcdefghijklmnopqrstuvwxyz").unwrap(),
+        subject: SubjectId::parse("user_2abcdefghijklmnopqrstuvwxyz").expect("it is an id"),
         session: "sess_1".to_owned(),
         email: Some("ada@example.org".to_owned()),
         name: Some(name.to_owned()),

@@ -82,9 +82,10 @@ pub(crate) fn becomes(outcome: &Outcome) -> (String, Option<String>) {
             (format!("kept until {}", day(until.to_offset(UtcOffset::UTC).date())), Some(reason.clone()))
         }
         Outcome::Kept { reason, until: None } => ("kept".to_owned(), Some(reason.clone())),
-        Outcome::Detached => {
-            ("stay with their authors".to_owned(), Some("Written by others. Only the link to what is yours goes.".to_owned()))
-        }
+        Outcome::Detached => (
+            "stay with their authors".to_owned(),
+            Some("Written by others. Only the link to what is yours goes.".to_owned()),
+        ),
     }
 }
 
@@ -149,7 +150,10 @@ mod tests {
 
     #[test]
     fn counts_have_separators() {
-        assert_eq!(["0", "999", "1,000", "1,270,118"], [0, 999, 1000, 1_270_118].map(count).each_ref().map(String::as_str));
+        assert_eq!(
+            ["0", "999", "1,000", "1,270,118"],
+            [0, 999, 1000, 1_270_118].map(count).each_ref().map(String::as_str)
+        );
         assert_eq!(rows(1), "1 row");
         assert_eq!(rows(1204), "1,204 rows");
     }
@@ -163,16 +167,16 @@ mod tests {
     #[test]
     fn outcomes_say_what_rows_become() {
         let columns = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-        let scrubbed = Outcome::Scrubbed { columns: columns(&["email", "display_name"]), stamped: columns(&["deleted_at"]) };
+        let scrubbed =
+            Outcome::Scrubbed { columns: columns(&["email", "display_name"]), stamped: columns(&["deleted_at"]) };
         assert_eq!(becomes(&scrubbed).0, "email and display name removed");
-        let hidden = Outcome::Stamped {
-            columns: columns(&["deleted_at"]),
-            purge_at: Some(datetime!(2026-12-22 09:00 UTC)),
-        };
+        let hidden =
+            Outcome::Stamped { columns: columns(&["deleted_at"]), purge_at: Some(datetime!(2026-12-22 09:00 UTC)) };
         assert_eq!(becomes(&hidden).0, "hidden now, deleted on 22 December 2026");
         let revoked = Outcome::Stamped { columns: columns(&["updated_at", "revoked_at"]), purge_at: None };
         assert_eq!(becomes(&revoked).0, "marked as revoked");
-        let kept = Outcome::Kept { reason: "billing disputes".to_owned(), until: Some(datetime!(2028-11-22 09:00 UTC)) };
+        let kept =
+            Outcome::Kept { reason: "billing disputes".to_owned(), until: Some(datetime!(2028-11-22 09:00 UTC)) };
         assert_eq!(becomes(&kept), ("kept until 22 November 2028".to_owned(), Some("billing disputes".to_owned())));
     }
 }

@@ -25,7 +25,7 @@ impl fmt::Display for Escaped<'_> {
 pub(crate) fn page(title: &str, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>{}</title>\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><link rel=\"icon\" href=\"data:,\"><title>{}</title>\
          <style>{STYLE}</style></head><body><main>{body}</main></body></html>",
         Escaped(title)
     )
@@ -50,6 +50,7 @@ ul{list-style:none;margin:0;padding:0}
 .search{display:flex;gap:10px;margin:0 0 20px;align-items:end}.search label{flex:1;font-size:14px;color:var(--soft)}
 input{display:block;width:100%;min-height:44px;margin-top:4px;padding:9px 13px;font:inherit;color:var(--ink);background:var(--card);border:1.5px solid var(--soft);border-radius:10px}
 .btn{min-height:44px;padding:9px 18px;font:inherit;font-weight:600;color:var(--ink);background:none;border:1px solid var(--soft);border-radius:10px;cursor:pointer}
+a.btn{display:inline-block;text-decoration:none}
 :focus-visible{outline:3px solid var(--river);outline-offset:2px}.row:focus-visible{outline-offset:-3px}
 dl{display:grid;grid-template-columns:auto 1fr;gap:4px 14px;margin:0 0 20px}dt{color:var(--soft)}dd{margin:0;overflow-wrap:anywhere}
 iframe{display:block;width:100%;height:60vh;border:1px solid var(--line);border-radius:16px;background:#fff}

@@ -22,19 +22,21 @@ for (const [name, open] of Object.entries(states)) {
       for (const [width, size] of [['1280', DESKTOP], ['390', PHONE]] as const) {
         await page.setViewportSize(size);
         const about = `${name}, ${colorScheme}, ${width}`;
-        expect.soft(await violations(page), `axe: ${about}`).toEqual([]);
+        await picture(page, `${name.replaceAll(/[^a-z]+/g, '-')}-${width}-${colorScheme}`);
+        // On the phone the colours are those of the desktop, so one scheme is enough there.
+        if (size === DESKTOP || colorScheme === 'light') expect.soft(await violations(page), `axe: ${about}`).toEqual([]);
         if (size === PHONE) {
           expect.soft(await overflow(page), `wider than the screen: ${about}`).toEqual([]);
           expect.soft(await page.evaluate(smallTargets), `smaller than 44 pixels: ${about}`).toEqual([]);
         }
-        await picture(page, `${name.replaceAll(/[^a-z]+/g, '-')}-${width}-${colorScheme}`);
       }
     }
   });
 }
 
 async function violations(page: Page): Promise<unknown[]> {
-  const { violations } = await new AxeBuilder({ page }).analyze();
+  // The legacy mode leaves out frames of other origins, of which there are none, and a tab for each analysis.
+  const { violations } = await new AxeBuilder({ page }).setLegacyMode(true).analyze();
   return violations.map(({ id, nodes }) => ({ id, nodes: nodes.map(({ html, failureSummary }) => ({ html, failureSummary })) }));
 }
 
@@ -77,6 +79,7 @@ function smallTargets(): string[] {
 
 async function picture(page: Page, file: string): Promise<void> {
   const path = `test-results/screenshots/${file}.png`;
+  await page.mouse.move(0, 0);
   // A modal dialog covers the window, and a full page would cut it off.
   const isModal = await page.evaluate(() => document.querySelector('dialog:modal') !== null);
   await page.screenshot({ path, fullPage: !isModal, animations: 'disabled' });

@@ -52,9 +52,9 @@ pub async fn boundary(State(server): State<Server>, mut request: Request, next: 
         let response = match answer {
             Ok(Ok(response)) => response,
             Ok(Err(_panic)) => Problem::internal("a handler panicked").into_response(),
-            Err(_elapsed) => Problem::of_status(StatusCode::SERVICE_UNAVAILABLE)
-                .because("a request took too long")
-                .into_response(),
+            Err(_elapsed) => {
+                Problem::of_status(StatusCode::SERVICE_UNAVAILABLE).because("a request took too long").into_response()
+            }
         };
         finish(&server, &scope, wants_page, response)
     };
@@ -123,11 +123,7 @@ fn count(method: &Method, route: String, status: StatusCode, took: Duration) {
         Method::DELETE => "DELETE",
         _ => "other",
     };
-    let labels = [
-        ("method", method.to_owned()),
-        ("route", route),
-        ("status", status.as_u16().to_string()),
-    ];
+    let labels = [("method", method.to_owned()), ("route", route), ("status", status.as_u16().to_string())];
     metrics::counter!("lethe_http_requests_total", &labels).increment(1);
     metrics::histogram!("lethe_http_request_seconds", &labels[..2]).record(took.as_secs_f64());
 }

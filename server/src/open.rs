@@ -52,6 +52,7 @@ pub async fn open_for_bulk_work(settings: &Settings) -> anyhow::Result<Lethe> {
 fn clerk(settings: &Settings) -> anyhow::Result<Client> {
     let mut client = ClientSettings::new(settings.clerk.secret_key.clone());
     client.api_url = settings.clerk.api_url.clone();
+    client.budget = settings.clerk.budget;
     Client::new(&client).context("CLERK_API_URL or CLERK_SECRET_KEY can't be used")
 }
 
@@ -59,7 +60,9 @@ async fn with(settings: &Settings, clerk: Client) -> anyhow::Result<Lethe> {
     let data_map = data_map(&settings.data_map)?;
     let database = database(&settings.database).await?;
     let mailer = match (&settings.mail.smtp_url, &settings.mail.from) {
-        (Some(url), Some(from)) => Mailer::smtp(url, from).context("LETHE_SMTP_URL or LETHE_MAIL_FROM can't be used")?,
+        (Some(url), Some(from)) => {
+            Mailer::smtp(url, from).context("LETHE_SMTP_URL or LETHE_MAIL_FROM can't be used")?
+        }
         _ => Mailer::none(),
     };
     let storage = Storage::folder(&settings.storage)

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use lethe::clerk::{Client, User};
 use lethe::SubjectId;
+use lethe::clerk::{Client, User};
 use moka::future::Cache;
 
 const MOST: u64 = 20_000;

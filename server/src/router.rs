@@ -14,9 +14,7 @@ use utoipa_axum::routes;
 
 use crate::boundary::boundary;
 use crate::guards::origin;
-use crate::routes::{
-    assets, compliance, consent, deletion, export, health, metrics, pages, sign_out, signal, webhook,
-};
+use crate::routes::{assets, compliance, consent, deletion, export, health, metrics, pages, sign_out, signal, webhook};
 use crate::state::Server;
 use crate::visit::visit;
 

@@ -1,7 +1,7 @@
 //! Who asks: from the session's decision to what handlers and pages know of the visitor.
 
 use app::api::context::{Person, Visitor};
-use axum::extract::{FromRequestParts, Request, State};
+use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http::Method;
@@ -39,10 +39,13 @@ pub async fn visit(State(server): State<Server>, request: Request, next: Next) -
     response
 }
 
-/// Only what a person navigates to may take the way by Clerk: pages, and the download.
+/// Only what a person navigates to, and what needs to know them, may take the way by Clerk. A receipt opens
+/// without an account, and so also while Clerk is down.
 fn may_redirect(parts: &Parts) -> bool {
-    let path = parts.uri.path();
-    !path.starts_with("/api/") || path == "/api/privacy/export"
+    match parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str) {
+        None | Some("/receipt/{code}") => false,
+        Some(route) => !route.starts_with("/api/") || route == "/api/privacy/export",
+    }
 }
 
 /// Tells handlers and pages who asks; refuses strangers who write too often.

@@ -31,7 +31,7 @@ pub(crate) struct Entry<'a> {
 }
 
 /// An entry as it is stored.
-pub(crate) struct Sealed {
+pub(crate) struct Prepared {
     pub(crate) kind: &'static str,
     pub(crate) subject_id: Option<Uuid>,
     pub(crate) open: String,
@@ -41,7 +41,7 @@ pub(crate) struct Sealed {
 }
 
 /// Makes an entry ready to be stored, for statements that store it together with something else.
-pub(crate) fn prepare(lethe: &Lethe, entry: Entry<'_>) -> Sealed {
+pub(crate) fn prepare(lethe: &Lethe, entry: Entry<'_>) -> Prepared {
     let subject_id = entry.subject.map(|subject| subject.id);
     let open = entry.open.to_string();
     let sealed = entry
@@ -50,7 +50,7 @@ pub(crate) fn prepare(lethe: &Lethe, entry: Entry<'_>) -> Sealed {
         .map(|(subject, personal)| keys::seal(&subject.sealing_key, personal.to_string().as_bytes(), &lethe.random));
     let recorded_at = lethe.clock.now();
     let digest = digest(entry.kind, subject_id, &open, sealed.as_deref(), recorded_at);
-    Sealed { kind: entry.kind, subject_id, open, sealed, recorded_at, digest }
+    Prepared { kind: entry.kind, subject_id, open, sealed, recorded_at, digest }
 }
 
 /// Writes an entry within the caller's transaction. Answers its id.

@@ -65,7 +65,9 @@ pub enum InvalidCatalogue {
     #[error("purpose `{0}` is there twice")]
     Twice(String),
     /// A box that is ticked beforehand is no consent.
-    #[error("purpose `{0}`: what rests on consent can't start granted (GDPR recital 32, CJEU C-673/17); set legal_basis = \"legitimate_interest\" where that is true, or default_granted = false")]
+    #[error(
+        "purpose `{0}`: what rests on consent can't start granted (GDPR recital 32, CJEU C-673/17); set legal_basis = \"legitimate_interest\" where that is true, or default_granted = false"
+    )]
     PreTicked(String),
 }
 
@@ -131,7 +133,12 @@ impl Default for Catalogue {
                 "Counts which pages are read, so that we mend the ones that fail. No profile of you.",
                 false,
             ),
-            purpose("thirdParty", "Sharing with third parties", "Advertising partners may learn what you read here.", true),
+            purpose(
+                "thirdParty",
+                "Sharing with third parties",
+                "Advertising partners may learn what you read here.",
+                true,
+            ),
         ])
     }
 }

@@ -23,7 +23,8 @@ pub(crate) async fn mirror(lethe: &Lethe, subject: Uuid) -> Result<()> {
         if written == Some(snapshot.newest) {
             return Ok(());
         }
-        let clerk_id = SubjectId::parse(&snapshot.clerk_id).map_err(|_| Error::Internal("a stored id is unreadable"))?;
+        let clerk_id =
+            SubjectId::parse(&snapshot.clerk_id).map_err(|_| Error::Internal("a stored id is unreadable"))?;
         let metadata = json!({"consent": consent(&snapshot.record)});
         match lethe.clerk.merge_metadata(&clerk_id, metadata).await? {
             MetadataOutcome::Merged => written = Some(snapshot.newest),
@@ -34,11 +35,8 @@ pub(crate) async fn mirror(lethe: &Lethe, subject: Uuid) -> Result<()> {
 
 /// `{marketing, analytics, thirdParty, …, updatedAt}`.
 fn consent(record: &Record) -> Value {
-    let mut consent: Map<_, _> = record
-        .standings
-        .iter()
-        .map(|standing| (standing.purpose.key.clone(), Value::Bool(standing.granted)))
-        .collect();
+    let mut consent: Map<_, _> =
+        record.standings.iter().map(|standing| (standing.purpose.key.clone(), Value::Bool(standing.granted))).collect();
     let at = record.updated_at.and_then(|at| at.format(&Rfc3339).ok());
     consent.insert("updatedAt".to_owned(), json!(at));
     Value::Object(consent)

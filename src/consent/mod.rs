@@ -186,8 +186,7 @@ fn changes<'a>(
 ) -> Result<Vec<(&'a Purpose, bool)>> {
     let mut changes: Vec<(&Purpose, bool)> = Vec::new();
     for choice in choices {
-        let purpose =
-            purposes.find(&choice.purpose).ok_or(Refusal::InvalidInput("there is no such purpose"))?;
+        let purpose = purposes.find(&choice.purpose).ok_or(Refusal::InvalidInput("there is no such purpose"))?;
         let granted = choice.granted && !(signal && purpose.opt_out_signal);
         let decided = decisions.get(&purpose.key).map(|decision| decision.granted);
         changes.retain(|(other, _)| other.key != purpose.key);
@@ -213,10 +212,7 @@ async fn append(
         .map(|(purpose, granted)| json!({"purpose": purpose.key, "granted": granted, "text": purpose.version}))
         .collect();
     let open = json!({"changes": told, "source": source.name()});
-    let entry = audit::prepare(
-        lethe,
-        Entry { kind: "consent.changed", subject: Some(person), open, personal: None },
-    );
+    let entry = audit::prepare(lethe, Entry { kind: "consent.changed", subject: Some(person), open, personal: None });
     let purposes: Vec<String> = changes.iter().map(|(purpose, _)| purpose.key.clone()).collect();
     let granted: Vec<bool> = changes.iter().map(|(_, granted)| *granted).collect();
     let versions: Vec<String> = changes.iter().map(|(purpose, _)| purpose.version.clone()).collect();

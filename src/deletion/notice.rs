@@ -9,12 +9,10 @@ use crate::{Error, Lethe, Result, keys};
 
 /// Mails the receipt and forgets the address. Does nothing when that has been done.
 pub(crate) async fn send_receipt(lethe: &Lethe, request: Uuid) -> Result<()> {
-    let row = sqlx::query!(
-        "select receipt_code, contact, finished_at from lethe.deletion_request where id = $1",
-        request,
-    )
-    .fetch_one(&lethe.database)
-    .await?;
+    let row =
+        sqlx::query!("select receipt_code, contact, finished_at from lethe.deletion_request where id = $1", request,)
+            .fetch_one(&lethe.database)
+            .await?;
     let (Some(contact), Some(finished_at)) = (row.contact, row.finished_at) else { return Ok(()) };
     let address = keys::open(lethe.keys.contact(), &contact)
         .and_then(|address| String::from_utf8(address).ok())

@@ -19,7 +19,7 @@ const LEASE: Duration = Duration::from_secs(10);
 /// How often a sign of life is given.
 const RENEW: Duration = Duration::from_secs(3);
 /// The longest pause between two attempts.
-const LONGEST_PAUSE: Duration = Duration::from_secs(15 * 60);
+const LONGEST_PAUSE: Duration = Duration::from_mins(15);
 /// A step that has failed so often needs attention.
 const ATTEMPTS_BEFORE_ATTENTION: i32 = 5;
 

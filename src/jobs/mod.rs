@@ -144,9 +144,11 @@ fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
 /// How many jobs wait, and how many of them have failed at least once.
 pub async fn backlog(pool: &PgPool) -> Result<(i64, i64)> {
     // The queue's schema isn't there when queries are checked at build time.
-    Ok(sqlx::query_as("select count(*), count(*) filter (where attempts > 0 and locked_at is null) from lethe_jobs.jobs")
-        .fetch_one(pool)
-        .await?)
+    Ok(sqlx::query_as(
+        "select count(*), count(*) filter (where attempts > 0 and locked_at is null) from lethe_jobs.jobs",
+    )
+    .fetch_one(pool)
+    .await?)
 }
 
 /// Brings the database up to date: Lethe's schema, then the queue's. Runs twice with one effect.

@@ -2,6 +2,7 @@
 //! never the only way that something gets done in time.
 
 use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::run;
@@ -17,7 +18,15 @@ macro_rules! scheduled {
     ($(#[$meta:meta])* $name:ident($identifier:literal) => $verb:path) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Default, Serialize, Deserialize)]
+        #[serde(from = "IgnoredAny")]
         pub(super) struct $name {}
+
+        // What the schedule enqueues has no payload: null.
+        impl From<IgnoredAny> for $name {
+            fn from(_payload: IgnoredAny) -> Self {
+                Self {}
+            }
+        }
 
         impl TaskHandler for $name {
             const IDENTIFIER: &'static str = $identifier;
@@ -41,3 +50,17 @@ scheduled!(
     /// Forgets the ids of webhook deliveries that can't be repeated any more.
     ForgetDeliveries("forget_deliveries") => webhook::forget_old
 );
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    #[test]
+    fn scheduled_jobs_take_any_payload() {
+        for payload in [Value::Null, json!({}), json!({"_cron": {"ts": "2026-11-22T09:58:00Z"}})] {
+            assert!(serde_json::from_value::<ResumeDeletions>(payload).is_ok());
+        }
+    }
+}

@@ -24,7 +24,7 @@ pub async fn work(lethe: Lethe, shutdown: impl Future<Output = ()> + Send + 'sta
         .poll_interval(Duration::from_secs(2))
         .heartbeat_interval(Duration::from_secs(10))
         .sweep_interval(Duration::from_secs(20))
-        .sweep_threshold(Duration::from_secs(60))
+        .sweep_threshold(Duration::from_mins(1))
         .recovery_delay(Duration::from_secs(1))
         .listen_os_shutdown_signals(false)
         .shutdown_signal(async move {

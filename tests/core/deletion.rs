@@ -113,7 +113,11 @@ async fn a_process_that_dies_after_any_step_is_taken_over_with_the_same_end() {
         .await;
         assert_eq!(world.clerk.user(subject(3).as_str()).await, None);
         let rows = world.rows_of(&subject(3)).await;
-        assert!(rows["users"].is_empty() && rows["posts"].is_empty() && rows["api_keys"].iter().all(|row| !row.contains("\"revoked_at\": null")));
+        assert!(
+            rows["users"].is_empty()
+                && rows["posts"].is_empty()
+                && rows["api_keys"].iter().all(|row| !row.contains("\"revoked_at\": null"))
+        );
         let entries: i64 =
             sqlx::query_scalar("select count(*) from lethe.audit_entry where kind = 'deletion.step_finished'")
                 .fetch_one(world.pool())

@@ -34,8 +34,10 @@ impl World {
 
     pub(crate) async fn with_map(map: &str) -> Self {
         let database = Database::create().await;
-        let (clerk, inbox) =
-            tokio::join!(ClerkStandIn::start(StandInOptions { people: PEOPLE, ..StandInOptions::default() }), Inbox::start());
+        let (clerk, inbox) = tokio::join!(
+            ClerkStandIn::start(StandInOptions { people: PEOPLE, ..StandInOptions::default() }),
+            Inbox::start()
+        );
         let pool = database.pool().clone();
         seed(&pool, &SeedOptions { people: PEOPLE, rows_per_person: 5 }).await.unwrap();
         jobs::migrate(&pool).await.unwrap();

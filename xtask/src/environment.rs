@@ -51,6 +51,8 @@ impl Environment {
             ("CLERK_SECRET_KEY", secrets.clerk_secret_key.clone()),
             ("CLERK_PUBLISHABLE_KEY", publishable_key.clone()),
             ("CLERK_WEBHOOK_SIGNING_SECRET", secrets.webhook_secret.clone()),
+            // The stand-in counts as the production instance that it stands for.
+            ("CLERK_REQUESTS_PER_TEN_SECONDS", "1000".to_owned()),
             ("LETHE_SECRET", secrets.lethe_secret.clone()),
             ("LETHE_DATA_MAP", addresses.root.join("demo/data-map.toml").display().to_string()),
             ("LETHE_STORAGE", addresses.data.join("storage").display().to_string()),

@@ -54,14 +54,13 @@ type Queries = BTreeMap<String, String>;
 
 fn compare(workspace: &Workspace, fresh: &Queries) -> Result<()> {
     let present = query_files(&workspace.root.join(".sqlx"))?;
-    let stale: Vec<&String> = fresh
-        .iter()
-        .filter(|(name, content)| present.get(*name) != Some(content))
-        .map(|(name, _)| name)
-        .chain(present.keys().filter(|name| !fresh.contains_key(*name)))
-        .collect();
+    let changed = fresh.iter().filter(|(name, content)| present.get(*name).is_some_and(|present| present != *content));
+    let mut stale: Vec<String> = changed.map(|(name, _)| format!("{name} has changed")).collect();
+    stale.extend(fresh.keys().filter(|name| !present.contains_key(*name)).map(|name| format!("{name} is missing")));
+    stale
+        .extend(present.keys().filter(|name| !fresh.contains_key(*name)).map(|name| format!("{name} is used no more")));
     if !stale.is_empty() {
-        bail!("{} files in .sqlx are not up to date, {} among them; run `cargo xtask prepare`", stale.len(), stale[0]);
+        bail!(".sqlx is not up to date; run `cargo xtask prepare`:\n{}", stale.join("\n"));
     }
     println!("{} queries, all up to date", fresh.len());
     Ok(())
@@ -82,6 +81,7 @@ fn describe<Guard, Running: AsRef<Cluster>>(
             fs::remove_dir_all(&folder)?;
         }
         fs::create_dir_all(&folder)?;
+        forget_others(&folder)?;
         stage("Migrations, for the query macros", || migrate(workspace, cluster))?;
         stage("Queries", || {
             let mut command = workspace.cargo();
@@ -96,6 +96,17 @@ fn describe<Guard, Running: AsRef<Cluster>>(
         fs::write(complete, "")?;
     }
     query_files(&folder)
+}
+
+/// What was said about other sources is of no more use.
+fn forget_others(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder.parent().context("it lies in the cache")?)? {
+        let path = entry?.path();
+        if path != folder {
+            fs::remove_dir_all(path)?;
+        }
+    }
+    Ok(())
 }
 
 /// The plain SQL files of Lethe's migrations, in their order.

@@ -1,9 +1,9 @@
 //! Who asks, and how a server function answers: with a value, or, to a plain form, with the page
 //! to see next. Errors become public here, and are logged here, once.
 
+use axum::http::StatusCode;
 use axum::http::header::{ACCEPT, HeaderValue, LOCATION};
 use axum::http::request::Parts;
-use axum::http::StatusCode;
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
 use lethe::{Lethe, Refusal};

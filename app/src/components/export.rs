@@ -40,7 +40,7 @@ pub(crate) fn ExportButton(
     let state = RwSignal::new(refused.map_or(State::Rest(latest), State::Refused));
     let words = move || {
         state.with(|state| match state {
-            State::Rest(None) => "Nothing is stored for it: the file goes straight to you.".to_owned(),
+            State::Rest(None) => "The file comes straight to you. No copy of it stays here.".to_owned(),
             State::Rest(Some(last)) => format!("Last downloaded {}: {}", last.at, last.content),
             State::Preparing => "Preparing… You can stay here or go on.".to_owned(),
             State::Done(download) => format!("Downloaded {}", download.content),

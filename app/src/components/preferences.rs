@@ -57,11 +57,7 @@ pub(crate) fn PreferenceForm(
         None => State::Rest,
     };
     let purposes = record.purposes.clone();
-    let desk = Desk {
-        record: RwSignal::new(record),
-        state: RwSignal::new(first),
-        place: StoredValue::new(place),
-    };
+    let desk = Desk { record: RwSignal::new(record), state: RwSignal::new(first), place: StoredValue::new(place) };
     Effect::new(move |_| desk.open());
 
     view! {
@@ -211,7 +207,7 @@ impl Desk {
         if self.still_open(&kept).is_empty() {
             self.forget();
         } else if kept.revision == self.record.with_untracked(|record| record.revision.clone()) {
-            self.tick(&kept.choices);
+            tick(&kept.choices);
             self.state.set(State::Waiting);
             self.save(Some(kept.revision));
         } else {
@@ -236,9 +232,9 @@ impl Desk {
     fn save(self, base: Option<String>) {
         let sent = self.on_screen();
         let granted = sent.iter().filter(|(_, granted)| *granted).map(|(key, _)| key.clone()).collect();
-        let shown = self.record.with_untracked(|record| {
-            record.purposes.iter().filter(|it| it.granted).map(|it| it.key.clone()).collect()
-        });
+        let shown = self
+            .record
+            .with_untracked(|record| record.purposes.iter().filter(|it| it.granted).map(|it| it.key.clone()).collect());
         self.state.set(State::Saving);
         spawn_local(async move {
             match save_preferences(granted, shown, base).await {
@@ -260,7 +256,7 @@ impl Desk {
             .map(|(purpose, _)| (purpose.key.clone(), purpose.granted))
             .collect();
         self.record.set(record);
-        self.tick(&untouched);
+        tick(&untouched);
         self.state.set(if self.edits().is_empty() { State::Saved } else { State::Edited });
     }
 
@@ -312,7 +308,7 @@ impl Desk {
     /// Lays the kept choice over the newer record, as the person said.
     fn take_kept(self) {
         if let Some(kept) = self.kept() {
-            self.tick(&kept.choices);
+            tick(&kept.choices);
             self.save(None);
         }
     }
@@ -358,13 +354,13 @@ impl Desk {
             record.purposes.iter().map(now).collect()
         })
     }
+}
 
-    /// Ticks and unticks boxes.
-    fn tick(self, choices: &[(String, bool)]) {
-        for (key, granted) in choices {
-            if let Some(input) = input(key).filter(|input| !input.disabled()) {
-                input.set_checked(*granted);
-            }
+/// Ticks and unticks boxes.
+fn tick(choices: &[(String, bool)]) {
+    for (key, granted) in choices {
+        if let Some(input) = input(key).filter(|input| !input.disabled()) {
+            input.set_checked(*granted);
         }
     }
 }

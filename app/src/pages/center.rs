@@ -73,7 +73,8 @@ struct Shown {
 fn Center(shown: Shown, told: Told) -> impl IntoView {
     let Shown { preferences, signal, impersonated, place, now, latest, activity } = shown;
     // Each card's type is erased: together they are more than the compiler wants to name.
-    let preferences = view! { <PreferenceCard preferences signal place saved=told.saved unsaved=told.unsaved/> }.into_any();
+    let preferences =
+        view! { <PreferenceCard preferences signal place saved=told.saved unsaved=told.unsaved/> }.into_any();
     let copy = view! { <CopyCard latest now refused=told.export impersonated/> }.into_any();
     let deletion = view! { <DeletionCard impersonated/> }.into_any();
     view! {
@@ -213,7 +214,11 @@ mod tests {
                 purposes: vec![
                     purpose("marketing", title, true),
                     purpose("analytics", "Analytics", false),
-                    Purpose { locked: true, standing: "held off".to_owned(), ..purpose("thirdParty", "Sharing", false) },
+                    Purpose {
+                        locked: true,
+                        standing: "held off".to_owned(),
+                        ..purpose("thirdParty", "Sharing", false)
+                    },
                 ],
                 revision: "2026-03-03T09:41:00.000000Z".to_owned(),
                 changed: Some("3 March 2026, 09:41 UTC".to_owned()),
@@ -235,7 +240,10 @@ mod tests {
         }
     }
 
-    async fn center(title: &'static str, told: impl Fn() -> Told + Clone + Send + Sync + 'static) -> crate::rendering::Page {
+    async fn center(
+        title: &'static str,
+        told: impl Fn() -> Told + Clone + Send + Sync + 'static,
+    ) -> crate::rendering::Page {
         page(move || {
             provide_context(options());
             view! { <Center shown=shown(title) told=told()/> }
@@ -279,7 +287,9 @@ mod tests {
 
     #[tokio::test]
     async fn who_acts_for_somebody_else_neither_downloads_nor_deletes() {
-        let page = page(|| view! { <Center shown=Shown { impersonated: true, ..shown("Marketing") } told=Told::default()/> }).await;
+        let page =
+            page(|| view! { <Center shown=Shown { impersonated: true, ..shown("Marketing") } told=Told::default()/> })
+                .await;
         assert!(!page.html.contains("/api/privacy/export"));
         assert!(!page.html.contains("/delete"));
     }

@@ -19,19 +19,17 @@ use crate::components::PlanTable;
 pub(crate) fn Delete() -> impl IntoView {
     let visitor = use_context::<Visitor>()?;
     let refused = use_query_map().with_untracked(|query| query.get_str("refused").map(Code::parse));
-    Some(match Caller::current() {
-        Ok(caller) => Either::Left(Suspend::new(async move {
-            let refused = caller.may_delete().err().map(|failure| answer::public(failure).code).or(refused);
-            match lethe::deletion::preview(&caller.lethe, &caller.person.subject).await {
-                Ok(plan) => Either::Left(view! { <Confirm preview=load::preview(&plan) refused/> }),
-                Err(error) => Either::Right(trouble(error.into())),
-            }
-        })),
-        Err(_) => {
-            answer::set_status(401);
-            Either::Right(view! { <Landing visitor/> })
+    let Ok(caller) = Caller::current() else {
+        answer::set_status(401);
+        return Some(Either::Left(view! { <Landing visitor/> }));
+    };
+    Some(Either::Right(Suspend::new(async move {
+        let refused = caller.may_delete().err().map(|failure| answer::public(failure).code).or(refused);
+        match lethe::deletion::preview(&caller.lethe, &caller.person.subject).await {
+            Ok(plan) => Either::Left(view! { <Confirm preview=load::preview(&plan) refused/> }),
+            Err(error) => Either::Right(trouble(error.into())),
         }
-    })
+    })))
 }
 
 #[component]

@@ -19,7 +19,7 @@ pub(crate) fn Frame(
     let brand = use_context::<Site>().map(|site| site.brand).unwrap_or_default();
     let person = use_context::<Visitor>().and_then(|visitor| visitor.person);
     view! {
-        <Title text=format!("{title} · {brand}")/>
+        <Title text=title + " · " + &brand/>
         <a class="skip" href="#main">"Skip to the content"</a>
         <header class="top">
             <a class="brand" href="/">

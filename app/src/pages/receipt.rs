@@ -81,10 +81,13 @@ fn Done(receipt: deletion::Receipt) -> impl IntoView {
         .filter(|result| result.rows > 0)
         .map(|result| load::line(&result.label, result.rows, &result.outcome, result.others))
         .collect();
-    let kept = receipt.results.iter().any(|result| result.rows > 0 && matches!(result.outcome, Outcome::Kept { .. }));
-    let position = receipt.log_position.map(|(position, length)| {
-        format!("entry {} of {}", words::count(position), words::count(length))
-    });
+    let kept = receipt
+        .results
+        .iter()
+        .any(|result| result.rows > 0 && matches!(result.outcome, Outcome::Kept { until: Some(_), .. }));
+    let position = receipt
+        .log_position
+        .map(|(position, length)| format!("entry {} of {}", words::count(position), words::count(length)));
     view! {
         <Frame title="Receipt">
             <div class="seal" aria-hidden="true"><Check/></div>

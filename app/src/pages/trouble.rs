@@ -3,8 +3,8 @@
 use leptos::prelude::*;
 
 use super::frame::Frame;
-use crate::api::{Code, PublicError};
 use crate::api::answer::{self, Failure};
+use crate::api::{Code, PublicError};
 
 /// No page has this address.
 #[component]

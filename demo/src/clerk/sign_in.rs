@@ -118,7 +118,7 @@ fn no_way_back() -> Response {
 fn unknown_account(redirect_url: &str) -> Response {
     let body = format!(
         "<h1>Couldn’t find your account</h1><p>It doesn’t exist, or it was deleted. Nobody can sign in with it any more.</p>\
-         <p><a href=\"/sign-in?redirect_url={}\">Choose somebody else</a></p>",
+         <p><a class=\"btn\" href=\"/sign-in?redirect_url={}\">Choose somebody else</a></p>",
         url::form_urlencoded::byte_serialize(redirect_url.as_bytes()).collect::<String>()
     );
     (StatusCode::UNPROCESSABLE_ENTITY, Html(page("Couldn’t find your account", &body))).into_response()

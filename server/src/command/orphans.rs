@@ -16,7 +16,8 @@ pub(super) async fn run(lethe: &Lethe, erase_found: bool, as_json: bool) -> anyh
     .await;
     progress.end();
     let report = report?;
-    let outcome = if erase_found { erase::all(lethe, &report.orphans, Origin::Orphan).await? } else { Outcome::default() };
+    let outcome =
+        if erase_found { erase::all(lethe, &report.orphans, Origin::Orphan).await? } else { Outcome::default() };
     if as_json {
         let orphans: Vec<_> = report.orphans.iter().map(lethe::SubjectId::as_str).collect();
         output::json(&json!({

@@ -64,8 +64,7 @@ mod tests {
     use crate::settings::Values;
 
     fn proxies(list: &str) -> TrustedProxies {
-        let mut values =
-            Values::from_sources(None, [("LETHE_TRUSTED_PROXIES", list.to_owned())]).expect("reads");
+        let mut values = Values::from_sources(None, [("LETHE_TRUSTED_PROXIES", list.to_owned())]).expect("reads");
         TrustedProxies::read(&mut values).expect("parses")
     }
 

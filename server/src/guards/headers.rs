@@ -48,10 +48,8 @@ impl Policy {
 
 /// Adds the headers that are missing.
 pub fn extend(policy: &Policy, scope: &Scope, response: &mut Response) {
-    let is_page = response
-        .headers()
-        .get(header::CONTENT_TYPE)
-        .is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    let is_page =
+        response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
     let content_policy = if is_page {
         HeaderValue::from_str(&policy.page(&scope.nonce)).ok()
     } else {

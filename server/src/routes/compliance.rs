@@ -38,11 +38,7 @@ pub(super) struct Confirmation {
             description = "a step failed; `deleted`, `log` and `receipt` are beside the problem's members, and it goes on by itself"),
     )
 )]
-pub async fn delete(
-    State(server): State<Server>,
-    person: SignedIn,
-    body: Bytes,
-) -> Result<Response, Problem> {
+pub async fn delete(State(server): State<Server>, person: SignedIn, body: Bytes) -> Result<Response, Problem> {
     if !is_confirmed(&body) {
         return Err(Refusal::ConfirmationMissing.into());
     }
@@ -82,7 +78,16 @@ mod tests {
     #[test]
     fn only_true_confirms() {
         assert!(is_confirmed(br#"{"confirm": true}"#));
-        for body in ["", "{}", "true", "[true]", r#"{"confirm":"true"}"#, r#"{"confirm":1}"#, r#"{"confirm":false}"#, r#"{"confirm":true"#] {
+        for body in [
+            "",
+            "{}",
+            "true",
+            "[true]",
+            r#"{"confirm":"true"}"#,
+            r#"{"confirm":1}"#,
+            r#"{"confirm":false}"#,
+            r#"{"confirm":true"#,
+        ] {
             assert!(!is_confirmed(body.as_bytes()), "{body}");
         }
     }

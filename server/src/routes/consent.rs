@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use lethe::consent::{self, Choice, Record, Source};
 use lethe::Refusal;
+use lethe::consent::{self, Choice, Record, Source};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -77,11 +77,7 @@ pub async fn read(State(server): State<Server>, person: SignedIn) -> Result<Json
         (status = 401, body = Document, content_type = "application/problem+json"),
     )
 )]
-pub async fn change(
-    State(server): State<Server>,
-    person: SignedIn,
-    body: Bytes,
-) -> Result<Json<Answer>, Problem> {
+pub async fn change(State(server): State<Server>, person: SignedIn, body: Bytes) -> Result<Json<Answer>, Problem> {
     let choices = choices(&body)?;
     let record = consent::set(&server.lethe, &person.subject, &choices, Source::Api, person.signal).await?;
     Ok(Json(Answer(record)))
@@ -105,7 +101,8 @@ mod tests {
 
     #[test]
     fn anything_but_booleans_is_refused() {
-        for body in ["", "[]", "null", "true", r#"{"marketing":"yes"}"#, r#"{"marketing":1}"#, r#"{"marketing":null}"#] {
+        for body in ["", "[]", "null", "true", r#"{"marketing":"yes"}"#, r#"{"marketing":1}"#, r#"{"marketing":null}"#]
+        {
             assert!(choices(body.as_bytes()).is_err(), "{body}");
         }
         assert_eq!(choices(b"{}").expect("an empty change is a change of nothing"), vec![]);

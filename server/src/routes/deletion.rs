@@ -6,8 +6,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use lethe::deletion::{self, NewRequest, Origin, Progress, Request, Status};
 use lethe::Refusal;
+use lethe::deletion::{self, NewRequest, Origin, Progress, Request, Status};
 use serde::Serialize;
 use serde_json::json;
 
@@ -43,11 +43,8 @@ pub struct LogEntry {
 
 impl Deletion {
     fn new(request: &Request, progress: &Progress) -> Self {
-        let log = progress
-            .steps
-            .iter()
-            .map(|step| LogEntry { step: step.step.name(), status: step.status.name() })
-            .collect();
+        let log =
+            progress.steps.iter().map(|step| LogEntry { step: step.step.name(), status: step.status.name() }).collect();
         Self { deleted: progress.finished, log, receipt: receipt_path(request) }
     }
 }

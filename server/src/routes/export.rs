@@ -135,7 +135,8 @@ mod tests {
     #[tokio::test]
     async fn a_whole_export_ends_in_good_order() {
         let whole = pieces(vec![Ok("a".into()), Ok("b".into()), Ok("c".into()), Ok("d".into())]);
-        let taken: Vec<_> = taken_in_time(whole, PATIENCE, String::new()).map(|piece| piece.expect("whole")).collect().await;
+        let taken: Vec<_> =
+            taken_in_time(whole, PATIENCE, String::new()).map(|piece| piece.expect("whole")).collect().await;
         assert_eq!(taken, ["a", "b", "c", "d"]);
     }
 

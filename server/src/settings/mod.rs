@@ -47,6 +47,8 @@ pub struct ClerkSettings {
     pub jwt_key: Option<String>,
     /// Origins whose tokens are accepted.
     pub authorized_parties: Vec<String>,
+    /// Requests to the Backend API in ten seconds; by the kind of the key when not set.
+    pub budget: Option<NonZeroU32>,
 }
 
 /// How often one person or one address may do what is dear.
@@ -132,7 +134,10 @@ impl LogSettings {
     pub fn read(values: &mut Values) -> Option<Self> {
         let filter = values.text("LETHE_LOG").unwrap_or("info,sqlx=warn,graphile_worker=warn").to_owned();
         if let Err(error) = filter.parse::<tracing_subscriber::filter::EnvFilter>() {
-            values.problem("LETHE_LOG", &format!("is `{filter}` ({error}); it must be a filter such as `info,lethe=debug`"));
+            values.problem(
+                "LETHE_LOG",
+                &format!("is `{filter}` ({error}); it must be a filter such as `info,lethe=debug`"),
+            );
         }
         let json = match values.text("LETHE_LOG_FORMAT") {
             None | Some("text") => false,
@@ -154,7 +159,8 @@ impl Settings {
         let database = DatabaseSettings::read(values);
         let url = web_url(values, "LETHE_URL");
         if url.is_none() && values.text("LETHE_URL").is_none() {
-            values.problem("LETHE_URL", "is missing; it must be the public address, such as https://privacy.example.org");
+            values
+                .problem("LETHE_URL", "is missing; it must be the public address, such as https://privacy.example.org");
         }
         let clerk = ClerkSettings::read(values, url.as_ref());
         let secret = secret(values);
@@ -188,7 +194,8 @@ impl Settings {
 
 impl ClerkSettings {
     fn read(values: &mut Values, own_url: Option<&Url>) -> Option<Self> {
-        let secret_key = values.required_secret("CLERK_SECRET_KEY", "the instance's secret key, sk_test_… or sk_live_…");
+        let secret_key =
+            values.required_secret("CLERK_SECRET_KEY", "the instance's secret key, sk_test_… or sk_live_…");
         let publishable_key =
             values.required("CLERK_PUBLISHABLE_KEY", "the instance's publishable key, pk_test_… or pk_live_…");
         let webhook_secret = values
@@ -201,6 +208,10 @@ impl ClerkSettings {
         let proxy_url = web_url(values, "CLERK_PROXY_URL");
         let sign_in_url = web_url(values, "CLERK_SIGN_IN_URL");
         let jwt_key = values.text("CLERK_JWT_KEY").map(str::to_owned);
+        let budget = match values.text("CLERK_REQUESTS_PER_TEN_SECONDS") {
+            None => None,
+            Some(_) => values.parsed("CLERK_REQUESTS_PER_TEN_SECONDS", "a whole number above zero"),
+        };
         let mut authorized_parties = values.list("CLERK_AUTHORIZED_PARTIES");
         if authorized_parties.is_empty() {
             authorized_parties.extend(own_url.map(|url| url.origin().ascii_serialization()));
@@ -214,6 +225,7 @@ impl ClerkSettings {
             sign_in_url,
             jwt_key,
             authorized_parties,
+            budget,
         })
     }
 }

@@ -23,6 +23,7 @@ pub const NAMES: &[&str] = &[
     "CLERK_SIGN_IN_URL",
     "CLERK_JWT_KEY",
     "CLERK_AUTHORIZED_PARTIES",
+    "CLERK_REQUESTS_PER_TEN_SECONDS",
     "LETHE_URL",
     "LETHE_LISTEN",
     "LETHE_BRAND",

@@ -116,11 +116,8 @@ async fn expected(app: &TestApp, index: usize) -> Value {
         let query = format!(
             "select coalesce(jsonb_agg(to_jsonb(row) order by row.id), '[]') from public.{table} row where {column} = $1"
         );
-        let mut rows: Value = sqlx::query_scalar(sqlx::AssertSqlSafe(query))
-            .bind(person(index).id)
-            .fetch_one(app.pool())
-            .await
-            .unwrap();
+        let mut rows: Value =
+            sqlx::query_scalar(sqlx::AssertSqlSafe(query)).bind(person(index).id).fetch_one(app.pool()).await.unwrap();
         for row in rows.as_array_mut().unwrap() {
             for never in NEVER {
                 row.as_object_mut().unwrap().remove(never);

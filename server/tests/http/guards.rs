@@ -44,12 +44,8 @@ async fn no_server_function_answers_without_a_session() {
     assert!(functions.len() >= 5, "the app's functions are linked: {functions:?}");
     for (path, name) in functions {
         assert!(path.starts_with("/api/_/"), "{path}");
-        let answer = app
-            .request(name, path)
-            .header("content-type", "application/x-www-form-urlencoded")
-            .send()
-            .await
-            .unwrap();
+        let answer =
+            app.request(name, path).header("content-type", "application/x-www-form-urlencoded").send().await.unwrap();
         let status = answer.status();
         if OPEN_FUNCTIONS.contains(&path) {
             assert_eq!(status, StatusCode::BAD_REQUEST, "{path} wants a code");
@@ -101,7 +97,9 @@ async fn server_functions_that_only_read_change_nothing() {
 #[tokio::test]
 async fn what_isnt_there_is_a_problem_for_programs_and_a_page_for_people() {
     let app = TestApp::start().await;
-    for path in ["/api/", "/api/unknown", "/api/privacy", "/api/privacy/exports", "/api/_/unknown", "/api/webhooks/stripe"] {
+    for path in
+        ["/api/", "/api/unknown", "/api/privacy", "/api/privacy/exports", "/api/_/unknown", "/api/webhooks/stripe"]
+    {
         problem(app.get(path).send().await.unwrap(), StatusCode::NOT_FOUND, "not_found").await;
         let answer = app.request(Method::POST, path).send().await.unwrap();
         problem(answer, StatusCode::NOT_FOUND, "not_found").await;
@@ -145,10 +143,8 @@ async fn large_bodies_are_refused() {
 
 #[tokio::test]
 async fn writes_without_a_session_are_limited_by_address() {
-    let settings = vec![
-        ("LETHE_ANONYMOUS_WRITES_PER_MINUTE", limit(3)),
-        ("LETHE_TRUSTED_PROXIES", "127.0.0.0/8".to_owned()),
-    ];
+    let settings =
+        vec![("LETHE_ANONYMOUS_WRITES_PER_MINUTE", limit(3)), ("LETHE_TRUSTED_PROXIES", "127.0.0.0/8".to_owned())];
     let app = TestApp::with(Options { settings, ..Options::default() }).await;
     let write = |address: &str| {
         app.request(Method::POST, "/api/privacy/consent").header("x-forwarded-for", address).body("{}").send()
@@ -275,7 +271,8 @@ async fn metrics_are_for_this_machine_or_for_the_token() {
     assert!(text.contains(r#"lethe_http_requests_total{method="GET",route="/healthz",status="200"}"#), "{text}");
     assert!(text.contains("lethe_database_connections"), "{text}");
 
-    let forwarded = |token: &str| app.get("/metrics").header("x-forwarded-for", "203.0.113.1").bearer_auth(token).send();
+    let forwarded =
+        |token: &str| app.get("/metrics").header("x-forwarded-for", "203.0.113.1").bearer_auth(token).send();
     problem(forwarded("wrong").await.unwrap(), StatusCode::NOT_FOUND, "not_found").await;
     assert_eq!(forwarded("number-reader").await.unwrap().status(), StatusCode::OK);
 }
@@ -311,8 +308,16 @@ fn guards(app: &TestApp, headers: &HeaderMap) -> String {
     let mut lines: Vec<_> = headers
         .iter()
         .filter(|(name, _)| {
-            !["content-type", "content-length", "transfer-encoding", "date", "vary", "x-clerk-auth-status", "x-clerk-auth-reason"]
-                .contains(&name.as_str())
+            ![
+                "content-type",
+                "content-length",
+                "transfer-encoding",
+                "date",
+                "vary",
+                "x-clerk-auth-status",
+                "x-clerk-auth-reason",
+            ]
+            .contains(&name.as_str())
         })
         .map(|(name, value)| format!("{name}: {}", value.to_str().unwrap().replace(app.clerk.url(), "[clerk]")))
         .collect();

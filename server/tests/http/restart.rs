@@ -90,11 +90,13 @@ async fn end_of(death: Option<(Step, Moment)>) -> End {
         until("the step is reached", async || is_asleep(database.pool()).await).await;
         server.kill();
         let _ = asking.await;
-        // The session that sleeps goes with its process; Postgres would notice only on waking up.
-        sqlx::query("select pg_terminate_backend(pid) from pg_stat_activity where wait_event = 'PgSleep' and datname = current_database()")
-            .execute(database.pool())
-            .await
-            .unwrap();
+        // What the dead process asked of Postgres goes with it; Postgres would notice only on waking up.
+        until("its sessions are gone", async || {
+            let ended = "select count(pg_terminate_backend(pid)) from pg_stat_activity
+                 where application_name = 'lethe' and datname = current_database()";
+            sqlx::query_scalar::<_, i64>(ended).fetch_one(database.pool()).await.unwrap() == 0
+        })
+        .await;
         sqlx::query("drop trigger stop_here on lethe.deletion_step").execute(database.pool()).await.unwrap();
         server = Process::serve(&environment, directory.path(), &url).await;
     } else {

@@ -61,7 +61,7 @@ pub(crate) struct TestApp {
     pub(crate) clerk: ClerkStandIn,
     pub(crate) database: Database,
     pub(crate) http: reqwest::Client,
-    pub(crate) directory: Directory,
+    _directory: Directory,
     stop: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -129,7 +129,7 @@ impl TestApp {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .expect("a client without TLS");
-        Self { url, lethe, clerk, database, http, directory, stop, tasks }
+        Self { url, lethe, clerk, database, http, _directory: directory, stop, tasks }
     }
 
     pub(crate) fn pool(&self) -> &PgPool {
@@ -167,7 +167,10 @@ impl TestApp {
 
     /// How many audit entries there are.
     pub(crate) async fn audit_entries(&self) -> i64 {
-        sqlx::query_scalar("select count(*) from lethe.audit_entry").fetch_one(self.pool()).await.expect("there is a log")
+        sqlx::query_scalar("select count(*) from lethe.audit_entry")
+            .fetch_one(self.pool())
+            .await
+            .expect("there is a log")
     }
 }
 
@@ -267,7 +270,11 @@ pub(crate) async fn rows_of(pool: &PgPool, id: &str) -> Vec<(String, Vec<String>
     let mut all = Vec::new();
     for (table, column) in OWNED {
         let query = format!("select row::text from public.{table} row where {column} = $1 order by 1");
-        let rows = sqlx::query_scalar(sqlx::AssertSqlSafe(query)).bind(id).fetch_all(pool).await.expect("a table of the sample");
+        let rows = sqlx::query_scalar(sqlx::AssertSqlSafe(query))
+            .bind(id)
+            .fetch_all(pool)
+            .await
+            .expect("a table of the sample");
         all.push((table.to_owned(), rows));
     }
     all

@@ -157,7 +157,7 @@ mod tests {
         let colours = colours(tokens);
         assert_eq!(
             with_colours(r#"<p class="bg-river text-ink text-sm">"#, &colours),
-            r##"<p class="bg-[#0b5e63] text-[#16232b] text-sm">"##
+            r#"<p class="bg-[#0b5e63] text-[#16232b] text-sm">"#
         );
     }
 }

@@ -1,8 +1,8 @@
 //! Finds the CSS classes that Rust sources name, by reading tokens, without understanding types.
 //!
 //! A class is a word of a string literal in `class="…"`, in the braces, brackets or call after `class=`, in a constant
-//! that such an expression names, or in the body of a function whose name ends in `class` or `classes`; and the name in
-//! `class:name=`.
+//! that such an expression names, in the variable that it is, or in the body of a function whose name ends in `class` or
+//! `classes`; and the name in `class:name=`.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,16 +11,26 @@ use super::tokens::{Token, tokens};
 /// All classes that these sources name.
 pub(crate) fn named_in<'a>(sources: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
     let files: Vec<Vec<Token>> = sources.into_iter().map(tokens).collect();
-    let constants: HashMap<&str, &[Token]> = files.iter().flat_map(|tokens| constants(tokens)).collect();
+    let constants: HashMap<&str, &[Token]> =
+        files.iter().flat_map(|tokens| named_values(tokens, &["const", "static"])).collect();
     let mut texts = Vec::new();
     let mut classes = BTreeSet::new();
     for tokens in &files {
+        let variables: HashMap<&str, &[Token]> = named_values(tokens, &["let"]).collect();
         for (place, token) in tokens.iter().enumerate() {
             let rest = &tokens[place + 1..];
             match token {
                 Token::Word(word) if word == "class" => match rest {
                     [Token::Mark('='), Token::Mark('='), ..] => {}
-                    [Token::Mark('='), value @ ..] => collect(attribute_value(value), &constants, &mut texts),
+                    [Token::Mark('='), value @ ..] => {
+                        let value = match attribute_value(value) {
+                            [Token::Word(name)] if !is_constant(name) => {
+                                variables.get(name.as_str()).copied().unwrap_or_default()
+                            }
+                            value => value,
+                        };
+                        collect(value, &constants, &mut texts);
+                    }
                     [Token::Mark(':'), Token::Word(name), ..] => {
                         // `class:is-open=` is read as words and dashes.
                         classes.insert(joined_name(name, &rest[2..]));
@@ -54,20 +64,32 @@ pub(crate) fn words_of_literals<'a>(sources: impl IntoIterator<Item = &'a str>) 
     words
 }
 
-/// The tokens of `const NAME: … = …;` by name.
-fn constants(tokens: &[Token]) -> impl Iterator<Item = (&str, &[Token])> {
-    tokens.iter().enumerate().filter_map(|(place, token)| {
+/// The tokens of `const NAME: … = …;` and its like, by name.
+fn named_values<'a>(tokens: &'a [Token], keywords: &[&str]) -> impl Iterator<Item = (&'a str, &'a [Token])> {
+    tokens.iter().enumerate().filter_map(move |(place, token)| {
         let (Token::Word(word), Some(Token::Word(name))) = (token, tokens.get(place + 1)) else {
             return None;
         };
-        if word != "const" && word != "static" {
+        if !keywords.contains(&word.as_str()) {
             return None;
         }
         let rest = &tokens[place + 2..];
         let start = rest.iter().position(|token| matches!(token, Token::Mark('=' | ';')))?;
-        let length = rest[start..].iter().position(|token| *token == Token::Mark(';'))?;
-        Some((name.as_str(), &rest[start..start + length]))
+        Some((name.as_str(), statement(&rest[start..])))
     })
+}
+
+/// The tokens up to the semicolon that ends them.
+fn statement(tokens: &[Token]) -> &[Token] {
+    let mut end = 0;
+    while let Some(token) = tokens.get(end) {
+        match token {
+            Token::Mark(';') => break,
+            Token::Mark('{' | '(' | '[') => end += bracketed(&tokens[end..]).len(),
+            _ => end += 1,
+        }
+    }
+    &tokens[..end]
 }
 
 /// The value after `class=`: a literal, or the expression up to the next attribute or the end of the tag.
@@ -192,6 +214,16 @@ mod tests {
             fn page() { let character = '"'; view! { <div class=CARD id="x"><a class=button_class(Kind::Quiet) href="/y">"z"</a></div> } }
         "##;
         assert_eq!(found(source), ["bg-brick", "bg-card", "border", "rounded-2xl"]);
+    }
+
+    #[test]
+    fn a_variable_of_the_same_file() {
+        let source = r#"
+            let tone = match line.kind { Kind::Kept => "kept", other => { note(other); "goes" } };
+            view! { <td class=tone>"text"</td> }
+        "#;
+        assert_eq!(found(source), ["goes", "kept"]);
+        assert!(named_in([r#"let tone = "kept";"#, "view! { <td class=tone> }"]).is_empty());
     }
 
     #[test]

@@ -21,16 +21,17 @@ pub(crate) fn sheet(root: &Path) -> Result<String> {
     Ok(minify(&format!("{tokens}\n{}\n{base}\n{utilities}", defaults(&utilities))))
 }
 
-/// The classes that the pages name, but for which no rule exists: neither a utility nor one in the hand-written sheet.
-pub(crate) fn without_rule(root: &Path) -> Result<Vec<String>> {
+/// How many classes the pages name, and those for which no rule exists: neither a utility nor one in the hand-written
+/// sheet.
+pub(crate) fn without_rule(root: &Path) -> Result<(usize, Vec<String>)> {
     let tokens = read(&root.join("style/tokens.css"))?;
     let by_hand = selectors(&read(&root.join("style/base.css"))?);
     let config = config(&tokens);
-    Ok(classes_of_pages(root)?
-        .into_iter()
-        .filter(|class| !by_hand.contains(class))
-        .filter(|class| encre_css::generate([class.as_str()], &config).trim().is_empty())
-        .collect())
+    let mut classes = classes_of_pages(root)?;
+    let count = classes.len();
+    classes
+        .retain(|class| !by_hand.contains(class) && encre_css::generate([class.as_str()], &config).trim().is_empty());
+    Ok((count, classes.into_iter().collect()))
 }
 
 fn classes_of_pages(root: &Path) -> Result<BTreeSet<String>> {

@@ -124,8 +124,10 @@ mod tests {
 
     #[test]
     fn literals_are_told_from_comments_characters_and_lifetimes() {
-        let source = r##"fn a<'a>() { '"'; '\''; /* "no" /* "no" */ */ r#"raw "one""#; "es\"caped" } // "no""##;
-        let texts: Vec<String> = tokens(source)
+        let source =
+            ["fn a<'a>() { '\"'; '\\''; /* \"no\" /* \"no\" */ */", "r#\"raw \"one\"\"#; \"es\\\"caped\" } // \"no\""]
+                .join("\n");
+        let texts: Vec<String> = tokens(&source)
             .into_iter()
             .filter_map(|token| if let Token::Text(text) = token { Some(text) } else { None })
             .collect();

@@ -19,7 +19,8 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Count> {
     let program = program(workspace)?;
     let deny = |checks: &[&str]| {
         let mut command = workspace.command(&program);
-        command.args(["--all-features", "check"]).args(checks);
+        // Each crate that is there twice would fill a page with a warning.
+        command.args(["--log-level", "error", "--workspace", "--all-features", "check"]).args(checks);
         is_good(&command)
     };
     let mut good = deny(&["bans", "licenses", "sources"])?;
