@@ -131,6 +131,9 @@ impl Problem {
     }
 
     /// The document as a response.
+    ///
+    /// # Panics
+    /// Never: the document is plain JSON.
     #[must_use]
     pub fn document(&self, incident: &str) -> Response {
         let document = Document {

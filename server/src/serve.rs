@@ -26,7 +26,7 @@ use crate::state::{Parts, Server};
 /// How long the last requests and jobs may take after the signal to stop.
 pub const LAST_ORDERS: Duration = Duration::from_secs(20);
 
-const HOUSEKEEPING: Duration = Duration::from_secs(60);
+const HOUSEKEEPING: Duration = Duration::from_mins(1);
 
 /// Puts a server together.
 pub fn assemble(settings: &Settings, lethe: Lethe) -> anyhow::Result<Server> {

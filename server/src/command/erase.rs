@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{Finding, output};
 
 /// How long one deletion is waited for. The queue goes on with what takes longer.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Deletions that run side by side. What slows them down is the limit of calls to Clerk.
 const AT_ONCE: usize = 8;

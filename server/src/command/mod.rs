@@ -24,7 +24,7 @@ use crate::settings::{LogSettings, Settings, SettingsError, Values};
 
 /// A self-hosted privacy center for applications that use Clerk and Postgres.
 ///
-/// Settings come from the environment and from the TOML file that LETHE_CONFIG names.
+/// Settings come from the environment and from the TOML file that `LETHE_CONFIG` names.
 ///
 /// Exit codes: 0 done, 1 failed, 2 not understood or not configured, 3 done, and something was found that wants attention.
 #[derive(Parser)]

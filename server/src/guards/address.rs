@@ -11,7 +11,7 @@ use crate::settings::TrustedProxies;
 /// The address of the one who asks, as far as it can be believed.
 #[must_use]
 pub fn client(proxies: &TrustedProxies, parts: &Parts) -> Option<IpAddr> {
-    client_of(proxies, &parts.headers, peer(&parts.extensions)?)
+    Some(client_of(proxies, &parts.headers, peer(&parts.extensions)?))
 }
 
 /// The address of the other end of the connection.
@@ -42,7 +42,7 @@ pub fn counted(address: IpAddr) -> IpAddr {
 }
 
 /// Walks `X-Forwarded-For` from the right, the side that trusted proxies wrote, to the first stranger.
-fn client_of(proxies: &TrustedProxies, headers: &HeaderMap, peer: IpAddr) -> Option<IpAddr> {
+fn client_of(proxies: &TrustedProxies, headers: &HeaderMap, peer: IpAddr) -> IpAddr {
     let mut client = peer;
     let hops = headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok());
     let hops: Vec<&str> = hops.flat_map(|value| value.split(',')).map(str::trim).collect();
@@ -55,7 +55,7 @@ fn client_of(proxies: &TrustedProxies, headers: &HeaderMap, peer: IpAddr) -> Opt
             Err(_) => break,
         }
     }
-    Some(client)
+    client
 }
 
 #[cfg(test)]
@@ -74,7 +74,7 @@ mod tests {
             headers.append("x-forwarded-for", value.parse().expect("a header"));
         }
         let peer = peer.parse().expect("an address");
-        client_of(&proxies(list), &headers, peer).expect("an address").to_string()
+        client_of(&proxies(list), &headers, peer).to_string()
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::state::Server;
 use crate::visit::SignedIn;
 
 /// How long a piece may wait to be taken.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Everything that is kept about the person who asks.
 #[derive(utoipa::ToSchema)]

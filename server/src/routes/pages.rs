@@ -50,6 +50,7 @@ pub async fn nothing(state: State<Server>, request: Request) -> Response {
 
 /// The page for what went wrong outside of the pages themselves: in the guards, in the session, in a panic.
 /// Plain text in the pages' frame: whatever is broken, this isn't rendered by it.
+#[must_use]
 pub fn failure(server: &Server, scope: &Scope, problem: &Problem) -> Response {
     let sentence = match problem.code() {
         "cross_origin" => "This was sent by another site, and therefore not done.",

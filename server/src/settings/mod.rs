@@ -183,7 +183,7 @@ impl Settings {
             data_map: PathBuf::from(data_map?),
             secret: secret?,
             storage: PathBuf::from(values.text("LETHE_STORAGE").unwrap_or("storage")),
-            mail: mail?,
+            mail,
             trusted_proxies: trusted_proxies?,
             limits: limits?,
             workers: usize::try_from(workers?.get()).ok()?,
@@ -244,14 +244,14 @@ impl LimitSettings {
 }
 
 impl MailSettings {
-    fn read(values: &mut Values) -> Option<Self> {
+    fn read(values: &mut Values) -> Self {
         let smtp_url = values.secret("LETHE_SMTP_URL");
         let from = values.text("LETHE_MAIL_FROM").map(str::to_owned);
         let alert_to = values.text("LETHE_ALERT_TO").map(str::to_owned);
         if smtp_url.is_some() && from.is_none() {
             values.problem("LETHE_MAIL_FROM", "is missing; with LETHE_SMTP_URL it must be the sender's address");
         }
-        Some(Self { smtp_url, from, alert_to })
+        Self { smtp_url, from, alert_to }
     }
 }
 

@@ -121,6 +121,7 @@ impl Values {
     }
 
     /// The text of a setting, if it is set.
+    #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         debug_assert!(NAMES.contains(&name), "{name} is listed");
         self.entries.get(&key(name)).map(|value| value.trim())
@@ -141,6 +142,7 @@ impl Values {
     }
 
     /// A secret that may be missing.
+    #[must_use]
     pub fn secret(&self, name: &str) -> Option<SecretString> {
         self.text(name).map(|text| SecretString::from(text.to_owned()))
     }
