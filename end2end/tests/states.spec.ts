@@ -1,7 +1,8 @@
 // Every page in every state: axe finds nothing, in both colour schemes; nothing overflows on a phone and everything
 // can be hit there; pictures are taken for those who want to look.
 
-import { copyFile } from 'node:fs/promises';
+import { copyFile, mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import type { Page } from '@playwright/test';
 import * as clerk from '../support/clerk.ts';
@@ -84,5 +85,8 @@ async function picture(page: Page, file: string): Promise<void> {
   const isModal = await page.evaluate(() => document.querySelector('dialog:modal') !== null);
   await page.screenshot({ path, fullPage: !isModal, animations: 'disabled' });
   const wanted = process.env['LETHE_README_SCREENSHOT'];
-  if (wanted && file === 'center-later-1280-light') await copyFile(path, wanted);
+  if (wanted && file === 'center-later-1280-light') {
+    await mkdir(dirname(wanted), { recursive: true });
+    await copyFile(path, wanted);
+  }
 }
