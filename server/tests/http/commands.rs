@@ -225,3 +225,48 @@ async fn what_was_kept_for_a_time_goes_when_the_time_is_over() {
         assert!(!left.contains(&table), "{table}: {left:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_names_nobody() {
+    let mut place = Place::new().await;
+    place.environment.push(("LETHE_LOG", "info,lethe=debug,server=debug,app=debug".to_owned()));
+    let server = Process::serve(&place.environment, place.directory.path(), &place.url).await;
+    let http = reqwest::Client::new();
+    let token = place.clerk.sign_in(&person(0).id).await;
+    let get = |path: &str| http.get(format!("{}{path}", place.url)).bearer_auth(&token.jwt);
+    let consent = format!("{}/api/privacy/consent", place.url);
+    // Some things that go well, some that don't.
+    get(&format!("/?address={}", person(0).email)).header("accept", "text/html").send().await.unwrap();
+    get("/api/privacy/export").send().await.unwrap().bytes().await.unwrap();
+    get(&format!("/receipt/{}", person(0).id)).send().await.unwrap();
+    for body in [r#"{"marketing": true}"#, r#"{"ada@example.org": 1}"#] {
+        http.post(&consent).bearer_auth(&token.jwt).body(body).send().await.unwrap();
+    }
+    http.post(&consent).bearer_auth(&token.jwt).header("origin", "https://evil.example").send().await.unwrap();
+    http.post(format!("{}/api/webhooks/clerk", place.url)).body(person(0).email).send().await.unwrap();
+    place.clerk.fail(demo::testing::Fault {
+        operation: Some("DELETE /v1/users/{user_id}".to_owned()),
+        status: Some(500),
+        ..Default::default()
+    });
+    let answer = http.delete(format!("{}/api/privacy/delete", place.url)).bearer_auth(&token.jwt).send().await.unwrap();
+    let document: Value = answer.json().await.unwrap();
+    assert!(server.stop().await);
+
+    let log = std::fs::read_to_string(place.directory.path().join("log")).unwrap();
+    let incident = document["incident"].as_str().unwrap();
+    assert_eq!(
+        log.lines().filter(|line| line.contains("a request failed") && line.contains(incident)).count(),
+        1,
+        "{log}"
+    );
+    assert!(log.contains("a deletion step failed"), "{log}");
+    let ada = person(0);
+    let [header, ..] = token.jwt.split('.').collect::<Vec<_>>()[..] else { panic!("a token has parts") };
+    for personal in [&ada.id, &ada.email, &ada.first_name, &ada.last_name, &token.session_id, &token.jwt] {
+        assert!(!log.contains(personal.as_str()), "{personal}: {log}");
+    }
+    for secret in [header, place.clerk.secret_key(), place.clerk.webhook_secret(), crate::support::SECRET] {
+        assert!(!log.contains(secret), "a secret is in the log: {log}");
+    }
+}

@@ -1,9 +1,16 @@
 //! What stands before every operation, probed from outside, route by route.
 
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
 use leptos::server_fn::axum::server_fn_paths;
 use reqwest::header::{ACCEPT, HeaderMap, ORIGIN};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
+use server::boundary::boundary;
+use tower::ServiceExt;
 
 use crate::support::{Options, TestApp, header, json, limit, masked, problem};
 
@@ -182,6 +189,27 @@ async fn a_problem_document_has_this_shape() {
 }
 
 #[tokio::test]
+async fn a_panic_is_one_requests_failure() {
+    let app = TestApp::start().await;
+    let router: Router = Router::new()
+        .route("/api/panics", get(panics))
+        .route("/panics", get(panics))
+        .layer(from_fn_with_state(app.server.clone(), boundary));
+    for (path, accept, kind) in
+        [("/api/panics", "*/*", "application/problem+json"), ("/panics", "text/html", "text/html; charset=utf-8")]
+    {
+        let request = Request::get(path).header(ACCEPT, accept).body(Body::empty()).unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(header(response.headers(), "content-type"), kind);
+        let incident = header(response.headers(), "x-incident-id").to_owned();
+        let body = axum::body::to_bytes(response.into_body(), 1 << 20).await.unwrap();
+        let body = String::from_utf8_lossy(&body);
+        assert!(body.contains(&incident) && !body.contains("inside"), "{body}");
+    }
+}
+
+#[tokio::test]
 async fn pages_carry_their_guards() {
     let app = TestApp::start().await;
     let page = app.get("/").header(ACCEPT, "text/html").header("sec-fetch-dest", "empty").send().await.unwrap();
@@ -302,6 +330,10 @@ async fn assets_are_kept_for_ever_and_come_compressed() {
         assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
         assert!(!header(answer.headers(), "cache-control").contains("immutable"), "{path}");
     }
+}
+
+async fn panics() {
+    panic!("inside")
 }
 
 fn guards(app: &TestApp, headers: &HeaderMap) -> String {

@@ -13,6 +13,7 @@ use reqwest::header::{ACCEPT, AUTHORIZATION, COOKIE, HeaderMap, ORIGIN};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use server::settings::{Settings, Values};
+use server::state::Server;
 use server::{open, serve};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
@@ -58,6 +59,7 @@ impl Default for Options {
 pub(crate) struct TestApp {
     pub(crate) url: String,
     pub(crate) lethe: Lethe,
+    pub(crate) server: Server,
     pub(crate) clerk: ClerkStandIn,
     pub(crate) database: Database,
     pub(crate) http: reqwest::Client,
@@ -119,7 +121,7 @@ impl TestApp {
 
         let stop = CancellationToken::new();
         let server = serve::assemble(&settings, lethe.clone()).expect("the settings fit together");
-        let serving = serve::answer(listener, server, stop.clone());
+        let serving = serve::answer(listener, server.clone(), stop.clone());
         let mut tasks = vec![tokio::spawn(async move { serving.await.expect("it serves") })];
         if options.work {
             let working = lethe::jobs::work(lethe.clone(), stop.clone().cancelled_owned());
@@ -129,7 +131,7 @@ impl TestApp {
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .expect("a client without TLS");
-        Self { url, lethe, clerk, database, http, _directory: directory, stop, tasks }
+        Self { url, lethe, server, clerk, database, http, _directory: directory, stop, tasks }
     }
 
     pub(crate) fn pool(&self) -> &PgPool {
@@ -192,12 +194,9 @@ pub(crate) struct Browser<'a> {
 impl Browser<'_> {
     /// A request with the session's cookies, as a script of the page sends it.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let request = self.app.request(method.clone(), path).header(COOKIE, &self.token.cookies);
-        if method == Method::GET {
-            request
-        } else {
-            request.header(ORIGIN, &self.app.url).header("sec-fetch-site", "same-origin")
-        }
+        let is_read = method == Method::GET;
+        let request = self.app.request(method, path).header(COOKIE, &self.token.cookies);
+        if is_read { request } else { request.header(ORIGIN, &self.app.url).header("sec-fetch-site", "same-origin") }
     }
 
     pub(crate) fn get(&self, path: &str) -> RequestBuilder {
