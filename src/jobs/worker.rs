@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::schedule::{CRONTAB, EraseDue, ForgetDeliveries, ResumeDeletions};
 use super::{AdvanceDeletion, MirrorConsent, SCHEMA, SendAlert, SendReceipt, failed};
-use crate::{Lethe, Result, audit};
+use crate::{Lethe, Result, audit, deletion};
 
 /// How long entries wait for their place in the chain, at most.
 const SEAL_EVERY: Duration = Duration::from_secs(1);
@@ -15,6 +15,8 @@ const SEAL_EVERY: Duration = Duration::from_secs(1);
 /// Works until `shutdown` comes: then it finishes what it has begun, for ten seconds at most, and
 /// gives back the rest.
 pub async fn work(lethe: Lethe, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<()> {
+    // What another process left in the middle need not wait for the schedule.
+    deletion::resume_all(&lethe).await?;
     let (stop, stopped) = watch::channel(false);
     let mut signal = stopped.clone();
     let worker = WorkerOptions::default()
