@@ -117,7 +117,8 @@ impl FirstLoad {
 
 /// The bytes of one answer. It must come as brotli, as every browser takes it.
 fn transferred(url: &str, authorization: Option<&str>) -> Result<usize> {
-    let mut headers = vec![("accept-encoding", "br"), ("accept", "text/html,*/*")];
+    // Not as a document: a development instance of Clerk sends a new visitor to itself and back first.
+    let mut headers = vec![("accept-encoding", "br"), ("accept", "text/html,*/*"), ("sec-fetch-dest", "empty")];
     headers.extend(authorization.map(|value| ("authorization", value)));
     let answer = http::get(url, &headers)?;
     if answer.status != 200 {

@@ -50,7 +50,7 @@ impl Cluster {
         let password = data.secrets()?.postgres_password;
         let files = directory.join("data");
         if !files.exists() {
-            initialise(&binaries, &directory, &password, run_as.as_ref())?;
+            initialise(&binaries, &directory, &password, durability, run_as.as_ref())?;
         }
         clear_stale(&files)?;
         let port = last_port(&directory).map_or_else(ports::free, Ok)?;
@@ -184,7 +184,13 @@ fn settings(port: u16, durability: Durability) -> Vec<String> {
 
 /// Makes the files of a cluster beside their place and moves them there, so that an interrupted start leaves no half
 /// cluster.
-fn initialise(binaries: &Path, directory: &Path, password: &str, run_as: Option<&RunAs>) -> Result<()> {
+fn initialise(
+    binaries: &Path,
+    directory: &Path,
+    password: &str,
+    durability: Durability,
+    run_as: Option<&RunAs>,
+) -> Result<()> {
     let unfinished = directory.join("unfinished");
     if unfinished.exists() {
         fs::remove_dir_all(&unfinished)?;
@@ -194,11 +200,17 @@ fn initialise(binaries: &Path, directory: &Path, password: &str, run_as: Option<
     if let Some(run_as) = run_as {
         chown(&password_file, Some(run_as.user), Some(run_as.group))?;
     }
+    // Tests open connections by the thousand, and the hashing of SCRAM takes an unoptimised build a good part of a
+    // second each. Their cluster is thrown away and listens on this machine alone.
+    let authentication = match durability {
+        Durability::Safe => "--auth=scram-sha-256",
+        Durability::None => "--auth=password",
+    };
     let mut command = Command::new(binaries.join("initdb"));
     command
         .current_dir("/")
         .args(["--username", ROLE, "--encoding=UTF8", "--locale=C.UTF-8"])
-        .args(["--auth=scram-sha-256", "--no-instructions", "--data-checksums"])
+        .args([authentication, "--no-instructions", "--data-checksums"])
         .arg("--pwfile")
         .arg(&password_file)
         .arg("--pgdata")
