@@ -7,7 +7,7 @@ use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{SsrMode, path};
 
 use crate::api::context::Site;
-use crate::pages::{Delete, Home, Missing, Receipt, RefreshWithoutScript};
+use crate::pages::{Delete, Home, Missing, Receipt};
 
 /// The whole document. The server calls it once a request, with the values of
 /// [`crate::api::context`] and a `lethe::Lethe` in the context.
@@ -31,7 +31,6 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <link rel="stylesheet" href=style/>
                 <link rel="preload" href=font r#as="font" r#type="font/woff2" crossorigin="anonymous"/>
                 <link rel="icon" href="/favicon.svg" r#type="image/svg+xml"/>
-                <RefreshWithoutScript/>
                 <MetaTags/>
             </head>
             <body>

@@ -11,5 +11,5 @@ mod trouble;
 
 pub(crate) use delete::Delete;
 pub(crate) use home::Home;
-pub(crate) use receipt::{Receipt, RefreshWithoutScript};
+pub(crate) use receipt::Receipt;
 pub(crate) use trouble::Missing;

@@ -9,7 +9,7 @@ use lethe::deletion::{self, Outcome};
 use super::center::Scripts;
 use super::frame::Frame;
 use super::trouble::trouble;
-use crate::api::answer::{self, Failure};
+use crate::api::answer::Failure;
 use crate::api::{StepProgress, load};
 use crate::components::{Check, PlanTable, ReceiptProgress};
 use crate::words;
@@ -38,25 +38,15 @@ async fn open(lethe: &lethe::Lethe, code: &str) -> Result<deletion::Receipt, Fai
     Ok(deletion::receipt(lethe, &code).await?)
 }
 
-/// For the document's head: without script, the page of a running deletion loads itself again.
-#[component]
-pub(crate) fn RefreshWithoutScript() -> impl IntoView {
-    let request = use_context::<axum::http::request::Parts>()?;
-    let code = request.uri.path().strip_prefix("/receipt/")?.to_owned();
-    let lethe = answer::lethe().ok()?;
-    Some(Suspend::new(async move {
-        let receipt = open(&lethe, &code).await.ok().filter(|receipt| !receipt.progress.finished)?;
-        drop(receipt);
-        Some(view! { <noscript><meta http-equiv="refresh" content=REFRESH/></noscript> })
-    }))
-}
-
 #[component]
 fn Running(receipt: deletion::Receipt) -> impl IntoView {
     let code = receipt.code.as_str().to_owned();
     view! {
         <Scripts/>
         <script nonce=use_nonce()>{REFRESH_UNLESS_AWAKE}</script>
+        // Here and not in the head, which would have to look for itself and might find it finished already: then
+        // nothing would load this page again.
+        <noscript><meta http-equiv="refresh" content=REFRESH/></noscript>
         <Frame title="Deleting your account">
             <h1>"Your account is being deleted"</h1>
             <p class="lead">
