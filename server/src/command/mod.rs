@@ -64,7 +64,7 @@ enum Verb {
         #[arg(long)]
         file: PathBuf,
     },
-    /// Erase what was kept for a time, where that time is over. The queue does this every day by itself.
+    /// Erase what was kept for a time, where that time is over. The queue does this every hour by itself.
     Purge,
     /// The audit log.
     #[command(subcommand)]
