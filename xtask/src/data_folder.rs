@@ -42,7 +42,7 @@ impl DataFolder {
             fs::set_permissions(path.join(folder), fs::Permissions::from_mode(0o700))?;
         }
         let lock = take(&path)?;
-        check_space(&path)?;
+        check_space(&path, LEAST_FREE_MIB)?;
         Ok(Self { path, temporary: false, _lock: lock })
     }
 
@@ -135,11 +135,11 @@ fn take(path: &Path) -> Result<File> {
     }
 }
 
-fn check_space(path: &Path) -> Result<()> {
+fn check_space(path: &Path, least: u64) -> Result<()> {
     let system = statvfs(path)?;
     let free = system.blocks_available() * system.fragment_size() / (1024 * 1024);
-    if free < LEAST_FREE_MIB {
-        bail!("the disk is full: {free} MiB are free where {} lies, {LEAST_FREE_MIB} MiB are needed", path.display());
+    if free < least {
+        bail!("the disk is full: {free} MiB are free where {} lies, {least} MiB are needed", path.display());
     }
     Ok(())
 }
@@ -235,6 +235,14 @@ mod tests {
         let error = DataFolder::open(folder.path()).expect_err("it is locked").to_string();
         assert!(error.contains("another `cargo xtask` uses"), "{error}");
         assert_eq!(user_of(folder.path()), Some(std::process::id()));
+    }
+
+    #[test]
+    fn a_disk_without_room_is_told_before_anything_is_written() {
+        let folder = std::env::temp_dir();
+        assert!(check_space(&folder, 0).is_ok());
+        let error = check_space(&folder, u64::MAX).expect_err("no disk is that large").to_string();
+        assert!(error.starts_with("the disk is full: "), "{error}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
+use super::usage;
 use crate::process;
 use crate::stack::Stack;
 use crate::{interrupt, progress};
@@ -32,6 +33,8 @@ pub(super) struct Load {
     pub(super) requests_per_second: f64,
     pub(super) p50_ms: f64,
     pub(super) p99_ms: f64,
+    /// Time of the processors that the server used for one request.
+    pub(super) processor_ms: f64,
     /// Answers of 400 and above, and connections that broke.
     pub(super) errors: u64,
 }
@@ -41,6 +44,7 @@ pub(super) fn run(stack: &Stack, request: &Request<'_>, mut watch: impl FnMut())
     let script = stack.folder().join("load.lua");
     fs::write(&script, lua(stack, request))?;
     progress::stage(request.name, || {
+        let before = usage::processor_ms(stack.server_id())?;
         let mut command = Command::new("wrk");
         command
             .args(["--threads", "1", "--timeout", "10s"])
@@ -58,7 +62,8 @@ pub(super) fn run(stack: &Stack, request: &Request<'_>, mut watch: impl FnMut())
         let output = child.wait_with_output()?;
         ended?;
         let text = String::from_utf8_lossy(&output.stdout);
-        let load = parse(&text, request.connections).with_context(|| format!("wrk said:\n{text}"))?;
+        let mut load = parse(&text, request.connections).with_context(|| format!("wrk said:\n{text}"))?;
+        load.take_processor_time(usage::processor_ms(stack.server_id())? - before);
         if load.requests == 0 || load.errors * 100 > load.requests {
             bail!("{} of {} requests failed", load.errors, load.requests);
         }
@@ -121,8 +126,16 @@ fn parse(output: &str, connections: u32) -> Result<Load> {
         requests_per_second: rounded(f64::from(requests) * 1e6 / f64::from(microseconds.max(1))),
         p50_ms: f64::from(p50) / 1e3,
         p99_ms: f64::from(p99) / 1e3,
+        processor_ms: 0.0,
         errors: errors.into(),
     })
+}
+
+impl Load {
+    #[expect(clippy::cast_precision_loss, reason = "a run has far fewer than 2^53 requests")]
+    fn take_processor_time(&mut self, milliseconds: f64) {
+        self.processor_ms = (milliseconds / self.requests.max(1) as f64 * 1e3).round() / 1e3;
+    }
 }
 
 /// One digit behind the point.
@@ -136,7 +149,9 @@ mod tests {
 
     #[test]
     fn the_result_line_is_read() {
-        let load = parse("Running 10s test\nRESULT 20000 10000000 1500 9000 3\n", 32).expect("it has a result");
+        let mut load = parse("Running 10s test\nRESULT 20000 10000000 1500 9000 3\n", 32).expect("it has a result");
+        load.take_processor_time(10_000.0);
+        assert!((load.processor_ms - 0.5).abs() < 0.001);
         assert_eq!((load.requests, load.errors), (20_000, 3));
         assert!((load.requests_per_second - 2000.0).abs() < 0.1);
         assert!((load.p99_ms - 9.0).abs() < 0.001);

@@ -3,8 +3,8 @@
 
 mod consent;
 mod load;
-mod memory;
 mod page;
+mod usage;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};

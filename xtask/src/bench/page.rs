@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use serde::Serialize;
 
 use super::load::{self, Load, Request, rounded};
-use super::{Machine, Report, memory};
+use super::{Machine, Report, usage};
 use crate::http;
 use crate::stack::Stack;
 
@@ -37,7 +37,7 @@ pub(super) fn measure(stack: &mut Stack, tokens: &[String], seconds: u32, machin
         starts.push(stack.restart_server()?);
     }
     starts.sort();
-    let memory_idle_mib = memory::resident(stack.server_id())?;
+    let memory_idle_mib = usage::resident(stack.server_id())?;
     let page = Request {
         name: "Signed-in page, to warm up",
         path: "/",
@@ -50,7 +50,7 @@ pub(super) fn measure(stack: &mut Stack, tokens: &[String], seconds: u32, machin
     let mut most: f64 = 0.0;
     let server = stack.server_id();
     let page = load::run(stack, &Request { name: "Signed-in page", seconds, ..page }, || {
-        most = most.max(memory::resident(server).unwrap_or_default());
+        most = most.max(usage::resident(server).unwrap_or_default());
     })?;
     let reference = Request {
         name: "Reference: GET /healthz",
@@ -92,8 +92,8 @@ impl Report for Page {
         for (name, load) in [("signed-in page", &self.signed_in), ("GET /healthz (reference)", &self.reference)] {
             writeln!(
                 text,
-                "{name:<26} {:>9.1} a second, p50 {:.2} ms, p99 {:.2} ms, {} errors, {} connections",
-                load.requests_per_second, load.p50_ms, load.p99_ms, load.errors, load.connections
+                "{name:<26} {:>9.1} a second, p50 {:.2} ms, p99 {:.2} ms, {:.3} ms of processor each, {} errors, {} connections",
+                load.requests_per_second, load.p50_ms, load.p99_ms, load.processor_ms, load.errors, load.connections
             )
             .expect("a string takes everything");
         }
