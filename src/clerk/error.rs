@@ -49,11 +49,21 @@ struct Details {
     code: Option<String>,
     trace_id: Option<String>,
     cause: Option<String>,
+    /// Clerk is known to be down, so nothing was sent.
+    unasked: bool,
 }
 
 impl Error {
     pub(super) fn new(operation: &'static str, kind: Kind) -> Self {
-        Self(Box::new(Details { operation, kind, status: None, code: None, trace_id: None, cause: None }))
+        let (status, code, trace_id, cause) = (None, None, None, None);
+        Self(Box::new(Details { operation, kind, status, code, trace_id, cause, unasked: false }))
+    }
+
+    /// For a call that isn't made, since Clerk is down.
+    pub(super) fn unasked(operation: &'static str) -> Self {
+        let mut made = Self::new(operation, Kind::Unavailable);
+        made.0.unasked = true;
+        made
     }
 
     /// With a code of our own, for what Clerk would refuse.
@@ -77,7 +87,9 @@ impl Error {
             .or_else(|| headers.get("cf-ray").and_then(|value| value.to_str().ok()))
             .and_then(word);
         let kind = classify(status, code.as_deref(), headers);
-        Self(Box::new(Details { operation, kind, status: Some(status.as_u16()), code, trace_id, cause: None }))
+        let mut made = Self::new(operation, kind);
+        (made.0.status, made.0.code, made.0.trace_id) = (Some(status.as_u16()), code, trace_id);
+        made
     }
 
     /// From a failure below HTTP.
@@ -126,6 +138,16 @@ impl Error {
         matches!(self.0.kind, Kind::Locked | Kind::RateLimited { .. } | Kind::Unavailable)
     }
 
+    /// Whether nothing was sent because Clerk is known to be down.
+    pub(super) fn is_unasked(&self) -> bool {
+        self.0.unasked
+    }
+
+    /// Whether this tells that Clerk is down, rather than that it refuses or is busy with this.
+    pub(super) fn means_down(&self) -> bool {
+        self.0.kind == Kind::Unavailable && !self.0.unasked
+    }
+
     /// How long to wait at least before trying again, when Clerk said so.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
@@ -147,6 +169,7 @@ impl std::fmt::Display for Details {
             Kind::Locked => formatter.write_str("locked at the moment")?,
             Kind::RateLimited { .. } => formatter.write_str("too many requests")?,
             Kind::Invalid => formatter.write_str("refused")?,
+            Kind::Unavailable if self.unasked => formatter.write_str("down for some time, so it was not asked")?,
             Kind::Unavailable => formatter.write_str("unavailable")?,
             Kind::Unreadable => formatter.write_str("the answer can't be read")?,
         }

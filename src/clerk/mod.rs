@@ -4,16 +4,20 @@
 //! or jobs: a call that fails after its few tries is reported, and trying again for as long as it
 //! takes is the caller's work.
 
+mod breaker;
+mod call;
 mod client;
 mod error;
 mod limiter;
 mod object;
+mod operations;
 mod profile;
 pub mod webhook;
 
-pub use client::{Client, ClientSettings, DeleteOutcome, MetadataOutcome, RefreshRequest};
+pub use client::{Client, ClientSettings};
 pub use error::{Error, Kind};
 pub use object::{Jwk, Jwks, Session, User};
+pub use operations::{DeleteOutcome, MetadataOutcome, RefreshRequest};
 pub use profile::profile;
 
 /// The version of Clerk's API that this client speaks.

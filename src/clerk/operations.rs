@@ -1,0 +1,225 @@
+//! The operations, each by the name of what it means here.
+
+use std::collections::{BTreeMap, HashSet};
+
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::call::Call;
+use super::client::Client;
+use super::{Error, Jwks, Kind, Session, User};
+use crate::subject::SubjectId;
+
+/// Ids that one look-up may ask for.
+const IDS_AT_ONCE: usize = 100;
+/// Sessions in one page.
+const SESSIONS_AT_ONCE: usize = 500;
+/// Pages of sessions after which a person has had enough of them.
+const SESSION_PAGES: usize = 20;
+/// What Clerk accepts as one user's metadata.
+const METADATA_BYTES: usize = 8 * 1024;
+
+/// What became of a change to metadata.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetadataOutcome {
+    /// It is merged.
+    Merged,
+    /// There is no such user any more.
+    UserGone,
+}
+
+/// What became of a deletion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeleteOutcome {
+    /// The user is deleted now.
+    Deleted,
+    /// There was no such user.
+    AlreadyGone,
+}
+
+/// What a session is renewed with.
+#[derive(Clone, Serialize)]
+pub struct RefreshRequest {
+    /// The token that is over.
+    pub expired_token: String,
+    /// The content of the refresh cookie.
+    pub refresh_token: String,
+    /// Where the browser's request went to.
+    pub request_origin: String,
+    /// The browser's headers.
+    pub request_headers: BTreeMap<String, Vec<String>>,
+    /// Whether the new cookies are to carry the instance's suffix.
+    #[serde(skip)]
+    pub suffixed_cookies: bool,
+}
+
+impl Client {
+    /// The user, or `None` when there is no such user.
+    pub async fn user(&self, subject: &SubjectId) -> Result<Option<User>, Error> {
+        let call = Call::new("user", Method::GET, format!("/users/{}", subject.as_str()));
+        let Some(raw) = absent(self.json::<Value>(&call).await)? else { return Ok(None) };
+        User::from_value(raw).map(Some).ok_or_else(|| Error::new("user", Kind::Unreadable))
+    }
+
+    /// Those of `subjects` who exist, in one call. At most a hundred can be asked for.
+    ///
+    /// # Panics
+    /// When asked for more: Clerk would silently leave some out, and they would look like orphans.
+    pub async fn existing(&self, subjects: &[SubjectId]) -> Result<HashSet<SubjectId>, Error> {
+        assert!(subjects.len() <= IDS_AT_ONCE, "at most {IDS_AT_ONCE} ids can be looked up at once");
+        if subjects.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let mut call = Call::new("existing", Method::GET, "/users".to_owned());
+        call.query = subjects.iter().map(|subject| ("user_id", subject.as_str().to_owned())).collect();
+        call.query.push(("limit", IDS_AT_ONCE.to_string()));
+        let found: Vec<Value> = self.json(&call).await?;
+        // Whoever is in the answer exists, even where the rest of the object is unreadable; but an
+        // answer without ids must not turn everybody into an orphan.
+        let ids: Option<HashSet<SubjectId>> =
+            found.iter().map(|user| SubjectId::parse(user.get("id")?.as_str()?).ok()).collect();
+        ids.ok_or_else(|| Error::new("existing", Kind::Unreadable))
+    }
+
+    /// Merges `public` into the user's public metadata: keys of others stay, `null` removes a key.
+    pub async fn merge_metadata(&self, subject: &SubjectId, public: Value) -> Result<MetadataOutcome, Error> {
+        const OPERATION: &str = "merge_metadata";
+        let invalid = |code| Error::new(OPERATION, Kind::Invalid).with_code(code);
+        if !public.is_object() {
+            return Err(invalid("metadata_not_an_object"));
+        }
+        if public.to_string().len() > METADATA_BYTES {
+            return Err(invalid("metadata_too_large"));
+        }
+        let mut call = Call::new(OPERATION, Method::PATCH, format!("/users/{}/metadata", subject.as_str()));
+        call.body = Some(json!({"public_metadata": public}));
+        self.shared
+            .limiter
+            .metadata_turn(subject, self.urgency)
+            .await
+            .map_err(|wait| Error::new(OPERATION, Kind::RateLimited { retry_after: Some(wait) }))?;
+        Ok(match absent(self.bytes(&call).await)? {
+            Some(_user) => MetadataOutcome::Merged,
+            None => MetadataOutcome::UserGone,
+        })
+    }
+
+    /// Deletes the user. Who is gone already is as good as deleted; a user that a directory manages
+    /// ([`Kind::ManagedByScim`]) is not.
+    pub async fn delete_user(&self, subject: &SubjectId) -> Result<DeleteOutcome, Error> {
+        let call = Call::new("delete_user", Method::DELETE, format!("/users/{}", subject.as_str()));
+        Ok(match absent(self.bytes(&call).await)? {
+            Some(_deleted) => DeleteOutcome::Deleted,
+            None => DeleteOutcome::AlreadyGone,
+        })
+    }
+
+    /// All sessions that Clerk still remembers of a user, the newest first.
+    pub async fn sessions(&self, subject: &SubjectId) -> Result<Vec<Session>, Error> {
+        let mut sessions = Vec::new();
+        for page in 0..SESSION_PAGES {
+            let mut call = Call::new("sessions", Method::GET, "/sessions".to_owned());
+            call.query = vec![
+                ("user_id", subject.as_str().to_owned()),
+                ("limit", SESSIONS_AT_ONCE.to_string()),
+                ("offset", (page * SESSIONS_AT_ONCE).to_string()),
+            ];
+            let Some(found) = absent(self.json::<Vec<Value>>(&call).await)? else { break };
+            let complete = found.len() < SESSIONS_AT_ONCE;
+            sessions.extend(found.into_iter().filter_map(Session::from_value));
+            if complete {
+                break;
+            }
+        }
+        Ok(sessions)
+    }
+
+    /// Ends every session of a user that isn't over; tells how many were.
+    pub async fn end_sessions(&self, subject: &SubjectId) -> Result<u32, Error> {
+        let mut ended = 0;
+        for session in self.sessions(subject).await?.iter().filter(|session| session.is_live()) {
+            self.revoke_session(session.id()).await?;
+            ended += 1;
+        }
+        Ok(ended)
+    }
+
+    /// Ends a session. One that isn't there any more is over.
+    pub async fn revoke_session(&self, session: &str) -> Result<(), Error> {
+        const OPERATION: &str = "revoke_session";
+        let call = Call::new(OPERATION, Method::POST, format!("/sessions/{}/revoke", path_part(OPERATION, session)?));
+        absent(self.bytes(&call).await).map(|_session| ())
+    }
+
+    /// The instance's public keys. Clerk doesn't count these calls.
+    pub async fn jwks(&self) -> Result<Jwks, Error> {
+        let mut call = Call::new("jwks", Method::GET, "/jwks".to_owned());
+        call.counted = false;
+        self.json(&call).await
+    }
+
+    /// The `Set-Cookie` lines that belong to a handshake's nonce. A nonce is good for one use, so
+    /// this isn't repeated.
+    pub async fn handshake_payload(&self, nonce: &str) -> Result<Vec<String>, Error> {
+        #[derive(Deserialize)]
+        struct Payload {
+            #[serde(default)]
+            directives: Vec<String>,
+        }
+        let mut call = Call::new("handshake_payload", Method::GET, "/clients/handshake_payload".to_owned());
+        call.query = vec![("nonce", nonce.to_owned())];
+        call.repeatable = false;
+        Ok(self.json::<Payload>(&call).await?.directives)
+    }
+
+    /// Renews a session whose token is over; the answer is `Set-Cookie` lines. A refresh token may
+    /// be good for one use, so this isn't repeated.
+    pub async fn refresh_session(&self, session: &str, request: &RefreshRequest) -> Result<Vec<String>, Error> {
+        #[derive(Deserialize)]
+        struct Cookies {
+            #[serde(default)]
+            cookies: Vec<String>,
+        }
+        const OPERATION: &str = "refresh_session";
+        let mut call =
+            Call::new(OPERATION, Method::POST, format!("/sessions/{}/refresh", path_part(OPERATION, session)?));
+        if request.suffixed_cookies {
+            call.query = vec![("suffixed_cookies", "true".to_owned())];
+        }
+        let mut body =
+            serde_json::to_value(request).map_err(|error| Error::new(OPERATION, Kind::Invalid).because(&error))?;
+        body["format"] = json!("cookie");
+        call.body = Some(body);
+        call.repeatable = false;
+        Ok(self.json::<Cookies>(&call).await?.cookies)
+    }
+}
+
+/// `None` for what isn't there, which is no failure.
+fn absent<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == Kind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// An id that came from outside must not lead to another path.
+fn path_part<'a>(operation: &'static str, id: &'a str) -> Result<&'a str, Error> {
+    let valid = !id.is_empty() && id.len() <= 80 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    valid.then_some(id).ok_or_else(|| Error::new(operation, Kind::Invalid).with_code("id"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_lead_elsewhere_are_refused() {
+        assert!(path_part("test", "sess_2abc").is_ok());
+        for wrong in ["", "../users", "a/b", "a?b", "ä", "a b"] {
+            assert!(path_part("test", wrong).is_err(), "{wrong}");
+        }
+    }
+}
