@@ -1,7 +1,7 @@
 //! The keys that are derived from the one configured secret, and what is sealed with a key.
 //! Knows `ring`; must not know what the bytes mean.
 
-use data_encoding::BASE64;
+use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::{hkdf, hmac};
 use secrecy::{ExposeSecret, SecretString};
@@ -17,7 +17,9 @@ pub struct UnusableSecret;
 /// What is derived from the secret. `Debug` shows nothing of it.
 pub struct Keys {
     tombstone: hmac::Key,
+    mark: hmac::Key,
     contact: [u8; 32],
+    browser: [u8; 32],
 }
 
 impl std::fmt::Debug for Keys {
@@ -34,8 +36,13 @@ impl Keys {
             return Err(UnusableSecret);
         }
         let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"lethe").extract(&secret);
-        let tombstone = expand(&root, b"tombstone");
-        Ok(Self { tombstone: hmac::Key::new(hmac::HMAC_SHA256, &tombstone), contact: expand(&root, b"contact") })
+        let hashing = |purpose| hmac::Key::new(hmac::HMAC_SHA256, &expand(&root, purpose));
+        Ok(Self {
+            tombstone: hashing(b"tombstone"),
+            mark: hashing(b"mark"),
+            contact: expand(&root, b"contact"),
+            browser: expand(&root, b"browser"),
+        })
     }
 
     /// The keyed hash by which an erased person is recognised.
@@ -48,6 +55,26 @@ impl Keys {
             .as_ref()
             .try_into()
             .expect("HMAC-SHA-256 gives 32 bytes")
+    }
+
+    /// Names a person to their own browser: 32 characters of a keyed hash, which tell nothing about
+    /// them and are of no use elsewhere.
+    #[must_use]
+    pub fn mark(&self, subject: &SubjectId) -> String {
+        HEXLOWER.encode(&hmac::sign(&self.mark, subject.as_str().as_bytes()).as_ref()[..16])
+    }
+
+    /// Seals what a browser keeps for the server: it can neither be read nor made by anybody else.
+    /// The text fits into a cookie.
+    #[must_use]
+    pub fn seal_for_browser(&self, plain: &[u8], random: &Random) -> String {
+        BASE64URL_NOPAD.encode(&seal(&self.browser, plain, random))
+    }
+
+    /// Opens what [`Keys::seal_for_browser`] made; `None` for anything else.
+    #[must_use]
+    pub fn open_from_browser(&self, sealed: &str) -> Option<Vec<u8>> {
+        open(&self.browser, &BASE64URL_NOPAD.decode(sealed.as_bytes()).ok()?)
     }
 
     /// The key that seals the address of a receipt until it is sent.
@@ -103,6 +130,28 @@ mod tests {
         *sealed.last_mut().expect("not empty") ^= 1;
         assert_eq!(open(&[1; 32], &sealed), None);
         assert_eq!(open(&[1; 32], b"short"), None);
+    }
+
+    #[test]
+    fn a_browser_gives_back_what_was_sealed_for_it_and_nothing_else() {
+        let random = Random::system();
+        let keys = |byte: u8| Keys::derive(&BASE64.encode(&[byte; 32]).into()).expect("long enough");
+        let sealed = keys(1).seal_for_browser(b"an errand", &random);
+        assert_eq!(keys(1).open_from_browser(&sealed).as_deref(), Some(b"an errand".as_slice()));
+        assert_eq!(keys(2).open_from_browser(&sealed), None);
+        for wrong in ["", "=", "not sealed", &sealed[1..], &format!("{sealed}A")] {
+            assert_eq!(keys(1).open_from_browser(wrong), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_mark_is_one_persons_at_one_installation() {
+        let keys = |byte: u8| Keys::derive(&BASE64.encode(&[byte; 32]).into()).expect("long enough");
+        let person = |id: &str| SubjectId::parse(id).expect("it is an id");
+        let (ada, grace) = (person("user_2abcdefghijklmnopqrstuvwxyz"), person("user_2zyxwvutsrqponmlkjihgfedcba"));
+        assert_eq!(keys(1).mark(&ada), keys(1).mark(&ada));
+        assert_ne!(keys(1).mark(&ada), keys(1).mark(&grace));
+        assert_ne!(keys(1).mark(&ada), keys(2).mark(&ada));
     }
 
     #[test]

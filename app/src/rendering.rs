@@ -94,7 +94,7 @@ pub(crate) fn visitor(name: Option<&str>) -> Visitor {
         email: Some("ada@example.org".to_owned()),
         name: Some(name.to_owned()),
         impersonated: false,
-        reverification_age_minutes: Some(1),
+        recently_verified: true,
     });
     Visitor {
         person,

@@ -69,19 +69,36 @@ fn size(bytes: u64) -> String {
     }
 }
 
-/// What rows become, and why where they stay.
+/// What rows will become, and why where something stays.
 pub(crate) fn becomes(outcome: &Outcome) -> (String, Option<String>) {
+    told(outcome, false)
+}
+
+/// What rows became, and why where something stays.
+pub(crate) fn became(outcome: &Outcome) -> (String, Option<String>) {
+    told(outcome, true)
+}
+
+fn told(outcome: &Outcome, done: bool) -> (String, Option<String>) {
     match outcome {
         Outcome::Deleted => ("deleted".to_owned(), None),
-        Outcome::Scrubbed { columns, .. } => (format!("{} removed", listed(columns)), None),
+        Outcome::Scrubbed { columns, left, reason, .. } => {
+            (format!("{} removed", listed(columns)), left_over(left, reason.as_deref()))
+        }
         Outcome::Stamped { purge_at: Some(at), .. } => {
-            (format!("hidden now, deleted on {}", day(at.to_offset(UtcOffset::UTC).date())), None)
+            let day = day(at.to_offset(UtcOffset::UTC).date());
+            let hidden = if done { "hidden, goes for good on" } else { "hidden at once, deleted on" };
+            (format!("{hidden} {day}"), None)
         }
         Outcome::Stamped { columns, purge_at: None } => (format!("marked as {}", mark(columns)), None),
         Outcome::Kept { reason, until: Some(until) } => {
             (format!("kept until {}", day(until.to_offset(UtcOffset::UTC).date())), Some(reason.clone()))
         }
         Outcome::Kept { reason, until: None } => ("kept".to_owned(), Some(reason.clone())),
+        Outcome::Detached if done => (
+            "stayed with their authors".to_owned(),
+            Some("Written by others. Only the link to what was yours went.".to_owned()),
+        ),
         Outcome::Detached => (
             "stay with their authors".to_owned(),
             Some("Written by others. Only the link to what is yours goes.".to_owned()),
@@ -112,6 +129,22 @@ pub(crate) const fn step(step: Step, done: bool) -> &'static str {
         (Step::Receipt, false) => "Issue the receipt",
         (Step::Receipt, true) => "Receipt issued",
     }
+}
+
+/// `Display name stays: names the author of published results`.
+fn left_over(left: &[String], reason: Option<&str>) -> Option<String> {
+    if left.is_empty() {
+        return None;
+    }
+    let stays = if left.len() == 1 { "stays" } else { "stay" };
+    let told = format!("{} {stays}", capital(&listed(left)));
+    Some(reason.map_or_else(|| told.clone(), |reason| format!("{told}: {reason}")))
+}
+
+/// With a capital letter in front.
+pub(crate) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
 /// `email and display name`, of column names.
@@ -167,12 +200,25 @@ mod tests {
     #[test]
     fn outcomes_say_what_rows_become() {
         let columns = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
-        let scrubbed =
-            Outcome::Scrubbed { columns: columns(&["email", "display_name"]), stamped: columns(&["deleted_at"]) };
-        assert_eq!(becomes(&scrubbed).0, "email and display name removed");
+        let scrubbed = |left: &[&str], reason: Option<&str>| Outcome::Scrubbed {
+            columns: columns(&["email", "phone_number"]),
+            stamped: columns(&["deleted_at"]),
+            left: columns(left),
+            reason: reason.map(str::to_owned),
+        };
+        assert_eq!(becomes(&scrubbed(&[], None)), ("email and phone number removed".to_owned(), None));
+        let reason = Some("names the author");
+        assert_eq!(
+            becomes(&scrubbed(&["display_name"], reason)).1.as_deref(),
+            Some("Display name stays: names the author")
+        );
+        assert_eq!(became(&scrubbed(&["id", "title"], None)).1.as_deref(), Some("Id and title stay"));
         let hidden =
             Outcome::Stamped { columns: columns(&["deleted_at"]), purge_at: Some(datetime!(2026-12-22 09:00 UTC)) };
-        assert_eq!(becomes(&hidden).0, "hidden now, deleted on 22 December 2026");
+        assert_eq!(becomes(&hidden).0, "hidden at once, deleted on 22 December 2026");
+        assert_eq!(became(&hidden).0, "hidden, goes for good on 22 December 2026");
+        assert_eq!(becomes(&Outcome::Detached).0, "stay with their authors");
+        assert_eq!(became(&Outcome::Detached).0, "stayed with their authors");
         let revoked = Outcome::Stamped { columns: columns(&["updated_at", "revoked_at"]), purge_at: None };
         assert_eq!(becomes(&revoked).0, "marked as revoked");
         let kept =

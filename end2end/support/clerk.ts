@@ -58,6 +58,28 @@ export async function token(id: string): Promise<string> {
   return answer.jwt;
 }
 
+export async function createSession(userId: string): Promise<string> {
+  return (await told<{ id: string }>('POST', '/v1/sessions', { user_id: userId })).id;
+}
+
+export async function tokenOf(session: string): Promise<string> {
+  return (await told<{ jwt: string }>('POST', `/v1/sessions/${session}/tokens`)).jwt;
+}
+
+export async function revoke(session: string): Promise<void> {
+  await told('POST', `/v1/sessions/${session}/revoke`);
+}
+
+/** Does something while the stand-in's clock is so many milliseconds ahead. */
+export async function at<T>(ahead: number, act: () => Promise<T>): Promise<T> {
+  await ask('PUT', '/control/clock', { ahead });
+  try {
+    return await act();
+  } finally {
+    await ask('PUT', '/control/clock', { ahead: 0 });
+  }
+}
+
 export type Fault = {
   operation?: string;
   path?: string;

@@ -7,6 +7,7 @@ import { settings } from './settings.ts';
 import { expect } from './test.ts';
 
 export const CONFIRMATION = 'delete my account';
+export const CONFIRM = "Confirm that it's you";
 
 /** Goes to a page, signs in there by choosing the person, and is back on it. */
 export async function signIn(page: Page, person: Person, path = '/'): Promise<void> {

@@ -3,6 +3,7 @@
 import type { BrowserContextOptions, Page } from '@playwright/test';
 import * as clerk from './clerk.ts';
 import * as pages from './pages.ts';
+import * as sessions from './sessions.ts';
 import { newcomer, type Person } from './people.ts';
 import { settings } from './settings.ts';
 import { expect, hydrated } from './test.ts';
@@ -19,6 +20,13 @@ async function center(page: Page): Promise<Person> {
 async function lab(page: Page, path = '/'): Promise<Person> {
   const person = await newcomer('lab', 'Grace', 'Hopper');
   await pages.signIn(page, person, path);
+  return person;
+}
+
+async function longAgo(page: Page, path: string): Promise<Person> {
+  const person = await newcomer('blog', 'Ada', 'Lovelace');
+  await sessions.signInLongAgo(page.context(), person);
+  await page.goto(path);
   return person;
 }
 
@@ -120,6 +128,94 @@ export const states: Record<string, (page: Page, another: Another) => Promise<Pa
     await page.getByRole('textbox').fill('no');
     await page.getByRole('button', { name: 'Delete account' }).click();
     await expect(page.getByRole('alert')).toBeVisible();
+    return page;
+  },
+
+  async 'dialog, confirm first'(page) {
+    await longAgo(page, '/');
+    await hydrated(page);
+    const dialog = await pages.openDialog(page);
+    await expect(dialog.getByRole('button', { name: pages.CONFIRM })).toBeVisible();
+    return page;
+  },
+
+  async 'dialog, session over'(page) {
+    await lab(page);
+    await hydrated(page);
+    const dialog = await pages.openDialog(page);
+    await sessions.end(page.context());
+    await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
+    await dialog.getByRole('button', { name: 'Delete account' }).click();
+    await expect(dialog.getByRole('alert')).toContainText('Your session has ended');
+    return page;
+  },
+
+  async 'center, session over'(page) {
+    await center(page);
+    await pages.tick(page, 'analytics', true);
+    await sessions.end(page.context());
+    await pages.save(page);
+    await expect(pages.saving(page)).toContainText('Your session has ended');
+    return page;
+  },
+
+  async 'center, form filled in again'(page) {
+    await center(page);
+    await pages.tick(page, 'analytics', true);
+    await sessions.expire(page.context());
+    // As where no script runs: the browser itself sends the form.
+    await page.evaluate(() => document.querySelector<HTMLFormElement>('form[action$="save_preferences"]')!.submit());
+    await expect(pages.saving(page)).toContainText('filled in again');
+    await hydrated(page);
+    return page;
+  },
+
+  async 'center, download wants a confirmation'(page) {
+    await longAgo(page, '/');
+    await page.getByRole('link', { name: 'Download my data' }).click();
+    await expect(page.getByRole('button', { name: pages.CONFIRM })).toBeVisible();
+    return page;
+  },
+
+  async 'center, download may begin'(page) {
+    const person = await longAgo(page, '/');
+    await page.getByRole('link', { name: 'Download my data' }).click();
+    await page.getByRole('button', { name: pages.CONFIRM }).click();
+    await pages.choose(page, person);
+    await expect(page.getByText('Your download is ready to start.')).toBeVisible();
+    return page;
+  },
+
+  async 'center, somebody else'(page) {
+    await longAgo(page, '/');
+    await page.getByRole('link', { name: 'Download my data' }).click();
+    await page.getByRole('button', { name: pages.CONFIRM }).click();
+    await pages.choose(page, await newcomer('lab', 'Grace', 'Hopper'));
+    await expect(page.getByText('Somebody else is signed in now.')).toBeVisible();
+    return page;
+  },
+
+  async 'delete page, confirm first'(page) {
+    await longAgo(page, '/delete');
+    await expect(page.getByRole('button', { name: pages.CONFIRM })).toBeVisible();
+    return page;
+  },
+
+  async 'delete page, confirmed'(page) {
+    const person = await longAgo(page, '/delete');
+    await page.getByRole('button', { name: pages.CONFIRM }).click();
+    await pages.choose(page, person);
+    await expect(page.getByText("You confirmed that it's you.")).toBeVisible();
+    return page;
+  },
+
+  async 'delete page, not confirmed'(page) {
+    const person = await longAgo(page, '/delete');
+    await page.getByRole('button', { name: pages.CONFIRM }).click();
+    await expect(page.getByRole('heading', { name: 'Who are you today?' })).toBeVisible();
+    await sessions.signInLongAgo(page.context(), person);
+    await page.goto('/delete');
+    await expect(page.getByRole('alert')).toContainText('nothing confirmed');
     return page;
   },
 

@@ -9,7 +9,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use data_encoding::{BASE64URL_NOPAD, Encoding};
 use futures::FutureExt;
-use http::{HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use tracing::Instrument;
 
 use crate::guards::headers;
@@ -106,14 +106,15 @@ fn is_told(response: &Response) -> bool {
 
 /// People who navigate get pages; programs get documents.
 fn wants_page(request: &Request) -> bool {
-    let headers = request.headers();
-    let accepts_html = headers
-        .get(header::ACCEPT)
-        .and_then(|accept| accept.to_str().ok())
-        .is_some_and(|accept| accept.contains("text/html"));
     let path = request.uri().path();
     let is_form = path.starts_with("/api/_/") || path == "/api/privacy/export";
-    accepts_html && (is_form || !path.starts_with("/api/"))
+    accepts_page(request.headers()) && (is_form || !path.starts_with("/api/"))
+}
+
+/// Whether whoever asks can show a page.
+pub(crate) fn accepts_page(headers: &HeaderMap) -> bool {
+    let accepted = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok());
+    accepted.is_some_and(|accepted| accepted.contains("text/html"))
 }
 
 fn count(method: &Method, route: String, status: StatusCode, took: Duration) {

@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use lethe::{Error, Refusal};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// Media type of a problem document (RFC 9457).
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -86,6 +86,21 @@ impl Problem {
     #[must_use]
     pub fn too_many(retry_after: Duration) -> Self {
         Self { retry_after: Some(retry_after), ..Self::from(Refusal::TooMany) }
+    }
+
+    /// The person must confirm anew who they are.
+    ///
+    /// Beside the members of every problem stands Clerk's own hint, `clerk_error`. Clerk's helpers
+    /// (`useReverification`, `isReverificationHint`) read an answer as JSON whatever its media type and
+    /// look for that member alone, so one document serves both.
+    #[must_use]
+    pub fn reverification() -> Self {
+        let hint = json!({
+            "type": "forbidden",
+            "reason": "reverification-error",
+            "metadata": {"reverification": "strict"},
+        });
+        Self::new(StatusCode::FORBIDDEN, "reverification_needed").with("clerk_error", hint)
     }
 
     /// Keeps the source for the log.

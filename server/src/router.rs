@@ -14,7 +14,10 @@ use utoipa_axum::routes;
 
 use crate::boundary::boundary;
 use crate::guards::origin;
-use crate::routes::{assets, compliance, consent, deletion, export, health, metrics, pages, sign_out, signal, webhook};
+use crate::routes::{
+    assets, compliance, confirmation, consent, deletion, export, health, metrics, pages, renewal, sign_out, signal,
+    webhook,
+};
 use crate::state::Server;
 use crate::visit::visit;
 
@@ -49,6 +52,8 @@ pub fn router(server: Server) -> Result<Router, ConfigError> {
     let with_session = api
         .merge(leptos_routes())
         .route("/sign-out", post(sign_out::sign_out))
+        .route("/confirm-identity", post(confirmation::begin))
+        .route(renewal::PATH, get(renewal::page))
         .fallback(pages::nothing)
         .layer(compression.clone())
         .merge(streams)

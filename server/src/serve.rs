@@ -33,7 +33,7 @@ pub fn assemble(settings: &Settings, lethe: Lethe) -> anyhow::Result<Server> {
     let authenticator = authenticator(settings, &lethe)?;
     let warming = authenticator.clone();
     tokio::spawn(async move { warming.warm_up().await });
-    let policy = Policy::new(&settings.url, [authenticator.sign_in_url(), authenticator.frontend_url()]);
+    let policy = Policy::new(&settings.url, authenticator.sign_in_url(), authenticator.frontend_url());
     let webhook_secret = webhook::Secret::parse(&settings.clerk.webhook_secret)
         .context("CLERK_WEBHOOK_SIGNING_SECRET must be the endpoint's signing secret, whsec_…")?;
     Ok(Server::new(Parts {

@@ -1,6 +1,7 @@
 //! Who asks: from the session's decision to what handlers and pages know of the visitor.
 
 use app::api::context::{Person, Visitor};
+use axum::body::Body;
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -12,6 +13,7 @@ use crate::boundary::Scope;
 use crate::guards::address;
 use crate::people::Profile;
 use crate::problem::Problem;
+use crate::routes::renewal;
 use crate::session::{Outcome, Session};
 use crate::state::Server;
 
@@ -23,8 +25,11 @@ pub async fn visit(State(server): State<Server>, request: Request, next: Next) -
     let (mut parts, body) = request.into_parts();
     let authenticated = server.authenticator.authenticate(&parts).await;
     if may_redirect(&parts)
-        && let Some(redirect) = authenticated.redirect()
+        && let Some(mut redirect) = authenticated.redirect::<Body>()
     {
+        if is_frame(&parts) {
+            renewal::allow_frame(redirect.headers_mut());
+        }
         return redirect;
     }
     let session = match &authenticated.outcome {
@@ -46,6 +51,10 @@ fn may_redirect(parts: &Parts) -> bool {
         None | Some("/receipt/{code}") => false,
         Some(route) => !route.starts_with("/api/") || route == "/api/privacy/export",
     }
+}
+
+fn is_frame(parts: &Parts) -> bool {
+    parts.extensions.get::<MatchedPath>().is_some_and(|route| route.as_str() == renewal::PATH)
 }
 
 /// Tells handlers and pages who asks; refuses strangers who write too often.
@@ -89,7 +98,7 @@ async fn person(server: &Server, session: &Session) -> Person {
         email: session.email.clone().or(profile.email),
         name: session.name.clone().or(profile.name),
         impersonated: session.is_impersonated,
-        reverification_age_minutes: session.factor_ages.map(|ages| ages.strict().unwrap_or(u32::MAX)),
+        recently_verified: session.is_verified_strictly(),
     }
 }
 
@@ -122,24 +131,45 @@ pub struct SignedIn {
     pub email: Option<String>,
     /// Somebody else acts in the person's name.
     pub impersonated: bool,
+    /// They proved who they are within the last minutes.
+    pub recently_verified: bool,
     /// The browser's opt-out signal.
     pub signal: bool,
+}
+
+impl SignedIn {
+    /// The person of this request, where there is one.
+    pub fn of(parts: &Parts) -> Option<Self> {
+        let visitor = parts.extensions.get::<Visitor>()?;
+        let person = visitor.person.as_ref()?;
+        Some(Self {
+            subject: person.subject.clone(),
+            email: person.email.clone(),
+            impersonated: person.impersonated,
+            recently_verified: person.recently_verified,
+            signal: visitor.signal,
+        })
+    }
+
+    /// Refuses to delete for, or to disclose to, whoever acts for somebody else or didn't lately prove
+    /// who they are.
+    pub fn may_act(&self) -> Result<(), Problem> {
+        if self.impersonated {
+            Err(Refusal::Impersonated.into())
+        } else if self.recently_verified {
+            Ok(())
+        } else {
+            Err(Problem::reverification())
+        }
+    }
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for SignedIn {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        let visitor = parts.extensions.get::<Visitor>();
-        if let Some(visitor) = visitor
-            && let Some(person) = &visitor.person
-        {
-            return Ok(Self {
-                subject: person.subject.clone(),
-                email: person.email.clone(),
-                impersonated: person.impersonated,
-                signal: visitor.signal,
-            });
+        if let Some(person) = Self::of(parts) {
+            return Ok(person);
         }
         let is_gone = parts.extensions.get::<Visit>().is_some_and(|visit| visit.is_gone);
         Err(if is_gone { Refusal::Gone } else { Refusal::NotSignedIn }.into())

@@ -56,6 +56,12 @@ pub enum Outcome {
         columns: Vec<String>,
         /// The columns that get the time.
         stamped: Vec<String>,
+        /// The columns that stay as they are.
+        #[serde(default)]
+        left: Vec<String>,
+        /// Why they stay.
+        #[serde(default)]
+        reason: Option<String>,
     },
     /// They are marked.
     Stamped {
@@ -163,9 +169,12 @@ fn outcome(erase: &Erase, now: OffsetDateTime) -> Outcome {
     match erase {
         Erase::Delete => Outcome::Deleted,
         Erase::Stamp { columns, .. } => Outcome::Stamped { columns: columns.clone(), purge_at: end },
-        Erase::Scrub { columns, stamp, .. } => {
-            Outcome::Scrubbed { columns: columns.keys().cloned().collect(), stamped: stamp.clone() }
-        }
+        Erase::Scrub { columns, stamp, leave, reason } => Outcome::Scrubbed {
+            columns: columns.keys().cloned().collect(),
+            stamped: stamp.clone(),
+            left: leave.clone(),
+            reason: reason.clone(),
+        },
         Erase::Keep { reason, .. } => Outcome::Kept { reason: reason.clone(), until: end },
     }
 }

@@ -4,7 +4,7 @@
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::plan::Plan;
+use super::plan::{Plan, PlanLine};
 use super::runner::progress;
 use super::{Progress, TableResult};
 use crate::{Error, Lethe, Random, Refusal, Result};
@@ -97,14 +97,18 @@ pub async fn receipt(lethe: &Lethe, code: &ReceiptCode) -> Result<Receipt> {
     .await?
     .ok_or(Refusal::NotFound)?;
     let unreadable = |_| Error::Internal("a stored plan is unreadable");
+    let plan: Plan = serde_json::from_value(row.plan).map_err(unreadable)?;
+    let mut results: Vec<TableResult> =
+        serde_json::from_value(row.results.unwrap_or(Value::Array(Vec::new()))).map_err(unreadable)?;
+    in_the_order_of(&plan, &mut results);
     Ok(Receipt {
         code: code.clone(),
         requested_at: row.requested_at,
         due_at: row.due_at,
         finished_at: row.finished_at,
         progress: progress(lethe, row.id).await?,
-        plan: serde_json::from_value(row.plan).map_err(unreadable)?,
-        results: serde_json::from_value(row.results.unwrap_or(Value::Array(Vec::new()))).map_err(unreadable)?,
+        plan,
+        results,
         log_position: row
             .position
             .zip(row.length)
@@ -112,9 +116,48 @@ pub async fn receipt(lethe: &Lethe, code: &ReceiptCode) -> Result<Receipt> {
     })
 }
 
+/// Results come in the order in which they were done; people compare them with what they were shown.
+fn in_the_order_of(plan: &Plan, results: &mut [TableResult]) {
+    let place = |result: &TableResult| {
+        let is_its_line = |line: &PlanLine| line.table == result.table && line.others == result.others;
+        plan.lines.iter().position(is_its_line).unwrap_or(usize::MAX)
+    };
+    results.sort_by_key(place);
+}
+
 #[cfg(test)]
 mod tests {
+    use super::super::Outcome;
     use super::*;
+
+    #[test]
+    fn results_stand_where_the_plan_had_them() {
+        let line = |table: &str, others| PlanLine {
+            table: table.to_owned(),
+            label: table.to_owned(),
+            rows: 1,
+            outcome: Outcome::Deleted,
+            others,
+        };
+        let done = |table: &str, others| TableResult {
+            table: table.to_owned(),
+            label: table.to_owned(),
+            rows: 1,
+            outcome: Outcome::Deleted,
+            others,
+            purge_due: None,
+        };
+        let lines = vec![line("users", false), line("posts", false), line("comments", false), line("comments", true)];
+        let plan = Plan { lines, ..Plan::unknown(OffsetDateTime::UNIX_EPOCH) };
+        let mut results = [("new", false), ("comments", true), ("comments", false), ("posts", false), ("users", false)]
+            .map(|(table, others)| done(table, others));
+        in_the_order_of(&plan, &mut results);
+        let order = results.each_ref().map(|result| (result.table.as_str(), result.others));
+        assert_eq!(
+            order,
+            [("users", false), ("posts", false), ("comments", false), ("comments", true), ("new", false)]
+        );
+    }
 
     #[test]
     fn a_code_survives_being_typed() {

@@ -9,10 +9,8 @@ use leptos_axum::ResponseOptions;
 use lethe::{Lethe, Refusal};
 
 use super::context::{Person, Visitor};
+use super::errand::{self, Errand};
 use super::{Code, PublicError};
-
-/// Minutes after which a sign-in is too old for deleting (11 CCR 7061(a), Clerk's `strict`).
-const FRESH_SIGN_IN_MINUTES: u32 = 10;
 
 /// Why a server function or a page has nothing to show.
 pub(crate) enum Failure {
@@ -52,14 +50,28 @@ impl Caller {
         Ok(Self { lethe: lethe()?, visitor, person })
     }
 
-    /// Refuses a deletion by somebody else, or by a sign-in that is too old.
-    pub(crate) fn may_delete(&self) -> Result<(), Failure> {
+    /// The one for whom the page was made; refused when somebody else has signed in since.
+    pub(crate) fn of_page(person: &str) -> Result<Self, Failure> {
+        let caller = Self::current()?;
+        if caller.mark() == person { Ok(caller) } else { Err(Code::AnotherPerson.into()) }
+    }
+
+    /// Names this person to their own browser.
+    pub(crate) fn mark(&self) -> String {
+        self.lethe.keys.mark(&self.person.subject)
+    }
+
+    /// Refuses a deletion or a disclosure to somebody else, and to whoever didn't lately prove who
+    /// they are.
+    pub(crate) fn may_act(&self) -> Result<(), Code> {
         if self.person.impersonated {
-            return Err(Code::Impersonated.into());
-        }
-        match self.person.reverification_age_minutes {
-            Some(minutes) if minutes >= FRESH_SIGN_IN_MINUTES => Err(Code::ReverificationNeeded.into()),
-            _ => Ok(()),
+            Err(Code::Impersonated)
+        } else if self.person.recently_verified {
+            Ok(())
+        } else if errand::has_tried(self) {
+            Err(Code::NotConfirmed)
+        } else {
+            Err(Code::ReverificationNeeded)
         }
     }
 }
@@ -94,6 +106,17 @@ pub(crate) fn to_form<T>(
     let result = result.map_err(public);
     see_other(&next(result.as_ref().map_err(|error| error.code)));
     result
+}
+
+/// Keeps what a plain form held when the session was over, so that the page has it again where the
+/// person signs in; a script still has it, and nothing is kept for it.
+pub(crate) fn keep_form<T>(result: &Result<T, Failure>, person: &str, errand: impl FnOnce() -> Errand) {
+    if matches!(result, Err(Failure::Refused(Code::NotSignedIn)))
+        && from_plain_form()
+        && let Ok(lethe) = lethe()
+    {
+        errand::keep_here(&lethe, person, errand());
+    }
 }
 
 /// Makes a failure public, and logs it.

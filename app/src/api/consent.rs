@@ -20,18 +20,23 @@ pub async fn save_preferences(
     /// The revision that the record must be at.
     #[server(default)]
     base: Option<String>,
+    /// The mark of the person for whom the form was made.
+    #[server(default)]
+    person: String,
 ) -> Result<Preferences, PublicError> {
+    use super::errand::Errand;
     use super::{answer, load};
     use lethe::consent::{self, Source};
 
     let saved = async {
-        let caller = answer::Caller::current()?;
+        let caller = answer::Caller::of_page(&person)?;
         let (subject, signal) = (&caller.person.subject, caller.visitor.signal);
         let record = consent::current(&caller.lethe, subject, signal).await?;
         let choices = load::choices(&record, &granted, &shown, base.as_deref())?;
         Ok(consent::set(&caller.lethe, subject, &choices, Source::Page, signal).await?)
     };
     let saved = saved.await.map(|record| load::preferences(&record));
+    answer::keep_form(&saved, &person, || Errand::Preferences(granted));
     answer::to_form(saved, |outcome| match outcome {
         Ok(_) => "/?saved=1#preferences".to_owned(),
         Err(code) => format!("/?unsaved={}#preferences", code.word()),

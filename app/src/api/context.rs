@@ -34,9 +34,8 @@ pub struct Person {
     /// Whether somebody else acts for this person (`act` in the token). Such a session may look,
     /// and may not delete or download.
     pub impersonated: bool,
-    /// Minutes since the factor that counts for reverification. `None` where the token carries no
-    /// factor ages at all; `Some(u32::MAX)` where it says that none was ever verified.
-    pub reverification_age_minutes: Option<u32>,
+    /// Whether they proved who they are within the last minutes, as deleting and disclosing want it.
+    pub recently_verified: bool,
 }
 
 /// What every page of this installation shares.

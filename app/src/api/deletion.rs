@@ -7,14 +7,19 @@ use super::{Begun, DeletionProgress, Preview, PublicError};
 
 /// What a deletion would do.
 #[server(prefix = "/api/_", endpoint = "preview_deletion", input = GetUrl)]
-pub async fn preview_deletion() -> Result<Preview, PublicError> {
+pub async fn preview_deletion(
+    /// The mark of the person for whom the page was made.
+    #[server(default)]
+    person: String,
+) -> Result<Preview, PublicError> {
     use super::{answer, load};
 
     let plan = async {
-        let caller = answer::Caller::current()?;
-        Ok(lethe::deletion::preview(&caller.lethe, &caller.person.subject).await?)
+        let caller = answer::Caller::of_page(&person)?;
+        let plan = lethe::deletion::preview(&caller.lethe, &caller.person.subject).await?;
+        Ok(load::preview(&plan, caller.may_act().err()))
     };
-    answer::plainly(plan.await.map(|plan| load::preview(&plan)))
+    answer::plainly(plan.await)
 }
 
 /// Begins the deletion of the person who asks: the plan that was shown, confirmed in writing.
@@ -26,13 +31,17 @@ pub async fn request_deletion(
     /// What was typed.
     #[server(default)]
     confirmation: String,
+    /// The mark of the person for whom the page was made.
+    #[server(default)]
+    person: String,
 ) -> Result<Begun, PublicError> {
     use super::answer;
+    use super::errand::Errand;
     use lethe::deletion::{self, NewRequest, Origin};
 
     let begun = async {
-        let caller = answer::Caller::current()?;
-        caller.may_delete()?;
+        let caller = answer::Caller::of_page(&person)?;
+        caller.may_act()?;
         answer::confirmed(&confirmation)?;
         let request = NewRequest {
             subject: &caller.person.subject,
@@ -43,6 +52,7 @@ pub async fn request_deletion(
         Ok(deletion::request(&caller.lethe, request).await?)
     };
     let begun = begun.await.map(|request| Begun { receipt: format!("/receipt/{}", request.receipt.as_str()) });
+    answer::keep_form(&begun, &person, || Errand::Deletion(confirmation));
     answer::to_form(begun, |outcome| match outcome {
         Ok(begun) => begun.receipt.clone(),
         Err(code) => format!("/delete?refused={}", code.word()),

@@ -31,6 +31,10 @@ pub enum Code {
     Impersonated,
     /// The sign-in is too old for this.
     ReverificationNeeded,
+    /// They signed in anew, and still nothing confirms who they are.
+    NotConfirmed,
+    /// The page was made for somebody else than who is signed in now.
+    AnotherPerson,
     /// There is no such thing.
     NotFound,
     /// What would happen is no longer what was shown.
@@ -50,13 +54,15 @@ pub enum Code {
 
 impl Code {
     /// Every code that may stand in a page's query.
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 15] = [
         Self::ConfirmationMissing,
         Self::InvalidInput,
         Self::NotSignedIn,
         Self::Gone,
         Self::Impersonated,
         Self::ReverificationNeeded,
+        Self::NotConfirmed,
+        Self::AnotherPerson,
         Self::NotFound,
         Self::PlanChanged,
         Self::ChangedElsewhere,
@@ -76,6 +82,8 @@ impl Code {
             Self::Gone => "gone",
             Self::Impersonated => "impersonated",
             Self::ReverificationNeeded => "reverification_needed",
+            Self::NotConfirmed => "not_confirmed",
+            Self::AnotherPerson => "another_person",
             Self::NotFound => "not_found",
             Self::PlanChanged => "plan_changed",
             Self::ChangedElsewhere => "changed_elsewhere",
@@ -98,9 +106,9 @@ impl Code {
         match self {
             Self::ConfirmationMissing | Self::InvalidInput => 400,
             Self::NotSignedIn | Self::Gone => 401,
-            Self::Impersonated | Self::ReverificationNeeded => 403,
+            Self::Impersonated | Self::ReverificationNeeded | Self::NotConfirmed => 403,
             Self::NotFound => 404,
-            Self::PlanChanged | Self::ChangedElsewhere => 409,
+            Self::PlanChanged | Self::ChangedElsewhere | Self::AnotherPerson => 409,
             Self::TooManyRequests => 429,
             Self::Unavailable | Self::Unreachable => 503,
             Self::Internal => 500,
@@ -116,7 +124,17 @@ impl Code {
             Self::NotSignedIn => "Your session has ended. Sign in again.",
             Self::Gone => "This account is being deleted or is gone.",
             Self::Impersonated => "Not possible while somebody else is signed in as this person.",
-            Self::ReverificationNeeded => "For this, sign in again first: your last sign-in is too long ago.",
+            Self::ReverificationNeeded => {
+                "For this, confirm first that it's you: sign in once more. After that you go on here."
+            }
+            Self::NotConfirmed => {
+                "You signed in, but nothing confirmed that it's you. Add a password, a passkey or a code to your \
+                 account and sign in with it. If you can't, write to us, and we do it for you."
+            }
+            Self::AnotherPerson => {
+                "Somebody else is signed in now, and this page was made for another account. Nothing was done. \
+                 Reload the page."
+            }
             Self::NotFound => "There is nothing here.",
             Self::PlanChanged => "Your data changed since it was counted. Please look at the table again.",
             Self::ChangedElsewhere => "Your preferences were changed elsewhere in the meantime.",

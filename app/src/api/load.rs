@@ -1,7 +1,7 @@
 //! From the values of `lethe` to what travels.
 
 use lethe::consent::{Choice, Record, Standing};
-use lethe::deletion::{Plan, PlanLine, Progress, Receipt, ReceiptCode, Status, StepStatus};
+use lethe::deletion::{Outcome, Plan, PlanLine, Progress, Receipt, ReceiptCode, Status, StepStatus, TableResult};
 use lethe::export::Completed;
 
 use super::answer::Failure;
@@ -64,8 +64,8 @@ const fn locked(standing: &Standing, signal: bool) -> bool {
     signal && standing.purpose.opt_out_signal
 }
 
-/// A plan, with the lines that hold something.
-pub(crate) fn preview(plan: &Plan) -> Preview {
+/// A plan, with the lines that hold something, and why it couldn't be begun now.
+pub(crate) fn preview(plan: &Plan, refused: Option<Code>) -> Preview {
     let mut lines: Vec<Line> = plan.lines.iter().filter(|line| line.rows > 0).map(plan_line).collect();
     lines.push(Line {
         label: "Sign-in account".to_owned(),
@@ -74,16 +74,19 @@ pub(crate) fn preview(plan: &Plan) -> Preview {
         why: None,
         tone: Tone::Goes,
     });
-    Preview { plan: plan.hash.clone(), counted: words::moment(plan.computed_at), lines }
+    Preview { plan: plan.hash.clone(), counted: words::moment(plan.computed_at), lines, refused }
 }
 
 fn plan_line(planned: &PlanLine) -> Line {
-    line(&planned.label, planned.rows, &planned.outcome, planned.others)
+    line(&planned.label, planned.rows, words::becomes(&planned.outcome), &planned.outcome, planned.others)
 }
 
-/// One kind of data and what becomes, or became, of it.
-pub(crate) fn line(label: &str, rows: u64, outcome: &lethe::deletion::Outcome, others: bool) -> Line {
-    let (becomes, why) = words::becomes(outcome);
+/// One kind of data and what became of it.
+pub(crate) fn result_line(result: &TableResult) -> Line {
+    line(&result.label, result.rows, words::became(&result.outcome), &result.outcome, result.others)
+}
+
+fn line(label: &str, rows: u64, (becomes, why): (String, Option<String>), outcome: &Outcome, others: bool) -> Line {
     Line {
         label: if others { format!("{label} by others") } else { label.to_owned() },
         rows: words::count(rows),

@@ -8,6 +8,8 @@ mod consent;
 #[cfg(feature = "ssr")]
 pub mod context;
 mod deletion;
+#[cfg(feature = "ssr")]
+pub mod errand;
 mod error;
 mod export;
 #[cfg(feature = "ssr")]

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Code;
+
 /// What has to be typed to confirm a deletion.
 pub const CONFIRMATION: &str = "delete my account";
 
@@ -43,6 +45,8 @@ pub struct Preview {
     pub counted: String,
     /// One line a kind of data.
     pub lines: Vec<Line>,
+    /// Why the person couldn't begin it now.
+    pub refused: Option<Code>,
 }
 
 /// What becomes of one kind of data.

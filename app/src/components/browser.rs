@@ -1,16 +1,15 @@
 //! What the islands want of the browser, in the words of the islands.
 
+use std::future::Future;
+
 use leptos::prelude::window;
 use web_sys::Storage;
+
+use crate::api::{Code, PublicError};
 
 /// Storage that outlives the window. `None` where it is switched off.
 pub(super) fn local_storage() -> Option<Storage> {
     window().local_storage().ok().flatten()
-}
-
-/// Storage of this window.
-pub(super) fn session_storage() -> Option<Storage> {
-    window().session_storage().ok().flatten()
 }
 
 /// Goes to a path of this site.
@@ -24,22 +23,47 @@ pub(super) fn reload() {
     let _ = window().location().reload();
 }
 
-/// Loads the page again so that its request renews the session, once: `false` where that was tried
-/// and didn't help.
-pub(super) fn renew_session() -> bool {
-    let Some(storage) = session_storage() else { return false };
-    if matches!(storage.get_item(RENEWED), Ok(Some(_))) || storage.set_item(RENEWED, "1").is_err() {
-        return false;
-    }
-    reload();
-    true
-}
-
-/// Notes that the session works.
-pub(super) fn session_works() {
-    if let Some(storage) = session_storage() {
-        let _ = storage.remove_item(RENEWED);
+/// Calls; where the session is over, renews it and calls once more. The page stays as it is.
+pub(super) async fn with_session<Value, Call>(call: impl Fn() -> Call) -> Result<Value, PublicError>
+where
+    Call: Future<Output = Result<Value, PublicError>>,
+{
+    match call().await {
+        Err(error) if error.code == Code::NotSignedIn => {
+            renew_session().await;
+            call().await
+        }
+        answer => answer,
     }
 }
 
-const RENEWED: &str = "lethe.renewed";
+/// Loads the page that takes the way by Clerk into a frame that nobody sees: only documents may take
+/// that way. Ends when it is there, or when it takes too long; whether it helped, the next call tells.
+#[cfg(feature = "hydrate")]
+async fn renew_session() {
+    use leptos::prelude::document;
+    use wasm_bindgen_futures::JsFuture;
+    use web_sys::HtmlElement;
+    use web_sys::js_sys::Promise;
+    use web_sys::wasm_bindgen::JsCast;
+
+    /// In milliseconds.
+    const PATIENCE: i32 = 10_000;
+
+    let frame = document().create_element("iframe").ok().and_then(|frame| frame.dyn_into::<HtmlElement>().ok());
+    let Some((frame, body)) = frame.zip(document().body()) else { return };
+    frame.set_hidden(true);
+    let _ = frame.set_attribute("src", "/session");
+    let loaded = Promise::new(&mut |done, _| {
+        frame.set_onload(Some(&done));
+        let _ = window().set_timeout_with_callback_and_timeout_and_arguments_0(&done, PATIENCE);
+        let _ = body.append_child(&frame);
+    });
+    let _ = JsFuture::from(loaded).await;
+    frame.remove();
+}
+
+/// Only the browser has frames.
+#[cfg(not(feature = "hydrate"))]
+#[expect(clippy::unused_async, reason = "the same signature as in the browser")]
+async fn renew_session() {}

@@ -1,6 +1,7 @@
 //! The dialog that shows what a deletion would do and asks for a typed confirmation. Its button is
 //! a link to the page with the same table and the same form.
 
+use leptos::either::Either;
 use leptos::ev::{MouseEvent, SubmitEvent};
 use leptos::html;
 use leptos::prelude::*;
@@ -26,20 +27,32 @@ enum State {
 
 /// The button and the dialog.
 #[island]
-pub(crate) fn DeletionDialog() -> impl IntoView {
+pub(crate) fn DeletionDialog(
+    /// The mark of the person for whom the page was made.
+    person: String,
+    /// Whether the person comes back to it after confirming who they are.
+    reopened: bool,
+) -> impl IntoView {
     let dialog = NodeRef::<html::Dialog>::new();
     let opener = NodeRef::<html::A>::new();
     let state = RwSignal::new(State::Counting);
     let typed = RwSignal::new(String::new());
+    let person = StoredValue::new(person);
 
-    let open = move |event: MouseEvent| {
-        let Some(dialog) = dialog.get_untracked() else { return };
-        if dialog.show_modal().is_ok() {
-            event.prevent_default();
+    // Whether it could be opened.
+    let open = move || {
+        let is_open = dialog.get_untracked().is_some_and(|dialog| dialog.show_modal().is_ok());
+        if is_open {
             typed.set(String::new());
-            count(state, None);
+            count(state, person, None);
         }
+        is_open
     };
+    if reopened {
+        Effect::new(move |_| {
+            open();
+        });
+    }
     let close = move |_| {
         if let Some(dialog) = dialog.get_untracked() {
             dialog.close();
@@ -53,7 +66,11 @@ pub(crate) fn DeletionDialog() -> impl IntoView {
     };
 
     view! {
-        <a class="button button-stop" href="/delete" aria-haspopup="dialog" node_ref=opener on:click=open>
+        <a class="button button-stop" href="/delete" aria-haspopup="dialog" node_ref=opener on:click=move |event: MouseEvent| {
+            if open() {
+                event.prevent_default();
+            }
+        }>
             "Delete account…"
         </a>
         <dialog node_ref=dialog aria-labelledby="deletion-title" on:close=closed>
@@ -63,7 +80,7 @@ pub(crate) fn DeletionDialog() -> impl IntoView {
                 autocomplete="off"
                 on:submit=move |event: SubmitEvent| {
                     event.prevent_default();
-                    confirm(state, typed);
+                    confirm(state, typed, person);
                 }
             >
                 <div class="dialog-body">
@@ -100,14 +117,24 @@ fn Plan(state: RwSignal<State>) -> impl IntoView {
         }
         State::Failed(error) => view! { <Refusal error/> }.into_any(),
     };
+    // What comes with the plan stands before it, what comes of the button beside the button.
+    let note = move |is_before| match state.get() {
+        State::Shown(_, Some(code)) if is_before == (code == Code::PlanChanged || needs_step(code)) => {
+            Some(view! { <Refusal error=PublicError { code, incident: String::new() }/> })
+        }
+        _ => None,
+    };
     view! {
         <p class="lead" role="status">{lead}</p>
-        {move || match state.get() {
-            State::Shown(_, Some(code)) => Some(view! { <Refusal error=PublicError { code, incident: String::new() }/> }),
-            _ => None,
-        }}
+        {move || note(true)}
         {body}
+        {move || note(false)}
     }
+}
+
+/// Whether the person must confirm first who they are.
+const fn needs_step(code: Code) -> bool {
+    matches!(code, Code::ReverificationNeeded | Code::NotConfirmed)
 }
 
 /// Lines of the size of what comes.
@@ -121,11 +148,23 @@ fn Skeleton() -> impl IntoView {
 #[component]
 fn Refusal(error: PublicError) -> impl IntoView {
     let incident = (!error.incident.is_empty()).then(|| format!(" Incident {}.", error.incident));
+    let help = match error.code {
+        // The page has the form for it.
+        Code::ReverificationNeeded => Some(Either::Left(view! {
+            <button class="button button-quiet mt-3" form="confirm-identity">"Confirm that it's you"</button>
+        })),
+        // Beside this page, so that what was typed stays.
+        Code::NotSignedIn => Some(Either::Right(view! {
+            <a class="button button-quiet mt-3" href="/" target="_blank">"Sign in, in a new tab"</a>
+        })),
+        _ => None,
+    };
+    // A step that helps is no failure, and doesn't look like one.
+    let class = if error.code == Code::ReverificationNeeded { "note note-step" } else { "note note-bad" };
     view! {
-        <div class="note note-bad" role="alert">
+        <div class=class role="alert">
             <p>{error.code.sentence()} {incident}</p>
-            {(error.code == Code::ReverificationNeeded)
-                .then(|| view! { <a class="button button-quiet mt-3" href="/delete?refused=reverification_needed">"Sign in again"</a> })}
+            {help}
         </div>
     }
 }
@@ -134,69 +173,70 @@ fn Refusal(error: PublicError) -> impl IntoView {
 #[component]
 fn Confirmation(state: RwSignal<State>, typed: RwSignal<String>) -> impl IntoView {
     let inactive = move || state.with(|state| !matches!(state, State::Shown(..)));
+    let hidden = move || state.with(|state| matches!(state, State::Shown(preview, _) if preview.refused.is_some()));
     view! {
-        <label class="confirm" for="deletion-confirmation">
-            "Type " <span class="goes">{CONFIRMATION}</span> " to confirm"
-        </label>
-        <input
-            id="deletion-confirmation"
-            class="field"
-            type="text"
-            name="confirmation"
-            autocomplete="off"
-            autocapitalize="none"
-            spellcheck="false"
-            readonly=inactive
-            prop:value=move || typed.get()
-            on:input=move |event| typed.set(event_target_value(&event))
-        />
+        <div hidden=hidden>
+            <label class="confirm" for="deletion-confirmation">
+                "Type " <span class="goes">{CONFIRMATION}</span> " to confirm"
+            </label>
+            <input
+                id="deletion-confirmation"
+                class="field"
+                type="text"
+                name="confirmation"
+                autocomplete="off"
+                autocapitalize="none"
+                spellcheck="false"
+                readonly=inactive
+                prop:value=move || typed.get()
+                on:input=move |event| typed.set(event_target_value(&event))
+            />
+        </div>
     }
 }
 
 /// Whether the button acts.
 fn ready(state: RwSignal<State>, typed: RwSignal<String>) -> bool {
-    state.with(|state| matches!(state, State::Shown(..)))
+    state.with(|state| matches!(state, State::Shown(preview, _) if preview.refused.is_none()))
         && typed.with(|typed| typed.trim().eq_ignore_ascii_case(CONFIRMATION))
 }
 
 /// Asks for the plan; `why` it is asked for again.
-fn count(state: RwSignal<State>, why: Option<Code>) {
+fn count(state: RwSignal<State>, person: StoredValue<String>, why: Option<Code>) {
     state.set(State::Counting);
     spawn_local(async move {
-        match preview_deletion().await {
+        match browser::with_session(|| preview_deletion(person.get_value())).await {
             Ok(preview) => {
-                browser::session_works();
-                state.set(State::Shown(preview, why));
+                let refused = preview.refused;
+                state.set(State::Shown(preview, refused.or(why)));
             }
-            Err(error) => failed(state, error),
+            Err(PublicError { code: Code::Gone, .. }) => browser::reload(),
+            Err(error) => state.set(State::Failed(error)),
         }
     });
 }
 
 /// Begins the deletion, and goes to its receipt.
-fn confirm(state: RwSignal<State>, typed: RwSignal<String>) {
+fn confirm(state: RwSignal<State>, typed: RwSignal<String>, person: StoredValue<String>) {
     if !ready(state, typed) {
         return;
     }
     let State::Shown(preview, _) = state.get_untracked() else { return };
     state.set(State::Confirmed(preview.clone()));
     spawn_local(async move {
-        match request_deletion(preview.plan.clone(), typed.get_untracked()).await {
+        let request = || request_deletion(preview.plan.clone(), typed.get_untracked(), person.get_value());
+        match browser::with_session(request).await {
             Ok(begun) => browser::go(&begun.receipt),
             Err(PublicError { code: Code::PlanChanged, .. }) => {
                 typed.set(String::new());
-                count(state, Some(Code::PlanChanged));
+                count(state, person, Some(Code::PlanChanged));
             }
-            Err(error) if matches!(error.code, Code::NotSignedIn | Code::Gone) => failed(state, error),
-            Err(error) => state.set(State::Shown(preview, Some(error.code))),
+            Err(PublicError { code: Code::Gone, .. }) => browser::reload(),
+            Err(error) => {
+                let code = error.code;
+                let refused = needs_step(code).then_some(code);
+                state.set(State::Shown(Preview { refused, ..preview }, Some(code)));
+            }
         }
     });
-}
-
-fn failed(state: RwSignal<State>, error: PublicError) {
-    match error.code {
-        Code::Gone => browser::reload(),
-        Code::NotSignedIn if browser::renew_session() => {}
-        _ => state.set(State::Failed(error)),
-    }
 }

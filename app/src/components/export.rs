@@ -8,7 +8,7 @@ use leptos::task::spawn_local;
 
 use super::browser;
 use super::icon::Check;
-use crate::api::{Code, Download, PublicError, latest_export};
+use crate::api::{Code, Download, latest_export};
 
 /// Between two questions whether the file is complete.
 const PAUSE: Duration = Duration::from_millis(1200);
@@ -91,14 +91,13 @@ pub(crate) fn ExportButton(
 fn watch(state: RwSignal<State>, before: StoredValue<String>, questions: u32) {
     let ask = move || {
         spawn_local(async move {
-            match latest_export().await {
+            match browser::with_session(latest_export).await {
                 Ok(Some(download)) if before.with_value(|before| download.id > *before) => {
                     before.set_value(download.id.clone());
                     state.set(State::Done(download));
                 }
                 Ok(_) if questions > 0 => watch(state, before, questions - 1),
                 Ok(last) => state.set(State::Rest(last)),
-                Err(PublicError { code: Code::NotSignedIn, .. }) if browser::renew_session() => {}
                 Err(error) => state.set(State::Unknown(error.code)),
             }
         });

@@ -1,5 +1,5 @@
-//! Choices that could not be saved, kept on the device. The place's name is a keyed digest, so
-//! that two people at one browser don't get each other's choices and nothing tells who they are.
+//! Choices that could not be saved, kept on the device. The place goes by the person's mark, a keyed
+//! digest, so that two people at one browser don't get each other's choices and nothing tells who they are.
 
 use super::browser::local_storage;
 
@@ -11,20 +11,20 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// What is kept at `place`, if anything.
-    pub(super) fn read(place: &str) -> Option<Self> {
-        Self::parse(&local_storage()?.get_item(place).ok()??)
+    /// What is kept for the person with this mark, if anything.
+    pub(super) fn read(person: &str) -> Option<Self> {
+        Self::parse(&local_storage()?.get_item(&place(person)).ok()??)
     }
 
     /// Keeps it; `false` where the browser doesn't keep anything.
-    pub(super) fn write(&self, place: &str) -> bool {
-        local_storage().is_some_and(|storage| storage.set_item(place, &self.to_text()).is_ok())
+    pub(super) fn write(&self, person: &str) -> bool {
+        local_storage().is_some_and(|storage| storage.set_item(&place(person), &self.to_text()).is_ok())
     }
 
-    /// Forgets what is kept at `place`.
-    pub(super) fn forget(place: &str) {
+    /// Forgets what is kept for the person with this mark.
+    pub(super) fn forget(person: &str) {
         if let Some(storage) = local_storage() {
-            let _ = storage.remove_item(place);
+            let _ = storage.remove_item(&place(person));
         }
     }
 
@@ -51,6 +51,10 @@ impl Kept {
             .collect::<Option<Vec<_>>>()?;
         Some(Self { revision, choices })
     }
+}
+
+fn place(person: &str) -> String {
+    format!("lethe.{person}")
 }
 
 #[cfg(test)]

@@ -37,6 +37,8 @@ enum State {
     Waiting,
     /// Kept here, and the server's record is newer.
     Overtaken,
+    /// Sent without script when the session was over, and filled in again.
+    Returned,
 }
 
 /// The preference form.
@@ -44,20 +46,27 @@ enum State {
 pub(crate) fn PreferenceForm(
     /// The record as the server has it.
     record: Preferences,
-    /// Name of this person's place in the browser's storage.
-    place: String,
+    /// The mark of the person, which also names their place in the browser's storage.
+    person: String,
     /// Whether a form sent without script was saved just now.
     saved: bool,
     /// Why a form sent without script was not saved.
     unsaved: Option<Code>,
+    /// The purposes that were on in a form that came when the session was over.
+    draft: Option<Vec<String>>,
 ) -> impl IntoView {
     let first = match unsaved {
+        _ if draft.is_some() => State::Returned,
         Some(code) => State::Unsaved(code),
         None if saved => State::Saved,
         None => State::Rest,
     };
-    let purposes = record.purposes.clone();
-    let desk = Desk { record: RwSignal::new(record), state: RwSignal::new(first), place: StoredValue::new(place) };
+    let on = |record: &Preferences| record.purposes.iter().filter(|it| it.granted).map(|it| it.key.clone()).collect();
+    let granted: Vec<String> = draft.unwrap_or_else(|| on(&record));
+    let ticked = |purpose: &Purpose| granted.contains(&purpose.key) && !purpose.locked;
+    let purposes: Vec<_> = record.purposes.iter().map(|purpose| (purpose.clone(), ticked(purpose))).collect();
+    let mark = person.clone();
+    let desk = Desk { record: RwSignal::new(record), state: RwSignal::new(first), person: StoredValue::new(person) };
     Effect::new(move |_| desk.open());
 
     view! {
@@ -73,12 +82,13 @@ pub(crate) fn PreferenceForm(
             }
             on:change=move |_| desk.compare()
         >
+            <input type="hidden" name="person" value=mark/>
             <fieldset class="choices">
                 <legend class="sr-only">"What we may use your data for"</legend>
                 {purposes
                     .into_iter()
                     .enumerate()
-                    .map(|(index, purpose)| view! { <PurposeBox purpose index record=desk.record/> })
+                    .map(|(index, (purpose, ticked))| view! { <PurposeBox purpose ticked index record=desk.record/> })
                     .collect_view()}
             </fieldset>
             <Show when=move || desk.state.get() == State::Overtaken>
@@ -101,7 +111,7 @@ pub(crate) fn PreferenceForm(
 /// One purpose: box, words, standing. The box is the browser's own; the hidden field tells a
 /// server that hears of it by a plain form what was shown.
 #[component]
-fn PurposeBox(purpose: Purpose, index: usize, record: RwSignal<Preferences>) -> impl IntoView {
+fn PurposeBox(purpose: Purpose, ticked: bool, index: usize, record: RwSignal<Preferences>) -> impl IntoView {
     let id = box_id(&purpose.key);
     let text_id = format!("{id}-text");
     let standing = move || record.with(|record| record.purposes.get(index).map(|it| it.standing.clone()));
@@ -112,7 +122,7 @@ fn PurposeBox(purpose: Purpose, index: usize, record: RwSignal<Preferences>) -> 
                 id=id.clone()
                 name="granted[]"
                 value=purpose.key.clone()
-                checked=purpose.granted
+                checked=ticked
                 disabled=purpose.locked
                 aria-describedby=text_id.clone()
             />
@@ -139,6 +149,7 @@ fn StateLine(desk: Desk) -> impl IntoView {
         State::Kept(code) => format!("Couldn't save, kept on this device. {}", code.sentence()),
         State::Unsaved(code) => format!("Couldn't save. {}", code.sentence()),
         State::Waiting | State::Overtaken => "Not yet saved, kept on this device".to_owned(),
+        State::Returned => "Not saved: your session had ended. Your choice is filled in again.".to_owned(),
     };
     view! {
         <p
@@ -146,7 +157,7 @@ fn StateLine(desk: Desk) -> impl IntoView {
             role="status"
             data-state=move || match state.get() {
                 State::Saved => "good",
-                State::Kept(_) | State::Waiting | State::Overtaken => "kept",
+                State::Kept(_) | State::Waiting | State::Overtaken | State::Returned => "kept",
                 State::Unsaved(_) => "bad",
                 _ => "rest",
             }
@@ -154,7 +165,12 @@ fn StateLine(desk: Desk) -> impl IntoView {
             <Show when=move || state.get() == State::Saved>
                 <Check/>
             </Show>
-            <span>{words}</span>
+            <span>
+                {words}
+                <Show when=move || matches!(state.get(), State::Kept(Code::NotSignedIn) | State::Unsaved(Code::NotSignedIn))>
+                    " " <a class="link" href="/">"Sign in"</a>
+                </Show>
+            </span>
         </p>
     }
 }
@@ -190,7 +206,7 @@ struct Desk {
     /// What the server has.
     record: RwSignal<Preferences>,
     state: RwSignal<State>,
-    place: StoredValue<String>,
+    person: StoredValue<String>,
 }
 
 impl Desk {
@@ -199,7 +215,7 @@ impl Desk {
         let again = window_event_listener(ev::online, move |_| self.try_again());
         on_cleanup(move || again.remove());
         let Some(kept) = self.kept() else {
-            if !self.edits().is_empty() {
+            if self.state.get_untracked() != State::Returned && !self.edits().is_empty() {
                 self.state.set(State::Edited);
             }
             return;
@@ -231,13 +247,15 @@ impl Desk {
     /// Sends what the form shows. With `base`, only onto that revision of the record.
     fn save(self, base: Option<String>) {
         let sent = self.on_screen();
-        let granted = sent.iter().filter(|(_, granted)| *granted).map(|(key, _)| key.clone()).collect();
-        let shown = self
+        let granted: Vec<_> = sent.iter().filter(|(_, granted)| *granted).map(|(key, _)| key.clone()).collect();
+        let shown: Vec<_> = self
             .record
             .with_untracked(|record| record.purposes.iter().filter(|it| it.granted).map(|it| it.key.clone()).collect());
+        let person = self.person.get_value();
         self.state.set(State::Saving);
         spawn_local(async move {
-            match save_preferences(granted, shown, base).await {
+            let save = || save_preferences(granted.clone(), shown.clone(), base.clone(), person.clone());
+            match browser::with_session(save).await {
                 Ok(record) => self.saved(record, &sent),
                 Err(error) => self.not_saved(&error),
             }
@@ -246,7 +264,6 @@ impl Desk {
 
     fn saved(self, record: Preferences, sent: &[(String, bool)]) {
         self.forget();
-        browser::session_works();
         // What was ticked while the answer was on its way stays as it was ticked.
         let untouched: Vec<_> = record
             .purposes
@@ -267,16 +284,17 @@ impl Desk {
             browser::reload();
             return;
         }
-        if matches!(code, Code::InvalidInput | Code::Impersonated | Code::NotFound) || !self.keep() {
+        if matches!(code, Code::InvalidInput | Code::Impersonated | Code::AnotherPerson | Code::NotFound)
+            || !self.keep()
+        {
             self.state.set(State::Unsaved(code));
             return;
         }
         self.state.set(State::Kept(code));
         match code {
             Code::ChangedElsewhere => browser::reload(),
-            Code::NotSignedIn => {
-                browser::renew_session();
-            }
+            // Sent when the person signs in: here or elsewhere, now or later.
+            Code::NotSignedIn => {}
             _ => set_timeout(move || self.try_again(), PAUSE),
         }
     }
@@ -294,15 +312,15 @@ impl Desk {
     fn keep(self) -> bool {
         let revision = self.record.with_untracked(|record| record.revision.clone());
         let kept = Kept { revision, choices: self.edits() };
-        !kept.choices.is_empty() && self.place.with_value(|place| kept.write(place))
+        !kept.choices.is_empty() && self.person.with_value(|person| kept.write(person))
     }
 
     fn kept(self) -> Option<Kept> {
-        self.place.with_value(|place| Kept::read(place))
+        self.person.with_value(|person| Kept::read(person))
     }
 
     fn forget(self) {
-        self.place.with_value(|place| Kept::forget(place));
+        self.person.with_value(|person| Kept::forget(person));
     }
 
     /// Lays the kept choice over the newer record, as the person said.

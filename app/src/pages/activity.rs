@@ -97,7 +97,5 @@ fn changes(entry: &Activity, purposes: &Catalogue) -> String {
 
 /// `Session ended`, of `session.ended`: for kinds that have no words of their own.
 fn plain(kind: &str) -> String {
-    let words = kind.replace(['.', '_'], " ");
-    let mut letters = words.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+    words::capital(&kind.replace(['.', '_'], " "))
 }

@@ -7,9 +7,11 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::activity::{ActivityCard, Entry, latest_download};
+use super::confirm::{Dropped, Note, Refused};
 use super::frame::Frame;
 use super::trouble::trouble;
 use crate::api::answer::Caller;
+use crate::api::errand::{self, Errand, Place, Returned};
 use crate::api::{Code, Download, Preferences, load};
 use crate::components::{DeletionDialog, ExportButton, PreferenceForm};
 use crate::words;
@@ -23,7 +25,15 @@ pub(crate) fn center(caller: Caller) -> impl IntoView {
     let told = Told {
         saved: query.get_str("saved") == Some("1"),
         unsaved: query.get_str("unsaved").map(Code::parse),
-        export: query.get_str("export").map(Code::parse),
+        export: match query.get_str("export").map(Code::parse) {
+            // What the address says about the way here may be over by now.
+            Some(Code::NotSignedIn) => None,
+            Some(Code::ReverificationNeeded) => caller.may_act().err(),
+            code => code,
+        },
+        returned: errand::take(&caller, |errand| {
+            matches!(errand, Errand::Preferences(_) | Errand::Confirm(Place::Export | Place::Dialog))
+        }),
     };
     Suspend::new(async move {
         let subject = &caller.person.subject;
@@ -37,7 +47,7 @@ pub(crate) fn center(caller: Caller) -> impl IntoView {
                     preferences: load::preferences(&record),
                     signal: record.signal_honoured,
                     impersonated: caller.person.impersonated,
-                    place: place(&caller),
+                    person: caller.mark(),
                     now: words::stamp(caller.lethe.clock.now()),
                     latest: latest_download(&activity),
                     activity: activity.iter().map(|it| Entry::of(it, &caller.lethe.purposes)).collect(),
@@ -55,6 +65,8 @@ struct Told {
     saved: bool,
     unsaved: Option<Code>,
     export: Option<Code>,
+    /// What the person came back for.
+    returned: Option<Returned>,
 }
 
 /// Everything that the page shows.
@@ -63,7 +75,8 @@ struct Shown {
     /// Whether the browser's opt-out signal holds something off.
     signal: bool,
     impersonated: bool,
-    place: String,
+    /// The mark of whom it is made for.
+    person: String,
     now: String,
     latest: Option<Download>,
     activity: Vec<Entry>,
@@ -71,12 +84,24 @@ struct Shown {
 
 #[component]
 fn Center(shown: Shown, told: Told) -> impl IntoView {
-    let Shown { preferences, signal, impersonated, place, now, latest, activity } = shown;
+    let Shown { preferences, signal, impersonated, person, now, latest, activity } = shown;
+    let Told { saved, unsaved, export, returned } = told;
+    let is_dropped = returned == Some(Returned::SomebodyElse);
+    let goes_on = |place| returned == Some(Returned::GoesOn(Errand::Confirm(place)));
+    let has_failed = |place| returned == Some(Returned::Unconfirmed(place));
+    let has_confirmed = goes_on(Place::Export);
+    let export = if has_failed(Place::Export) { Some(Code::NotConfirmed) } else { export };
+    // The dialog says itself whether it can go on.
+    let reopened = goes_on(Place::Dialog) || has_failed(Place::Dialog);
+    let draft = match returned {
+        Some(Returned::GoesOn(Errand::Preferences(granted))) => Some(granted),
+        _ => None,
+    };
     // Each card's type is erased: together they are more than the compiler wants to name.
     let preferences =
-        view! { <PreferenceCard preferences signal place saved=told.saved unsaved=told.unsaved/> }.into_any();
-    let copy = view! { <CopyCard latest now refused=told.export impersonated/> }.into_any();
-    let deletion = view! { <DeletionCard impersonated/> }.into_any();
+        view! { <PreferenceCard preferences signal person=person.clone() saved unsaved draft/> }.into_any();
+    let copy = view! { <CopyCard latest now refused=export has_confirmed impersonated/> }.into_any();
+    let deletion = view! { <DeletionCard impersonated person reopened/> }.into_any();
     view! {
         <Scripts/>
         <Frame title="Privacy center" layout="page page-wide">
@@ -98,6 +123,7 @@ fn Center(shown: Shown, told: Told) -> impl IntoView {
                         "Somebody is signed in for this person. Downloading and deleting are switched off."
                     </p>
                 })}
+                {is_dropped.then(|| view! { <Dropped/> })}
                 {preferences}
                 {copy}
                 {deletion}
@@ -111,9 +137,10 @@ fn Center(shown: Shown, told: Told) -> impl IntoView {
 fn PreferenceCard(
     preferences: Preferences,
     signal: bool,
-    place: String,
+    person: String,
     saved: bool,
     unsaved: Option<Code>,
+    draft: Option<Vec<String>>,
 ) -> impl IntoView {
     view! {
         <section class="card" id="preferences" aria-labelledby="preferences-title">
@@ -122,26 +149,45 @@ fn PreferenceCard(
                 <p>"All of these are optional. Change your mind at any time, here, with the same click."</p>
             </div>
             {signal.then(|| view! { <SignalNote/> })}
-            <PreferenceForm record=preferences place saved unsaved/>
+            <PreferenceForm record=preferences person saved unsaved draft/>
         </section>
     }
 }
 
 #[component]
-fn CopyCard(latest: Option<Download>, now: String, refused: Option<Code>, impersonated: bool) -> impl IntoView {
+fn CopyCard(
+    latest: Option<Download>,
+    now: String,
+    refused: Option<Code>,
+    has_confirmed: bool,
+    impersonated: bool,
+) -> impl IntoView {
+    // Why, and what helps, stands in a note; everything else fits beside the button.
+    let (noted, refused): (Option<Code>, Option<Code>) =
+        if needs_note(refused) { (refused, None) } else { (None, refused) };
     view! {
         <section class="card" id="copy" aria-labelledby="copy-title">
             <div class="card-head">
                 <h2 id="copy-title">"A copy of your data"</h2>
                 <p>"One file with your profile and every row that is yours, for you to read and for other services to import."</p>
             </div>
+            {(has_confirmed || noted.is_some()).then(|| view! {
+                <div class="card-body">
+                    {has_confirmed.then(|| view! { <Note words="You confirmed that it's you. Your download is ready to start."/> })}
+                    {noted.map(|code| view! { <Refused code id="copy-refused" place=Place::Export/> })}
+                </div>
+            })}
             {(!impersonated).then(|| view! { <ExportButton latest now refused/> })}
         </section>
     }
 }
 
+const fn needs_note(refused: Option<Code>) -> bool {
+    matches!(refused, Some(Code::ReverificationNeeded | Code::NotConfirmed))
+}
+
 #[component]
-fn DeletionCard(impersonated: bool) -> impl IntoView {
+fn DeletionCard(impersonated: bool, person: String, reopened: bool) -> impl IntoView {
     view! {
         <section class="card" id="deletion" aria-labelledby="deletion-card-title">
             <div class="card-head">
@@ -151,8 +197,12 @@ fn DeletionCard(impersonated: bool) -> impl IntoView {
             {(!impersonated).then(|| view! {
                 <div class="card-foot">
                     <p class="state">"Takes effect at once. Download a copy first if you want one."</p>
-                    <DeletionDialog/>
+                    <DeletionDialog person reopened/>
                 </div>
+                // Behind a button of the dialog, which is a form itself.
+                <form method="post" action="/confirm-identity" id="confirm-identity">
+                    <input type="hidden" name="for" value=Place::Dialog.word()/>
+                </form>
             })}
         </section>
     }
@@ -177,16 +227,6 @@ fn SignalNote() -> impl IntoView {
 #[component]
 pub(crate) fn Scripts() -> impl IntoView {
     use_context::<LeptosOptions>().map(|options| view! { <HydrationScripts options islands=true/> })
-}
-
-/// Name of this person's place in the browser's storage: a keyed digest, folded, so that it tells
-/// nothing about them and is of no use elsewhere.
-fn place(caller: &Caller) -> String {
-    let digest = caller.lethe.keys.tombstone(&caller.person.subject);
-    let folded = digest.chunks_exact(8).fold(0, |folded: u64, chunk| {
-        folded.rotate_left(7) ^ chunk.iter().fold(0, |number, byte| (number << 8) | u64::from(*byte))
-    });
-    format!("lethe.{folded:016x}")
 }
 
 #[cfg(test)]
@@ -225,7 +265,7 @@ mod tests {
             },
             signal: true,
             impersonated: false,
-            place: "lethe.00ff00ff00ff00ff".to_owned(),
+            person: "00ff00ff00ff00ff00ff00ff00ff00ff".to_owned(),
             now: "2026-11-22T09:58:00.000000Z".to_owned(),
             latest: Some(Download {
                 id: "2026-11-02T18:20:00.000000Z".to_owned(),
@@ -275,6 +315,37 @@ mod tests {
         assert!(unsaved.html.contains("Couldn't save. "));
         let refused = center("Marketing", || Told { export: Some(Code::TooManyRequests), ..Told::default() }).await;
         assert!(refused.html.contains("Not downloaded. "));
+    }
+
+    #[tokio::test]
+    async fn who_comes_back_goes_on_where_they_were() {
+        let back = |errand: Errand| {
+            center("Marketing", move || Told { returned: Some(Returned::GoesOn(errand.clone())), ..Told::default() })
+        };
+        let page = back(Errand::Confirm(Place::Export)).await;
+        assert!(page.html.contains("Your download is ready to start."));
+        let page = back(Errand::Confirm(Place::Dialog)).await;
+        assert!(
+            page.html.contains(r"&quot;reopened&quot;:true") || page.html.contains(r#""reopened":true"#),
+            "{}",
+            page.html
+        );
+        let page = back(Errand::Preferences(vec!["analytics".to_owned(), "thirdParty".to_owned()])).await;
+        assert!(!page.tag("purpose-marketing\"").contains(" checked"));
+        assert!(page.tag("purpose-analytics\"").contains(" checked"));
+        assert!(!page.tag("purpose-thirdParty\"").contains(" checked"), "what is held off stays off");
+        assert_eq!(page.html.matches(r#"name="shown[]""#).count(), 1, "shown is what the server has");
+        let page = center("Marketing", || Told { returned: Some(Returned::SomebodyElse), ..Told::default() }).await;
+        assert!(page.html.contains("was for another account, and was dropped."));
+    }
+
+    #[tokio::test]
+    async fn a_download_that_wants_a_confirmation_offers_it() {
+        let refused = |code| center("Marketing", move || Told { export: Some(code), ..Told::default() });
+        let page = refused(Code::ReverificationNeeded).await;
+        assert!(page.tag(r#"value="export""#).contains(r#"name="for""#));
+        let page = refused(Code::NotConfirmed).await;
+        assert!(page.html.contains("write to us") && !page.html.contains(r#"value="export""#));
     }
 
     #[tokio::test]

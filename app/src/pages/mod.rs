@@ -2,6 +2,7 @@
 
 mod activity;
 mod center;
+mod confirm;
 mod delete;
 mod frame;
 mod home;

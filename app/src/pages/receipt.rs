@@ -65,12 +65,7 @@ fn Running(receipt: deletion::Receipt) -> impl IntoView {
 fn Done(receipt: deletion::Receipt) -> impl IntoView {
     let finished = receipt.finished_at.map(words::moment).unwrap_or_default();
     let steps = load::progress(&receipt).steps;
-    let lines: Vec<_> = receipt
-        .results
-        .iter()
-        .filter(|result| result.rows > 0)
-        .map(|result| load::line(&result.label, result.rows, &result.outcome, result.others))
-        .collect();
+    let lines: Vec<_> = receipt.results.iter().filter(|result| result.rows > 0).map(load::result_line).collect();
     let kept = receipt
         .results
         .iter()

@@ -17,33 +17,42 @@ const BARE_POLICY: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 
 #[derive(Clone, Debug)]
 pub struct Policy {
     form_action: String,
+    frame: String,
     is_encrypted: bool,
 }
 
 impl Policy {
-    /// The policy of an installation at `public_url` whose people sign in at `sign_in`.
+    /// The policy of an installation at `public_url` whose people sign in at `sign_in`, and whose sessions
+    /// are renewed at `frontend`.
     #[must_use]
-    pub fn new<'a>(public_url: &Url, sign_in: impl IntoIterator<Item = &'a Url>) -> Self {
-        // A form's redirect counts as its target, and an expired session is renewed by way of Clerk.
-        let mut form_action = "'self'".to_owned();
-        for url in sign_in {
-            let origin = url.origin().ascii_serialization();
-            if !form_action.contains(&origin) {
-                form_action.push(' ');
-                form_action.push_str(&origin);
-            }
+    pub fn new(public_url: &Url, sign_in: &Url, frontend: &Url) -> Self {
+        // A form's or a frame's redirect counts as its target, and an expired session is renewed by way of Clerk.
+        Self {
+            form_action: sources([sign_in, frontend]),
+            frame: sources([frontend]),
+            is_encrypted: public_url.scheme() == "https",
         }
-        Self { form_action, is_encrypted: public_url.scheme() == "https" }
     }
 
     fn page(&self, nonce: &str) -> String {
         format!(
             "default-src 'none'; script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; \
              style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; \
-             form-action {}; base-uri 'none'; frame-ancestors 'none'",
-            self.form_action
+             frame-src {}; form-action {}; base-uri 'none'; frame-ancestors 'none'",
+            self.frame, self.form_action
         )
     }
+}
+
+/// This origin, and those of the given addresses.
+fn sources<'a>(urls: impl IntoIterator<Item = &'a Url>) -> String {
+    let mut sources = vec!["'self'".to_owned()];
+    for origin in urls.into_iter().map(|url| url.origin().ascii_serialization()) {
+        if !sources.contains(&origin) {
+            sources.push(origin);
+        }
+    }
+    sources.join(" ")
 }
 
 /// Adds the headers that are missing.

@@ -32,7 +32,8 @@ pub(super) struct Confirmation {
         (status = 202, body = deletion::Deletion, description = "it takes longer, and goes on by itself"),
         (status = 400, body = Document, content_type = "application/problem+json", description = "`confirm` isn't true"),
         (status = 401, body = Document, content_type = "application/problem+json"),
-        (status = 403, body = Document, content_type = "application/problem+json"),
+        (status = 403, body = Document, content_type = "application/problem+json",
+            description = "somebody else acts for the person, or, with `clerk_error` as Clerk's helpers read it, the sign-in is too old"),
         (status = 429, body = Document, content_type = "application/problem+json"),
         (status = 500, body = Document, content_type = "application/problem+json",
             description = "a step failed; `deleted`, `log` and `receipt` are beside the problem's members, and it goes on by itself"),
@@ -53,7 +54,8 @@ pub async fn delete(State(server): State<Server>, person: SignedIn, body: Bytes)
     responses(
         (status = 200, body = std::collections::HashMap<String, Vec<Value>>, description = "rows by table name, an attachment"),
         (status = 401, body = Document, content_type = "application/problem+json"),
-        (status = 403, body = Document, content_type = "application/problem+json"),
+        (status = 403, body = Document, content_type = "application/problem+json",
+            description = "as for `/api/privacy/export`"),
         (status = 429, body = Document, content_type = "application/problem+json"),
     )
 )]

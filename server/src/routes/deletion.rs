@@ -6,7 +6,6 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use lethe::Refusal;
 use lethe::deletion::{self, NewRequest, Origin, Progress, Request, Status};
 use serde::Serialize;
 use serde_json::json;
@@ -57,7 +56,8 @@ impl Deletion {
         (status = 200, body = Deletion, description = "everything is done"),
         (status = 202, body = Deletion, description = "it takes longer, and goes on by itself"),
         (status = 401, body = Document, content_type = "application/problem+json"),
-        (status = 403, body = Document, content_type = "application/problem+json"),
+        (status = 403, body = Document, content_type = "application/problem+json",
+            description = "somebody else acts for the person, or, with `clerk_error` as Clerk's helpers read it, the sign-in is too old"),
         (status = 429, body = Document, content_type = "application/problem+json"),
         (status = 500, body = Document, content_type = "application/problem+json",
             description = "a step failed; `deleted`, `log` and `receipt` are beside the problem's members, and it goes on by itself"),
@@ -70,9 +70,7 @@ pub async fn delete(State(server): State<Server>, person: SignedIn) -> Result<Re
 
 /// Whether this person may ask for a deletion now.
 pub(super) fn admit(server: &Server, person: &SignedIn) -> Result<(), Problem> {
-    if person.impersonated {
-        return Err(Refusal::Impersonated.into());
-    }
+    person.may_act()?;
     server.limits.deletions.check(&person.subject)
 }
 

@@ -4,15 +4,14 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Redirect, Response};
 use futures::stream::{self, BoxStream};
 use futures::{Stream, StreamExt};
-use http::{HeaderValue, Method, StatusCode, header};
-use lethe::Refusal;
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use lethe::export::{self, Shape};
 use tokio::sync::mpsc;
 
-use crate::boundary::Scope;
+use crate::boundary::{Scope, accepts_page};
 use crate::problem::{Document, Problem, chain};
 use crate::state::Server;
 use crate::visit::SignedIn;
@@ -39,8 +38,10 @@ pub(super) struct Archive {
     path = "/api/privacy/export",
     responses(
         (status = 200, body = Archive, description = "an attachment"),
+        (status = 303, description = "for browsers that navigate, in place of 401, 403, 429 and 503: the page says why"),
         (status = 401, body = Document, content_type = "application/problem+json"),
-        (status = 403, body = Document, content_type = "application/problem+json"),
+        (status = 403, body = Document, content_type = "application/problem+json",
+            description = "somebody else acts for the person, or, with `clerk_error` as Clerk's helpers read it, the sign-in is too old"),
         (status = 429, body = Document, content_type = "application/problem+json"),
         (status = 503, body = Document, content_type = "application/problem+json"),
     )
@@ -49,9 +50,27 @@ pub async fn download(
     State(server): State<Server>,
     axum::Extension(scope): axum::Extension<Scope>,
     method: Method,
-    person: SignedIn,
+    headers: HeaderMap,
+    person: Result<SignedIn, Problem>,
 ) -> Result<Response, Problem> {
-    stream(&server, scope, &method, &person, Shape::Full).await
+    let incident = scope.incident.clone();
+    let answer = match person {
+        Ok(person) => stream(&server, scope, &method, &person, Shape::Full).await,
+        Err(problem) => Err(problem),
+    };
+    match answer {
+        Err(problem) if accepts_page(&headers) && is_told_by_the_card(&problem) => {
+            problem.log(&incident);
+            Ok(Redirect::to(&format!("/?export={}#copy", problem.code())).into_response())
+        }
+        answer => answer,
+    }
+}
+
+/// What the card on the page has words for. Anything else is a failure, with its incident.
+fn is_told_by_the_card(problem: &Problem) -> bool {
+    [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE]
+        .contains(&problem.status())
 }
 
 /// Streams an export in the given shape.
@@ -65,9 +84,7 @@ pub(super) async fn stream(
     if method == Method::HEAD {
         return Err(Problem::of_status(StatusCode::METHOD_NOT_ALLOWED));
     }
-    if person.impersonated {
-        return Err(Refusal::Impersonated.into());
-    }
+    person.may_act()?;
     server.limits.exports.check(&person.subject)?;
     let export = export::start(&server.lethe, &person.subject, shape).await?;
     let body = taken_in_time(export.body, PATIENCE, scope.incident);

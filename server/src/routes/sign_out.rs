@@ -16,16 +16,21 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub async fn sign_out(State(server): State<Server>, request: Request) -> Response {
     let visit = request.extensions().get::<Visit>();
     if let Some(session) = visit.and_then(|visit| visit.session.clone()) {
-        let clerk = server.lethe.clerk.clone();
-        let revoking = tokio::spawn(async move {
-            if let Err(error) = clerk.revoke_session(&session).await {
-                tracing::warn!(%error, "a session couldn't be ended at Clerk");
-            }
-        });
-        // What takes longer goes on in the background.
-        let _ = tokio::time::timeout(PATIENCE, revoking).await;
+        end(&server, session).await;
     }
     let mut response = Redirect::to("/").into_response();
     server.authenticator.clear(response.headers_mut());
     response
+}
+
+/// Ends a session at Clerk.
+pub(super) async fn end(server: &Server, session: String) {
+    let clerk = server.lethe.clerk.clone();
+    let revoking = tokio::spawn(async move {
+        if let Err(error) = clerk.revoke_session(&session).await {
+            tracing::warn!(%error, "a session couldn't be ended at Clerk");
+        }
+    });
+    // What takes longer goes on in the background.
+    let _ = tokio::time::timeout(PATIENCE, revoking).await;
 }

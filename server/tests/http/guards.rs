@@ -68,7 +68,7 @@ async fn nothing_is_written_for_other_origins() {
     let ada = app.sign_in(0).await;
     let personal = PERSONAL.map(|(name, path)| (method(name), path.to_owned())).into_iter();
     let functions = server_fn_paths().map(|(path, method)| (method, path.to_owned()));
-    let others = [(Method::POST, "/sign-out".to_owned())].into_iter();
+    let others = [(Method::POST, "/sign-out".to_owned()), (Method::POST, "/confirm-identity".to_owned())].into_iter();
     for (method, path) in personal.chain(functions).chain(others).filter(|(method, _)| *method != Method::GET) {
         for (name, value) in [
             ("sec-fetch-site", "cross-site"),
@@ -126,6 +126,7 @@ async fn a_wrong_method_is_told_which_ones_there_are() {
         ("GET", "/api/compliance/gdpr-delete", "POST"),
         ("GET", "/api/webhooks/clerk", "POST"),
         ("GET", "/sign-out", "POST"),
+        ("GET", "/confirm-identity", "POST"),
     ] {
         let answer = app.request(method(name), path).send().await.unwrap();
         let mut given: Vec<_> = header(answer.headers(), "allow").split(',').map(str::to_owned).collect();
@@ -215,7 +216,7 @@ async fn pages_carry_their_guards() {
     let page = app.get("/").header(ACCEPT, "text/html").header("sec-fetch-dest", "empty").send().await.unwrap();
     insta::assert_snapshot!(guards(&app, page.headers()), @r"
     cache-control: no-store, private
-    content-security-policy: default-src 'none'; script-src 'nonce-[nonce]' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; form-action 'self' [clerk]; base-uri 'none'; frame-ancestors 'none'
+    content-security-policy: default-src 'none'; script-src 'nonce-[nonce]' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; frame-src 'self' [clerk]; form-action 'self' [clerk]; base-uri 'none'; frame-ancestors 'none'
     cross-origin-opener-policy: same-origin
     cross-origin-resource-policy: same-origin
     permissions-policy: accelerometer=(), autoplay=(), browsing-topics=(), camera=(), display-capture=(), fullscreen=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), publickey-credentials-get=(), screen-wake-lock=(), serial=(), usb=()

@@ -13,4 +13,5 @@ mod export;
 mod guards;
 mod pages;
 mod restart;
+mod reverification;
 mod webhooks;

@@ -97,12 +97,13 @@ async fn signing_out_ends_the_session_at_clerk_too() {
 async fn a_form_without_scripts_is_answered_with_a_page() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
+    let mark = app.lethe.keys.mark(&lethe::SubjectId::parse(&person(0).id).unwrap());
     let answer = ada
         .post("/api/_/save_preferences")
         .header("accept", "text/html,application/xhtml+xml")
         .header("referer", format!("{}/", app.url))
         .header("content-type", "application/x-www-form-urlencoded")
-        .body("granted[0]=marketing")
+        .body(format!("granted[0]=marketing&person={mark}"))
         .send()
         .await
         .unwrap();
