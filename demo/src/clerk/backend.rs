@@ -3,8 +3,8 @@
 use axum::{
     Json, Router,
     body::Bytes,
-    extract::{DefaultBodyLimit, Path, RawQuery, Request, State},
-    http::header::AUTHORIZATION,
+    extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Request, State},
+    http::{header::AUTHORIZATION, request::Parts},
     middleware::{Next, from_fn_with_state},
     response::Response,
     routing::{get, patch, post},
@@ -13,9 +13,11 @@ use serde_json::{Map, Value, json};
 
 use super::{
     StandIn, TokenOptions,
+    description::{check_body, check_query, operation_of},
     errors::{ApiError, ApiResult},
     frontend::session_directives,
     sessions::{self, Ending},
+    sign_in_tokens,
     users::{self, Filter, MetadataWrite},
 };
 
@@ -33,6 +35,7 @@ pub(super) fn router(stand_in: &StandIn) -> Router<StandIn> {
         .route("/v1/sessions/{session_id}/tokens", post(create_token))
         .route("/v1/sessions/{session_id}/revoke", post(revoke_session))
         .route("/v1/sessions/{session_id}/refresh", post(refresh_session))
+        .route("/v1/sign_in_tokens", post(create_sign_in_token))
         .route("/v1/clients/handshake_payload", get(handshake_payload))
         .route_layer(from_fn_with_state(stand_in.clone(), require_secret_key))
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
@@ -59,8 +62,8 @@ async fn jwks(State(stand_in): State<StandIn>) -> Json<Value> {
     Json(stand_in.key_set())
 }
 
-async fn list_users(State(stand_in): State<StandIn>, RawQuery(query): RawQuery) -> ApiResult {
-    let users = users::list(&stand_in, &Filter::parse(query.as_deref())).await?;
+async fn list_users(State(stand_in): State<StandIn>, Query(filter): Query) -> ApiResult {
+    let users = users::list(&stand_in, &filter).await?;
     Ok(Json(users.into()))
 }
 
@@ -68,8 +71,8 @@ async fn create_user(State(stand_in): State<StandIn>, body: Body) -> ApiResult {
     users::create(&stand_in, &body.0).await.map(Json)
 }
 
-async fn count_users(State(stand_in): State<StandIn>, RawQuery(query): RawQuery) -> ApiResult {
-    let count = users::count(&stand_in, &Filter::parse(query.as_deref())).await?;
+async fn count_users(State(stand_in): State<StandIn>, Query(filter): Query) -> ApiResult {
+    let count = users::count(&stand_in, &filter).await?;
     Ok(Json(json!({ "object": "total_count", "total_count": count })))
 }
 
@@ -93,8 +96,7 @@ async fn replace_metadata(State(stand_in): State<StandIn>, Path(id): Path<String
     users::update_metadata(&stand_in, &id, &body.0, MetadataWrite::Replace).await.map(Json)
 }
 
-async fn list_sessions(State(stand_in): State<StandIn>, RawQuery(query): RawQuery) -> ApiResult {
-    let filter = Filter::parse(query.as_deref());
+async fn list_sessions(State(stand_in): State<StandIn>, Query(filter): Query) -> ApiResult {
     let (sessions, total) = sessions::list(&stand_in, &filter).await?;
     let sessions: Vec<Value> = sessions.iter().map(sessions::Session::json).collect();
     Ok(Json(match filter.first("paginated") {
@@ -104,7 +106,7 @@ async fn list_sessions(State(stand_in): State<StandIn>, RawQuery(query): RawQuer
 }
 
 async fn create_session(State(stand_in): State<StandIn>, body: Body) -> ApiResult {
-    let user_id = body.text("user_id")?.ok_or_else(|| ApiError::missing_parameter("user_id"))?;
+    let user_id = body.required("user_id")?;
     let client = sessions::create_client(&stand_in).await?;
     Ok(Json(sessions::create(&stand_in, &client, user_id).await?.json()))
 }
@@ -119,17 +121,7 @@ async fn create_token(State(stand_in): State<StandIn>, Path(id): Path<String>, b
     if session.status != "active" {
         return Err(ApiError::not_found("session", &id));
     }
-    let lifetime = match body.0.get("expires_in_seconds") {
-        None | Some(Value::Null) => None,
-        Some(given) => {
-            Some(given.as_i64().filter(|seconds| (30..=315_360_000).contains(seconds)).ok_or_else(|| {
-                ApiError::invalid_parameter(
-                    "expires_in_seconds",
-                    "expires_in_seconds must be between 30 and 315360000.",
-                )
-            })?)
-        }
-    };
+    let lifetime = body.0.get("expires_in_seconds").and_then(Value::as_i64);
     let authorized_party = stand_in.connections().application_origins.into_iter().next();
     let jwt = stand_in.session_token(&session, TokenOptions { lifetime, authorized_party, ..TokenOptions::default() });
     Ok(Json(json!({ "object": "token", "jwt": jwt })))
@@ -141,9 +133,8 @@ async fn revoke_session(State(stand_in): State<StandIn>, Path(id): Path<String>)
 
 /// A new token for an expired one. Every refusal is a 401, upon which the SDKs fall back to the handshake.
 async fn refresh_session(State(stand_in): State<StandIn>, Path(id): Path<String>, body: Body) -> ApiResult {
-    let required = |name| body.text(name)?.ok_or_else(|| ApiError::missing_parameter(name));
-    let (expired_token, refresh_token) = (required("expired_token")?, required("refresh_token")?);
-    let origin = required("request_origin")?.to_owned();
+    let (expired_token, refresh_token) = (body.required("expired_token")?, body.required("refresh_token")?);
+    let origin = body.required("request_origin")?.to_owned();
     let session = sessions::find(&stand_in, &id).await.map_err(|_| ApiError::refresh_refused("session_not_found"))?;
     let claims = stand_in.claims(expired_token).ok_or_else(|| ApiError::refresh_refused("expired_token_invalid"))?;
     if claims["sid"] != id.as_str() {
@@ -157,7 +148,7 @@ async fn refresh_session(State(stand_in): State<StandIn>, Path(id): Path<String>
     }
     let jwt = stand_in
         .session_token(&session, TokenOptions { authorized_party: Some(origin.clone()), ..TokenOptions::default() });
-    Ok(Json(match body.text("format")? {
+    Ok(Json(match body.text("format") {
         Some("cookie") => {
             json!({ "object": "cookies", "cookies": session_directives(&stand_in, &session, &jwt, &origin) })
         }
@@ -165,33 +156,54 @@ async fn refresh_session(State(stand_in): State<StandIn>, Path(id): Path<String>
     }))
 }
 
-async fn handshake_payload(State(stand_in): State<StandIn>, RawQuery(query): RawQuery) -> ApiResult {
-    let filter = Filter::parse(query.as_deref());
+async fn create_sign_in_token(State(stand_in): State<StandIn>, body: Body) -> ApiResult {
+    let lifetime = body.0.get("expires_in_seconds").and_then(Value::as_i64);
+    sign_in_tokens::create(&stand_in, body.required("user_id")?, lifetime).await.map(Json)
+}
+
+async fn handshake_payload(State(stand_in): State<StandIn>, Query(filter): Query) -> ApiResult {
     let nonce = filter.first("nonce").ok_or_else(|| ApiError::missing_parameter("nonce"))?;
     Ok(Json(json!({ "directives": sessions::take_handshake(&stand_in, nonce).await? })))
 }
 
-/// A JSON object, or nothing at all.
-struct Body(Map<String, Value>);
+/// A query string whose values have the types that the operation's description wants.
+struct Query(Filter);
 
-impl Body {
-    fn text(&self, name: &str) -> ApiResult<Option<&str>> {
-        match self.0.get(name) {
-            None | Some(Value::Null) => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => Err(ApiError::wrong_type(name)),
-        }
+impl<S: Send + Sync> FromRequestParts<S> for Query {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
+        let filter = Filter::parse(parts.uri.query());
+        check_query(&operation_of(&parts.method, &parts.extensions), filter.pairs())?;
+        Ok(Self(filter))
     }
 }
 
-impl<S: Send + Sync> axum::extract::FromRequest<S> for Body {
+/// A JSON object that holds what the operation's description lets it hold, or nothing at all.
+struct Body(Map<String, Value>);
+
+impl Body {
+    fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).and_then(Value::as_str)
+    }
+
+    /// A field that the description requires.
+    fn required(&self, name: &str) -> ApiResult<&str> {
+        self.text(name).ok_or_else(|| ApiError::missing_parameter(name))
+    }
+}
+
+impl<S: Send + Sync> FromRequest<S> for Body {
     type Rejection = ApiError;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let operation = operation_of(request.method(), request.extensions());
         let bytes = Bytes::from_request(request, state).await.map_err(|_| ApiError::body_too_large())?;
-        if bytes.is_empty() {
-            return Ok(Self(Map::new()));
-        }
-        serde_json::from_slice(&bytes).map(Self).map_err(|_| ApiError::bad_body())
+        let body = match &bytes[..] {
+            [] => Map::new(),
+            bytes => serde_json::from_slice(bytes).map_err(|_| ApiError::bad_body())?,
+        };
+        check_body(&operation, &body)?;
+        Ok(Self(body))
     }
 }

@@ -24,6 +24,7 @@ pub(super) fn router() -> Router<StandIn> {
         .route("/control/limits", get(limits).put(set_limits))
         .route("/control/webhooks", get(webhook_deliveries).put(set_webhook_mode))
         .route("/control/requests", get(requests).delete(clear_requests))
+        .route("/control/conformance", get(conformance).delete(forget_conformance))
         .route("/control/people", post(create_people))
         .route("/control/clock", put(set_clock))
         .route("/control/keys", post(rotate_keys))
@@ -70,6 +71,17 @@ async fn requests(State(stand_in): State<StandIn>) -> Json<Value> {
 
 async fn clear_requests(State(stand_in): State<StandIn>) -> StatusCode {
     stand_in.faults().clear_counts();
+    StatusCode::NO_CONTENT
+}
+
+/// What was held against Clerk's descriptions, and what didn't fit.
+async fn conformance(State(stand_in): State<StandIn>) -> Json<Value> {
+    let conformance = stand_in.conformance();
+    Json(json!({ "checked": conformance.checked(), "violations": conformance.violations() }))
+}
+
+async fn forget_conformance(State(stand_in): State<StandIn>) -> StatusCode {
+    stand_in.conformance().forget();
     StatusCode::NO_CONTENT
 }
 

@@ -35,6 +35,11 @@ impl ApiError {
         }
     }
 
+    /// The same with another status, where an operation is described to refuse with it.
+    pub(super) fn status(self, status: u16) -> Self {
+        Self { status: StatusCode::from_u16(status).expect("descriptions have statuses of HTTP"), ..self }
+    }
+
     pub(super) fn retry_after(self, seconds: Option<u64>) -> Self {
         Self { retry_after: seconds, ..self }
     }
@@ -62,6 +67,39 @@ impl ApiError {
             "authentication_invalid",
             "Invalid authentication",
             "Unable to authenticate the request, you need to supply an active session or secret key",
+        )
+    }
+
+    /// A secret of a browser that the stand-in never gave; Clerk's script fetches a new one then.
+    pub(super) fn unknown_browser() -> Self {
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "dev_browser_unauthenticated",
+            "Unable to authenticate this browser for your development instance.",
+            "Check your Clerk cookies and try again.",
+        )
+    }
+
+    pub(super) fn session_exists() -> Self {
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "session_exists",
+            "Session already exists",
+            "You're currently in single session mode. You can only be signed into one account at a time.",
+        )
+    }
+
+    /// A proof of who somebody is that proves nothing.
+    pub(super) fn verification_refused(code: &str, message: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, message, message)
+    }
+
+    pub(super) fn self_deletion_forbidden() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "user_delete_self_not_enabled",
+            "Deletion not allowed",
+            "This person may not delete themselves.",
         )
     }
 

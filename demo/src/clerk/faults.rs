@@ -17,7 +17,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{StandIn, errors::ApiError, webhooks::WebhookMode};
+use super::{StandIn, description::Ordered, errors::ApiError, webhooks::WebhookMode};
 use crate::serve::DropConnection;
 
 const WINDOW: Duration = Duration::from_secs(10);
@@ -223,6 +223,8 @@ impl Fault {
         let code = self.code.as_deref().unwrap_or(usual);
         let error =
             ApiError::new(status, code, status.canonical_reason().unwrap_or("Error"), "This failure was ordered.");
-        Some(error.retry_after(self.retry_after).into_response())
+        let mut response = error.retry_after(self.retry_after).into_response();
+        response.extensions_mut().insert(Ordered);
+        Some(response)
     }
 }

@@ -77,6 +77,14 @@ impl StandIn {
         self.faults().clear_counts();
     }
 
+    pub(crate) fn violations(&self) -> Vec<String> {
+        self.conformance().violations()
+    }
+
+    pub(crate) fn checked(&self) -> BTreeMap<String, u64> {
+        self.conformance().checked()
+    }
+
     pub(crate) fn public_pem(&self) -> String {
         let encoded = BASE64.encode(&self.signing_key().public_der());
         let lines: Vec<&str> =

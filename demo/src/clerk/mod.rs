@@ -7,6 +7,7 @@
 
 mod backend;
 mod control;
+mod description;
 mod errors;
 mod faults;
 mod frontend;
@@ -14,6 +15,7 @@ mod hands;
 mod ids;
 mod sessions;
 mod sign_in;
+mod sign_in_tokens;
 mod tokens;
 mod users;
 mod webhooks;
@@ -26,7 +28,7 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
+use axum::{Router, extract::Request, http::Method};
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use ring::digest;
 use secrecy::{ExposeSecret, SecretString};
@@ -34,9 +36,11 @@ use serde_json::{Map, Value, json};
 use sqlx::PgPool;
 use time::OffsetDateTime;
 use tokio::{net::TcpListener, sync::Notify};
+use tower::{Layer, util::MapRequestLayer};
 use url::Url;
 
 use crate::people::base62;
+use description::Conformance;
 use faults::Faults;
 use sessions::Session;
 use tokens::Key;
@@ -81,6 +85,7 @@ struct State {
     keys: RwLock<Vec<Arc<Key>>>,
     connections: RwLock<Connections>,
     faults: Faults,
+    conformance: Conformance,
     undelivered: Notify,
     http: reqwest::Client,
     /// Milliseconds that the stand-in's clock is ahead of the machine's.
@@ -122,6 +127,7 @@ impl StandIn {
             keys: RwLock::new(keys),
             connections: RwLock::new(connections),
             faults: Faults::default(),
+            conformance: Conformance::default(),
             undelivered: Notify::new(),
             http,
             clock_ahead: AtomicI64::new(0),
@@ -138,15 +144,18 @@ impl StandIn {
     }
 
     fn router(&self) -> Router {
-        Router::new()
+        let router = Router::new()
             .merge(backend::router(self))
-            .merge(frontend::router())
+            .merge(frontend::router(self))
             .merge(sign_in::router())
             .layer(axum::middleware::from_fn_with_state(self.clone(), faults::apply))
             .merge(control::router())
             .fallback(|| async { errors::ApiError::no_route() })
             .method_not_allowed_fallback(|| async { errors::ApiError::no_method() })
-            .with_state(self.clone())
+            .layer(axum::middleware::from_fn_with_state(self.clone(), description::check))
+            .with_state(self.clone());
+        // Before routing: a layer of the router would come too late.
+        Router::new().fallback_service(MapRequestLayer::new(override_method).layer(router))
     }
 
     /// Creates people 0 to `count - 1` of [`crate::people`] where they are absent, without webhooks.
@@ -169,6 +178,10 @@ impl StandIn {
 
     fn faults(&self) -> &Faults {
         &self.0.faults
+    }
+
+    fn conformance(&self) -> &Conformance {
+        &self.0.conformance
     }
 
     fn connections(&self) -> Connections {
@@ -273,6 +286,19 @@ pub(crate) fn cookie_suffix(publishable_key: &str) -> String {
 pub fn publishable_key(url: &str) -> String {
     let host = url.trim_start_matches("http://").trim_start_matches("https://");
     format!("pk_test_{}", BASE64.encode(format!("{host}$").as_bytes()))
+}
+
+/// Clerk's script sends every change as POST, so that the browser asks no leave before, and names the method in the query.
+fn override_method(mut request: Request) -> Request {
+    let is_post = request.method() == Method::POST;
+    let method = request.uri().query().and_then(|query| {
+        let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+        pairs.find_map(|(name, value)| (name == "_method").then(|| value.parse().ok())?)
+    });
+    if let Some(method) = method.filter(|_| is_post) {
+        *request.method_mut() = method;
+    }
+    request
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the stand-in's clock, which a test can put ahead")]

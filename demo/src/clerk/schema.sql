@@ -85,3 +85,43 @@ CREATE TABLE IF NOT EXISTS deliveries (
     CONSTRAINT deliveries_id_key UNIQUE (id)
 );
 CREATE INDEX IF NOT EXISTS deliveries_pending_idx ON deliveries (next_attempt_at, number) WHERE state = 'pending';
+
+-- Signs its user in without anything else, once.
+CREATE TABLE IF NOT EXISTS sign_in_tokens (
+    id         text NOT NULL,
+    token      text NOT NULL,
+    user_id    text NOT NULL,
+    status     text NOT NULL,
+    expire_at  bigint NOT NULL,
+    created_at bigint NOT NULL,
+    updated_at bigint NOT NULL,
+    CONSTRAINT sign_in_tokens_pkey PRIMARY KEY (id),
+    CONSTRAINT sign_in_tokens_token_key UNIQUE (token),
+    CONSTRAINT sign_in_tokens_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE
+);
+
+-- A browser's attempt to sign in. `strategy` is how the first factor is being verified, `created_session_id` what came of it.
+CREATE TABLE IF NOT EXISTS sign_ins (
+    id                 text NOT NULL,
+    client_id          text NOT NULL,
+    user_id            text,
+    identifier         text,
+    strategy           text,
+    attempts           integer NOT NULL DEFAULT 0,
+    created_session_id text,
+    created_at         bigint NOT NULL,
+    CONSTRAINT sign_ins_pkey PRIMARY KEY (id),
+    CONSTRAINT sign_ins_client_id_fkey FOREIGN KEY (client_id) REFERENCES clients (id) ON DELETE CASCADE,
+    CONSTRAINT sign_ins_user_id_fkey FOREIGN KEY (user_id) REFERENCES users (id) ON DELETE CASCADE
+);
+CREATE INDEX IF NOT EXISTS sign_ins_client_id_idx ON sign_ins (client_id);
+
+-- The re-verification that a session is in the middle of.
+CREATE TABLE IF NOT EXISTS reverifications (
+    session_id  text NOT NULL,
+    is_prepared boolean NOT NULL DEFAULT false,
+    attempts    integer NOT NULL DEFAULT 0,
+    created_at  bigint NOT NULL,
+    CONSTRAINT reverifications_pkey PRIMARY KEY (session_id),
+    CONSTRAINT reverifications_session_id_fkey FOREIGN KEY (session_id) REFERENCES sessions (id) ON DELETE CASCADE
+);

@@ -185,6 +185,24 @@ pub(super) async fn find(stand_in: &StandIn, id: &str) -> ApiResult<Session> {
         .ok_or_else(|| ApiError::not_found("session", id))
 }
 
+/// Notes that the person is there.
+pub(super) async fn touch(stand_in: &StandIn, id: &str) -> ApiResult<Session> {
+    Ok(sqlx::query_as("UPDATE sessions SET last_active_at = $2, updated_at = $2 WHERE id = $1 RETURNING *")
+        .bind(id)
+        .bind(stand_in.now())
+        .fetch_one(stand_in.pool())
+        .await?)
+}
+
+/// Notes that the person has just proved who they are: the claim `fva` starts anew.
+pub(super) async fn verify(stand_in: &StandIn, id: &str) -> ApiResult<Session> {
+    Ok(sqlx::query_as("UPDATE sessions SET verified_at = $2, updated_at = $2 WHERE id = $1 RETURNING *")
+        .bind(id)
+        .bind(stand_in.now())
+        .fetch_one(stand_in.pool())
+        .await?)
+}
+
 /// Ends an active session; one that isn't active stays as it is.
 pub(super) async fn end(stand_in: &StandIn, id: &str, ending: Ending) -> ApiResult<Session> {
     let now = stand_in.now();
@@ -257,6 +275,8 @@ async fn announce(
     user: Value,
 ) -> sqlx::Result<()> {
     let mut data = session.json();
+    // Only answers have it.
+    data.as_object_mut().expect("a session is an object").remove("tasks");
     data["user"] = user;
     webhooks::enqueue(stand_in, connection, event, &data).await
 }

@@ -79,6 +79,7 @@ pub(super) async fn enqueue(
         "timestamp": now,
         "type": event_type,
     });
+    stand_in.conformance().check_event(event_type, &payload);
     sqlx::query(
         "INSERT INTO deliveries (id, event_type, payload, state, copies, next_attempt_at, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7)",

@@ -1,6 +1,6 @@
 //! The Clerk stand-in for a test: on a free port, with a database of its own.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use secrecy::{ExposeSecret, SecretString};
 use tokio::{net::TcpListener, task::JoinHandle};
@@ -28,7 +28,8 @@ impl Default for StandInOptions {
     }
 }
 
-/// A running stand-in. Dropping it ends it and drops its database.
+/// A running stand-in. Dropping it ends it, drops its database, and fails the test where an answer or an event was not
+/// as Clerk describes it.
 pub struct ClerkStandIn {
     stand_in: StandIn,
     url: String,
@@ -215,6 +216,12 @@ impl ClerkStandIn {
         self.stand_in.requests().values().sum()
     }
 
+    /// How often each operation's answer with each status was held against Clerk's description, and each type of event.
+    #[must_use]
+    pub fn checked_answers(&self) -> BTreeMap<String, u64> {
+        self.stand_in.checked()
+    }
+
     /// Starts counting requests anew.
     pub fn forget_requests(&self) {
         self.stand_in.forget_requests();
@@ -231,5 +238,9 @@ fn spawn(stand_in: &StandIn, listener: TcpListener) -> JoinHandle<()> {
 impl Drop for ClerkStandIn {
     fn drop(&mut self) {
         self.serving.abort();
+        if !std::thread::panicking() {
+            let violations = self.stand_in.violations();
+            assert!(violations.is_empty(), "the stand-in did what Clerk doesn't: {violations:#?}");
+        }
     }
 }

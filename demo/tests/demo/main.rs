@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on says where")]
 
 mod backend;
+mod conformance;
 mod control;
+mod frontend;
 mod handshake;
 mod inbox;
 mod sample;

@@ -1,4 +1,4 @@
-//! What the bodies of requests about users may hold, and how it changes the object.
+//! How the bodies of requests about users change the object.
 
 use serde_json::{Map, Value, json};
 
@@ -6,42 +6,20 @@ use crate::clerk::errors::{ApiError, ApiResult};
 
 /// The limit of each metadata field.
 const METADATA_BYTES: usize = 8 * 1024;
-pub(super) const METADATA_FIELDS: [&str; 3] = ["public_metadata", "private_metadata", "unsafe_metadata"];
+const METADATA_FIELDS: [&str; 3] = ["public_metadata", "private_metadata", "unsafe_metadata"];
 
-/// What POST and PATCH take and the stand-in knows what to do with.
-pub(super) const SETTABLE: [&str; 9] = [
-    "external_id",
-    "first_name",
-    "last_name",
-    "username",
-    "locale",
-    "delete_self_enabled",
-    "create_organization_enabled",
-    "create_organizations_limit",
-    "bypass_client_trust",
-];
-
-/// What POST /users takes beyond [`SETTABLE`] and metadata. What only matters to real sign-ins is accepted
-/// and has no effect: nobody types a password here.
-pub(super) const CREATE_ONLY: [&str; 18] = [
-    "email_address",
-    "email_address_identification_status",
-    "phone_number",
-    "phone_number_identification_status",
-    "web3_wallet",
-    "password",
-    "password_digest",
-    "password_hasher",
-    "skip_password_checks",
-    "skip_password_requirement",
-    "totp_secret",
-    "backup_codes",
-    "legal_accepted_at",
-    "skip_legal_checks",
-    "skip_user_requirement",
-    "created_at",
-    "banned",
-    "locked",
+/// What POST and PATCH set to a text or to nothing.
+const TEXTS: [&str; 5] = ["external_id", "first_name", "last_name", "username", "locale"];
+/// What they set to yes or no; nothing leaves it as it is.
+const FLAGS: [&str; 5] =
+    ["delete_self_enabled", "create_organization_enabled", "bypass_client_trust", "banned", "locked"];
+/// Moments that come as text.
+const MOMENTS: [&str; 2] = ["legal_accepted_at", "created_at"];
+/// Which of a person's addresses and numbers is the first.
+const PRIMARY: [(&str, &str); 3] = [
+    ("primary_email_address_id", "email_addresses"),
+    ("primary_phone_number_id", "phone_numbers"),
+    ("primary_web3_wallet_id", "web3_wallets"),
 ];
 
 /// How metadata is written.
@@ -52,8 +30,7 @@ pub(in crate::clerk) enum MetadataWrite {
 }
 
 pub(super) fn email_addresses(body: &Map<String, Value>) -> ApiResult<Vec<String>> {
-    let emails = texts(body, "email_address")?.map(|emails| emails.iter().map(|email| email.to_lowercase()).collect());
-    let emails: Vec<String> = emails.unwrap_or_default();
+    let emails: Vec<String> = texts(body, "email_address").map(str::to_lowercase).collect();
     let valid = |email: &String| {
         email
             .split_once('@')
@@ -63,7 +40,7 @@ pub(super) fn email_addresses(body: &Map<String, Value>) -> ApiResult<Vec<String
 }
 
 pub(super) fn phone_numbers(body: &Map<String, Value>) -> ApiResult<Vec<String>> {
-    let phones = texts(body, "phone_number")?.unwrap_or_default();
+    let phones: Vec<String> = texts(body, "phone_number").map(ToOwned::to_owned).collect();
     let valid = |phone: &String| {
         phone
             .strip_prefix('+')
@@ -72,32 +49,40 @@ pub(super) fn phone_numbers(body: &Map<String, Value>) -> ApiResult<Vec<String>>
     if phones.iter().all(valid) { Ok(phones) } else { Err(ApiError::wrong_format("phone_number")) }
 }
 
-fn texts(body: &Map<String, Value>, name: &str) -> ApiResult<Option<Vec<String>>> {
-    let texts = body.get(name).map(|given| serde_json::from_value(given.clone()));
-    texts.transpose().map_err(|_| ApiError::wrong_type(name))
+fn texts<'a>(body: &'a Map<String, Value>, name: &str) -> impl Iterator<Item = &'a str> {
+    body.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
-pub(super) fn set_fields(data: &mut Value, body: &Map<String, Value>) -> ApiResult<()> {
-    for (name, value) in body.iter().filter(|(name, _)| SETTABLE.contains(&name.as_str())) {
-        let fits = match name.as_str() {
-            "delete_self_enabled" | "create_organization_enabled" | "bypass_client_trust" => value.is_boolean(),
-            "create_organizations_limit" => value.is_i64() || value.is_null(),
-            _ => value.is_string() || value.is_null(),
-        };
-        if !fits {
-            return Err(ApiError::wrong_type(name));
+/// Sets what a body of POST or PATCH says; by the description only names and types that fit come here. What only matters
+/// to real sign-ins has no effect: nobody types a password here.
+pub(super) fn set_fields(data: &mut Value, body: &Map<String, Value>, now: i64) -> ApiResult<()> {
+    for (name, value) in body {
+        let name = name.as_str();
+        if TEXTS.contains(&name) || name == "create_organizations_limit" {
+            // A blank name or username takes it away.
+            data[name] = if value == "" { Value::Null } else { value.clone() };
+        } else if FLAGS.contains(&name) && value.is_boolean() {
+            data[name] = value.clone();
+        } else if MOMENTS.contains(&name)
+            && let Some(text) = value.as_str()
+        {
+            data[name] = milliseconds(name, text)?.into();
+        } else if let Some((_, list)) = PRIMARY.iter().find(|(primary, _)| *primary == name) {
+            let mut own = data[list].as_array().into_iter().flatten();
+            if !value.is_null() && !own.any(|entry| entry["id"] == *value) {
+                return Err(ApiError::invalid_parameter(name, &format!("{name} is not one of the person's.")));
+            }
+            data[name] = value.clone();
+        } else if matches!(name, "password" | "password_digest") && value.is_string() {
+            data["password_enabled"] = true.into();
+            data["password_last_updated_at"] = now.into();
         }
-        // A blank name or username takes it away.
-        data[name] = if value == "" { Value::Null } else { value.clone() };
     }
     Ok(())
 }
 
 pub(super) fn write_metadata(data: &mut Value, body: &Map<String, Value>, write: MetadataWrite) -> ApiResult<()> {
     for (name, value) in body.iter().filter(|(name, _)| METADATA_FIELDS.contains(&name.as_str())) {
-        if !value.is_object() {
-            return Err(ApiError::wrong_type(name));
-        }
         match write {
             MetadataWrite::Merge => merge(&mut data[name], value),
             MetadataWrite::Replace => data[name] = value.clone(),
@@ -128,7 +113,9 @@ fn merge(target: &mut Value, changes: &Value) {
     }
 }
 
-pub(super) fn milliseconds(text: &str) -> Option<i64> {
-    let moment = time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()?;
-    i64::try_from(moment.unix_timestamp_nanos() / 1_000_000).ok()
+fn milliseconds(name: &str, text: &str) -> ApiResult<i64> {
+    let moment = time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok();
+    moment
+        .and_then(|moment| i64::try_from(moment.unix_timestamp_nanos() / 1_000_000).ok())
+        .ok_or_else(|| ApiError::invalid_parameter(name, &format!("{name} must be an RFC 3339 timestamp.")))
 }

@@ -25,6 +25,11 @@ impl Filter {
         self.pairs.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
     }
 
+    /// Names and values, as they were sent.
+    pub(in crate::clerk) fn pairs(&self) -> &[(String, String)] {
+        &self.pairs
+    }
+
     /// All values of a parameter that may repeat.
     fn all(&self, name: &str) -> Vec<&str> {
         self.pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect()

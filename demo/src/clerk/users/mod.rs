@@ -13,9 +13,7 @@ use super::{
     ids, webhooks,
 };
 use crate::people::person;
-use body::{
-    CREATE_ONLY, METADATA_FIELDS, SETTABLE, email_addresses, milliseconds, phone_numbers, set_fields, write_metadata,
-};
+use body::{email_addresses, phone_numbers, set_fields, write_metadata};
 use object::{object, person_object};
 
 pub(super) use body::MetadataWrite;
@@ -27,16 +25,20 @@ pub(super) async fn find(connection: impl sqlx::PgExecutor<'_>, id: &str) -> Api
     found.map(|Json(data)| data).ok_or_else(|| ApiError::not_found("user", id))
 }
 
-/// Creates a user from the body of POST /users.
+/// The id of the user with an address.
+pub(super) async fn find_by_email(stand_in: &StandIn, email: &str) -> ApiResult<String> {
+    let found: Option<String> = sqlx::query_scalar("SELECT user_id FROM email_addresses WHERE email = $1")
+        .bind(email.to_lowercase())
+        .fetch_optional(stand_in.pool())
+        .await?;
+    found.ok_or_else(|| {
+        let text = "Couldn't find your account.";
+        ApiError::unprocessable("form_identifier_not_found", "identifier", text, text)
+    })
+}
+
+/// Creates a user from the body of POST /users, which has been checked by the description.
 pub(super) async fn create(stand_in: &StandIn, body: &Map<String, Value>) -> ApiResult<Value> {
-    for name in body.keys() {
-        if !SETTABLE.contains(&name.as_str())
-            && !METADATA_FIELDS.contains(&name.as_str())
-            && !CREATE_ONLY.contains(&name.as_str())
-        {
-            return Err(ApiError::unknown_parameter(name));
-        }
-    }
     let emails = email_addresses(body)?;
     if emails.is_empty()
         && !body.contains_key("phone_number")
@@ -45,29 +47,8 @@ pub(super) async fn create(stand_in: &StandIn, body: &Map<String, Value>) -> Api
         return Err(ApiError::missing_parameter("email_address"));
     }
     let now = stand_in.now();
-    let created_at = match body.get("created_at").and_then(Value::as_str) {
-        Some(text) => milliseconds(text)
-            .ok_or_else(|| ApiError::invalid_parameter("created_at", "created_at must be an RFC 3339 timestamp."))?,
-        None => now,
-    };
-    let mut data = object(&ids::random("user"), &emails, &phone_numbers(body)?, now, created_at);
-    set_fields(&mut data, body)?;
-    if let Some(text) = body.get("legal_accepted_at").and_then(Value::as_str) {
-        data["legal_accepted_at"] = milliseconds(text)
-            .ok_or_else(|| {
-                ApiError::invalid_parameter("legal_accepted_at", "legal_accepted_at must be an RFC 3339 timestamp.")
-            })?
-            .into();
-    }
-    for flag in ["banned", "locked"] {
-        if let Some(set) = body.get(flag).and_then(Value::as_bool) {
-            data[flag] = set.into();
-        }
-    }
-    if body.get("password").is_some_and(Value::is_string) || body.get("password_digest").is_some_and(Value::is_string) {
-        data["password_enabled"] = true.into();
-        data["password_last_updated_at"] = now.into();
-    }
+    let mut data = object(&ids::random("user"), &emails, &phone_numbers(body)?, now, now);
+    set_fields(&mut data, body, now)?;
     write_metadata(&mut data, body, MetadataWrite::Replace)?;
     let mut transaction = stand_in.pool().begin().await?;
     insert(&mut transaction, &data).await?;
@@ -79,10 +60,8 @@ pub(super) async fn create(stand_in: &StandIn, body: &Map<String, Value>) -> Api
 
 /// Changes a user by the body of PATCH /users/{id}.
 pub(super) async fn update(stand_in: &StandIn, id: &str, body: &Map<String, Value>) -> ApiResult<Value> {
-    if let Some(unknown) = body.keys().find(|name| !SETTABLE.contains(&name.as_str())) {
-        return Err(ApiError::unknown_parameter(unknown));
-    }
-    change(stand_in, id, |data| set_fields(data, body)).await
+    let now = stand_in.now();
+    change(stand_in, id, |data| set_fields(data, body, now)).await
 }
 
 /// PATCH and PUT /users/{id}/metadata.
@@ -92,9 +71,6 @@ pub(super) async fn update_metadata(
     body: &Map<String, Value>,
     write: MetadataWrite,
 ) -> ApiResult<Value> {
-    if let Some(unknown) = body.keys().find(|name| !METADATA_FIELDS.contains(&name.as_str())) {
-        return Err(ApiError::unknown_parameter(unknown));
-    }
     change(stand_in, id, |data| write_metadata(data, body, write)).await
 }
 
