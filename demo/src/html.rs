@@ -41,6 +41,7 @@ h1{font-size:clamp(26px,5vw,34px);line-height:1.2;letter-spacing:-.015em;margin:
 p{margin:0 0 20px;color:var(--soft)}a{color:var(--river);text-underline-offset:3px}
 ul{list-style:none;margin:0;padding:0}
 .card{background:var(--card);border:1px solid var(--line);border-radius:16px;overflow:hidden}
+.card:empty{display:none}
 .card li+li{border-top:1px solid var(--line)}
 .row{display:flex;gap:12px;align-items:center;width:100%;min-height:60px;padding:10px 18px;border:0;background:none;color:inherit;font:inherit;text-align:left;text-decoration:none;cursor:pointer}
 .row:hover{background:var(--wash)}

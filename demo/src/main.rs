@@ -48,13 +48,18 @@ struct Clerk {
     #[arg(long, env = "STAND_IN_URL")]
     url: Option<String>,
     /// The bearer that the Backend API wants.
-    #[arg(long, env = "CLERK_SECRET_KEY", hide_env_values = true)]
+    #[arg(long, env = "CLERK_SECRET_KEY", hide_env_values = true, default_value = "sk_test_stand_in")]
     secret_key: SecretString,
     /// The publishable key; by default the one of a development instance at `url`.
     #[arg(long, env = "CLERK_PUBLISHABLE_KEY")]
     publishable_key: Option<String>,
     /// What webhooks are signed with: `whsec_` and base64.
-    #[arg(long, env = "CLERK_WEBHOOK_SIGNING_SECRET", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "CLERK_WEBHOOK_SIGNING_SECRET",
+        hide_env_values = true,
+        default_value = "whsec_c3RhbmQtaW4tZm9yLWNsZXJr"
+    )]
     webhook_secret: SecretString,
     /// Where webhooks go.
     #[arg(long, env = "STAND_IN_WEBHOOK_URL")]

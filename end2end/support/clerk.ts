@@ -86,6 +86,8 @@ export type Fault = {
   times?: number;
   moment?: 'before' | 'after';
   status?: number;
+  code?: string;
+  retry_after?: number;
   latency?: number;
   drop?: boolean;
 };
@@ -96,4 +98,19 @@ export async function addFault(fault: Fault): Promise<void> {
 
 export async function endFaults(): Promise<void> {
   await ask('DELETE', '/control/faults');
+}
+
+/** What the stand-in did that Clerk's descriptions don't allow. */
+export async function violations(): Promise<string[]> {
+  return (await told<{ violations: string[] }>('GET', '/control/conformance')).violations;
+}
+
+/** A ticket that signs somebody in, once. */
+export async function ticket(id: string): Promise<string> {
+  return (await told<{ token: string }>('POST', '/v1/sign_in_tokens', { user_id: id })).token;
+}
+
+/** Puts the stand-in's clock ahead of this machine's. */
+export async function setClockAhead(milliseconds: number): Promise<void> {
+  await ask('PUT', '/control/clock', { ahead: milliseconds });
 }

@@ -1,6 +1,8 @@
 // Clerk's own server library against the stand-in: what it accepts here, it accepts there.
 
 import { createClerkClient, verifyToken } from '@clerk/backend';
+import type { APIResponse } from '@playwright/test';
+import * as control from '../support/clerk.ts';
 import { settings } from '../support/settings.ts';
 import { expect, test } from '../support/test.ts';
 
@@ -11,9 +13,19 @@ const clerk = createClerkClient({
   telemetry: { disabled: true },
 });
 
+const unique = () => `library.${Date.now()}.${Math.floor(Math.random() * 1e6)}@example.org`;
+
+function refused(status: number, code: string) {
+  return { clerkError: true, status, errors: [expect.objectContaining({ code })] };
+}
+
+test.afterEach(async () => {
+  expect(await control.violations(), 'every answer was as Clerk describes it').toEqual([]);
+});
+
 test("Clerk's library works with the stand-in", async () => {
   const user = await clerk.users.createUser({
-    emailAddress: [`library.${Date.now()}@example.org`],
+    emailAddress: [unique()],
     firstName: 'Library',
     publicMetadata: { kept: { deep: true } },
   });
@@ -35,7 +47,70 @@ test("Clerk's library works with the stand-in", async () => {
   expect(updated.publicMetadata, 'metadata is merged').toEqual({ kept: { deep: true }, consent: { marketing: true } });
 
   expect(await clerk.users.deleteUser(user.id)).toMatchObject({ id: user.id, deleted: true });
-  const gone = { clerkError: true, status: 404, errors: [expect.objectContaining({ code: 'resource_not_found' })] };
-  await expect(clerk.users.getUser(user.id)).rejects.toMatchObject(gone);
-  await expect(clerk.users.deleteUser(user.id)).rejects.toMatchObject(gone);
+  await expect(clerk.users.getUser(user.id)).rejects.toMatchObject(refused(404, 'resource_not_found'));
+  await expect(clerk.users.deleteUser(user.id)).rejects.toMatchObject(refused(404, 'resource_not_found'));
+});
+
+test('it lists, counts and changes users', async () => {
+  const email = unique();
+  const { id } = await clerk.users.createUser({ emailAddress: [email], firstName: 'Many' });
+  expect(await clerk.users.getCount({ emailAddress: [email] })).toBe(1);
+  const { data, totalCount } = await clerk.users.getUserList({ userId: [id, 'user_unknown'], limit: 100 });
+  expect(totalCount).toBe(1);
+  expect(data.map((user) => user.id)).toEqual([id]);
+  expect(await clerk.users.updateUser(id, { lastName: 'Changes' })).toMatchObject({ lastName: 'Changes' });
+  await expect(clerk.users.createUser({ emailAddress: [email] })).rejects.toMatchObject(refused(422, 'form_identifier_exists'));
+  await expect(clerk.users.createUser({ shoeSize: 41 } as object)).rejects.toMatchObject(refused(422, 'form_param_unknown'));
+  await clerk.users.deleteUser(id);
+});
+
+test('it lists, revokes and renews sessions, and takes handshakes', async ({ request }) => {
+  const { id } = await clerk.users.createUser({ emailAddress: [unique()] });
+  const session = await clerk.sessions.createSession({ userId: id });
+  expect(await clerk.sessions.getSession(session.id)).toMatchObject({ userId: id, status: 'active' });
+  const { data, totalCount } = await clerk.sessions.getSessionList({ userId: id });
+  expect([totalCount, data[0]!.id]).toEqual([1, session.id]);
+  expect(await clerk.sessions.revokeSession(session.id)).toMatchObject({ status: 'revoked' });
+
+  // What a browser has after signing in: a handshake carries it to the application's server.
+  const signedIn = await request.post(`${settings.clerkUrl}/sign-in`, {
+    form: { user_id: id, redirect_url: settings.url },
+    maxRedirects: 0,
+  });
+  const browser = parameter(signedIn, '__clerk_db_jwt');
+  const handshake = await request.get(`${settings.clerkUrl}/v1/client/handshake`, {
+    params: { redirect_url: settings.url, format: 'nonce', suffixed_cookies: 'true', __clerk_db_jwt: browser },
+    maxRedirects: 0,
+  });
+  const nonce = parameter(handshake, '__clerk_handshake_nonce');
+  const { directives } = await clerk.clients.getHandshakePayload({ nonce });
+  await expect(clerk.clients.getHandshakePayload({ nonce })).rejects.toMatchObject(refused(404, 'resource_not_found'));
+  const cookie = (name: RegExp) => directives.map((directive) => name.exec(directive)?.[1]).find(Boolean)!;
+  const token = cookie(/^__session=([^;]+)/);
+  const { sid } = await verifyToken(token, { secretKey: settings.clerkSecretKey, apiUrl: settings.clerkUrl });
+  const renewal = { expired_token: token, request_origin: settings.url, format: 'cookie' } as const;
+  const refresh_token = cookie(/^__refresh_[\w-]+=([^;]+)/);
+  const renewed = await clerk.sessions.refreshSession(sid, { ...renewal, refresh_token });
+  expect(renewed).toMatchObject({ cookies: expect.arrayContaining([expect.stringMatching(/^__session=e/)]) });
+  const wrong = clerk.sessions.refreshSession(sid, { ...renewal, refresh_token: 'rt_wrong' });
+  await expect(wrong).rejects.toMatchObject(refused(401, 'refresh_token_invalid'));
+  await clerk.users.deleteUser(id);
+});
+
+/** A parameter in the address that an answer redirects to. */
+function parameter(answer: APIResponse, name: string): string {
+  return new URL(answer.headers()['location']!).searchParams.get(name)!;
+}
+
+test('it understands refusals: a conflict, and too many requests', async () => {
+  const { id } = await clerk.users.createUser({ emailAddress: [unique()] });
+  try {
+    await control.addFault({ path: id, times: 1, status: 409, code: 'user_managed_by_scim' });
+    await expect(clerk.users.deleteUser(id)).rejects.toMatchObject(refused(409, 'user_managed_by_scim'));
+    await control.addFault({ path: id, times: 1, status: 429, retry_after: 7 });
+    await expect(clerk.users.getUser(id)).rejects.toMatchObject({ ...refused(429, 'too_many_requests'), retryAfter: 7 });
+  } finally {
+    await control.endFaults();
+  }
+  await clerk.users.deleteUser(id);
 });

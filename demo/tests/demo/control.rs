@@ -91,6 +91,38 @@ async fn the_published_limits_can_be_turned_on() {
 }
 
 #[tokio::test]
+async fn the_clock_can_be_ahead_and_behind_until_the_reset() {
+    let clerk = clerk().await;
+    let issued_at = |ahead: Option<i64>| {
+        let clerk = &clerk;
+        async move {
+            let request = match ahead {
+                Some(ahead) => client().put(format!("{}/control/clock", clerk.url())).json(&json!({ "ahead": ahead })),
+                None => client().post(format!("{}/control/reset", clerk.url())),
+            };
+            request.send().await.unwrap();
+            let token = clerk.sign_in(&person(0).id).await.jwt;
+            let claims = data_encoding::BASE64URL_NOPAD.decode(token.split('.').nth(1).unwrap().as_bytes()).unwrap();
+            serde_json::from_slice::<Value>(&claims).unwrap()["iat"].as_i64().unwrap()
+        }
+    };
+    let (ahead, behind, right) = (issued_at(Some(90_000)).await, issued_at(Some(-90_000)).await, issued_at(None).await);
+    assert!((80..=90).contains(&(ahead - right)), "{ahead} {right}");
+    assert!((90..=100).contains(&(right - behind)), "{behind} {right}");
+}
+
+#[tokio::test]
+async fn connections_can_be_dropped_before_the_deed() {
+    let clerk = clerk().await;
+    let user_id = person(0).id;
+    let fault = json!({ "operation": "DELETE /v1/users/{user_id}", "drop": true, "times": 1 });
+    client().post(format!("{}/control/faults", clerk.url())).json(&fault).send().await.unwrap();
+    let path = format!("{}/v1/users/{user_id}", clerk.url());
+    assert!(client().delete(&path).bearer_auth(clerk.secret_key()).send().await.unwrap_err().is_request());
+    assert!(clerk.user(&user_id).await.is_some(), "it didn't happen");
+}
+
+#[tokio::test]
 async fn requests_are_counted_by_operation() {
     let clerk = clerk().await;
     for index in 0..3 {

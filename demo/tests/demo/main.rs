@@ -8,6 +8,7 @@ mod control;
 mod frontend;
 mod handshake;
 mod inbox;
+mod process;
 mod sample;
 mod support;
 mod tokens;

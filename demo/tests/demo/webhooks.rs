@@ -124,6 +124,18 @@ async fn events_can_be_lost_and_doubled_and_reordered() {
     assert!(received[2].1.contains(&person(3).id) && received[3].1.contains(&person(2).id));
 }
 
+#[tokio::test]
+async fn events_can_be_late() {
+    let hook = Receiver::start(&[]).await;
+    let clerk = clerk(&hook).await;
+    let mode = json!({ "mode": "late", "delay": 400 });
+    client().put(format!("{}/control/webhooks", clerk.url())).json(&mode).send().await.unwrap();
+    let start = std::time::Instant::now();
+    clerk.delete_user(&person(0).id).await;
+    hook.wait_for(1).await;
+    assert!(start.elapsed() >= Duration::from_millis(400));
+}
+
 async fn settled(clerk: &ClerkStandIn) -> Value {
     for _ in 0..500 {
         let (_, list) = ask(clerk, Method::GET, "/control/webhooks", None).await;
