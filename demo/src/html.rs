@@ -47,6 +47,7 @@ ul{list-style:none;margin:0;padding:0}
 .row:hover{background:var(--wash)}
 .row b,.row small{display:block}.row b{font-weight:600}small{color:var(--soft);font-size:14px;overflow-wrap:anywhere}
 .row>span:first-child{flex:1;min-width:0}
+@media(max-width:480px){.row:has(>small){flex-direction:column;align-items:start;gap:0}}
 .tag{font-size:13px;color:var(--soft);border:1px solid var(--line);border-radius:99px;padding:1px 9px;white-space:nowrap}
 .search{display:flex;gap:10px;margin:0 0 20px;align-items:end}.search label{flex:1;font-size:14px;color:var(--soft)}
 input{display:block;width:100%;min-height:44px;margin-top:4px;padding:9px 13px;font:inherit;color:var(--ink);background:var(--card);border:1.5px solid var(--soft);border-radius:10px}
