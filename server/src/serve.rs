@@ -59,6 +59,9 @@ fn authenticator(settings: &Settings, lethe: &Lethe) -> anyhow::Result<Authentic
         jwt_key: clerk.jwt_key.clone(),
         authorized_parties: clerk.authorized_parties.clone(),
         sign_in_url: clerk.sign_in_url.clone(),
+        is_satellite: clerk.is_satellite,
+        satellite_auto_sync: clerk.satellite_auto_sync,
+        domain: clerk.domain.clone(),
         trusted_proxy: Arc::new(move |peer| proxies.trusts(peer)),
         ..session::Settings::new(&clerk.publishable_key, settings.url.clone())
     };

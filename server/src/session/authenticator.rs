@@ -15,7 +15,7 @@ use url::Url;
 use super::cookies;
 use super::decision::{self, Decision, Refresh};
 use super::handshake;
-use super::key_cache::{Fetch, KeyCache};
+use super::key_cache::{Fetch, INTERVALS, Intervals, KeyCache};
 use super::keys::{Absent, KeySource};
 use super::reason::{Reason, RefreshFailure};
 use super::request::View;
@@ -124,6 +124,15 @@ enum Stage {
 impl Authenticator {
     /// Checks the settings; fetches nothing.
     pub fn new(settings: Settings, clerk: Client, clock: Clock) -> Result<Self, SettingsError> {
+        Self::with_intervals(INTERVALS, settings, clerk, clock)
+    }
+
+    pub(super) fn with_intervals(
+        intervals: Intervals,
+        settings: Settings,
+        clerk: Client,
+        clock: Clock,
+    ) -> Result<Self, SettingsError> {
         let rules = Rules::new(settings)?;
         let source = clerk.clone();
         let fetch: Fetch = Arc::new(move || {
@@ -131,7 +140,7 @@ impl Authenticator {
             async move { source.jwks().await }.boxed()
         });
         let quota = Quota::per_second(NONCES_PER_SECOND).allow_burst(NONCES_AT_ONCE);
-        let keys = KeyCache::new(fetch);
+        let keys = KeyCache::new(fetch, intervals);
         Ok(Self(Arc::new(Shared { rules, keys, clerk, clock, nonces: RateLimiter::direct(quota) })))
     }
 

@@ -117,6 +117,9 @@ fn handshake_lines(text: &str, rules: &Rules, keys: KeySource<'_>) -> Result<Vec
 /// Decides by the cookies alone.
 #[must_use]
 pub fn by_cookies(view: &View<'_>, rules: &Rules, keys: KeySource<'_>, now: i64) -> Decision {
+    if let Some(decision) = between_domains(view, rules) {
+        return decision;
+    }
     if rules.is_development() {
         if view.dev_browser_in_url {
             return handshake_or(view, rules, Reason::DevBrowserSync);
@@ -142,9 +145,41 @@ pub fn by_cookies(view: &View<'_>, rules: &Rules, keys: KeySource<'_>, now: i64)
         return handshake_or(view, rules, Reason::SessionTokenIatBeforeClientUat);
     }
     match verify(&token, rules, keys, now, CLOCK_SKEW) {
+        Ok(_) if comes_from_a_satellite(view, rules) => handshake_or(view, rules, Reason::PrimaryDomainCrossOriginSync),
         Ok(session) => Decision::SignedIn(Box::new(session)),
         Err(refusal) => refuse(refusal, view, rules),
     }
+}
+
+/// What satellites and their primary domain have to tell each other before cookies are looked at. In production the
+/// Frontend API carries it; in development, where it has no cookie on their domains, they carry it themselves.
+fn between_domains(view: &View<'_>, rules: &Rules) -> Option<Decision> {
+    let settings = &rules.settings;
+    if !settings.is_satellite {
+        let answer = handshake::answer(view, rules).filter(|_| rules.is_development())?;
+        return Some(redirect_or(Some(answer), view, rules, Reason::PrimaryRespondsToSyncing));
+    }
+    if !view.is_document() || view.synced.as_deref() == Some("true") {
+        return None;
+    }
+    let is_known = view.session_token().is_some() || view.client_uat() != 0;
+    let must_ask = view.synced.as_deref() == Some("false");
+    match (is_known, must_ask) {
+        (true, false) => None,
+        (false, false) if !settings.satellite_auto_sync => Some(Decision::SignedOut(Reason::SessionTokenAndUatMissing)),
+        _ => {
+            let question = rules.is_development().then(|| handshake::question(view, rules)).flatten();
+            Some(redirect_or(question, view, rules, Reason::SatelliteNeedsSyncing))
+        }
+    }
+}
+
+/// Whoever comes to the primary domain from a satellite may have signed in there, or as somebody else.
+fn comes_from_a_satellite(view: &View<'_>, rules: &Rules) -> bool {
+    !rules.settings.is_satellite
+        && view.is_document()
+        && view.cookies.redirect_count == 0
+        && view.other_referrer().is_some_and(|referrer| rules.is_a_party(&referrer) && !rules.is_clerks(&referrer))
 }
 
 /// Goes on with the `Set-Cookie` lines that a handshake brought. They are to be set with
@@ -259,9 +294,9 @@ fn refresh(view: &View<'_>) -> Result<Refresh, RefreshFailure> {
         _ => return Err(RefreshFailure::Method),
     };
     let expired_token = view.session_token().or(view.bearer.as_deref()).unwrap_or_default();
-    let session = Token::read(expired_token).and_then(|token| token.session_id().map(str::to_owned));
+    let token = Token::read(expired_token).ok_or(RefreshFailure::Unreadable)?;
     Ok(Refresh {
-        session: session.ok_or(RefreshFailure::NoSessionId)?,
+        session: token.session_id().ok_or(RefreshFailure::NoSessionId)?.to_owned(),
         expired_token: expired_token.to_owned(),
         refresh_token: refresh_token.to_owned(),
     })
@@ -269,10 +304,19 @@ fn refresh(view: &View<'_>) -> Result<Refresh, RefreshFailure> {
 
 /// A handshake where one is possible and not one too many, else signed out for the same reason.
 fn handshake_or(view: &View<'_>, rules: &Rules, reason: Reason) -> Decision {
+    redirect_or(None, view, rules, reason)
+}
+
+/// The same, where `location` says where to if it isn't Clerk.
+fn redirect_or(location: Option<String>, view: &View<'_>, rules: &Rules, reason: Reason) -> Decision {
     if !view.may_handshake() {
         return Decision::SignedOut(reason);
     }
-    match handshake::begin(view, rules, reason.clone()) {
+    let begun = match location {
+        Some(location) => handshake::begin_at(location, view, reason.clone()),
+        None => handshake::begin(view, rules, reason.clone()),
+    };
+    match begun {
         Some(handshake) => Decision::Handshake(Box::new(handshake)),
         None => Decision::SignedOut(reason),
     }

@@ -12,18 +12,18 @@ use super::keys::{Absent, KeyRing};
 
 /// How often Clerk is asked.
 #[derive(Clone, Copy)]
-struct Intervals {
+pub(super) struct Intervals {
     /// Keys older than this are fetched again, while they go on being used.
-    fresh: Duration,
+    pub(super) fresh: Duration,
     /// Keys older than this aren't used any more, although Clerk can't be reached.
-    usable: Duration,
+    pub(super) usable: Duration,
     /// A token with an unknown key makes us look at most this often.
-    between_looks: Duration,
+    pub(super) between_looks: Duration,
     /// After a failure it is tried again this soon.
-    after_failure: Duration,
+    pub(super) after_failure: Duration,
 }
 
-const INTERVALS: Intervals = Intervals {
+pub(super) const INTERVALS: Intervals = Intervals {
     fresh: Duration::from_mins(5),
     usable: Duration::from_hours(1),
     between_looks: Duration::from_secs(10),
@@ -55,11 +55,7 @@ struct Known {
 }
 
 impl KeyCache {
-    pub(super) fn new(fetch: Fetch) -> Self {
-        Self::with(fetch, INTERVALS)
-    }
-
-    fn with(fetch: Fetch, intervals: Intervals) -> Self {
+    pub(super) fn new(fetch: Fetch, intervals: Intervals) -> Self {
         let known = Mutex::default();
         Self(Arc::new(Shared { fetch, intervals, known, fetching: tokio::sync::Mutex::new(()) }))
     }
@@ -157,7 +153,7 @@ mod tests {
             }
             .boxed()
         });
-        (KeyCache::with(fetch, SHORT), clerk)
+        (KeyCache::new(fetch, SHORT), clerk)
     }
 
     const SHORT: Intervals = Intervals {

@@ -6,6 +6,9 @@
 //! the input and output around it: it fetches keys, resolves handshakes and renews sessions. A
 //! request with a session that is in order costs one RSA verification and no call.
 //!
+//! `end2end/tests/session.spec.ts` holds it against the SDK with thousands of requests. Where the two
+//! may differ stands here and nowhere else; the test fails when an entry is missing or no longer true.
+//!
 //! # Deliberate differences to the SDK
 //! * A write with an expired token and a refresh cookie is renewed on the server. The SDK does so
 //!   for `GET` alone, since its pages bring a script that renews tokens; ours work without one.
@@ -24,9 +27,11 @@
 //!   while Clerk can't be reached; the SDK signs everybody out.
 //! * The public address is a setting. `Host` isn't believed at all, `X-Forwarded-*` is from
 //!   trusted proxies alone; the SDK believes both.
-//! * No satellite domains: nothing is synchronised between domains (`primary-responds-to-syncing`,
-//!   `primary-domain-cross-origin-sync`, `satellite-needs-syncing` don't occur), and no organization
-//!   is activated by URL.
+//! * A primary domain deals with satellites that it knows: those whose origins are authorized
+//!   parties. The SDK hands a development browser's identity to any address that is asked for, throws
+//!   at what is no address, and sends everybody who follows a link from another site to Clerk first, so
+//!   that no link works while Clerk is down.
+//! * No organization is activated by URL: Lethe has no setting for it.
 //! * A handshake's answer carries no `Access-Control-Allow-Origin: null`.
 //! * Renewing sends the browser's headers without `Cookie` and `Authorization`.
 

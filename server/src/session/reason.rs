@@ -36,6 +36,8 @@ pub enum RefreshFailure {
     NoCookie,
     /// The method isn't one for which sessions are renewed.
     Method,
+    /// The expired token can't be read.
+    Unreadable,
     /// The expired token doesn't say which session it belongs to.
     NoSessionId,
     /// Clerk couldn't be reached.
@@ -59,6 +61,12 @@ pub enum Reason {
     DevBrowserMissing,
     /// A development instance handed over the browser's identity in the URL.
     DevBrowserSync,
+    /// A primary domain signs somebody in who came from a satellite.
+    PrimaryDomainCrossOriginSync,
+    /// A primary domain answers a satellite's question who is signed in.
+    PrimaryRespondsToSyncing,
+    /// A satellite asks its primary domain who is signed in.
+    SatelliteNeedsSyncing,
     /// Nobody is signed in.
     SessionTokenAndUatMissing,
     /// A handshake brought no session.
@@ -113,6 +121,7 @@ impl RefreshFailure {
         match self {
             Self::NoCookie => "non-eligible-no-refresh-cookie",
             Self::Method => "non-eligible-non-get",
+            Self::Unreadable => "expired-session-token-decode-failed",
             Self::NoSessionId => "expired-session-token-missing-sid-claim",
             Self::Unreachable => "fetch-error",
             Self::Refused(code) => code,
@@ -131,6 +140,9 @@ impl Reason {
             Self::ClientUatWithoutSessionToken => "client-uat-but-no-session-token",
             Self::DevBrowserMissing => "dev-browser-missing",
             Self::DevBrowserSync => "dev-browser-sync",
+            Self::PrimaryDomainCrossOriginSync => "primary-domain-cross-origin-sync",
+            Self::PrimaryRespondsToSyncing => "primary-responds-to-syncing",
+            Self::SatelliteNeedsSyncing => "satellite-needs-syncing",
             Self::SessionTokenAndUatMissing => "session-token-and-uat-missing",
             Self::SessionTokenMissing => "session-token-missing",
             Self::SessionTokenExpired(failure) => {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::net::SocketAddr;
 
 use axum::extract::ConnectInfo;
-use http::header::{ACCEPT, AUTHORIZATION, HeaderMap};
+use http::header::{ACCEPT, AUTHORIZATION, HeaderMap, REFERER};
 use http::{Method, request::Parts};
 use url::Url;
 use url::form_urlencoded;
@@ -18,6 +18,8 @@ pub(super) const LEGACY_DEV_BROWSER: &str = "__dev_session";
 pub(super) const HANDSHAKE: &str = "__clerk_handshake";
 pub(super) const HANDSHAKE_NONCE: &str = "__clerk_handshake_nonce";
 pub(super) const HANDSHAKE_HELP: &str = "__clerk_help";
+pub(super) const SYNCED: &str = "__clerk_synced";
+pub(super) const SATELLITE_URL: &str = "__clerk_redirect_url";
 
 /// A request, as far as it matters.
 pub struct View<'a> {
@@ -34,6 +36,10 @@ pub struct View<'a> {
     dev_browser_of_url: Option<Cow<'a, str>>,
     pub(super) handshake: Option<Cow<'a, str>>,
     pub(super) handshake_nonce: Option<Cow<'a, str>>,
+    /// Whether a satellite was told who is signed in (`true`) or must ask (`false`).
+    pub(super) synced: Option<Cow<'a, str>>,
+    /// Where a satellite wants the answer.
+    pub(super) satellite_url: Option<Cow<'a, str>>,
 }
 
 impl<'a> View<'a> {
@@ -53,6 +59,8 @@ impl<'a> View<'a> {
             dev_browser_of_url: None,
             handshake: None,
             handshake_nonce: None,
+            synced: None,
+            satellite_url: None,
             cookies,
         };
         view.read_query(parts.uri.query().unwrap_or_default());
@@ -61,15 +69,18 @@ impl<'a> View<'a> {
 
     /// The first of several counts, as does an empty one's presence.
     fn read_query(&mut self, query: &'a str) {
-        if !query.contains("__clerk") {
+        // Any character of a name may be escaped.
+        if !query.contains("__clerk") && !query.contains('%') {
             return;
         }
-        let (mut handshake, mut nonce, mut dev_browser) = (None, None, None);
+        let (mut handshake, mut nonce, mut dev_browser, mut synced, mut satellite) = (None, None, None, None, None);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let place = match &*name {
                 HANDSHAKE => &mut handshake,
                 HANDSHAKE_NONCE => &mut nonce,
                 DEV_BROWSER => &mut dev_browser,
+                SYNCED => &mut synced,
+                SATELLITE_URL => &mut satellite,
                 _ => continue,
             };
             place.get_or_insert(value);
@@ -79,6 +90,8 @@ impl<'a> View<'a> {
         self.dev_browser_of_url = filled(dev_browser);
         self.handshake = filled(handshake);
         self.handshake_nonce = filled(nonce);
+        self.synced = synced;
+        self.satellite_url = filled(satellite);
     }
 
     /// The handshake's nonce, from the URL (development) or a cookie (production).
@@ -111,6 +124,17 @@ impl<'a> View<'a> {
     /// Scheme, host and port of that address.
     pub(super) fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// Whether a browser asks for a whole page, and says so.
+    pub(super) fn is_document(&self) -> bool {
+        self.method == Method::GET && self.headers.get("sec-fetch-dest").is_some_and(|to| to.as_bytes() == b"document")
+    }
+
+    /// Where the person came from, if that is another origin.
+    pub(super) fn other_referrer(&self) -> Option<Url> {
+        let referrer = Url::parse(self.headers.get(REFERER)?.to_str().ok()?).ok()?;
+        (referrer.origin().ascii_serialization() != self.origin).then_some(referrer)
     }
 
     /// Whether a redirect to Clerk and back makes sense: for documents alone.
@@ -182,7 +206,7 @@ fn uses_suffixed(cookies: &Cookies<'_>, rules: &Rules, now: i64) -> bool {
     if session.is_some() {
         match &token {
             Some(token) if token.has_issuer() => {
-                if !token.is_issued_by(&rules.key.frontend_api) {
+                if !token.is_issued_by(&rules.issuer_host) {
                     return true;
                 }
             }

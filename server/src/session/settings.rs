@@ -28,6 +28,13 @@ pub struct Settings {
     pub audiences: Vec<String>,
     /// Where people sign in. Without it, the instance's hosted page.
     pub sign_in_url: Option<Url>,
+    /// Makes this a satellite: an application on another domain than the one where people sign in.
+    /// Needs [`Settings::sign_in_url`], and a domain or a proxy.
+    pub is_satellite: bool,
+    /// A satellite's own domain; in production the Frontend API is at `clerk.` and this.
+    pub domain: Option<String>,
+    /// Asks the primary domain also about people of whom nothing is known here.
+    pub satellite_auto_sync: bool,
     /// Whether `X-Forwarded-Host` and `X-Forwarded-Proto` of this peer are believed.
     pub trusted_proxy: Arc<dyn Fn(IpAddr) -> bool + Send + Sync>,
 }
@@ -46,6 +53,9 @@ impl Settings {
             issuers: Vec::new(),
             audiences: Vec::new(),
             sign_in_url: None,
+            is_satellite: false,
+            domain: None,
+            satellite_auto_sync: false,
             trusted_proxy: Arc::new(|_peer| false),
         }
     }
@@ -77,6 +87,9 @@ pub enum SettingsError {
     /// The public URL or the proxy's isn't one of a web server.
     #[error("{0} must be an http or https URL with a host")]
     Url(&'static str),
+    /// A satellite lacks something.
+    #[error("a satellite needs {0}")]
+    Satellite(&'static str),
     /// The PEM can't be read.
     #[error("the JWT key must be an RSA public key in PEM, as Clerk's dashboard shows it")]
     JwtKey,

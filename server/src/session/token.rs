@@ -142,9 +142,10 @@ impl<'a> Token<'a> {
         let text = |value: &'_ Option<Value>, matches: &dyn Fn(&str) -> bool| {
             value.as_ref().and_then(Value::as_str).is_some_and(matches)
         };
-        self.is_of_another_category()
-            || text(&self.header.typ, &|typ| MACHINE_TYPES.contains(&typ))
-            || text(&self.claims.sub, &|subject| subject.starts_with(MACHINE_SUBJECT))
+        let is_a_machines = text(&self.header.typ, &|typ| MACHINE_TYPES.contains(&typ))
+            || text(&self.claims.sub, &|subject| subject.starts_with(MACHINE_SUBJECT));
+        // The SDK doesn't take what has no signature for a machine's token; it is refused for that later.
+        self.is_of_another_category() || (is_a_machines && !self.signature.is_empty())
     }
 
     pub(super) fn has_issuer(&self) -> bool {

@@ -43,6 +43,12 @@ pub struct ClerkSettings {
     pub proxy_url: Option<Url>,
     /// Where people sign in; derived from the publishable key when not set.
     pub sign_in_url: Option<Url>,
+    /// This is a satellite of the domain where people sign in.
+    pub is_satellite: bool,
+    /// A satellite asks also about people of whom nothing is known here.
+    pub satellite_auto_sync: bool,
+    /// A satellite's own domain.
+    pub domain: Option<String>,
     /// The instance's public key in PEM form; with it no key is fetched.
     pub jwt_key: Option<String>,
     /// Origins whose tokens are accepted.
@@ -207,6 +213,9 @@ impl ClerkSettings {
         };
         let proxy_url = web_url(values, "CLERK_PROXY_URL");
         let sign_in_url = web_url(values, "CLERK_SIGN_IN_URL");
+        let is_satellite = flag(values, "CLERK_IS_SATELLITE");
+        let satellite_auto_sync = flag(values, "CLERK_SATELLITE_AUTO_SYNC");
+        let domain = host(values, "CLERK_DOMAIN");
         let jwt_key = values.text("CLERK_JWT_KEY").map(str::to_owned);
         let budget = match values.text("CLERK_REQUESTS_PER_TEN_SECONDS") {
             None => None,
@@ -223,6 +232,9 @@ impl ClerkSettings {
             api_url: api_url?,
             proxy_url,
             sign_in_url,
+            is_satellite: is_satellite?,
+            satellite_auto_sync: satellite_auto_sync?,
+            domain,
             jwt_key,
             authorized_parties,
             budget,
@@ -274,6 +286,23 @@ fn web_url(values: &mut Values, name: &str) -> Option<Url> {
         return None;
     }
     Some(url)
+}
+
+fn flag(values: &mut Values, name: &str) -> Option<bool> {
+    match values.text(name) {
+        None => Some(false),
+        Some(_) => values.parsed(name, "true or false"),
+    }
+}
+
+/// A host without scheme and path.
+fn host(values: &mut Values, name: &str) -> Option<String> {
+    let host = values.text(name)?.to_owned();
+    let is_host = Url::parse(&format!("https://{host}/")).is_ok_and(|url| url.host_str() == Some(&host));
+    if !is_host {
+        values.problem(name, &format!("is `{host}`; it must be a host, such as example.org"));
+    }
+    is_host.then_some(host)
 }
 
 fn number(values: &mut Values, name: &str, default: u32) -> Option<NonZeroU32> {

@@ -1,10 +1,12 @@
 //! What the session layer does, held against Clerk's words. The two keys beside this file were made
 //! for these tests and open nothing.
 
+mod alone;
 mod choice;
 mod order;
 mod properties;
 mod redirects;
+mod satellites;
 mod settings;
 mod speed;
 mod tokens;

@@ -82,10 +82,110 @@ fn claims_by_chance() -> impl Strategy<Value = String> {
     })
 }
 
+/// A token that signs in, and what somebody could make of it and of another one without the key.
+fn mutated() -> impl Strategy<Value = String> {
+    let parts = |token: &str| token.split('.').map(str::to_owned).collect::<Vec<_>>();
+    let flipped = (0..3_usize, any::<prop::sample::Index>(), 0..8_u8).prop_map(move |(part, place, bit)| {
+        let mut parts = parts(&GOOD);
+        let mut bytes = BASE64URL_NOPAD.decode(parts[part].as_bytes()).unwrap();
+        let at = place.index(bytes.len());
+        bytes[at] ^= 1 << bit;
+        parts[part] = BASE64URL_NOPAD.encode(&bytes);
+        parts.join(".")
+    });
+    // At least one part is of the other token, and at least one of this one.
+    let swapped = (1..7_u8).prop_map(move |others| {
+        let (mine, theirs) = (parts(&GOOD), parts(&ANOTHER));
+        let chosen = (0..3).map(|part| if others & (1 << part) == 0 { &mine[part] } else { &theirs[part] });
+        chosen.map(String::as_str).collect::<Vec<_>>().join(".")
+    });
+    let swapped = swapped.prop_filter("some headers are the same", |token| *token != *GOOD && *token != *ANOTHER);
+    let reordered = Just(vec![0, 1, 2]).prop_shuffle().prop_filter_map("the right order", move |order| {
+        let mine = parts(&GOOD);
+        (order != [0, 1, 2]).then(|| order.iter().map(|part| mine[*part].as_str()).collect::<Vec<_>>().join("."))
+    });
+    let algorithm = prop::sample::select(vec!["none", "HS256", "RS384", "RS512", "ES256", "PS256", "rs256", ""]);
+    let another_algorithm = (algorithm, any::<bool>()).prop_map(|(name, is_signed)| {
+        let token = sign(KEY, &with(header(), &json!({"alg": name})), &claims("clerk.clerk.dev"));
+        if is_signed { token } else { token[..=token.rfind('.').unwrap()].to_owned() }
+    });
+    let another_key = (any::<bool>(), 0..3_i64).prop_map(|(is_known, later)| {
+        let header = with(header(), &json!({"kid": if is_known { "ins_1" } else { "ins_2" }}));
+        sign(OTHER_KEY, &header, &with(claims("clerk.clerk.dev"), &json!({"iat": NOW - later})))
+    });
+    let cut = any::<prop::sample::Index>().prop_map(|at| GOOD[..at.index(GOOD.len())].to_owned());
+    let longer = "[A-Za-z0-9_.=-]{1,4}".prop_map(|more| format!("{}{more}", *GOOD));
+    prop_oneof![
+        6 => flipped,
+        2 => swapped,
+        1 => reordered,
+        2 => another_algorithm,
+        2 => another_key,
+        1 => cut,
+        1 => longer,
+    ]
+}
+
+/// A request with this token in every place in turn, and what Clerk could have brought it in.
+fn is_let_in_anywhere(token: &str) -> bool {
+    let cookies = |name: &str, uat: &str| document("/", &format!("__clerk_db_jwt=b; {name}={token}; {uat}=5"));
+    let handshake = |query: &str, cookie: &str| document(&format!("/{query}"), &format!("__clerk_db_jwt=b; {cookie}"));
+    let requests = [
+        request("POST", "/", &[("authorization", &format!("Bearer {token}"))]),
+        request("GET", "/", &[("authorization", token)]),
+        cookies("__session", "__client_uat"),
+        cookies("__session_QvfNY2dr", "__client_uat_QvfNY2dr"),
+        handshake(&format!("?__clerk_handshake={token}"), "a=b"),
+        handshake("", &format!("__clerk_handshake={token}")),
+    ];
+    let rules = &RULES[0];
+    let is_in = |decision: &Decision| matches!(decision, Decision::SignedIn(_) | Decision::Resolved(_));
+    let lines = [format!("__session={token}; Path=/")];
+    let parts = document("/", "__clerk_db_jwt=b");
+    let view = View::new(&parts, rules, NOW * 1_000);
+    let brought = [
+        after_handshake(&lines, &view, rules, keys(), NOW * 1_000),
+        after_refresh(Ok(&lines), &view, rules, keys(), NOW * 1_000),
+    ];
+    let came_back = matches!(brought[0], Decision::Clean(_));
+    came_back || brought.iter().any(is_in) || requests.iter().any(|parts| is_in(&decided(parts, rules)))
+}
+
+static ANOTHER: LazyLock<String> = LazyLock::new(|| token(&json!({"sid": "sess_2", "sub": "user_2"})));
 static GOOD: LazyLock<String> = LazyLock::new(|| token(&json!({})));
 static FORGED: LazyLock<String> = LazyLock::new(|| sign(OTHER_KEY, &header(), &claims("clerk.clerk.dev")));
 static RING: LazyLock<KeyRing> = LazyLock::new(ring);
-static RULES: LazyLock<[Rules; 2]> = LazyLock::new(|| [rules(DEVELOPMENT), rules(PRODUCTION)]);
+/// Two that believe their proxy, and are asked by satellites or are one.
+static RULES: LazyLock<[Rules; 4]> = LazyLock::new(|| {
+    let trusting = |publishable_key: &str, is_satellite: bool| {
+        let mut settings = settings_for(publishable_key);
+        settings.trusted_proxy = std::sync::Arc::new(|_| true);
+        settings.authorized_parties = Vec::new();
+        settings.is_satellite = is_satellite;
+        settings.satellite_auto_sync = true;
+        settings.domain = Some("example.net".to_owned());
+        settings.sign_in_url = Some(Url::parse("https://www.example.org/sign-in").unwrap());
+        Rules::new(settings).unwrap()
+    };
+    [rules(DEVELOPMENT), rules(PRODUCTION), trusting(DEVELOPMENT, false), trusting(PRODUCTION, true)]
+});
+
+/// Names of headers that are read, and of one that isn't.
+fn header_name() -> impl Strategy<Value = &'static str> {
+    prop::sample::select(vec![
+        "accept",
+        "authorization",
+        "cookie",
+        "host",
+        "origin",
+        "referer",
+        "sec-fetch-dest",
+        "user-agent",
+        "x-forwarded-host",
+        "x-forwarded-proto",
+        "x-other",
+    ])
+}
 
 fn keys() -> KeySource<'static> {
     KeySource { ring: &RING, absent: Absent::Unknown }
@@ -131,6 +231,26 @@ proptest! {
     }
 
     #[test]
+    fn no_mutated_token_signs_in(token in mutated()) {
+        prop_assert!(!is_let_in_anywhere(&token), "{token}");
+    }
+
+    #[test]
+    fn no_bytes_in_any_header_panic_or_sign_in(
+        headers in prop::collection::vec((header_name(), value()), 0..12),
+        method in prop::sample::select(vec!["GET", "POST"]),
+    ) {
+        let mut parts = request(method, "/?__clerk_synced=false", &[]);
+        for (name, value) in headers {
+            if let Ok(value) = HeaderValue::from_bytes(&value) {
+                parts.headers.append(name, value);
+            }
+        }
+        parts.extensions.insert(axum::extract::ConnectInfo(std::net::SocketAddr::from(([10, 0, 0, 1], 1))));
+        stays_out(&parts)?;
+    }
+
+    #[test]
     fn nothing_that_clerk_might_answer_panics_or_signs_in(lines in prop::collection::vec(prop_oneof![
         any::<String>(),
         value().prop_map(|value| format!("__session={}; Path=/", String::from_utf8_lossy(&value))),
@@ -154,4 +274,11 @@ proptest! {
         let pem = format!("-----BEGIN PUBLIC KEY-----{}-----END PUBLIC KEY-----", data_encoding::BASE64.encode(&bytes));
         let _ = PublicKey::from_pem(&pem);
     }
+}
+
+/// The same places let the token in that they refuse once it is changed.
+#[test]
+fn an_unchanged_token_is_let_in() {
+    assert!(is_let_in_anywhere(&GOOD));
+    assert!(is_let_in_anywhere(&ANOTHER));
 }

@@ -1,6 +1,7 @@
 //! The whole layer against the stand-in: keys, handshakes, renewals, and how seldom Clerk is asked.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use demo::people::person;
 use demo::testing::{ClerkStandIn, Fault, SessionToken, StandInOptions};
@@ -9,6 +10,7 @@ use lethe::clerk::{Client, ClientSettings};
 use reqwest::redirect::Policy;
 use secrecy::SecretString;
 
+use super::super::key_cache::{INTERVALS, Intervals};
 use super::super::{Authenticated, Authenticator, Outcome};
 use super::*;
 
@@ -30,6 +32,10 @@ async fn world() -> World {
 }
 
 fn authenticator(clerk: &ClerkStandIn, change: impl Fn(&mut Settings)) -> Authenticator {
+    authenticator_with(INTERVALS, clerk, change)
+}
+
+fn authenticator_with(intervals: Intervals, clerk: &ClerkStandIn, change: impl Fn(&mut Settings)) -> Authenticator {
     let url = Url::parse(clerk.url()).unwrap();
     let mut settings = Settings::new(clerk.publishable_key(), Url::parse(HERE).unwrap());
     settings.proxy_url = Some(url.clone());
@@ -39,7 +45,7 @@ fn authenticator(clerk: &ClerkStandIn, change: impl Fn(&mut Settings)) -> Authen
         budget: NonZeroU32::new(10_000),
         ..ClientSettings::new(SecretString::from(clerk.secret_key()))
     });
-    Authenticator::new(settings, client.unwrap(), Clock::system()).unwrap()
+    Authenticator::with_intervals(intervals, settings, client.unwrap(), Clock::system()).unwrap()
 }
 
 impl World {
@@ -99,6 +105,47 @@ async fn a_configured_key_needs_no_call_at_all() {
     world.clerk.forget_requests();
     assert_eq!(outcome(&authenticator.authenticate(&document("/", &token.cookies)).await), signed_in());
     assert_eq!(world.clerk.all_requests(), 0);
+}
+
+/// Whoever makes up tokens makes no work for Clerk.
+#[tokio::test]
+async fn a_thousand_requests_with_an_unknown_key_cause_one_fetch_in_an_interval() {
+    let mut world = world().await;
+    let intervals = Intervals { between_looks: Duration::from_secs(3), ..INTERVALS };
+    world.authenticator = authenticator_with(intervals, &world.clerk, |_| {});
+    let token = world.sign_in().await;
+    let unknown = with(header(), &json!({"kid": "ins_nobody"}));
+    let forged = sign(OTHER_KEY, &unknown, &claims("clerk.clerk.dev"));
+    let bearer = format!("Bearer {forged}");
+    for interval in 1..=2 {
+        world.clerk.forget_requests();
+        let parts: Vec<Parts> = (0..1_000).map(|_| request("GET", "/", &[("authorization", &bearer)])).collect();
+        let asked = parts.iter().map(|parts| world.authenticator.authenticate(parts));
+        for seen in futures::future::join_all(asked).await {
+            assert_eq!(outcome(&seen), "signed out jwk-kid-mismatch");
+        }
+        assert_eq!((world.clerk.requests(JWKS), world.clerk.all_requests()), (1, 1), "interval {interval}");
+        assert_eq!(outcome(&world.document("/", &token.cookies).await), signed_in());
+        assert_eq!(world.clerk.all_requests(), 1, "a known key is still at hand");
+        tokio::time::sleep(intervals.between_looks).await;
+    }
+}
+
+/// A PEM key is enough with Clerk out of reach from the beginning, and nobody else's token passes.
+#[tokio::test]
+async fn a_configured_key_works_while_clerk_was_never_there() {
+    let mut world = world().await;
+    let pem = world.clerk.jwt_key();
+    let token = world.sign_in().await;
+    world.clerk.stop().await;
+    for pem in [pem.clone(), pem.replace('\n', "\\n")] {
+        let authenticator = authenticator(&world.clerk, |settings| settings.jwt_key = Some(pem.clone()));
+        authenticator.warm_up().await;
+        assert_eq!(outcome(&authenticator.authenticate(&document("/", &token.cookies)).await), signed_in());
+        let bearer = format!("Bearer {}", sign(OTHER_KEY, &header(), &claims("clerk.clerk.dev")));
+        let forged = request("GET", "/", &[("authorization", &bearer)]);
+        assert_eq!(outcome(&authenticator.authenticate(&forged).await), "signed out token-invalid-signature");
+    }
 }
 
 #[tokio::test]
@@ -263,6 +310,17 @@ async fn made_up_nonces_use_up_nothing() {
     world.clerk.forget_requests();
     world.document(&long, "").await;
     assert_eq!(world.clerk.all_requests(), 0);
+}
+
+/// Somebody who is signed in stays so when they come back from Clerk just as it goes down.
+#[tokio::test]
+async fn a_nonce_that_cannot_be_looked_up_leaves_the_cookies_that_are_there() {
+    let world = world().await;
+    let token = world.sign_in().await;
+    world.authenticator.warm_up().await;
+    world.clerk.fail(Fault { status: Some(503), ..Fault::default() });
+    let seen = world.document("/?__clerk_handshake_nonce=abc", &token.cookies).await;
+    assert_eq!(outcome(&seen), signed_in());
 }
 
 #[tokio::test]
