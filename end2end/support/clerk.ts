@@ -114,3 +114,35 @@ export async function ticket(id: string): Promise<string> {
 export async function setClockAhead(milliseconds: number): Promise<void> {
   await ask('PUT', '/control/clock', { ahead: milliseconds });
 }
+
+/** Tokens with whatever claims, signed by the instance's newest key. */
+export async function signTokens(tokens: { header?: object; claims: object }[]): Promise<string[]> {
+  return told('POST', '/control/tokens', tokens);
+}
+
+/** Nonces for the `Set-Cookie` lines of handshakes. */
+export async function storeHandshakes(handshakes: string[][]): Promise<string[]> {
+  return told('POST', '/control/handshakes', handshakes);
+}
+
+/** Signs with a new key from now on; the old ones are still published. */
+export async function rotateKeys(): Promise<void> {
+  await told('POST', '/control/keys', {});
+}
+
+/** The public keys, the newest first. */
+export async function keys(): Promise<(JsonWebKey & { kid: string })[]> {
+  return (await told<{ keys: (JsonWebKey & { kid: string })[] }>('GET', '/v1/jwks')).keys;
+}
+
+/** Signs somebody in in a new browser, with which one would come back to a page: the `Set-Cookie` lines of the handshake. */
+export async function handshake(userId: string, page: string): Promise<string[]> {
+  const form = new URLSearchParams({ user_id: userId, redirect_url: page });
+  const signedIn = await fetch(`${settings.clerkUrl}/sign-in`, { method: 'POST', body: form, redirect: 'manual' });
+  const browser = new URL(signedIn.headers.get('location') ?? '').searchParams.get('__clerk_db_jwt') ?? '';
+  const query = new URLSearchParams({ redirect_url: page, format: 'token', __clerk_db_jwt: browser });
+  const back = await fetch(`${settings.clerkUrl}/v1/client/handshake?${query}`, { redirect: 'manual' });
+  const token = new URL(back.headers.get('location') ?? '').searchParams.get('__clerk_handshake') ?? '';
+  const claims = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()) as { handshake: string[] };
+  return claims.handshake;
+}

@@ -8,13 +8,13 @@ use axum::{
     routing::{get, post, put},
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::{
     StandIn,
     errors::{ApiError, ApiResult},
     faults::{Fault, RateLimits},
-    users,
+    sessions, users,
     webhooks::{self, WebhookMode},
 };
 
@@ -28,6 +28,8 @@ pub(super) fn router() -> Router<StandIn> {
         .route("/control/people", post(create_people))
         .route("/control/clock", put(set_clock))
         .route("/control/keys", post(rotate_keys))
+        .route("/control/tokens", post(sign_tokens))
+        .route("/control/handshakes", post(store_handshakes))
         .route("/control/reset", post(reset))
 }
 
@@ -122,6 +124,29 @@ async fn rotate_keys(State(stand_in): State<StandIn>, Json(order): Json<RotateKe
         ApiError::no_route()
     })?;
     Ok(Json(stand_in.key_set()))
+}
+
+#[derive(Deserialize)]
+struct Unsigned {
+    #[serde(default)]
+    header: Map<String, Value>,
+    claims: Value,
+}
+
+/// Signs whatever claims with the newest key. Header fields replace the usual ones; `null` takes one away.
+async fn sign_tokens(State(stand_in): State<StandIn>, Json(tokens): Json<Vec<Unsigned>>) -> Json<Vec<String>> {
+    let key = stand_in.signing_key();
+    Json(tokens.into_iter().map(|token| key.sign(&token.claims, token.header)).collect())
+}
+
+/// Keeps `Set-Cookie` lines as handshakes do, and answers the nonces that they are given out for.
+async fn store_handshakes(State(stand_in): State<StandIn>, Json(handshakes): Json<Vec<Vec<String>>>) -> ApiResult {
+    let mut nonces = Vec::new();
+    for directives in handshakes {
+        let stored = sessions::store_handshake(&stand_in, &directives).await;
+        nonces.push(stored.map_err(|_| ApiError::no_route())?);
+    }
+    Ok(Json(nonces.into()))
 }
 
 /// Faults, limits, counts, clock and webhook mode as they were at the start. Users stay.

@@ -26,6 +26,7 @@ pub(crate) fn test(workspace: &Workspace, stack: &Stack) -> Result<Count> {
         .current_dir(&folder)
         .envs(stack.environment.exported())
         .env("CHROMIUM_PATH", chromium)
+        .env("LETHE_SESSION_EXAMPLE", workspace.target.join("debug/examples/session"))
         .env("PLAYWRIGHT_JSON_OUTPUT_NAME", &report)
         .env("PLAYWRIGHT_JSON_OUTPUT_FILE", &report);
     let good = is_good(&command)?;

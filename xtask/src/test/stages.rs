@@ -122,7 +122,7 @@ impl<'a> Context<'a> {
         } else {
             self.site()?;
             let mut command = self.workspace.cargo();
-            command.arg("build").args(SERVER_SIDE).args(WITH_PAGES).args(["--bins", "--tests"]);
+            command.arg("build").args(SERVER_SIDE).args(WITH_PAGES).args(["--bins", "--tests", "--examples"]);
             if !is_good(&command)? {
                 bail!("the server and the demo do not build");
             }

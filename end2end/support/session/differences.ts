@@ -1,0 +1,109 @@
+// Where Lethe differs from Clerk's library on purpose. The reasons stand in `server/src/session/mod.rs`, in a list that
+// the test holds against this one. A difference that never occurs fails the test, so the list can only shrink.
+
+import type { Answer } from './ask.ts';
+import type { Case, Token } from './cases.ts';
+
+export type Difference = {
+  /** How its entry in the module's list begins. */
+  entry: string;
+  /** Where it can't be seen in a decision: what shows it instead. */
+  shownBy?: string;
+  /** Clerk's answer without what Lethe leaves out. */
+  without?: (theirs: Answer) => Answer;
+  /** Whether it is why these two answers differ. */
+  explains?: (drawn: Case, theirs: Answer, ours: Answer) => boolean;
+};
+
+const name = (line: string) => line.split('=')[0] ?? '';
+const isWrite = (method: string) => ['POST', 'PUT', 'PATCH', 'DELETE'].includes(method);
+const count = (drawn: Case) => Number(drawn.cookies.find(([cookie]) => cookie === '__clerk_redirect_count')?.[1] ?? 0);
+const hasHandshake = (drawn: Case) => [...drawn.query, ...drawn.cookies].some(([key]) => key.startsWith('__clerk_handshake'));
+/** The session token that a handshake brings. */
+function brought(drawn: Case): Token | undefined {
+  for (const [, value] of [...drawn.query, ...drawn.cookies]) {
+    if (typeof value !== 'object' || !('by' in value)) continue;
+    const session = value.lines.findLast(([cookie]) => cookie.startsWith('__session'))?.[1];
+    if (typeof session === 'object' && 'claims' in session) return session;
+  }
+  return undefined;
+}
+
+function isOfASession({ header, claims }: Token): boolean {
+  const isMachines = String(header['typ']).endsWith('at+jwt') || String(claims['sub']).startsWith('mch_');
+  return !isMachines && [undefined, null, 'cl_I7d4PD111III'].includes(header['cat'] as null) && Boolean(claims['sid']);
+}
+
+const isDevelopment = (drawn: Case) => drawn.application.publishableKey.startsWith('pk_test_');
+
+export const differences: Difference[] = [
+  {
+    entry: 'A write with an expired token and a refresh cookie is renewed on the server.',
+    explains: (drawn, theirs, ours) =>
+      isWrite(drawn.method) &&
+      theirs.reason === 'session-token-expired-refresh-non-eligible-non-get' &&
+      (ours.status === 'signed-in' || /^(session-token-expired-refresh-|session-token-pending|token-type)/.test(ours.reason ?? '')),
+  },
+  {
+    entry: 'The redirect counter ends a loop at three *or more*',
+    explains: (drawn, theirs, ours) =>
+      count(drawn) > 3 && theirs.status === 'handshake' && ours.status === 'signed-out' && ours.reason === theirs.reason,
+  },
+  {
+    entry: 'Tokens are read strictly',
+    explains: (drawn, theirs, ours) =>
+      drawn.traits.has('padded') &&
+      (ours.status !== 'signed-in' || (brought(drawn)?.damage === 'padded' && ['signed-in', 'clean'].includes(theirs.status))),
+  },
+  {
+    entry: 'The category of a token is checked wherever a session token is accepted',
+    explains: (drawn, theirs, ours) => {
+      const isIn = theirs.status === 'signed-in' || theirs.reason === 'primary-domain-cross-origin-sync';
+      const token = brought(drawn);
+      // What a handshake brought is left aside, and the cookies that are there decide.
+      if (token && !isOfASession(token) && (isIn || theirs.status === 'clean')) return true;
+      return drawn.traits.has('no session id') && ours.reason === 'token-type-mismatch' && isIn;
+    },
+  },
+  {
+    entry: 'A pending session (`sts`) is signed out here',
+    explains: (drawn, theirs, ours) =>
+      drawn.traits.has('pending') &&
+      ours.reason === 'session-token-pending' &&
+      (theirs.status === 'signed-in' || theirs.reason === 'primary-domain-cross-origin-sync'),
+  },
+  { entry: "A nonce that can't be looked up", shownBy: 'server/src/session/tests/with_clerk.rs' },
+  {
+    entry: "Of a handshake's cookies only those of Clerk's are set",
+    without: (theirs) => ({ ...theirs, cookies: theirs.cookies.filter((line) => name(line).startsWith('__')) }),
+  },
+  {
+    entry: 'A handshake token with a bad signature on a development instance',
+    explains: (drawn, theirs, ours) =>
+      isDevelopment(drawn) && hasHandshake(drawn) && theirs.status === 'throws' && ours.status === 'signed-out',
+  },
+  { entry: 'Keys are fetched again in the background', shownBy: 'server/src/session/key_cache.rs' },
+  {
+    entry: 'The public address is a setting.',
+    explains: (drawn, theirs, ours) =>
+      drawn.traits.has('another address') &&
+      theirs.status === ours.status &&
+      theirs.reason === ours.reason &&
+      theirs.location !== null &&
+      theirs.location !== ours.location,
+  },
+  {
+    entry: 'A primary domain deals with satellites that it knows',
+    explains: (drawn, theirs, ours) =>
+      drawn.traits.has('unknown satellite') &&
+      !ours.reason?.startsWith('primary-') &&
+      (['primary-responds-to-syncing', 'primary-domain-cross-origin-sync'].includes(theirs.reason ?? '') ||
+        (theirs.status === 'throws' && isDevelopment(drawn))),
+  },
+  { entry: 'No organization is activated by URL', shownBy: 'server/src/session/settings.rs' },
+  {
+    entry: "A handshake's answer carries no `Access-Control-Allow-Origin: null`",
+    without: (theirs) => ({ ...theirs, allowOrigin: null }),
+  },
+  { entry: "Renewing sends the browser's headers without `Cookie` and `Authorization`", shownBy: 'server/src/session/tests/with_clerk.rs' },
+];

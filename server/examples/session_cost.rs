@@ -1,0 +1,123 @@
+//! What it costs to decide who asks, with the keys at hand: time and allocations of the whole decision, beside one bare
+//! RSA verification of the same token. Prints JSON; `cargo xtask bench session` builds it for release and runs it.
+
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use axum::{Json, Router, routing::get};
+use data_encoding::BASE64URL_NOPAD;
+use futures::FutureExt;
+use http::Request;
+use http::request::Parts;
+use lethe::Clock;
+use lethe::clerk::{Client, ClientSettings};
+use ring::rand::SystemRandom;
+use ring::rsa::PublicKeyComponents;
+use ring::signature::{KeyPair, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use server::session::{Authenticator, Settings};
+use url::Url;
+
+/// Made for tests; opens nothing.
+const KEY: &[u8] = include_bytes!("../src/session/tests/key.pk8");
+const ORIGIN: &str = "https://privacy.example.org";
+/// A production instance at `clerk.example.org`.
+const PUBLISHABLE_KEY: &str = "pk_live_Y2xlcmsuZXhhbXBsZS5vcmck";
+const SUFFIX: &str = "ZfWrcLFJ";
+const BATCHES: usize = 400;
+const ROUNDS: u32 = 20;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    let pair = RsaKeyPair::from_pkcs8(KEY).context("the key can't be read")?;
+    let public = PublicKeyComponents::<Vec<u8>>::from(pair.public());
+    let clock = Clock::system();
+    let token = token(&pair, clock.now().unix_timestamp())?;
+    let authenticator = authenticator(&public, clock).await?;
+    authenticator.warm_up().await;
+    let parts = request(&token)?;
+
+    // Nothing is waited for with keys at hand, so the decision is ready at once.
+    let decide = || {
+        let decided = authenticator.authenticate(black_box(&parts)).now_or_never();
+        decided.is_some_and(|decided| decided.session().is_some())
+    };
+    let (signed, signature) = token.rsplit_once('.').context("a token has three parts")?;
+    let signature = BASE64URL_NOPAD.decode(signature.as_bytes())?;
+    let verify = || public.verify(&RSA_PKCS1_2048_8192_SHA256, black_box(signed.as_bytes()), &signature).is_ok();
+    ensure!(decide(), "the session isn't in order");
+    ensure!(verify(), "the signature isn't in order");
+
+    let (decision, reference) = (median(&decide), median(&verify));
+    let allocations = allocation_counter::measure(|| {
+        black_box(decide());
+    });
+    let report = json!({
+        "build": if cfg!(debug_assertions) { "development" } else { "release" },
+        "decision_us": decision.as_secs_f64() * 1e6,
+        "reference_us": reference.as_secs_f64() * 1e6,
+        "allocations": allocations.count_total,
+        "allocated_bytes": allocations.bytes_total,
+        "allocated_bytes_at_once": allocations.bytes_max,
+    });
+    println!("{report}");
+    Ok(())
+}
+
+/// The median of many short batches: what else runs on the machine is not what is measured.
+fn median(work: &impl Fn() -> bool) -> Duration {
+    let batch = || {
+        let started = Instant::now();
+        for _ in 0..ROUNDS {
+            assert!(work());
+        }
+        started.elapsed() / ROUNDS
+    };
+    let mut batches: Vec<Duration> = (0..BATCHES).map(|_| batch()).collect();
+    batches.sort_unstable();
+    batches[BATCHES / 2]
+}
+
+/// A token with the claims of a real one, version 2.
+fn token(pair: &RsaKeyPair, now: i64) -> anyhow::Result<String> {
+    let header = json!({"alg": "RS256", "cat": "cl_B7d4PD111AAA", "kid": "ins_1", "typ": "JWT"});
+    let claims = json!({
+        "azp": ORIGIN, "exp": now + 3_600, "fva": [3, -1], "iat": now, "iss": "https://clerk.example.org",
+        "jti": "0123456789abcdef0123", "nbf": now - 10, "pla": "u:free", "fea": "", "sid": "sess_2abcdefghijklmnopqrstuvwxyz",
+        "sts": "active", "sub": "user_2abcdefghijklmnopqrstuvwxyz", "v": 2,
+    });
+    let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
+    let signed = format!("{}.{}", part(&header), part(&claims));
+    let mut signature = vec![0; pair.public().modulus_len()];
+    pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature)
+        .map_err(|_unspecified| anyhow::anyhow!("the token can't be signed"))?;
+    Ok(format!("{signed}.{}", BASE64URL_NOPAD.encode(&signature)))
+}
+
+/// An authenticator whose Clerk is a route of this process that gives out the key.
+async fn authenticator(public: &PublicKeyComponents<Vec<u8>>, clock: Clock) -> anyhow::Result<Authenticator> {
+    let number = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
+    let key = json!({"kid": "ins_1", "kty": "RSA", "alg": "RS256", "use": "sig", "n": number(&public.n), "e": number(&public.e)});
+    let keys = json!({"keys": [key]});
+    let router = Router::new().route("/v1/jwks", get(move || async move { Json(keys) }));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let mut client = ClientSettings::new(SecretString::from("sk_live_example"));
+    client.api_url = format!("http://{}", listener.local_addr()?).parse()?;
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let settings = Settings::new(PUBLISHABLE_KEY, Url::parse(ORIGIN)?);
+    Ok(Authenticator::new(settings, Client::new(&client)?, clock)?)
+}
+
+/// What a browser sends that is signed in.
+fn request(token: &str) -> anyhow::Result<Parts> {
+    let cookies =
+        format!("theme=dark; __session={token}; __session_{SUFFIX}={token}; __client_uat=5; __client_uat_{SUFFIX}=5");
+    let request = Request::get("/delete?a=b")
+        .header("accept", "text/html,application/xhtml+xml")
+        .header("sec-fetch-dest", "document")
+        .header("user-agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0")
+        .header("cookie", cookies);
+    Ok(request.body(())?.into_parts().0)
+}
