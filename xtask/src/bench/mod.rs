@@ -4,6 +4,7 @@
 mod consent;
 mod load;
 mod page;
+mod session;
 mod usage;
 
 use anyhow::Result;
@@ -40,6 +41,8 @@ enum What {
     Page,
     /// Saving a preference.
     Consent,
+    /// Deciding who asks.
+    Session,
 }
 
 /// A machine that measured.
@@ -50,6 +53,10 @@ struct Machine {
 
 impl Bench {
     pub(crate) fn work(self, workspace: &Workspace) -> Result<()> {
+        let machine = Machine { cores: std::thread::available_parallelism()?.get() };
+        if matches!(self.what, What::Session) {
+            return self.print(&session::measure(workspace, machine)?);
+        }
         install::program("wrk", "wrk")?;
         let programs = Build::start(workspace, true)?.finish()?;
         let data = DataFolder::temporary_on_disk("bench")?;
@@ -57,13 +64,16 @@ impl Bench {
         let sample = Sample { people: PEOPLE, rows_per_person: 12 };
         let mut stack = Stack::start(workspace, &programs, data, cluster, Ports::free()?, sample)?;
         let tokens = tokens(&stack)?;
-        let machine = Machine { cores: std::thread::available_parallelism()?.get() };
-        let (json, text) = match self.what {
-            What::Page => page::measure(&mut stack, &tokens, self.seconds, machine)?.both()?,
-            What::Consent => consent::measure(&stack, &tokens, self.seconds, machine)?.both()?,
-        };
-        stack.check()?;
-        println!("\n{}", if self.json { json } else { text });
+        match self.what {
+            What::Session => {}
+            What::Page => self.print(&page::measure(&mut stack, &tokens, self.seconds, machine)?)?,
+            What::Consent => self.print(&consent::measure(&stack, &tokens, self.seconds, machine)?)?,
+        }
+        stack.check()
+    }
+
+    fn print(&self, report: &impl Report) -> Result<()> {
+        println!("\n{}", if self.json { serde_json::to_string_pretty(report)? } else { report.text() });
         Ok(())
     }
 }
@@ -71,10 +81,6 @@ impl Bench {
 /// A result that can be shown to people and to programs.
 trait Report: Serialize {
     fn text(&self) -> String;
-
-    fn both(&self) -> Result<(String, String)> {
-        Ok((serde_json::to_string_pretty(self)?, self.text()))
-    }
 }
 
 /// A session token for each person.

@@ -1,0 +1,92 @@
+//! `bench session`: the decision who asks, with cached keys, beside one bare RSA verification of the same token.
+
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use serde::{Deserialize, Serialize};
+
+use super::load::rounded;
+use super::{Machine, Report};
+use crate::workspace::Workspace;
+
+/// What is wanted, in microseconds.
+const WANTED_US: f64 = 100.0;
+
+/// What the example `session_cost` of the server measured.
+#[derive(Debug, Deserialize)]
+struct Cost {
+    build: String,
+    decision_us: f64,
+    reference_us: f64,
+    allocations: u64,
+    allocated_bytes: u64,
+    allocated_bytes_at_once: u64,
+}
+
+/// What was measured.
+#[derive(Debug, Serialize)]
+pub(super) struct Session {
+    machine: Machine,
+    build: String,
+    /// The whole decision: cookies, token, signature, claims.
+    decision_us: f64,
+    /// One RSA verification of the same token.
+    reference_us: f64,
+    /// How many verifications a decision costs.
+    ratio: f64,
+    /// What all but the verification costs.
+    own_us: f64,
+    wanted_us: f64,
+    allocations: u64,
+    allocated_bytes: u64,
+    allocated_bytes_at_once: u64,
+}
+
+pub(super) fn measure(workspace: &Workspace, machine: Machine) -> Result<Session> {
+    let mut build = workspace.cargo();
+    build.args(["build", "--release", "-p", "server", "--features", "app/ssr", "--example", "session_cost"]);
+    if !build.status().context("cargo can't be started")?.success() {
+        bail!("the benchmark doesn't build");
+    }
+    let program = workspace.target.join("release/examples/session_cost");
+    let output = Command::new(&program).output().with_context(|| format!("{} can't be started", program.display()))?;
+    if !output.status.success() {
+        bail!("the benchmark failed: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let cost: Cost = serde_json::from_slice(&output.stdout).context("the benchmark wrote no result")?;
+    Ok(Session {
+        machine,
+        build: cost.build,
+        decision_us: rounded(cost.decision_us),
+        reference_us: rounded(cost.reference_us),
+        ratio: rounded(cost.decision_us / cost.reference_us),
+        own_us: rounded(cost.decision_us - cost.reference_us),
+        wanted_us: WANTED_US,
+        allocations: cost.allocations,
+        allocated_bytes: cost.allocated_bytes,
+        allocated_bytes_at_once: cost.allocated_bytes_at_once,
+    })
+}
+
+impl Report for Session {
+    fn text(&self) -> String {
+        format!(
+            "{} build, {} cores\n\
+             decision                    {:>9.2} µs (wanted: under {:.0} µs)\n\
+             one RSA check (reference)   {:>9.2} µs\n\
+             ratio                       {:>9.2}\n\
+             without the check           {:>9.2} µs\n\
+             allocations of a decision   {:>9}, {} bytes in all, {} at once",
+            self.build,
+            self.machine.cores,
+            self.decision_us,
+            self.wanted_us,
+            self.reference_us,
+            self.ratio,
+            self.own_us,
+            self.allocations,
+            self.allocated_bytes,
+            self.allocated_bytes_at_once
+        )
+    }
+}
