@@ -26,11 +26,45 @@ pub(crate) async fn mirror(lethe: &Lethe, subject: Uuid) -> Result<()> {
         let clerk_id =
             SubjectId::parse(&snapshot.clerk_id).map_err(|_| Error::Internal("a stored id is unreadable"))?;
         let metadata = json!({"consent": consent(&snapshot.record)});
-        match lethe.clerk.merge_metadata(&clerk_id, metadata).await? {
-            MetadataOutcome::Merged => written = Some(snapshot.newest),
-            MetadataOutcome::UserGone => return Ok(()),
+        match lethe.clerk.merge_metadata(&clerk_id, metadata).await {
+            Ok(MetadataOutcome::Merged) => {
+                written = Some(snapshot.newest);
+                on_time(lethe, subject).await?;
+            }
+            Ok(MetadataOutcome::UserGone) => return Ok(()),
+            Err(error) => {
+                delayed(lethe, subject).await?;
+                if !error.retryable() {
+                    // It is tried again for all that: whoever reads this can mend it at Clerk.
+                    metrics::counter!("lethe_consent_mirror_refused_total").increment(1);
+                    tracing::error!(person = %subject, %error, "Clerk refuses a person's consent; is their metadata full (8 KB)?");
+                }
+                return Err(error.into());
+            }
         }
     }
+}
+
+/// Notes since when the person's consent waits. The page tells them.
+async fn delayed(lethe: &Lethe, subject: Uuid) -> Result<()> {
+    sqlx::query!(
+        "update lethe.data_subject set mirror_delayed_since = $2 where id = $1 and mirror_delayed_since is null",
+        subject,
+        lethe.clock.now(),
+    )
+    .execute(&lethe.database)
+    .await?;
+    Ok(())
+}
+
+async fn on_time(lethe: &Lethe, subject: Uuid) -> Result<()> {
+    sqlx::query!(
+        "update lethe.data_subject set mirror_delayed_since = null where id = $1 and mirror_delayed_since is not null",
+        subject,
+    )
+    .execute(&lethe.database)
+    .await?;
+    Ok(())
 }
 
 /// `{marketing, analytics, thirdParty, …, updatedAt}`.

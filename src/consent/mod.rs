@@ -70,6 +70,8 @@ pub struct Record {
     pub updated_at: Option<OffsetDateTime>,
     /// Whether the browser's opt-out signal keeps a purpose off.
     pub signal_honoured: bool,
+    /// Since when Clerk's copy of it is behind, because Clerk can't be reached or refuses it.
+    pub mirror_delayed_since: Option<OffsetDateTime>,
 }
 
 impl Record {
@@ -90,13 +92,20 @@ struct Decision {
 struct Known {
     subject: Option<DataSubject>,
     decisions: HashMap<String, Decision>,
+    mirror_delayed_since: Option<OffsetDateTime>,
+}
+
+impl Known {
+    fn record(&self, purposes: &Catalogue, signal: bool) -> Record {
+        Record { mirror_delayed_since: self.mirror_delayed_since, ..record(purposes, &self.decisions, signal) }
+    }
 }
 
 /// How things stand for `subject`. With `signal`, the browser's opt-out signal, purposes that
 /// it concerns are off (11 CCR 7025(c)).
 pub async fn current(lethe: &Lethe, subject: &SubjectId, signal: bool) -> Result<Record> {
     let known = look_up(lethe, subject).await?;
-    Ok(record(&lethe.purposes, &known.decisions, signal))
+    Ok(known.record(&lethe.purposes, signal))
 }
 
 /// Takes in `choices`, all or none, and answers how things stand then. What changes nothing is
@@ -110,14 +119,14 @@ pub async fn set(
     source: Source,
     signal: bool,
 ) -> Result<Record> {
-    let Known { subject: person, mut decisions } = look_up(lethe, subject).await?;
-    let changes = changes(&lethe.purposes, &decisions, choices, signal)?;
+    let mut known = look_up(lethe, subject).await?;
+    let changes = changes(&lethe.purposes, &known.decisions, choices, signal)?;
     if changes.is_empty() {
-        return Ok(record(&lethe.purposes, &decisions, signal));
+        return Ok(known.record(&lethe.purposes, signal));
     }
     let now = lethe.clock.now();
     let mut transaction = lethe.database.begin().await?;
-    let person = if let Some(person) = person {
+    let person = if let Some(person) = known.subject.take() {
         person
     } else {
         let person = subject::ensure(lethe, &mut transaction, subject).await?;
@@ -129,14 +138,14 @@ pub async fn set(
     }
     transaction.commit().await?;
     for (purpose, granted) in changes {
-        decisions.insert(purpose.key.clone(), Decision { granted, at: now });
+        known.decisions.insert(purpose.key.clone(), Decision { granted, at: now });
     }
-    Ok(record(&lethe.purposes, &decisions, signal))
+    Ok(known.record(&lethe.purposes, signal))
 }
 
 async fn look_up(lethe: &Lethe, subject: &SubjectId) -> Result<Known> {
     let rows = sqlx::query!(
-        r#"select person.id, person.sealing_key, purpose.key as "purpose?",
+        r#"select person.id, person.sealing_key, person.mirror_delayed_since, purpose.key as "purpose?",
             entry.granted as "granted?", entry.recorded_at as "recorded_at?"
         from lethe.data_subject person
         cross join unnest($2::text[]) as purpose (key)
@@ -150,8 +159,9 @@ async fn look_up(lethe: &Lethe, subject: &SubjectId) -> Result<Known> {
     )
     .fetch_all(&lethe.database)
     .await?;
-    let mut known = Known { subject: None, decisions: HashMap::new() };
+    let mut known = Known { subject: None, decisions: HashMap::new(), mirror_delayed_since: None };
     for row in rows {
+        known.mirror_delayed_since = row.mirror_delayed_since;
         known.subject = Some(DataSubject { id: row.id, sealing_key: subject::key(&row.sealing_key) });
         if let (Some(purpose), Some(granted), Some(at)) = (row.purpose, row.granted, row.recorded_at) {
             known.decisions.insert(purpose, Decision { granted, at });
@@ -173,6 +183,7 @@ fn record(purposes: &Catalogue, decisions: &HashMap<String, Decision>, signal: b
     Record {
         updated_at: standings.iter().filter_map(|standing| standing.since).max(),
         signal_honoured: signal && purposes.iter().any(|purpose| purpose.opt_out_signal),
+        mirror_delayed_since: None,
         standings,
     }
 }

@@ -15,6 +15,9 @@ use crate::data_map::{self, Ending, Erase, Others, Problem, Resolved, ResolvedOw
 use crate::subject::SubjectId;
 use crate::{Error, Result};
 
+/// Any number that nothing else in this database locks by.
+const ERASER: i64 = 0x6c65_7468_6532;
+
 /// What was done to one table's rows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TableResult {
@@ -202,9 +205,12 @@ impl Run<'_> {
     }
 
     /// Locks everything that will change before anything does. Rows that others point to come
-    /// first: from then on nobody can add one that points there, and two runs that meet wait for
-    /// each other instead of in a circle.
+    /// first: from then on nobody can add one that points there.
+    ///
+    /// Runs wait for each other: two people who commented on each other's posts hold rows that the
+    /// other's deletion wants, and would wait in a circle.
     async fn lock(&self, planned: &[Line<'_>], connection: &mut PgConnection) -> Result<Vec<u64>> {
+        sqlx::query("select pg_advisory_xact_lock($1)").bind(ERASER).execute(&mut *connection).await?;
         let mut counts = vec![0; planned.len()];
         for (index, line) in planned.iter().enumerate().rev() {
             counts[index] = self.count(line.lock(), connection).await?;

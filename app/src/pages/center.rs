@@ -46,6 +46,7 @@ pub(crate) fn center(caller: Caller) -> impl IntoView {
                 let shown = Shown {
                     preferences: load::preferences(&record),
                     signal: record.signal_honoured,
+                    delay: Delay::of(caller.lethe.clerk.is_reachable(), record.mirror_delayed_since.is_some()),
                     impersonated: caller.person.impersonated,
                     person: caller.mark(),
                     now: words::stamp(caller.lethe.clock.now()),
@@ -69,11 +70,44 @@ struct Told {
     returned: Option<Returned>,
 }
 
+/// What takes longer than usual, because of Clerk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Delay {
+    /// Clerk can't be reached.
+    Everything,
+    /// Clerk answers, and doesn't have this person's choice yet.
+    Preferences,
+}
+
+impl Delay {
+    fn of(reachable: bool, mirror_delayed: bool) -> Option<Self> {
+        match (reachable, mirror_delayed) {
+            (false, _) => Some(Self::Everything),
+            (true, true) => Some(Self::Preferences),
+            (true, false) => None,
+        }
+    }
+
+    const fn sentence(self) -> &'static str {
+        match self {
+            Self::Everything => {
+                "The sign-in service can't be reached at the moment. Preferences are saved and passed on to it later. \
+                 A copy can be made when it answers again. A deletion begins at once and is finished then."
+            }
+            Self::Preferences => {
+                "Your preferences are saved. Passing them on to the sign-in service takes longer than usual; it is \
+                 tried until it works."
+            }
+        }
+    }
+}
+
 /// Everything that the page shows.
 struct Shown {
     preferences: Preferences,
     /// Whether the browser's opt-out signal holds something off.
     signal: bool,
+    delay: Option<Delay>,
     impersonated: bool,
     /// The mark of whom it is made for.
     person: String,
@@ -84,7 +118,7 @@ struct Shown {
 
 #[component]
 fn Center(shown: Shown, told: Told) -> impl IntoView {
-    let Shown { preferences, signal, impersonated, person, now, latest, activity } = shown;
+    let Shown { preferences, signal, delay, impersonated, person, now, latest, activity } = shown;
     let Told { saved, unsaved, export, returned } = told;
     let is_dropped = returned == Some(Returned::SomebodyElse);
     let goes_on = |place| returned == Some(Returned::GoesOn(Errand::Confirm(place)));
@@ -124,6 +158,7 @@ fn Center(shown: Shown, told: Told) -> impl IntoView {
                     </p>
                 })}
                 {is_dropped.then(|| view! { <Dropped/> })}
+                {delay.map(|delay| view! { <p class="note note-kept" role="status">{delay.sentence()}</p> })}
                 {preferences}
                 {copy}
                 {deletion}
@@ -264,6 +299,7 @@ mod tests {
                 changed: Some("3 March 2026, 09:41 UTC".to_owned()),
             },
             signal: true,
+            delay: None,
             impersonated: false,
             person: "00ff00ff00ff00ff00ff00ff00ff00ff".to_owned(),
             now: "2026-11-22T09:58:00.000000Z".to_owned(),
@@ -346,6 +382,16 @@ mod tests {
         assert!(page.tag(r#"value="export""#).contains(r#"name="for""#));
         let page = refused(Code::NotConfirmed).await;
         assert!(page.html.contains("write to us") && !page.html.contains(r#"value="export""#));
+    }
+
+    #[tokio::test]
+    async fn what_takes_longer_is_told() {
+        assert_eq!(Delay::of(true, false), None);
+        for (delay, told) in [(Delay::of(false, true), "Preferences are saved"), (Delay::of(true, true), "are saved")] {
+            let page =
+                page(move || view! { <Center shown=Shown { delay, ..shown("Marketing") } told=Told::default()/> });
+            assert!(page.await.html.contains(told));
+        }
     }
 
     #[tokio::test]

@@ -18,10 +18,17 @@ pub async fn alive() -> Json<Value> {
 }
 
 /// The process can do its work: the database answers and holds Lethe's tables.
+///
+/// Whether Clerk answers is told beside it and decides nothing: sessions are verified with cached keys,
+/// consent and deletions wait in their queues, and no other instance would reach Clerk better. Taking all
+/// of them out of service would only take away what still works.
 pub async fn ready(State(server): State<Server>) -> Result<Json<Value>, Problem> {
     let migrated = tokio::time::timeout(PATIENCE, lethe::jobs::is_migrated(&server.lethe.database)).await;
     match migrated {
-        Ok(Ok(true)) => Ok(Json(json!({"status": "ready"}))),
+        Ok(Ok(true)) => {
+            let clerk = if server.lethe.clerk.is_reachable() { "ok" } else { "down" };
+            Ok(Json(json!({"status": "ready", "clerk": clerk})))
+        }
         Ok(Ok(false)) => Err(Problem::from(Refusal::Unavailable).because("the database isn't migrated")),
         Ok(Err(error)) => Err(Problem::from(Refusal::Unavailable).because(error)),
         Err(elapsed) => Err(Problem::from(Refusal::Unavailable).because(elapsed)),

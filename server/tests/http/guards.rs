@@ -276,7 +276,10 @@ async fn encryption_is_insisted_on_where_there_is_any() {
 async fn health_needs_nobody() {
     let app = TestApp::start().await;
     assert_eq!(json(app.get("/healthz").send().await.unwrap(), StatusCode::OK).await, json!({"status": "ok"}));
-    assert_eq!(json(app.get("/readyz").send().await.unwrap(), StatusCode::OK).await, json!({"status": "ready"}));
+    assert_eq!(
+        json(app.get("/readyz").send().await.unwrap(), StatusCode::OK).await,
+        json!({"status": "ready", "clerk": "ok"})
+    );
     sqlx::query("alter schema lethe rename to elsewhere").execute(app.pool()).await.unwrap();
     problem(app.get("/readyz").send().await.unwrap(), StatusCode::SERVICE_UNAVAILABLE, "unavailable").await;
     assert_eq!(json(app.get("/healthz").send().await.unwrap(), StatusCode::OK).await, json!({"status": "ok"}));

@@ -11,6 +11,7 @@ mod consent;
 mod deletion;
 mod export;
 mod guards;
+mod outage;
 mod pages;
 mod restart;
 mod reverification;

@@ -16,6 +16,8 @@ const USER: &str = "GET /v1/users/{user_id}";
 const METADATA: &str = "PATCH /v1/users/{user_id}/metadata";
 const DELETE: &str = "DELETE /v1/users/{user_id}";
 
+mod outage;
+
 struct World {
     clerk: ClerkStandIn,
     client: Client,

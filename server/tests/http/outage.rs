@@ -1,0 +1,94 @@
+//! Clerk is down: what goes on, what waits, and what people and operators are told of it.
+
+use std::time::{Duration, Instant};
+
+use demo::people::person;
+use demo::testing::Fault;
+use reqwest::StatusCode;
+use serde_json::json;
+
+use crate::support::{Options, TestApp, eventually, json};
+
+const CONSENT: &str = "/api/privacy/consent";
+
+async fn readiness(app: &TestApp) -> serde_json::Value {
+    json(app.get("/readyz").send().await.unwrap(), StatusCode::OK).await
+}
+
+#[tokio::test]
+async fn readiness_and_page_tell_it_and_sessions_and_preferences_go_on() {
+    let mut app = TestApp::with(Options { work: true, ..Options::default() }).await;
+    let id = person(0).id;
+    let ada = app.sign_in(0).await.token;
+    let page =
+        async |app: &TestApp| app.visit("/").header("cookie", &ada.cookies).send().await.unwrap().text().await.unwrap();
+    assert_eq!(readiness(&app).await, json!({"status": "ready", "clerk": "ok"}));
+    assert!(!page(&app).await.contains("longer than usual"));
+
+    app.clerk.stop().await;
+    let saved = app
+        .request(reqwest::Method::POST, CONSENT)
+        .header("cookie", &ada.cookies)
+        .header("origin", &app.url)
+        .header("sec-fetch-site", "same-origin")
+        .json(&json!({"marketing": true}));
+    assert_eq!(json(saved.send().await.unwrap(), StatusCode::OK).await["marketing"], true);
+    eventually("readiness tells that Clerk is down", async || readiness(&app).await["clerk"] == "down").await;
+    // The keys are cached, so the session still counts; and what is delayed is said.
+    assert!(page(&app).await.contains("can't be reached at the moment"));
+
+    app.clerk.restart().await;
+    eventually("the mirror", async || {
+        app.clerk.user(&id).await.unwrap()["public_metadata"]["consent"]["marketing"] == json!(true)
+    })
+    .await;
+    eventually("the page is as before", async || !page(&app).await.contains("role=\"status\">The sign-in service"))
+        .await;
+    assert_eq!(readiness(&app).await["clerk"], "ok");
+    let waiting: i64 =
+        sqlx::query_scalar("select count(*) from lethe.data_subject where mirror_delayed_since is not null")
+            .fetch_one(app.pool())
+            .await
+            .unwrap();
+    assert_eq!(waiting, 0);
+}
+
+#[tokio::test]
+async fn an_export_is_refused_at_once_while_clerk_is_known_to_be_down() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    json(ada.get(CONSENT).send().await.unwrap(), StatusCode::OK).await;
+    app.clerk.fail(Fault { status: Some(503), ..Fault::default() });
+    while readiness(&app).await["clerk"] == "ok" {
+        let refused = ada.get("/api/privacy/export").send().await.unwrap();
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    }
+    app.clerk.forget_requests();
+    let began = Instant::now();
+    let refused = ada.get("/api/privacy/export").send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(app.clerk.all_requests(), 0, "nobody is asked");
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+}
+
+/// What Clerk refuses for good is tried on, counted, and told to the person.
+#[tokio::test]
+async fn a_choice_that_clerk_refuses_is_told_as_delayed() {
+    let app = TestApp::with(Options { work: true, ..Options::default() }).await;
+    let ada = app.sign_in(0).await;
+    let full = Fault {
+        operation: Some("PATCH /v1/users/{user_id}/metadata".to_owned()),
+        status: Some(422),
+        code: Some("form_param_exceeds_allowed_size".to_owned()),
+        ..Fault::default()
+    };
+    app.clerk.fail(full);
+    let saved = ada.post(CONSENT).json(&json!({"analytics": true})).send().await.unwrap();
+    assert_eq!(json(saved, StatusCode::OK).await["analytics"], true);
+    eventually("the page tells it", async || {
+        let page = ada.visit("/").send().await.unwrap().text().await.unwrap();
+        page.contains("takes longer than usual")
+    })
+    .await;
+    assert_eq!(readiness(&app).await["clerk"], "ok", "a refusal isn't an outage");
+}

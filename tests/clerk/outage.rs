@@ -1,0 +1,159 @@
+//! Clerk's bad days, beyond one call that fails: it is down, it is slow, it speaks differently.
+//!
+//! That consent and deletions wait and are finished later is shown in `tests/core`
+//! (`a_mirror_that_fails_is_tried_until_it_sticks_and_writes_the_newest`,
+//! `clerk_failing_after_the_data_is_gone_is_tried_until_it_works`), that sessions go on and the page tells it in
+//! `server/tests/http/outage.rs`.
+
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::*;
+
+/// A server that answers every request with the same text, and keeps what it was sent.
+struct Recorder {
+    url: Url,
+    connections: Arc<Mutex<Vec<String>>>,
+}
+
+impl Recorder {
+    async fn start(answer: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let connections = Arc::new(Mutex::new(Vec::new()));
+        let kept = connections.clone();
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let place = {
+                    let mut kept = kept.lock().unwrap();
+                    kept.push(String::new());
+                    kept.len() - 1
+                };
+                let kept = kept.clone();
+                tokio::spawn(async move {
+                    let mut buffer = [0; 8 * 1024];
+                    while let Ok(length @ 1..) = stream.read(&mut buffer).await {
+                        kept.lock().unwrap()[place].push_str(&String::from_utf8_lossy(&buffer[..length]));
+                        let head = format!(
+                            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{answer}",
+                            answer.len()
+                        );
+                        if stream.write_all(head.as_bytes()).await.is_err() {
+                            break;
+                        }
+                    }
+                });
+            }
+        });
+        Self { url, connections }
+    }
+
+    fn client(&self) -> Client {
+        let key = SecretString::from("sk_test_a");
+        Client::new(&ClientSettings { api_url: self.url.clone(), ..ClientSettings::new(key) }).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn connections_are_reused_and_every_request_names_the_version() {
+    let recorder = Recorder::start("[]").await;
+    let client = recorder.client();
+    for _ in 0..10 {
+        assert!(client.existing(&[subject(0)]).await.unwrap().is_empty());
+    }
+    let connections = recorder.connections.lock().unwrap();
+    assert_eq!(connections.len(), 1);
+    let sent = connections[0].to_lowercase();
+    assert_eq!(sent.matches("get /v1/users?user_id=").count(), 10);
+    assert_eq!(sent.matches("clerk-api-version: 2026-05-12\r\n").count(), 10);
+    assert_eq!(sent.matches("authorization: bearer sk_test_a\r\n").count(), 10);
+}
+
+#[tokio::test]
+async fn fields_and_values_that_nobody_knows_yet_break_nothing() {
+    let user = r#"{"id":"user_2abcDEF0123456789","object":"user","new_field":{"deep":[1]},"banned":"perhaps",
+        "email_addresses":[{"id":"idn_1","email_address":"ada@example.org","verification":{"status":"quantum","strategy":"telepathy"}}],
+        "primary_email_address_id":"idn_1","public_metadata":{"a":1}}"#;
+    let recorder = Recorder::start(user).await;
+    let read = recorder.client().user(&subject(0)).await.unwrap().unwrap();
+    assert_eq!(read.id().as_str(), "user_2abcDEF0123456789");
+    assert_eq!(read.primary_email(), Some("ada@example.org"));
+    let sessions = r#"[{"id":"sess_2abc","status":"levitating","object":"session","user_id":"user_2abc","x":null}]"#;
+    let recorder = Recorder::start(sessions).await;
+    assert_eq!(recorder.client().sessions(&subject(0)).await.unwrap()[0].id(), "sess_2abc");
+}
+
+#[tokio::test]
+async fn while_clerk_is_down_calls_fail_at_once_and_one_finds_out_that_it_is_back() {
+    let World { clerk, client } = world().await;
+    let bulk = client.bulk();
+    assert!(client.is_reachable());
+    clerk.fail(Fault { status: Some(503), ..Fault::default() });
+    for _ in 0..2 {
+        assert_eq!(client.user(&subject(0)).await.unwrap_err().kind(), Kind::Unavailable);
+    }
+    assert!(!client.is_reachable() && !bulk.is_reachable(), "clones share what they know");
+
+    clerk.forget_requests();
+    let began = Instant::now();
+    for _ in 0..100 {
+        let error = client.delete_user(&subject(1)).await.unwrap_err();
+        assert!(error.kind() == Kind::Unavailable && error.retryable(), "{error}");
+    }
+    assert_eq!(clerk.all_requests(), 0, "nothing was sent");
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+
+    clerk.recover();
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    assert!(client.user(&subject(0)).await.unwrap().is_some());
+    assert!(client.is_reachable());
+    assert_eq!(clerk.all_requests(), 1);
+}
+
+#[tokio::test]
+async fn refusals_and_limits_are_answers_and_not_an_outage() {
+    let World { clerk, client } = world().await;
+    for status in [401, 403, 404, 409, 422] {
+        clerk.fail(Fault { status: Some(status), ..fault(USER) });
+        for _ in 0..6 {
+            let _ = client.user(&subject(0)).await;
+        }
+        clerk.recover();
+        assert!(client.is_reachable(), "{status}");
+    }
+}
+
+#[tokio::test]
+async fn work_on_many_waits_for_a_short_outage_to_end() {
+    let World { clerk, client } = world().await;
+    clerk.fail(Fault { status: Some(503), times: Some(5), ..Fault::default() });
+    let bulk = client.bulk();
+    assert!(bulk.existing(&[subject(0)]).await.is_err() || bulk.is_reachable());
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
+    assert_eq!(bulk.existing(&[subject(0)]).await.unwrap().len(), 1);
+}
+
+/// Clerk takes ten changes of one person in ten seconds; more wait for their turn and none is refused.
+#[tokio::test]
+async fn many_changes_of_one_person_stay_within_their_limit() {
+    let World { clerk, client } = world().await;
+    clerk.limit_rate(true);
+    let bulk = client.bulk();
+    let changes: Vec<_> = (0..15)
+        .map(|turn| {
+            let bulk = bulk.clone();
+            tokio::spawn(async move { bulk.merge_metadata(&subject(0), json!({"turn": turn})).await })
+        })
+        .collect();
+    // Somebody else isn't held up by it.
+    let began = Instant::now();
+    client.merge_metadata(&subject(1), json!({"turn": 0})).await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    for change in changes {
+        assert_eq!(change.await.unwrap().unwrap(), MetadataOutcome::Merged);
+    }
+    assert_eq!(clerk.requests(METADATA), 16, "no change was refused and repeated");
+}
