@@ -14,7 +14,7 @@ use lethe::Clock;
 use lethe::clerk::{Client, ClientSettings};
 use ring::rand::SystemRandom;
 use ring::rsa::PublicKeyComponents;
-use ring::signature::{KeyPair, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair};
+use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use server::session::{Authenticator, Settings};
@@ -31,7 +31,7 @@ const ROUNDS: u32 = 20;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    let pair = RsaKeyPair::from_pkcs8(KEY).context("the key can't be read")?;
+    let pair = RsaKeyPair::from_pkcs8(KEY).map_err(|rejected| anyhow::anyhow!("the key can't be read: {rejected}"))?;
     let public = PublicKeyComponents::<Vec<u8>>::from(pair.public());
     let clock = Clock::system();
     let token = token(&pair, clock.now().unix_timestamp())?;
