@@ -1,5 +1,7 @@
 //! The client of Clerk's Backend API, against the stand-in on its good days and its bad ones.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where something is missing")]
+
 use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
