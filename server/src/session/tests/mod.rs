@@ -8,7 +8,6 @@ mod properties;
 mod redirects;
 mod satellites;
 mod settings;
-mod speed;
 mod tokens;
 mod with_clerk;
 
