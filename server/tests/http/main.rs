@@ -15,4 +15,5 @@ mod outage;
 mod pages;
 mod restart;
 mod reverification;
+mod traps;
 mod webhooks;
