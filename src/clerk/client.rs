@@ -118,7 +118,7 @@ impl Client {
 }
 
 /// TLS by ring with Mozilla's roots compiled in, so that a container without certificates works.
-fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
+pub(super) fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
     let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
@@ -126,7 +126,7 @@ fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
 }
 
 /// A proxy from the environment is for the world outside.
-fn is_this_machine(url: &Url) -> bool {
+pub(super) fn is_this_machine(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),

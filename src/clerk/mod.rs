@@ -11,6 +11,7 @@ mod error;
 mod limiter;
 mod object;
 mod operations;
+pub mod probe;
 mod profile;
 pub mod webhook;
 

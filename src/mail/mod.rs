@@ -37,6 +37,23 @@ pub enum Error {
     },
 }
 
+/// Why the server that mail is handed to doesn't take any. Never holds what the server said: it may quote an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unready {
+    /// The address or the port is wrong, or nobody listens there.
+    #[error("the SMTP server can't be reached")]
+    Unreachable,
+    /// It was reached and said nothing.
+    #[error("the SMTP server doesn't answer")]
+    TimedOut,
+    /// No protected connection came about.
+    #[error("TLS with the SMTP server fails")]
+    Tls,
+    /// It refuses, at the greeting or at the password.
+    #[error("the SMTP server refuses with {0}")]
+    Refused(u16),
+}
+
 /// A message, in both forms.
 #[derive(Clone, Debug)]
 pub struct Letter {
@@ -70,6 +87,18 @@ impl Mailer {
     #[must_use]
     pub const fn is_set(&self) -> bool {
         self.0.is_some()
+    }
+
+    /// Connects, greets and signs in as for a message, and sends none.
+    pub async fn check(&self) -> Result<(), Unready> {
+        let Some(transport) = &self.0 else { return Ok(()) };
+        match transport.smtp.test_connection().await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Unready::Unreachable),
+            Err(error) if error.is_timeout() => Err(Unready::TimedOut),
+            Err(error) if error.is_tls() => Err(Unready::Tls),
+            Err(error) => Err(error.status().map_or(Unready::Unreachable, |code| Unready::Refused(code.into()))),
+        }
     }
 
     /// Hands `letter` over for `to`. It has been accepted by the server when this returns.

@@ -28,13 +28,18 @@ use std::{
     time::Duration,
 };
 
-use axum::{Router, extract::Request, http::Method};
+use axum::{
+    Router,
+    extract::{self, Request},
+    http::{HeaderValue, Method, header::DATE},
+    response::Response,
+};
 use data_encoding::{BASE64, BASE64URL_NOPAD};
 use ring::digest;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 use sqlx::PgPool;
-use time::OffsetDateTime;
+use time::{OffsetDateTime, format_description::BorrowedFormatItem, macros::format_description};
 use tokio::{net::TcpListener, sync::Notify};
 use tower::{Layer, util::MapRequestLayer};
 use url::Url;
@@ -153,6 +158,7 @@ impl StandIn {
             .fallback(|| async { errors::ApiError::no_route() })
             .method_not_allowed_fallback(|| async { errors::ApiError::no_method() })
             .layer(axum::middleware::from_fn_with_state(self.clone(), description::check))
+            .layer(axum::middleware::map_response_with_state(self.clone(), dated))
             .with_state(self.clone());
         // Before routing: a layer of the router would come too late.
         Router::new().fallback_service(MapRequestLayer::new(override_method).layer(router))
@@ -305,4 +311,16 @@ fn override_method(mut request: Request) -> Request {
 fn machine_now() -> i64 {
     i64::try_from(OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000)
         .expect("the clock shows a year below 292 million")
+}
+
+/// Answers carry the stand-in's time, which may be another than the machine's.
+async fn dated(extract::State(stand_in): extract::State<StandIn>, mut answer: Response) -> Response {
+    const HTTP: &[BorrowedFormatItem<'_>] =
+        format_description!("[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT");
+    let now = OffsetDateTime::from_unix_timestamp(stand_in.now().div_euclid(1000)).ok();
+    let text = now.and_then(|now| now.format(HTTP).ok()).and_then(|text| HeaderValue::try_from(text).ok());
+    if let Some(text) = text {
+        answer.headers_mut().insert(DATE, text);
+    }
+    answer
 }

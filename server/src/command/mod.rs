@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failed, 2 not understood or not configured, 3 done, and something was found that wants attention.
 
 mod audit;
+mod doctor;
 mod erase;
 mod map;
 mod migrate;
@@ -52,6 +53,12 @@ enum Verb {
     /// The data map.
     #[command(subcommand)]
     Map(MapVerb),
+    /// Check the whole set-up: settings, Clerk, database, data map, mail, store. Each line says what is right, or what is
+    /// wrong and how to mend it.
+    ///
+    /// Exit codes: 0 nothing is wrong, warnings aside; 2 the settings are incomplete or can't be used; 3 something else
+    /// is wrong.
+    Doctor,
     /// Find people in the application's database whom Clerk no longer knows.
     Orphans {
         /// Delete what was found. Without this nothing is changed.
@@ -96,6 +103,8 @@ enum Finding {
     Nothing,
     /// Somebody should look at what was printed.
     Something,
+    /// The settings aren't complete, and that was printed.
+    Unconfigured,
 }
 
 impl Command {
@@ -106,6 +115,7 @@ impl Command {
         match self.perform().await {
             Ok(Finding::Nothing) => ExitCode::SUCCESS,
             Ok(Finding::Something) => ExitCode::from(3),
+            Ok(Finding::Unconfigured) => ExitCode::from(2),
             Err(error) => {
                 eprintln!("lethe: {}", chain(error.as_ref()));
                 ExitCode::from(if error.is::<SettingsError>() { 2 } else { 1 })
@@ -114,14 +124,20 @@ impl Command {
     }
 
     async fn perform(self) -> anyhow::Result<Finding> {
-        let mut values = Values::load()?;
+        let mut values = match Values::load() {
+            // Even a file that can't be read is only one of its lines.
+            Err(error) if matches!(self.verb, Verb::Doctor) => return doctor::run(Err(error), self.json).await,
+            loaded => loaded?,
+        };
         let log = LogSettings::read(&mut values);
-        if let Some(log) = &log {
+        // What the doctor's checks would log is in its lines.
+        if let Some(log) = log.filter(|_| !matches!(self.verb, Verb::Doctor)).as_ref() {
             let is_service = matches!(self.verb, Verb::Serve { .. } | Verb::Work);
             logging::start(log, is_service);
         }
         match self.verb {
             Verb::Serve { no_work } => serve::run(&settings(values)?, !no_work).await,
+            Verb::Doctor => doctor::run(Ok(values), self.json).await,
             Verb::Work => work::run(&settings(values)?).await,
             Verb::Migrate => migrate::run(values).await,
             Verb::Map(MapVerb::Check) => map::check(values, self.json).await,

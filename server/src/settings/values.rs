@@ -177,6 +177,11 @@ impl Values {
         self.problems.push(format!("{name} {text}"));
     }
 
+    /// What was wrong so far.
+    pub fn take_problems(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.problems)
+    }
+
     /// The settings, or everything that is wrong with them.
     pub fn finish<T>(self, settings: Option<T>) -> Result<T, SettingsError> {
         match settings {

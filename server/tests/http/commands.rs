@@ -12,23 +12,23 @@ use crate::process::{Process, free_url, lethe};
 use crate::support::{Directory, environment, rows_of, site};
 
 /// Everything around the binary.
-struct Place {
-    url: String,
-    clerk: ClerkStandIn,
-    database: Database,
-    directory: Directory,
-    environment: Vec<(&'static str, String)>,
+pub(crate) struct Place {
+    pub(crate) url: String,
+    pub(crate) clerk: ClerkStandIn,
+    pub(crate) database: Database,
+    pub(crate) directory: Directory,
+    pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 impl Place {
     /// A migrated database with the sample's data.
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let place = Self::unmigrated().await;
         assert!(place.run(&["migrate"]).status.success());
         place
     }
 
-    async fn unmigrated() -> Self {
+    pub(crate) async fn unmigrated() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let url = free_url().await;
         let database = Database::create().await;
@@ -45,17 +45,17 @@ impl Place {
         Self { url, clerk, database, directory, environment }
     }
 
-    fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         run(&self.environment, self.directory.path(), arguments)
     }
 }
 
-fn run(environment: &[(&'static str, String)], directory: &Path, arguments: &[&str]) -> Output {
+pub(crate) fn run(environment: &[(&'static str, String)], directory: &Path, arguments: &[&str]) -> Output {
     let mut command = lethe(environment, directory, arguments);
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).output().unwrap()
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 

@@ -9,6 +9,7 @@ mod support;
 mod commands;
 mod consent;
 mod deletion;
+mod doctor;
 mod export;
 mod guards;
 mod outage;

@@ -1,0 +1,107 @@
+//! One request to see whether an address of Clerk's answers, for checking a set-up: without the limiter, the breaker
+//! and the repetitions of [`super::Client`], which would hide what is looked for.
+
+use std::time::Duration;
+
+use reqwest::header::DATE;
+use secrecy::{ExposeSecret, SecretString};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc2822;
+use url::Url;
+
+use super::client::{is_this_machine, tls};
+use super::{API_VERSION, Jwks};
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    /// The HTTP status.
+    pub status: u16,
+    /// How far the answering clock is ahead of this machine's, negative when it is behind. Answers carry whole seconds
+    /// and travel, so anything that either explains counts as no difference.
+    pub clock_ahead: Option<time::Duration>,
+    /// The key set, where the answer is one.
+    pub keys: Option<Jwks>,
+}
+
+/// Why nothing came back. Holds no address and no key.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Silence {
+    /// Nobody answered in time.
+    #[error("no answer within {0} seconds")]
+    TimedOut(u64),
+    /// The connection failed: the name, the port, the route or the certificate.
+    #[error("{0}")]
+    Failed(String),
+}
+
+/// Asks once.
+pub async fn probe(
+    url: &Url,
+    key: Option<&SecretString>,
+    now: impl Fn() -> OffsetDateTime,
+    patience: Duration,
+) -> Result<Seen, Silence> {
+    let failed = |error: reqwest::Error| {
+        if error.is_timeout() { Silence::TimedOut(patience.as_secs()) } else { Silence::Failed(causes(error)) }
+    };
+    let tls = tls().map_err(|error| Silence::Failed(error.to_string()))?;
+    let mut http = reqwest::Client::builder()
+        .user_agent(concat!("lethe/", env!("CARGO_PKG_VERSION")))
+        .tls_backend_preconfigured(tls)
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(patience);
+    if is_this_machine(url) {
+        http = http.no_proxy();
+    }
+    let mut request = http.build().map_err(failed)?.get(url.clone()).header("Clerk-API-Version", API_VERSION);
+    if let Some(key) = key {
+        request = request.bearer_auth(key.expose_secret());
+    }
+    let sent_at = now();
+    let answer = request.send().await.map_err(failed)?;
+    let received_at = now();
+    let status = answer.status().as_u16();
+    let date = answer.headers().get(DATE).and_then(|value| value.to_str().ok());
+    let clock_ahead = date
+        .and_then(|text| OffsetDateTime::parse(text, &Rfc2822).ok())
+        .map(|date| difference(date, sent_at, received_at));
+    let body = answer.bytes().await.map_err(failed)?;
+    Ok(Seen { status, clock_ahead, keys: serde_json::from_slice(&body).ok() })
+}
+
+/// `date` stands for the whole second that it begins.
+fn difference(date: OffsetDateTime, sent_at: OffsetDateTime, received_at: OffsetDateTime) -> time::Duration {
+    if date > received_at {
+        date - received_at
+    } else if date + time::Duration::SECOND < sent_at {
+        date + time::Duration::SECOND - sent_at
+    } else {
+        time::Duration::ZERO
+    }
+}
+
+fn causes(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(&error);
+    while let Some(inner) = source {
+        text = format!("{text}: {inner}");
+        source = inner.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_seconds_and_the_way_count_as_no_difference() {
+        let at = |milliseconds: i64| OffsetDateTime::UNIX_EPOCH + time::Duration::milliseconds(milliseconds);
+        assert_eq!(difference(at(7_000), at(7_100), at(7_900)), time::Duration::ZERO);
+        assert_eq!(difference(at(7_000), at(6_100), at(8_900)), time::Duration::ZERO);
+        assert_eq!(difference(at(12_000), at(6_000), at(7_000)), time::Duration::seconds(5));
+        assert_eq!(difference(at(1_000), at(7_000), at(7_100)), time::Duration::seconds(-5));
+    }
+}
