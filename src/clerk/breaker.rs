@@ -74,6 +74,11 @@ impl Breaker {
         Ok(Pass { breaker: self, is_probe, told: false })
     }
 
+    /// For a call that is made in any case, since somebody stands at the door: it finds out as well.
+    pub(super) fn pass_anyway(&self) -> Pass<'_> {
+        Pass { breaker: self, is_probe: false, told: false }
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -162,6 +167,16 @@ mod tests {
         assert!(!breaker.is_closed());
         breaker.pass().expect("the next one finds out at once").answered();
         assert!(breaker.is_closed());
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_made_in_any_case_finds_out_too() {
+        let breaker = Breaker::with_rest(Duration::from_hours(1));
+        fail(&breaker, FAILURES);
+        breaker.pass_anyway().failed();
+        assert!(!breaker.is_closed());
+        breaker.pass_anyway().answered();
+        assert!(breaker.is_closed() && breaker.pass().is_ok());
     }
 
     #[tokio::test]

@@ -24,13 +24,25 @@ pub(super) struct Call {
     pub(super) body: Option<Value>,
     /// Sending it twice has the effect of sending it once.
     pub(super) repeatable: bool,
+    /// Somebody's session depends on it: it is made although Clerk seems down, since a browser on its way
+    /// back from signing in can't wait until another call has found out.
+    pub(super) insistent: bool,
     /// It uses up some of the rate limit.
     pub(super) counted: bool,
 }
 
 impl Call {
     pub(super) fn new(operation: &'static str, method: Method, path: String) -> Self {
-        Self { operation, method, path, query: Vec::new(), body: None, repeatable: true, counted: true }
+        Self {
+            operation,
+            method,
+            path,
+            query: Vec::new(),
+            body: None,
+            repeatable: true,
+            insistent: false,
+            counted: true,
+        }
     }
 
     fn request(&self, shared: &Shared) -> RequestBuilder {
@@ -85,7 +97,11 @@ impl Client {
                 .await
                 .map_err(|wait| Error::new(call.operation, Kind::RateLimited { retry_after: Some(wait) }))?;
         }
-        let pass = self.shared.breaker.pass().map_err(|_refused| Error::unasked(call.operation))?;
+        let pass = if call.insistent {
+            self.shared.breaker.pass_anyway()
+        } else {
+            self.shared.breaker.pass().map_err(|_refused| Error::unasked(call.operation))?
+        };
         let answer = self.ask(call).await;
         match &answer {
             Err(error) if error.means_down() => pass.failed(),

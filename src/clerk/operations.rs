@@ -156,6 +156,7 @@ impl Client {
     pub async fn jwks(&self) -> Result<Jwks, Error> {
         let mut call = Call::new("jwks", Method::GET, "/jwks".to_owned());
         call.counted = false;
+        call.insistent = true;
         self.json(&call).await
     }
 
@@ -170,6 +171,7 @@ impl Client {
         let mut call = Call::new("handshake_payload", Method::GET, "/clients/handshake_payload".to_owned());
         call.query = vec![("nonce", nonce.to_owned())];
         call.repeatable = false;
+        call.insistent = true;
         Ok(self.json::<Payload>(&call).await?.directives)
     }
 
@@ -192,6 +194,7 @@ impl Client {
         body["format"] = json!("cookie");
         call.body = Some(body);
         call.repeatable = false;
+        call.insistent = true;
         Ok(self.json::<Cookies>(&call).await?.cookies)
     }
 }

@@ -113,6 +113,20 @@ async fn while_clerk_is_down_calls_fail_at_once_and_one_finds_out_that_it_is_bac
     assert_eq!(clerk.all_requests(), 1);
 }
 
+/// Who comes back from signing in right after an outage isn't turned away.
+#[tokio::test]
+async fn what_sessions_depend_on_is_asked_in_any_case() {
+    let World { clerk, client } = world().await;
+    clerk.fail(Fault { status: Some(503), ..Fault::default() });
+    for _ in 0..2 {
+        assert_eq!(client.user(&subject(0)).await.unwrap_err().kind(), Kind::Unavailable);
+    }
+    clerk.recover();
+    assert!(!client.is_reachable());
+    assert_eq!(client.handshake_payload("unknown").await.unwrap_err().kind(), Kind::NotFound);
+    assert!(client.is_reachable(), "an answer is an answer");
+}
+
 #[tokio::test]
 async fn refusals_and_limits_are_answers_and_not_an_outage() {
     let World { clerk, client } = world().await;
