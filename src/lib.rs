@@ -4,7 +4,7 @@
 //! cookies or HTML: the crates `app` and `server` call the verbs of this one.
 //!
 //! A noun per operation: [`consent`], [`export`], [`deletion`] with its receipt and tombstone,
-//! [`retention`], [`audit`]. State, audit entry and job commit together, and nothing outside the
+//! [`retention`], [`audit`], and the [`overview`] of a person. State, audit entry and job commit together, and nothing outside the
 //! database happens inside a transaction.
 
 #![expect(
@@ -24,6 +24,7 @@ pub mod jobs;
 pub mod keys;
 pub mod mail;
 pub mod orphan;
+pub mod overview;
 mod random;
 pub mod retention;
 pub mod storage;

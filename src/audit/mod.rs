@@ -105,7 +105,7 @@ pub struct Activity {
 }
 
 /// The newest entries about `subject`, newest first, `limit` at most.
-pub async fn activity(lethe: &Lethe, subject: &SubjectId, limit: u32) -> Result<Vec<Activity>> {
+pub(crate) async fn activity(connection: &mut PgConnection, subject: &SubjectId, limit: u32) -> Result<Vec<Activity>> {
     let rows = sqlx::query!(
         r#"select entry.kind, entry.recorded_at, entry.open as "open: Value"
         from lethe.data_subject person
@@ -118,7 +118,7 @@ pub async fn activity(lethe: &Lethe, subject: &SubjectId, limit: u32) -> Result<
         subject.as_str(),
         i64::from(limit),
     )
-    .fetch_all(&lethe.database)
+    .fetch_all(connection)
     .await?;
     Ok(rows.into_iter().map(|row| Activity { kind: row.kind, at: row.recorded_at, detail: row.open }).collect())
 }

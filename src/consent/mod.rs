@@ -9,6 +9,7 @@ mod mirror;
 use std::collections::HashMap;
 
 use serde_json::json;
+use sqlx::{Connection, PgConnection};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -104,7 +105,17 @@ impl Known {
 /// How things stand for `subject`. With `signal`, the browser's opt-out signal, purposes that
 /// it concerns are off (11 CCR 7025(c)).
 pub async fn current(lethe: &Lethe, subject: &SubjectId, signal: bool) -> Result<Record> {
-    let known = look_up(lethe, subject).await?;
+    current_within(lethe, &mut *lethe.database.acquire().await?, subject, signal).await
+}
+
+/// The same by a connection that is at hand.
+pub(crate) async fn current_within(
+    lethe: &Lethe,
+    connection: &mut PgConnection,
+    subject: &SubjectId,
+    signal: bool,
+) -> Result<Record> {
+    let known = look_up(lethe, connection, subject).await?;
     Ok(known.record(&lethe.purposes, signal))
 }
 
@@ -119,13 +130,14 @@ pub async fn set(
     source: Source,
     signal: bool,
 ) -> Result<Record> {
-    let mut known = look_up(lethe, subject).await?;
+    let mut connection = lethe.database.acquire().await?;
+    let mut known = look_up(lethe, &mut connection, subject).await?;
     let changes = changes(&lethe.purposes, &known.decisions, choices, signal)?;
     if changes.is_empty() {
         return Ok(known.record(&lethe.purposes, signal));
     }
     let now = lethe.clock.now();
-    let mut transaction = lethe.database.begin().await?;
+    let mut transaction = connection.begin().await?;
     let person = if let Some(person) = known.subject.take() {
         person
     } else {
@@ -143,7 +155,7 @@ pub async fn set(
     Ok(known.record(&lethe.purposes, signal))
 }
 
-async fn look_up(lethe: &Lethe, subject: &SubjectId) -> Result<Known> {
+async fn look_up(lethe: &Lethe, connection: &mut PgConnection, subject: &SubjectId) -> Result<Known> {
     let rows = sqlx::query!(
         r#"select person.id, person.sealing_key, person.mirror_delayed_since, purpose.key as "purpose?",
             entry.granted as "granted?", entry.recorded_at as "recorded_at?"
@@ -157,7 +169,7 @@ async fn look_up(lethe: &Lethe, subject: &SubjectId) -> Result<Known> {
         subject.as_str(),
         &lethe.purposes.keys(),
     )
-    .fetch_all(&lethe.database)
+    .fetch_all(connection)
     .await?;
     let mut known = Known { subject: None, decisions: HashMap::new(), mirror_delayed_since: None };
     for row in rows {
@@ -212,7 +224,7 @@ fn changes<'a>(
 /// it must unless an order that has not begun is there already.
 async fn append(
     lethe: &Lethe,
-    transaction: &mut sqlx::PgTransaction<'_>,
+    connection: &mut PgConnection,
     person: &DataSubject,
     changes: &[(&Purpose, bool)],
     source: Source,
@@ -253,7 +265,7 @@ async fn append(
         entry.recorded_at,
         &entry.digest,
     )
-    .fetch_one(&mut **transaction)
+    .fetch_one(connection)
     .await?;
     Ok(ordered)
 }

@@ -5,7 +5,7 @@
 use demo::testing::Fault;
 use futures::{StreamExt, TryStreamExt};
 use lethe::export::{self, Export, Shape};
-use lethe::{Error, audit};
+use lethe::{Error, overview};
 use serde_json::Value;
 
 use crate::world::{World, subject};
@@ -15,7 +15,13 @@ async fn read(export: Export) -> Vec<u8> {
 }
 
 async fn kinds(world: &World, index: usize) -> Vec<String> {
-    audit::activity(&world.lethe, &subject(index), 10).await.unwrap().into_iter().map(|entry| entry.kind).collect()
+    overview::read(&world.lethe, &subject(index), false, 10)
+        .await
+        .unwrap()
+        .activity
+        .into_iter()
+        .map(|entry| entry.kind)
+        .collect()
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
 //! The privacy center of a signed-in person: preferences, a copy, deletion, activity.
 
-use futures::future::try_join;
 use leptos::config::LeptosOptions;
 use leptos::either::Either;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
+use lethe::overview::{self, Overview};
 
 use super::activity::{ActivityCard, Entry, latest_download};
 use super::confirm::{Dropped, Note, Refused};
@@ -37,12 +37,8 @@ pub(crate) fn center(caller: Caller) -> impl IntoView {
     };
     Suspend::new(async move {
         let subject = &caller.person.subject;
-        let loaded = try_join(
-            lethe::consent::current(&caller.lethe, subject, caller.visitor.signal),
-            lethe::audit::activity(&caller.lethe, subject, ENTRIES),
-        );
-        match loaded.await {
-            Ok((record, activity)) => {
+        match overview::read(&caller.lethe, subject, caller.visitor.signal, ENTRIES).await {
+            Ok(Overview { consent: record, activity }) => {
                 let shown = Shown {
                     preferences: load::preferences(&record),
                     signal: record.signal_honoured,
