@@ -157,6 +157,22 @@ async fn tables_of_one_name_keep_their_schemas() {
     );
 }
 
+/// The statements name what they read; a column may have such a name and is a column nonetheless.
+#[tokio::test]
+async fn a_column_may_be_called_as_the_statements_call_a_row() {
+    let database = Database::create().await;
+    run(
+        database.pool(),
+        "DROP SCHEMA public CASCADE; CREATE SCHEMA public;
+         CREATE TABLE notes (t text PRIMARY KEY, r text, key int, \"t_\" text);
+         INSERT INTO notes VALUES ('user_1', NULL, 1, 'a'), ('user_2', 'b', 2, 'b')",
+    )
+    .await;
+    let map = "[[subject]]\ntable = \"public.notes\"\nkey = \"t\"\nexport = \"all\"\nerase = \"delete\"\n";
+    let exported = export(database.pool(), map, &SubjectId::parse("user_1").unwrap()).await;
+    assert_eq!(exported, json!({"notes": [{"t": "user_1", "r": null, "key": 1, "t_": "a"}]}));
+}
+
 #[tokio::test]
 async fn rows_that_come_while_it_is_read_stay_out() {
     let database = seeded().await;

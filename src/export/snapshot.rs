@@ -120,8 +120,9 @@ fn names(resolved: &Resolved) -> Vec<(usize, String)> {
 fn select(resolved: &Resolved, place: usize) -> String {
     let table = &resolved.tables[place];
     let columns: Vec<String> = table.export.iter().flatten().map(|column| column.json("t")).collect();
+    // `r.*` and not `r`, which would be a column of that name where there is one.
     format!(
-        "SELECT to_json(r)::text FROM (SELECT {} FROM {} AS t WHERE {} ORDER BY {}) AS r",
+        "SELECT to_json(r.*)::text FROM (SELECT {} FROM {} AS t WHERE {} ORDER BY {}) AS r",
         columns.join(", "),
         table.sql,
         resolved.own(place, "t"),

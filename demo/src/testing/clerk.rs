@@ -6,6 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::{net::TcpListener, task::JoinHandle};
 
 use super::database::{Database, Template};
+use super::port::Port;
 use crate::clerk::{Fault, Options, StandIn, TokenOptions, WebhookMode, cookie_suffix, publishable_key};
 
 /// How a test's stand-in differs from the usual one.
@@ -32,6 +33,7 @@ impl Default for StandInOptions {
 /// as Clerk describes it.
 pub struct ClerkStandIn {
     stand_in: StandIn,
+    port: Port,
     url: String,
     publishable_key: String,
     secret_key: SecretString,
@@ -57,8 +59,8 @@ impl ClerkStandIn {
     /// Starts one.
     pub async fn start(options: StandInOptions) -> Self {
         let database = Database::from_template(Template::Clerk).await;
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
-        let url = format!("http://{}", listener.local_addr().expect("a bound socket has an address"));
+        let port = Port::hold();
+        let url = port.url();
         let publishable_key = publishable_key(&url);
         let secret_key = SecretString::from("sk_test_0123456789abcdefghijklmnopqrstuvwxyzABCDEF");
         let webhook_secret = SecretString::from("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
@@ -77,8 +79,8 @@ impl ClerkStandIn {
         .await
         .expect("a fresh database takes the stand-in's state");
         stand_in.create_people(options.people).await.expect("a fresh database takes people");
-        let serving = spawn(&stand_in, listener);
-        Self { stand_in, url, publishable_key, secret_key, webhook_secret, serving, database }
+        let serving = spawn(&stand_in, port.listen());
+        Self { stand_in, port, url, publishable_key, secret_key, webhook_secret, serving, database }
     }
 
     /// Ends it: nobody answers at its address, as when Clerk can't be reached.
@@ -95,9 +97,7 @@ impl ClerkStandIn {
     pub async fn restart(&mut self) {
         self.stop().await;
         self.stand_in = self.stand_in.reopen().await.expect("its database is still there");
-        let address = self.url.trim_start_matches("http://");
-        let listener = TcpListener::bind(address).await.expect("the port that it had is free");
-        self.serving = spawn(&self.stand_in, listener);
+        self.serving = spawn(&self.stand_in, self.port.listen());
     }
 
     /// Its base: API URL, proxy URL and issuer.

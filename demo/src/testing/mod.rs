@@ -9,10 +9,12 @@
 mod clerk;
 mod database;
 mod inbox;
+mod port;
 
 pub use clerk::{ClerkStandIn, SessionToken, StandInOptions};
 pub use database::Database;
 pub use inbox::Inbox;
+pub use port::Port;
 
 pub use crate::clerk::{Fault, FaultMoment, TokenOptions, WebhookMode};
 pub use crate::inbox::Message;

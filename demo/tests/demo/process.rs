@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use demo::testing::Database;
+use demo::testing::{Database, Port};
 use serde_json::Value;
 
 use crate::support::client;
@@ -24,15 +24,15 @@ async fn it_starts_alone() {
     let database = Database::create().await;
     // It brings its tables along, into a database that has none.
     sqlx::raw_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public").execute(database.pool()).await.unwrap();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = Port::hold();
     let child = Command::new(env!("CARGO_BIN_EXE_demo"))
-        .args(["clerk", "--port", &port.to_string(), "--database-url", database.url()])
+        .args(["clerk", "--port", &port.number().to_string(), "--database-url", database.url()])
         .env_clear()
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
     let _process = Process(child);
-    let url = format!("http://127.0.0.1:{port}");
+    let url = port.url();
     for _ in 0..300 {
         let asked = client().get(format!("{url}/v1/users/count")).bearer_auth("sk_test_stand_in").send().await;
         if let Ok(answer) = asked {

@@ -5,14 +5,16 @@ use std::process::{Output, Stdio};
 
 use demo::people::person;
 use demo::sample::{SeedOptions, seed};
-use demo::testing::{ClerkStandIn, Database, StandInOptions};
+use demo::testing::{ClerkStandIn, Database, Port, StandInOptions};
 use serde_json::{Value, json};
 
-use crate::process::{Process, free_url, lethe};
+use crate::process::{Process, lethe};
 use crate::support::{Directory, environment, rows_of, site};
 
 /// Everything around the binary.
 pub(crate) struct Place {
+    /// Held so that nobody else gets it before the binary listens.
+    _port: Port,
     pub(crate) url: String,
     pub(crate) clerk: ClerkStandIn,
     pub(crate) database: Database,
@@ -30,7 +32,8 @@ impl Place {
 
     pub(crate) async fn unmigrated() -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let url = free_url().await;
+        let port = Port::hold();
+        let url = port.url();
         let database = Database::create().await;
         let clerk = ClerkStandIn::start(StandInOptions {
             people: 8,
@@ -42,7 +45,7 @@ impl Place {
         let directory = Directory::new();
         site(&directory.path().join("site"));
         let environment = environment(&url, &clerk, database.url(), directory.path());
-        Self { url, clerk, database, directory, environment }
+        Self { _port: port, url, clerk, database, directory, environment }
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {

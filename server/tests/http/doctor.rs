@@ -1,11 +1,10 @@
 //! `lethe doctor` on a set-up that is right, and on each that isn't for a real reason.
 
-use demo::testing::{ClerkStandIn, Inbox, StandInOptions};
+use demo::testing::{ClerkStandIn, Inbox, Port, StandInOptions};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::commands::{Place, run, text};
-use crate::process::free_url;
 use crate::support::Directory;
 
 /// A place where nothing is wrong.
@@ -143,7 +142,8 @@ async fn keys_are_compared() {
 #[tokio::test(flavor = "multi_thread")]
 async fn whoever_doesnt_answer_is_a_line_after_a_few_seconds() {
     let healthy = Healthy::new().await;
-    let nobody = free_url().await;
+    let port = Port::hold();
+    let nobody = port.url();
     healthy.is_wrong(&[("CLERK_API_URL", &nobody)], &["backend_api"]);
     healthy.is_wrong(&[("CLERK_PROXY_URL", &nobody)], &["frontend_api"]);
     healthy.is_wrong(&[("CLERK_SIGN_IN_URL", &format!("{}/nowhere", healthy.place.clerk.url()))], &["sign_in_url"]);

@@ -4,8 +4,6 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use tokio::net::TcpListener;
-
 /// A lease has to run out and the queue has to notice, while other tests run too.
 const PATIENCE: Duration = Duration::from_secs(150);
 
@@ -73,9 +71,4 @@ pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) 
         }
     };
     tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("not in time: {what}"));
-}
-
-pub(crate) async fn free_url() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
 }

@@ -3,14 +3,14 @@
 
 use demo::people::person;
 use demo::sample::{SeedOptions, seed};
-use demo::testing::{ClerkStandIn, Database, StandInOptions};
+use demo::testing::{ClerkStandIn, Database, Port, StandInOptions};
 use futures::{StreamExt, stream};
 use lethe::deletion::Step;
 use reqwest::StatusCode;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgPool};
 
-use crate::process::{Process, free_url, lethe, until};
+use crate::process::{Process, lethe, until};
 use crate::support::{Directory, OWNED, environment, rows_of, site};
 
 /// Has rows in both products.
@@ -62,7 +62,8 @@ struct End {
 /// Deletes one person with the real binary; with `death`, kills it there and starts it again.
 async fn end_of(death: Option<(Step, Moment)>) -> End {
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let url = free_url().await;
+    let port = Port::hold();
+    let url = port.url();
     let database = Database::create().await;
     let clerk = ClerkStandIn::start(StandInOptions {
         people: 8,
