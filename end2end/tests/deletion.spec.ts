@@ -141,6 +141,24 @@ test('without a connection nothing is deleted, and the dialog says so', async ({
   await pages.receipt(page);
 });
 
+test('a plan that could not be shown is asked for again', async ({ page, context, complaints }) => {
+  complaints.tolerate(/ERR_INTERNET_DISCONNECTED/);
+  const person = await newcomer('blog');
+  await pages.signIn(page, person);
+  await hydrated(page);
+  await context.setOffline(true);
+  await page.getByRole('link', { name: 'Delete account…' }).click();
+  const dialog = page.getByRole('dialog');
+  await expect(dialog.getByRole('status')).toContainText('nothing can be deleted');
+  await expect(dialog.getByRole('textbox')).toBeHidden();
+  await context.setOffline(false);
+  await dialog.getByRole('button', { name: 'Try again' }).click();
+  await expect(dialog.getByRole('row', { name: /Sign-in account/ })).toBeVisible();
+  await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
+  await dialog.getByRole('button', { name: 'Delete account' }).click();
+  await pages.receipt(page);
+});
+
 test('another site can delete nobody', async ({ page, another, complaints }) => {
   complaints.tolerate(/status of 403/);
   const person = await newcomer('blog');

@@ -101,6 +101,28 @@ test('without a connection a choice is kept on the device, and saved when there 
   expect(await page.evaluate(() => localStorage.length), 'nothing stays on the device').toBe(0);
 });
 
+test('what was ticked and not sent is still ticked after a reload, and still not sent', async ({ page }) => {
+  const person = await newcomer('blog');
+  await pages.signIn(page, person);
+  await hydrated(page);
+  await pages.tick(page, 'analytics', true);
+  await expect(pages.saving(page)).toHaveText('Changed, not saved yet');
+  // A download that is refused loads the page again, too.
+  for (const path of ['/', '/?export=too_many_requests#copy']) {
+    await page.goto(path);
+    await expect(pages.saving(page)).toHaveText('Changed, not saved yet');
+    await pages.expectPreferences(page, false, true, false);
+  }
+  expect(await ledger(person.id)).toEqual([]);
+  const kept = await page.evaluate(() => JSON.stringify(Object.entries(sessionStorage)));
+  for (const trace of [person.id, person.email, person.name]) expect(kept, 'storage names nobody').not.toContain(trace);
+  await pages.save(page);
+  await expect(pages.saving(page)).toHaveText('Saved');
+  await page.reload();
+  await pages.expectPreferences(page, false, true, false);
+  expect(await page.evaluate(() => sessionStorage.length), 'nothing stays in the tab').toBe(0);
+});
+
 test('a kept choice outlives the page', async ({ page, context, complaints }) => {
   complaints.tolerate(/ERR_INTERNET_DISCONNECTED/);
   const person = await newcomer('lab');

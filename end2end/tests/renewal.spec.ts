@@ -64,12 +64,12 @@ test('a session that is really over is told, and what was typed stays for after 
   const requests = asked(page, 'request_deletion');
   await sessions.end(page.context());
   await dialog.getByRole('button', { name: 'Delete account' }).click();
-  await expect(dialog.getByRole('alert')).toContainText('Your session has ended. Sign in again.');
+  await expect(dialog.getByRole('alert')).toContainText('Your session has ended.');
   expect(requests(), 'refused once, repeated once, and not again').toBe(2);
   await expect(dialog.getByRole('textbox')).toHaveValue(pages.CONFIRMATION);
   const [tab] = await Promise.all([
     page.context().waitForEvent('page'),
-    dialog.getByRole('link', { name: 'Sign in, in a new tab' }).click(),
+    dialog.getByRole('link', { name: 'Sign in again, in a new tab' }).click(),
   ]);
   await tab.getByRole('link', { name: 'Sign in', exact: true }).click();
   await pages.choose(tab, person);
@@ -85,9 +85,9 @@ test('a choice that found no session is saved after the sign-in', async ({ page 
   await pages.tick(page, 'thirdParty', true);
   await sessions.end(page.context());
   await pages.save(page);
-  await expect(pages.saving(page)).toContainText('Your session has ended. Sign in again.');
+  await expect(pages.saving(page)).toContainText('Your session has ended. Sign in again');
   await expect(pages.purpose(page, 'thirdParty')).toBeChecked();
-  await pages.saving(page).getByRole('link', { name: 'Sign in' }).click();
+  await pages.saving(page).getByRole('link', { name: 'Sign in again' }).click();
   await page.getByRole('link', { name: 'Sign in', exact: true }).click();
   await pages.choose(page, person);
   await expect(pages.saving(page)).toHaveText('Saved');

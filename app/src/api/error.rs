@@ -121,7 +121,7 @@ impl Code {
         match self {
             Self::ConfirmationMissing => "The words don't match. Nothing was deleted.",
             Self::InvalidInput => "That could not be read. Reload the page and try again.",
-            Self::NotSignedIn => "Your session has ended. Sign in again.",
+            Self::NotSignedIn => "Your session has ended.",
             Self::Gone => "This account is being deleted or is gone.",
             Self::Impersonated => "Not possible while somebody else is signed in as this person.",
             Self::ReverificationNeeded => {

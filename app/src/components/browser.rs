@@ -12,6 +12,11 @@ pub(super) fn local_storage() -> Option<Storage> {
     window().local_storage().ok().flatten()
 }
 
+/// Storage of this tab, until it is closed. `None` where it is switched off.
+pub(super) fn session_storage() -> Option<Storage> {
+    window().session_storage().ok().flatten()
+}
+
 /// Goes to a path of this site.
 pub(super) fn go(path: &str) {
     // A path of this site is always accepted.

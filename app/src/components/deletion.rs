@@ -80,7 +80,11 @@ pub(crate) fn DeletionDialog(
                 autocomplete="off"
                 on:submit=move |event: SubmitEvent| {
                     event.prevent_default();
-                    confirm(state, typed, person);
+                    if failed(state) {
+                        count(state, person, None);
+                    } else {
+                        confirm(state, typed, person);
+                    }
                 }
             >
                 <div class="dialog-body">
@@ -90,8 +94,11 @@ pub(crate) fn DeletionDialog(
                 </div>
                 <div class="dialog-foot">
                     <button type="button" class="button button-quiet" on:click=close>"Cancel"</button>
-                    <button class="button button-destroy" disabled=move || !ready(state, typed)>
-                        "Delete account"
+                    <button
+                        class=move || if failed(state) { "button" } else { "button button-destroy" }
+                        disabled=move || !failed(state) && !ready(state, typed)
+                    >
+                        {move || if failed(state) { "Try again" } else { "Delete account" }}
                     </button>
                 </div>
             </form>
@@ -155,7 +162,7 @@ fn Refusal(error: PublicError) -> impl IntoView {
         })),
         // Beside this page, so that what was typed stays.
         Code::NotSignedIn => Some(Either::Right(view! {
-            <a class="button button-quiet mt-3" href="/" target="_blank">"Sign in, in a new tab"</a>
+            <a class="button button-quiet mt-3" href="/" target="_blank">"Sign in again, in a new tab"</a>
         })),
         _ => None,
     };
@@ -173,7 +180,11 @@ fn Refusal(error: PublicError) -> impl IntoView {
 #[component]
 fn Confirmation(state: RwSignal<State>, typed: RwSignal<String>) -> impl IntoView {
     let inactive = move || state.with(|state| !matches!(state, State::Shown(..)));
-    let hidden = move || state.with(|state| matches!(state, State::Shown(preview, _) if preview.refused.is_some()));
+    let hidden = move || match state.get() {
+        State::Shown(preview, _) => preview.refused.is_some(),
+        State::Failed(_) => true,
+        State::Counting | State::Confirmed(_) => false,
+    };
     view! {
         <div hidden=hidden>
             <label class="confirm" for="deletion-confirmation">
@@ -195,7 +206,12 @@ fn Confirmation(state: RwSignal<State>, typed: RwSignal<String>) -> impl IntoVie
     }
 }
 
-/// Whether the button acts.
+/// Whether there is no plan to confirm, and the button asks for it again.
+fn failed(state: RwSignal<State>) -> bool {
+    state.with(|state| matches!(state, State::Failed(_)))
+}
+
+/// Whether the button confirms.
 fn ready(state: RwSignal<State>, typed: RwSignal<String>) -> bool {
     state.with(|state| matches!(state, State::Shown(preview, _) if preview.refused.is_none()))
         && typed.with(|typed| typed.trim().eq_ignore_ascii_case(CONFIRMATION))

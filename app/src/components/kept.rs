@@ -1,7 +1,44 @@
-//! Choices that could not be saved, kept on the device. The place goes by the person's mark, a keyed
+//! Choices that the server doesn't have, kept in the browser. The place goes by the person's mark, a keyed
 //! digest, so that two people at one browser don't get each other's choices and nothing tells who they are.
 
-use super::browser::local_storage;
+use web_sys::Storage;
+
+use super::browser::{local_storage, session_storage};
+
+/// Where choices are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shelf {
+    /// Sent, and not saved. Kept on the device until it is.
+    Unsaved,
+    /// Ticked, and not sent. Kept in this tab, for when the page is loaded again.
+    Draft,
+}
+
+impl Shelf {
+    fn storage(self) -> Option<Storage> {
+        match self {
+            Self::Unsaved => local_storage(),
+            Self::Draft => session_storage(),
+        }
+    }
+
+    /// What is kept for the person with this mark, if anything.
+    pub(super) fn read(self, person: &str) -> Option<Kept> {
+        Kept::parse(&self.storage()?.get_item(&place(person)).ok()??)
+    }
+
+    /// Keeps it; `false` where the browser doesn't keep anything.
+    pub(super) fn write(self, person: &str, kept: &Kept) -> bool {
+        self.storage().is_some_and(|storage| storage.set_item(&place(person), &kept.to_text()).is_ok())
+    }
+
+    /// Forgets what is kept for the person with this mark.
+    pub(super) fn forget(self, person: &str) {
+        if let Some(storage) = self.storage() {
+            let _ = storage.remove_item(&place(person));
+        }
+    }
+}
 
 /// Choices, and the revision of the record on which they were made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,23 +48,6 @@ pub(super) struct Kept {
 }
 
 impl Kept {
-    /// What is kept for the person with this mark, if anything.
-    pub(super) fn read(person: &str) -> Option<Self> {
-        Self::parse(&local_storage()?.get_item(&place(person)).ok()??)
-    }
-
-    /// Keeps it; `false` where the browser doesn't keep anything.
-    pub(super) fn write(&self, person: &str) -> bool {
-        local_storage().is_some_and(|storage| storage.set_item(&place(person), &self.to_text()).is_ok())
-    }
-
-    /// Forgets what is kept for the person with this mark.
-    pub(super) fn forget(person: &str) {
-        if let Some(storage) = local_storage() {
-            let _ = storage.remove_item(&place(person));
-        }
-    }
-
     /// One line for the revision, then one a choice.
     fn to_text(&self) -> String {
         let mut text = self.revision.clone();

@@ -1,5 +1,5 @@
 //! The form with a person's choices. It works as a plain form; in the browser it says what became
-//! of a choice, and keeps on the device what could not be saved.
+//! of a choice, keeps on the device what could not be saved, and in the tab what was not sent yet.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use web_sys::wasm_bindgen::JsCast;
 
 use super::browser;
 use super::icon::Check;
-use super::kept::Kept;
+use super::kept::{Kept, Shelf};
 use crate::api::{Code, Preferences, PublicError, Purpose, SavePreferences, save_preferences};
 
 /// After this, a choice that is kept on the device is sent again.
@@ -168,7 +168,7 @@ fn StateLine(desk: Desk) -> impl IntoView {
             <span>
                 {words}
                 <Show when=move || matches!(state.get(), State::Kept(Code::NotSignedIn) | State::Unsaved(Code::NotSignedIn))>
-                    " " <a class="link" href="/">"Sign in"</a>
+                    " " <a class="link" href="/">"Sign in again"</a>
                 </Show>
             </span>
         </p>
@@ -179,7 +179,7 @@ fn StateLine(desk: Desk) -> impl IntoView {
 #[component]
 fn OvertakenNote(desk: Desk) -> impl IntoView {
     view! {
-        <div class="note note-kept mb-4" role="group" aria-label="A choice kept on this device">
+        <div class="note note-kept" role="group" aria-label="A choice kept on this device">
             <p>
                 "On this device you chose: " <strong>{move || desk.kept_words()}</strong>
                 ". Your preferences were changed elsewhere since then. The form shows what holds now."
@@ -215,9 +215,7 @@ impl Desk {
         let again = window_event_listener(ev::online, move |_| self.try_again());
         on_cleanup(move || again.remove());
         let Some(kept) = self.kept() else {
-            if self.state.get_untracked() != State::Returned && !self.edits().is_empty() {
-                self.state.set(State::Edited);
-            }
+            self.take_up_draft();
             return;
         };
         if self.still_open(&kept).is_empty() {
@@ -231,6 +229,24 @@ impl Desk {
         }
     }
 
+    /// Ticks again what was ticked and not sent before the page was loaded again. Nothing is sent by itself.
+    fn take_up_draft(self) {
+        match self.state.get_untracked() {
+            // Both are newer.
+            State::Returned | State::Saved => self.forget(),
+            state => {
+                if let Some(draft) = self.person.with_value(|person| Shelf::Draft.read(person)) {
+                    tick(&draft.choices);
+                }
+                if self.edits().is_empty() {
+                    self.person.with_value(|person| Shelf::Draft.forget(person));
+                } else if state == State::Rest {
+                    self.edited();
+                }
+            }
+        }
+    }
+
     /// Notices whether the form still shows what the server has.
     fn compare(self) {
         if matches!(self.state.get_untracked(), State::Saving | State::Overtaken) {
@@ -240,8 +256,13 @@ impl Desk {
             self.forget();
             self.state.set(State::Rest);
         } else {
-            self.state.set(State::Edited);
+            self.edited();
         }
+    }
+
+    fn edited(self) {
+        self.keep(Shelf::Draft);
+        self.state.set(State::Edited);
     }
 
     /// Sends what the form shows. With `base`, only onto that revision of the record.
@@ -274,7 +295,11 @@ impl Desk {
             .collect();
         self.record.set(record);
         tick(&untouched);
-        self.state.set(if self.edits().is_empty() { State::Saved } else { State::Edited });
+        if self.edits().is_empty() {
+            self.state.set(State::Saved);
+        } else {
+            self.edited();
+        }
     }
 
     fn not_saved(self, error: &PublicError) {
@@ -285,7 +310,7 @@ impl Desk {
             return;
         }
         if matches!(code, Code::InvalidInput | Code::Impersonated | Code::AnotherPerson | Code::NotFound)
-            || !self.keep()
+            || !self.keep(Shelf::Unsaved)
         {
             self.state.set(State::Unsaved(code));
             return;
@@ -309,18 +334,22 @@ impl Desk {
     }
 
     /// Keeps what the form shows and the server doesn't have; `false` where nothing is kept.
-    fn keep(self) -> bool {
+    fn keep(self, place: Shelf) -> bool {
         let revision = self.record.with_untracked(|record| record.revision.clone());
         let kept = Kept { revision, choices: self.edits() };
-        !kept.choices.is_empty() && self.person.with_value(|person| kept.write(person))
+        !kept.choices.is_empty() && self.person.with_value(|person| place.write(person, &kept))
     }
 
+    /// What could not be saved.
     fn kept(self) -> Option<Kept> {
-        self.person.with_value(|person| Kept::read(person))
+        self.person.with_value(|person| Shelf::Unsaved.read(person))
     }
 
     fn forget(self) {
-        self.person.with_value(|person| Kept::forget(person));
+        self.person.with_value(|person| {
+            Shelf::Unsaved.forget(person);
+            Shelf::Draft.forget(person);
+        });
     }
 
     /// Lays the kept choice over the newer record, as the person said.
