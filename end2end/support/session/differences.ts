@@ -108,10 +108,10 @@ export const differences: Difference[] = [
       (['primary-responds-to-syncing', 'primary-domain-cross-origin-sync'].includes(theirs.reason ?? '') ||
         (theirs.status === 'throws' && isDevelopment(drawn))),
   },
-  { entry: 'No organization is activated by URL', shownBy: 'server/src/session/settings.rs' },
+  { entry: 'No organization is activated by URL', shownBy: 'server/src/session/tests/differences.rs' },
   {
     entry: "A handshake's answer carries no `Access-Control-Allow-Origin: null`",
     without: (theirs) => ({ ...theirs, allowOrigin: null }),
   },
-  { entry: "Renewing sends the browser's headers without `Cookie` and `Authorization`", shownBy: 'server/src/session/tests/with_clerk.rs' },
+  { entry: "Renewing sends the browser's headers without `Cookie` and `Authorization`", shownBy: 'server/src/session/tests/differences.rs' },
 ];

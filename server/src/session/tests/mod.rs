@@ -3,6 +3,7 @@
 
 mod alone;
 mod choice;
+mod differences;
 mod order;
 mod properties;
 mod redirects;

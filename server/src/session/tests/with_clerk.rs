@@ -17,14 +17,14 @@ use super::*;
 const JWKS: &str = "GET /v1/jwks";
 const REFRESH: &str = "POST /v1/sessions/{session_id}/refresh";
 const NONCE: &str = "GET /v1/clients/handshake_payload";
-const HERE: &str = "http://127.0.0.1:3000";
+pub(super) const HERE: &str = "http://127.0.0.1:3000";
 
-struct World {
-    clerk: ClerkStandIn,
+pub(super) struct World {
+    pub(super) clerk: ClerkStandIn,
     authenticator: Authenticator,
 }
 
-async fn world() -> World {
+pub(super) async fn world() -> World {
     let options = StandInOptions { application_origin: Some(HERE.to_owned()), ..StandInOptions::default() };
     let clerk = ClerkStandIn::start(options).await;
     let authenticator = authenticator(&clerk, |_| {});
@@ -54,7 +54,7 @@ impl World {
     }
 
     /// The cookies of a page that was left open: the token ran out, the sign-in was long before.
-    async fn left_open(&self) -> String {
+    pub(super) async fn left_open(&self) -> String {
         let token = self.clerk.sign_in_expired(&person(0).id).await;
         let older = |pair: &str| match pair.split_once('=') {
             Some((name, _)) if name.starts_with("__client_uat") => format!("{name}=1"),
@@ -63,12 +63,12 @@ impl World {
         token.cookies.split("; ").map(older).collect::<Vec<_>>().join("; ")
     }
 
-    async fn document(&self, path: &str, cookies: &str) -> Authenticated {
+    pub(super) async fn document(&self, path: &str, cookies: &str) -> Authenticated {
         self.authenticator.authenticate(&document(path, cookies)).await
     }
 }
 
-fn outcome(authenticated: &Authenticated) -> String {
+pub(super) fn outcome(authenticated: &Authenticated) -> String {
     match &authenticated.outcome {
         Outcome::SignedIn(session) => format!("signed in {}", session.subject.as_str()),
         Outcome::SignedOut(reason) => format!("signed out {}", reason.as_str()),
@@ -77,7 +77,7 @@ fn outcome(authenticated: &Authenticated) -> String {
     }
 }
 
-fn signed_in() -> String {
+pub(super) fn signed_in() -> String {
     format!("signed in {}", person(0).id)
 }
 
