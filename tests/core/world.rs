@@ -12,7 +12,7 @@ use lethe::clerk::ClientSettings;
 use lethe::data_map::DataMap;
 use lethe::mail::Mailer;
 use lethe::storage::Storage;
-use lethe::{Clock, Lethe, Parts, Random, Settings, SubjectId, jobs, keys};
+use lethe::{ClerkUserId, Clock, CoreConfig, Dependencies, Lethe, Random, jobs, keys};
 use secrecy::SecretString;
 use sqlx::{AssertSqlSafe, PgPool};
 use tokio::task::JoinHandle;
@@ -50,13 +50,13 @@ impl World {
     }
 
     /// Works the queue until the answer is dropped.
-    pub(crate) fn work(&self) -> Working {
+    pub(crate) fn start_worker(&self) -> RunningWorker {
         let lethe = self.lethe.clone();
-        Working(tokio::spawn(async move { jobs::work(lethe, std::future::pending()).await.unwrap() }))
+        RunningWorker(tokio::spawn(async move { jobs::run_worker(lethe, std::future::pending()).await.unwrap() }))
     }
 
     /// Everything that the sample application holds about a person, as text, by table.
-    pub(crate) async fn rows_of(&self, subject: &SubjectId) -> BTreeMap<&'static str, Vec<String>> {
+    pub(crate) async fn rows_of(&self, subject: &ClerkUserId) -> BTreeMap<&'static str, Vec<String>> {
         let mut rows = BTreeMap::new();
         for (table, column) in TABLES {
             let statement = format!("select to_jsonb(t)::text from public.{table} t where {column} = $1 order by 1");
@@ -84,9 +84,9 @@ const TABLES: [(&str, &str); 13] = [
 ];
 
 /// A worker that ends with the test.
-pub(crate) struct Working(JoinHandle<()>);
+pub(crate) struct RunningWorker(JoinHandle<()>);
 
-impl Drop for Working {
+impl Drop for RunningWorker {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -101,7 +101,7 @@ pub(crate) fn lethe(clerk: &ClerkStandIn, inbox: &Inbox, map: &str, database: Pg
         ..ClientSettings::new(SecretString::from(clerk.secret_key()))
     };
     let secret = SecretString::from("dGhlIHNlY3JldCBvZiB0aGUgdGVzdHMsIDMyIGJ5dGVzIG9yIG1vcmU=");
-    Lethe::new(Parts {
+    Lethe::new(Dependencies {
         database,
         clerk: lethe::clerk::Client::new(&client).unwrap(),
         purposes: data_map.purposes().cloned().unwrap_or_default(),
@@ -111,7 +111,7 @@ pub(crate) fn lethe(clerk: &ClerkStandIn, inbox: &Inbox, map: &str, database: Pg
         keys: keys::Keys::derive(&secret).unwrap(),
         clock: Clock::system(),
         random: Random::system(),
-        settings: Settings {
+        config: CoreConfig {
             brand: "Northwind Journal".to_owned(),
             public_url: Url::parse("https://privacy.example.org").unwrap(),
             alert_address: Some("operator@example.org".to_owned()),
@@ -120,8 +120,8 @@ pub(crate) fn lethe(clerk: &ClerkStandIn, inbox: &Inbox, map: &str, database: Pg
     })
 }
 
-pub(crate) fn subject(index: usize) -> SubjectId {
-    SubjectId::parse(&person(index).id).unwrap()
+pub(crate) fn subject(index: usize) -> ClerkUserId {
+    ClerkUserId::parse(&person(index).id).unwrap()
 }
 
 /// Waits until `true`, for up to twenty seconds.

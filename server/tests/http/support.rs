@@ -12,9 +12,9 @@ use lethe::Lethe;
 use reqwest::header::{ACCEPT, AUTHORIZATION, COOKIE, HeaderMap, ORIGIN};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
-use server::settings::{Settings, Values};
-use server::state::Server;
-use server::{open, serve};
+use server::config::{ServerConfig, Values};
+use server::state::AppState;
+use server::{bootstrap, serve};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -23,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) const SECRET: &str = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldCE=";
 
 /// The tables that hold people, with the column that tells whose row it is.
-pub(crate) const OWNED: [(&str, &str); 13] = [
+pub(crate) const OWNER_COLUMNS: [(&str, &str); 13] = [
     ("users", "clerk_id"),
     ("posts", "author_id"),
     ("comments", "author_id"),
@@ -40,18 +40,18 @@ pub(crate) const OWNED: [(&str, &str); 13] = [
 ];
 
 /// How a test's server differs from the usual one.
-pub(crate) struct Options {
+pub(crate) struct TestOptions {
     pub(crate) people: usize,
     pub(crate) rows_per_person: usize,
     /// Whether the queue is worked.
-    pub(crate) work: bool,
+    pub(crate) run_jobs: bool,
     /// Further settings.
     pub(crate) settings: Vec<(&'static str, String)>,
 }
 
-impl Default for Options {
+impl Default for TestOptions {
     fn default() -> Self {
-        Self { people: 8, rows_per_person: 2, work: false, settings: Vec::new() }
+        Self { people: 8, rows_per_person: 2, run_jobs: false, settings: Vec::new() }
     }
 }
 
@@ -59,7 +59,7 @@ impl Default for Options {
 pub(crate) struct TestApp {
     pub(crate) url: String,
     pub(crate) lethe: Lethe,
-    pub(crate) server: Server,
+    pub(crate) server: AppState,
     pub(crate) clerk: ClerkStandIn,
     pub(crate) database: Database,
     pub(crate) http: reqwest::Client,
@@ -91,10 +91,10 @@ impl Drop for Directory {
 
 impl TestApp {
     pub(crate) async fn start() -> Self {
-        Self::with(Options::default()).await
+        Self::with(TestOptions::default()).await
     }
 
-    pub(crate) async fn with(options: Options) -> Self {
+    pub(crate) async fn with(options: TestOptions) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
         let url = format!("http://{}", listener.local_addr().expect("a bound socket has an address"));
@@ -114,17 +114,17 @@ impl TestApp {
         let mut environment = environment(&url, &clerk, database.url(), directory.path());
         environment.extend(options.settings);
         let mut values = Values::from_sources(None, environment).expect("text");
-        let settings = Settings::read(&mut values);
+        let settings = ServerConfig::read(&mut values);
         let settings = values.finish(settings).expect("complete");
-        let lethe = open::open(&settings).await.expect("everything is there");
-        open::check(&lethe).await.expect("the sample's data map fits");
+        let lethe = bootstrap::build(&settings).await.expect("everything is there");
+        bootstrap::ensure_ready(&lethe).await.expect("the sample's data map fits");
 
         let stop = CancellationToken::new();
-        let server = serve::assemble(&settings, lethe.clone()).expect("the settings fit together");
-        let serving = serve::answer(listener, server.clone(), stop.clone());
+        let server = serve::build_state(&settings, lethe.clone()).expect("the settings fit together");
+        let serving = serve::run(listener, server.clone(), stop.clone());
         let mut tasks = vec![tokio::spawn(async move { serving.await.expect("it serves") })];
-        if options.work {
-            let working = lethe::jobs::work(lethe.clone(), stop.clone().cancelled_owned());
+        if options.run_jobs {
+            let working = lethe::jobs::run_worker(lethe.clone(), stop.clone().cancelled_owned());
             tasks.push(tokio::spawn(async move { working.await.expect("it works") }));
         }
         let http = reqwest::Client::builder()
@@ -148,7 +148,7 @@ impl TestApp {
     }
 
     /// A navigation as a browser makes it.
-    pub(crate) fn visit(&self, path: &str) -> RequestBuilder {
+    pub(crate) fn navigate(&self, path: &str) -> RequestBuilder {
         self.get(path).header(ACCEPT, "text/html,application/xhtml+xml").header("sec-fetch-dest", "document")
     }
 
@@ -212,8 +212,8 @@ impl Browser<'_> {
     }
 
     /// A navigation.
-    pub(crate) fn visit(&self, path: &str) -> RequestBuilder {
-        self.app.visit(path).header(COOKIE, &self.token.cookies)
+    pub(crate) fn navigate(&self, path: &str) -> RequestBuilder {
+        self.app.navigate(path).header(COOKIE, &self.token.cookies)
     }
 
     /// A request of a program that brings the token itself.
@@ -267,7 +267,7 @@ pub(crate) fn site(directory: &Path) {
 /// Every row of one person in every table, as text.
 pub(crate) async fn rows_of(pool: &PgPool, id: &str) -> Vec<(String, Vec<String>)> {
     let mut all = Vec::new();
-    for (table, column) in OWNED {
+    for (table, column) in OWNER_COLUMNS {
         let query = format!("select row::text from public.{table} row where {column} = $1 order by 1");
         let rows = sqlx::query_scalar(sqlx::AssertSqlSafe(query))
             .bind(id)
