@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::serve::ListenerExt;
+use clerk_session::{Authenticator, Config};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use lethe::Lethe;
@@ -14,12 +15,13 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
+use crate::guards::address;
 use crate::guards::headers::Policy;
 use crate::guards::limits::Limits;
 use crate::people::People;
 use crate::router;
 use crate::routes::{assets, metrics};
-use crate::session::{self, Authenticator};
+use crate::session::{self, ClerkBackend};
 use crate::settings::Settings;
 use crate::state::{Parts, Server};
 
@@ -54,7 +56,7 @@ pub fn assemble(settings: &Settings, lethe: Lethe) -> anyhow::Result<Server> {
 fn authenticator(settings: &Settings, lethe: &Lethe) -> anyhow::Result<Authenticator> {
     let clerk = &settings.clerk;
     let proxies = settings.trusted_proxies.clone();
-    let session = session::Settings {
+    let config = Config {
         proxy_url: clerk.proxy_url.clone(),
         jwt_key: clerk.jwt_key.clone(),
         authorized_parties: clerk.authorized_parties.clone(),
@@ -62,10 +64,13 @@ fn authenticator(settings: &Settings, lethe: &Lethe) -> anyhow::Result<Authentic
         is_satellite: clerk.is_satellite,
         satellite_auto_sync: clerk.satellite_auto_sync,
         domain: clerk.domain.clone(),
-        trusted_proxy: Arc::new(move |peer| proxies.trusts(peer)),
-        ..session::Settings::new(&clerk.publishable_key, settings.url.clone())
+        trust_forwarded: Arc::new(move |parts| {
+            address::peer(&parts.extensions).is_some_and(|peer| proxies.trusts(peer))
+        }),
+        clock: session::clock(&lethe.clock),
+        ..Config::new(&clerk.publishable_key, settings.url.clone())
     };
-    Authenticator::new(session, lethe.clerk.clone(), lethe.clock.clone()).context("the settings of Clerk can't be used")
+    Authenticator::new(config, ClerkBackend(lethe.clerk.clone())).context("the settings of Clerk can't be used")
 }
 
 /// Answers until `stop` comes, then finishes what has begun.

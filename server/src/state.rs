@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use app::api::context::Site;
+use clerk_session::Authenticator;
 use lethe::Lethe;
 use lethe::clerk::webhook;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -13,7 +14,6 @@ use url::Url;
 use crate::guards::headers::Policy;
 use crate::guards::limits::Limits;
 use crate::people::People;
-use crate::session::Authenticator;
 use crate::settings::TrustedProxies;
 
 /// A serving process.

@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use clerk_session::{Outcome, Session};
 use http::Method;
 use http::request::Parts;
 use lethe::{Presence, Refusal, SubjectId, subject};
@@ -14,7 +15,6 @@ use crate::guards::address;
 use crate::people::Profile;
 use crate::problem::Problem;
 use crate::routes::renewal;
-use crate::session::{Outcome, Session};
 use crate::state::Server;
 
 /// A token younger than this was just brought from Clerk, so the visitor is waiting for Clerk anyway.
@@ -60,13 +60,16 @@ fn is_frame(parts: &Parts) -> bool {
 /// Tells handlers and pages who asks; refuses strangers who write too often.
 async fn admit(server: &Server, parts: &mut Parts, session: Option<&Session>) -> Result<(), Problem> {
     let (person, is_gone) = match session {
-        Some(session) => match subject::presence(&server.lethe, &session.subject).await? {
-            Presence::Active => (Some(person(server, session).await), false),
-            Presence::Deleting(_) | Presence::Erased => {
-                server.people.forget(&session.subject).await;
-                (None, true)
+        Some(session) => {
+            let subject = SubjectId::parse(&session.user_id).map_err(|_other_form| Refusal::NotSignedIn)?;
+            match subject::presence(&server.lethe, &subject).await? {
+                Presence::Active => (Some(person(server, session, subject).await), false),
+                Presence::Deleting(_) | Presence::Erased => {
+                    server.people.forget(&subject).await;
+                    (None, true)
+                }
             }
-        },
+        }
         None => (None, false),
     };
     let is_write = !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
@@ -86,14 +89,14 @@ async fn admit(server: &Server, parts: &mut Parts, session: Option<&Session>) ->
     Ok(())
 }
 
-async fn person(server: &Server, session: &Session) -> Person {
+async fn person(server: &Server, session: &Session, subject: SubjectId) -> Person {
     let profile = match (&session.email, &session.name) {
         (Some(_), Some(_)) => None,
-        _ => profile(server, session).await,
+        _ => profile(server, session, &subject).await,
     };
     let profile = profile.unwrap_or_default();
     Person {
-        subject: session.subject.clone(),
+        subject,
         session: session.id.clone(),
         email: session.email.clone().or(profile.email),
         name: session.name.clone().or(profile.name),
@@ -102,14 +105,10 @@ async fn person(server: &Server, session: &Session) -> Person {
     }
 }
 
-async fn profile(server: &Server, session: &Session) -> Option<Profile> {
+async fn profile(server: &Server, session: &Session, subject: &SubjectId) -> Option<Profile> {
     let now = server.lethe.clock.now().unix_timestamp();
     let is_fresh = session.issued_at.is_some_and(|issued_at| now - issued_at < FRESH_SECONDS);
-    let profile = if is_fresh {
-        server.people.introduce(&session.subject).await
-    } else {
-        server.people.known(&session.subject).await
-    };
+    let profile = if is_fresh { server.people.introduce(subject).await } else { server.people.known(subject).await };
     profile.map(|profile| (*profile).clone())
 }
 

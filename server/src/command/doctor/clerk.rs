@@ -1,17 +1,17 @@
 //! What Clerk answers, by the secret key and by the publishable key.
 
-use data_encoding::{BASE64, BASE64URL_NOPAD};
+use clerk_session::{Config, PublicKey, ValidatedConfig};
 use futures::join;
 use lethe::Clock;
+use lethe::clerk::Jwk;
 use lethe::clerk::probe::{Seen, Silence, probe};
-use lethe::clerk::{Client, ClientSettings, Jwk};
 use secrecy::SecretString;
 use url::Url;
 
 use super::PATIENCE;
 use super::keys::{not_set, url};
 use super::report::Line;
-use crate::session::{self, Authenticator};
+use crate::session;
 use crate::settings::Values;
 
 /// Tokens whose times differ by more than this are refused.
@@ -46,17 +46,16 @@ pub(super) async fn lines(values: &Values) -> Vec<Line> {
 fn pages(values: &Values) -> Option<(Url, Url)> {
     // What these addresses are doesn't depend on it.
     let own = url(values, "LETHE_URL").or_else(|| Url::parse("http://localhost").ok())?;
-    let settings = session::Settings {
+    let config = Config {
         proxy_url: url(values, "CLERK_PROXY_URL"),
         sign_in_url: url(values, "CLERK_SIGN_IN_URL"),
-        ..session::Settings::new(values.text("CLERK_PUBLISHABLE_KEY")?, own.clone())
+        ..Config::new(values.text("CLERK_PUBLISHABLE_KEY")?, own.clone())
     };
-    let client = Client::new(&ClientSettings::new(SecretString::default())).ok()?;
-    let authenticator = Authenticator::new(settings, client, Clock::system()).ok()?;
-    let mut sign_in = authenticator.sign_in_url().clone();
+    let config = ValidatedConfig::new(config).ok()?;
+    let mut sign_in = config.sign_in_url().clone();
     // As people are sent there.
     sign_in.query_pairs_mut().append_pair("redirect_url", own.as_str());
-    Some((authenticator.frontend_url().clone(), sign_in))
+    Some((config.frontend_url().clone(), sign_in))
 }
 
 fn backend_url(values: &Values) -> Option<Url> {
@@ -157,7 +156,7 @@ fn jwt_key_line(values: &Values, backend: &Answer, frontend: &Answer) -> Line {
     let Some(pem) = values.text("CLERK_JWT_KEY") else {
         return Line::skipped(CHECK, "CLERK_JWT_KEY isn't set: keys are fetched and cached");
     };
-    let Some(der) = der(pem) else {
+    let Some(configured) = PublicKey::from_pem(pem) else {
         return Line::wrong(CHECK, "CLERK_JWT_KEY is no public key in PEM", remedy);
     };
     let published: Vec<&Jwk> =
@@ -165,22 +164,12 @@ fn jwt_key_line(values: &Values, backend: &Answer, frontend: &Answer) -> Line {
     if published.is_empty() {
         return Line::skipped(CHECK, "needs one API's keys to be compared with");
     }
-    let holds = |key: &Jwk| {
-        let modulus = BASE64URL_NOPAD.decode(key.n.as_bytes()).unwrap_or_default();
-        !modulus.is_empty() && der.windows(modulus.len()).any(|part| part == modulus)
-    };
-    if published.into_iter().any(holds) {
+    let is_same =
+        |key: &Jwk| PublicKey::from_jwk(&session::jwk(key.clone())).is_some_and(|key| key.is_same_key(&configured));
+    if published.into_iter().any(is_same) {
         return Line::ok(CHECK, "CLERK_JWT_KEY is a key of this instance");
     }
     Line::wrong(CHECK, "CLERK_JWT_KEY is none of this instance's keys: no session would be accepted", remedy)
-}
-
-fn der(pem: &str) -> Option<Vec<u8>> {
-    let pem = pem.replace("\\n", "\n");
-    let (_, rest) = pem.split_once("-----BEGIN PUBLIC KEY-----")?;
-    let (body, _) = rest.split_once("-----END PUBLIC KEY-----")?;
-    let body: String = body.split_whitespace().collect();
-    BASE64.decode(body.as_bytes()).ok().filter(|der| !der.is_empty())
 }
 
 fn sign_in_line(url: Option<&Url>, answer: &Answer) -> Line {

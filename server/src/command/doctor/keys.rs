@@ -1,12 +1,12 @@
 //! What can be told from the settings alone.
 
+use clerk_session::{InstanceKind, PublishableKey};
 use lethe::clerk::webhook;
 use lethe::keys::Keys;
 use secrecy::ExposeSecret;
 use url::{Host, Url};
 
 use super::report::Line;
-use crate::session::{InstanceKind, PublishableKey};
 use crate::settings::Values;
 
 /// Svix makes its secrets of so many bytes at least.
