@@ -41,7 +41,7 @@ fn SignedIn(person: Person) -> impl IntoView {
     let initials = initials(&person);
     view! {
         <div class="flex items-center gap-3 text-sm min-w-0">
-            {shown.map(|shown| view! { <span class="text-soft truncate max-sm:hidden">{shown}</span> })}
+            {shown.map(|shown| view! { <span class="signed-in-as truncate">{shown}</span> })}
             {initials.map(|initials| view! { <span class="initials" aria-hidden="true">{initials}</span> })}
             <form method="post" action="/sign-out">
                 <button class="link">"Sign out"</button>
