@@ -13,11 +13,12 @@ use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
 use syn::{Expr, ExprLit, Lit, LitStr, Pat, Stmt};
 
-/// Each class, with the place that uses it first. `sources` are pairs of a file's name, which ends in `.rs` or `.html`,
-/// and its text.
-pub(crate) fn used_in(sources: &[(String, String)]) -> Result<BTreeMap<String, String>> {
-    let (pages, views): (Vec<_>, Vec<_>) = sources.iter().partition(|(name, _)| name.ends_with(".html"));
-    let mut classes = used_in_views(&views)?;
+/// A file's name and its text.
+pub(crate) type Source = (String, String);
+
+/// Each class, with the place that uses it first. `views` are Rust files, `pages` are HTML files.
+pub(crate) fn used_in(views: &[Source], pages: &[Source]) -> Result<BTreeMap<String, String>> {
+    let mut classes = used_in_views(views)?;
     for (name, text) in pages {
         for (line, text) in (1..).zip(text.lines()) {
             let values = text.split("class=\"").skip(1).filter_map(|rest| rest.split_once('"'));
@@ -29,7 +30,7 @@ pub(crate) fn used_in(sources: &[(String, String)]) -> Result<BTreeMap<String, S
     Ok(classes)
 }
 
-fn used_in_views(sources: &[&(String, String)]) -> Result<BTreeMap<String, String>> {
+fn used_in_views(sources: &[Source]) -> Result<BTreeMap<String, String>> {
     let files = sources.iter().map(|(name, text)| File::parse(name, text)).collect::<Result<Vec<_>>>()?;
     let mut shared: HashMap<&str, Vec<&Expr>> = HashMap::new();
     for (name, value) in files.iter().flat_map(|file| &file.shared) {
@@ -245,7 +246,7 @@ mod tests {
 
     fn files(sources: &[&str]) -> Result<Vec<String>> {
         let sources: Vec<_> = sources.iter().map(|text| ("a.rs".to_owned(), (*text).to_owned())).collect();
-        Ok(used_in(&sources)?.into_keys().collect())
+        Ok(used_in(&sources, &[])?.into_keys().collect())
     }
 
     fn view(view: &str) -> Result<Vec<String>> {
@@ -312,7 +313,7 @@ mod tests {
     #[test]
     fn classes_of_html_files_are_found() {
         let page = "<p class=\"lead mt-4\" id=\"x\">\n<a\nclass=\"button\" href=\"class\">";
-        let found = used_in(&[("a.html".to_owned(), page.to_owned())]).unwrap();
+        let found = used_in(&[], &[("a.html".to_owned(), page.to_owned())]).unwrap();
         assert_eq!(
             found.into_iter().collect::<Vec<_>>(),
             [
