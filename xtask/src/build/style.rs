@@ -33,6 +33,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn sheet_of_this_checkout_holds_all_parts() {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let sheet = sheet(&root).expect("it is valid");
+        for rule in ["--river:", ".card{", ".mt-3{margin-top:.75rem}"] {
+            assert!(sheet.contains(rule), "{rule}");
+        }
+    }
+
+    #[test]
     fn spaces_that_mean_something_and_media_queries_stay() {
         let sheet = "/* why */ a :hover , b { --x: clamp(1rem, 1.3rem + 2vw, 2rem); width: calc(100% - 2rem); }\n\
             @media (max-width: 40rem) { .sm\\:p-4 { content: \"a  /* b */ c\" } }";
