@@ -8,7 +8,6 @@ mod environment;
 mod http;
 mod install;
 mod interrupt;
-mod mail;
 mod ports;
 mod prepare;
 mod process;
@@ -17,6 +16,7 @@ mod reset;
 mod run;
 mod size;
 mod stack;
+mod styles;
 mod test;
 mod workspace;
 
@@ -56,9 +56,9 @@ enum Task {
         #[arg(long)]
         check: bool,
     },
-    /// Makes the e-mail templates in `src/mail/templates` from those in `style/mail`.
-    Mail {
-        /// Writes nothing; fails when the templates are not up to date.
+    /// Writes what tailwind-rs makes: `style/utilities.css` and the e-mail templates in `src/mail/inlined`.
+    Styles {
+        /// Writes nothing; fails when a file is not up to date.
         #[arg(long)]
         check: bool,
     },
@@ -99,7 +99,7 @@ fn work(task: Task) -> Result<ExitCode> {
             println!("{}\n{}", programs.lethe.display(), workspace.site().display());
         }
         Task::Prepare { check } => prepare::work(&workspace, check)?,
-        Task::Mail { check } => mail::work(&workspace, check)?,
+        Task::Styles { check } => styles::work(&workspace, check)?,
         Task::Test(test) => return test.work(&workspace),
         Task::Size(size) => size.work(&workspace)?,
         Task::Bench(bench) => bench.work(&workspace)?,

@@ -2,11 +2,9 @@
 
 pub(crate) mod assets;
 mod cargo;
-pub(crate) mod classes;
 mod compress;
 mod frontend;
-pub(crate) mod style;
-mod tokens;
+mod style;
 
 use std::path::PathBuf;
 use std::process::Command;

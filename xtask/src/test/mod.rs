@@ -34,8 +34,6 @@ pub(crate) struct Test {
 pub(crate) enum Stage {
     /// `cargo fmt`.
     Format,
-    /// Every class that the pages name has a rule.
-    Style,
     /// Clippy on everything that runs on a server or on a developer's machine.
     Clippy,
     /// Clippy on what runs in the browser.
@@ -48,8 +46,8 @@ pub(crate) enum Stage {
     Tests,
     /// Tests of this tool.
     Tooling,
-    /// The e-mail templates are up to date and need no style sheet.
-    Mail,
+    /// Every class of the pages has a rule, and what tailwind-rs makes is up to date.
+    Styles,
     /// The browser's part builds, and holds neither SQL nor server types.
     Boundary,
     /// The first visit stays within its budget.

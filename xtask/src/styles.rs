@@ -1,4 +1,4 @@
-//! `cargo xtask mail`: the e-mail templates with their styles inline.
+//! `cargo xtask styles`: the files that tailwind-rs makes.
 
 use std::process::Stdio;
 
@@ -7,16 +7,16 @@ use anyhow::{Result, bail};
 use crate::process;
 use crate::workspace::Workspace;
 
-/// Runs the generator, a crate of its own, because its parser takes a minute to compile.
+/// Runs the generator, a crate of its own, because tailwind-rs takes a minute to compile.
 pub(crate) fn work(workspace: &Workspace, check: bool) -> Result<()> {
     let mut command = workspace.cargo();
-    command.args(["run", "--package", "mail-templates", "--"]);
+    command.args(["run", "--package", "styles", "--"]);
     if check {
         command.arg("--check");
     }
     let status = process::spawn(process::leashed(&command, "TERM", None).stdin(Stdio::null()))?.wait()?;
     if !status.success() {
-        bail!("the e-mail templates were not made");
+        bail!("`cargo xtask styles` failed");
     }
     Ok(())
 }
