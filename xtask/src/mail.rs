@@ -14,7 +14,7 @@ pub(crate) fn work(workspace: &Workspace, check: bool) -> Result<()> {
     if check {
         command.arg("--check");
     }
-    let status = process::spawn(process::leashed(&command, "TERM", None).stdin(Stdio::null()))?.wait()?;
+    let status = process::spawn(process::with_death_signal(&command, "TERM", None).stdin(Stdio::null()))?.wait()?;
     if !status.success() {
         bail!("the e-mail templates were not made");
     }

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use encre_css::{Config, Preflight};
 
-use super::assets::files_below;
 use super::classes;
+use crate::files::files_below;
 
 /// What a colour's value begins with, among the tokens.
 const COLOURS: [&str; 7] = ["#", "rgb", "hsl", "oklch", "oklab", "color-mix", "light-dark"];

@@ -1,70 +1,73 @@
-//! What each stage does, and what stages share: a cluster for tests, a stack for the browser.
+//! What each stage does, and what stages share: a cluster for tests, a demo for the browser.
 
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context as _, Result, bail};
 
 use super::runner::{count_tests, is_good};
+use super::stage::Stage;
 use super::summary::Count;
-use super::{Stage, boundary, browser, deny};
-use crate::build::{self, Programs, style};
+use super::{browser, bundle, deny};
+use crate::build::{self, Frontend, Programs, style};
 use crate::cluster::{Cluster, Durability};
 use crate::data_folder::DataFolder;
-use crate::install::{self, WASM};
+use crate::install;
 use crate::ports::Ports;
-use crate::prepare;
 use crate::size::FirstLoad;
 use crate::stack::{Sample, Stack};
+use crate::tools::CARGO_SHEAR;
 use crate::workspace::Workspace;
+use crate::{generate, graph, links, prepare, vocabulary};
 
-/// Packages that run on a server. They are tested together, so that their dependencies are compiled once for all.
-const SERVER_SIDE: [&str; 8] = ["-p", "lethe", "-p", "app", "-p", "server", "-p", "demo"];
-const WITH_PAGES: [&str; 2] = ["--features", "app/ssr"];
-
-/// What a stage may use, started by the first stage that does.
+/// What stages share, created by the first stage that needs it.
 pub(crate) struct Context<'a> {
     workspace: &'a Workspace,
+    needs_site: bool,
+    frontend: Option<Frontend<'a>>,
+    site_is_built: bool,
     stack: Option<Stack>,
     cluster: Option<(Cluster, DataFolder)>,
-    site_is_built: bool,
 }
 
 impl<'a> Context<'a> {
-    pub(crate) fn new(workspace: &'a Workspace) -> Self {
-        Self { workspace, stack: None, cluster: None, site_is_built: false }
+    /// `needs_site` says whether a stage of this run will need the frontend.
+    pub(crate) fn new(workspace: &'a Workspace, needs_site: bool) -> Self {
+        Self { workspace, needs_site, frontend: None, site_is_built: false, stack: None, cluster: None }
     }
 
     /// Runs one stage; an error is a failed check.
     pub(crate) fn run(&mut self, stage: Stage) -> Result<Count> {
         let workspace = self.workspace;
         match stage {
-            Stage::Format => self.check(&["fmt", "--all", "--check"]),
+            Stage::Format => self.cargo(&["fmt", "--all", "--check"]),
+            Stage::Vocabulary => vocabulary::check(workspace).map(|()| Count::passed()),
+            Stage::Graph => check_graphs(workspace),
+            Stage::Links => links::check(workspace).map(|()| Count::passed()),
             Stage::Style => every_class_has_a_rule(workspace),
-            Stage::Clippy => {
-                let mut command = workspace.cargo();
-                command.arg("clippy").args(SERVER_SIDE).args(["-p", "xtask", "-p", "mail-templates"]);
-                command.args(WITH_PAGES).args(["--all-targets", "--", "-D", "warnings"]);
+            Stage::Dependencies => {
+                let mut command = workspace.command(CARGO_SHEAR.get(workspace)?);
+                // Warnings are about source files that no module declares.
+                command.args(["--deny-warnings", "--locked"]);
                 is_good(&command).map(Count::of_check)
             }
+            Stage::Clippy => self.cargo(&["clippy", "--all-targets", "--", "-D", "warnings"]),
             Stage::ClippyBrowser => {
                 install::wasm_target()?;
-                let features = ["--features", "app/hydrate", "--target", WASM];
-                let mut command = workspace.cargo();
-                command.args(["clippy", "-p", "app", "-p", "frontend"]).args(features);
-                command.args(["--", "-D", "warnings"]);
+                let mut command = build::browser_cargo(workspace, "clippy");
+                command.args(["-p", "app", "--", "-D", "warnings"]);
                 is_good(&command).map(Count::of_check)
             }
             Stage::Deny => deny::check(workspace),
+            Stage::Docs => self.docs(),
             Stage::Queries => {
                 prepare::check(workspace, self.cluster()?)?;
                 Ok(Count::passed())
             }
+            Stage::Mail => crate::mail::work(workspace, true).map(|()| Count::passed()),
             Stage::Tests => self.tests(),
-            Stage::Tooling => count_tests(self.cargo_test(&["-p", "xtask"]).arg("--no-fail-fast")),
-            Stage::Mail => count_tests(&self.cargo_test(&["-p", "mail-templates"])),
-            Stage::Boundary => {
+            Stage::Bundle => {
                 self.site()?;
-                boundary::check(workspace)
+                bundle::check(workspace)
             }
             Stage::Size => {
                 let load = FirstLoad::measure(workspace, self.stack()?)?;
@@ -76,26 +79,33 @@ impl<'a> Context<'a> {
         }
     }
 
-    fn check(&self, arguments: &[&str]) -> Result<Count> {
+    fn cargo(&self, arguments: &[&str]) -> Result<Count> {
         let mut command = self.workspace.cargo();
         command.args(arguments);
         is_good(&command).map(Count::of_check)
     }
 
-    fn cargo_test(&self, arguments: &[&str]) -> Command {
+    fn docs(&self) -> Result<Count> {
+        // Libraries only: the binary `lethe` would overwrite the pages of the library.
         let mut command = self.workspace.cargo();
-        command.arg("test").args(arguments);
-        command
+        command.args(["doc", "--no-deps", "--lib"]).env("RUSTDOCFLAGS", "-D warnings");
+        let has_warnings = !is_good(&command)?;
+        generate::run(self.workspace, true)?;
+        Ok(Count::of_check(!has_warnings))
     }
 
     fn tests(&mut self) -> Result<Count> {
+        // The last step of the frontend's build uses one core for a minute, which the tests can do without.
+        if self.needs_site && self.frontend.is_none() {
+            self.frontend = Some(Frontend::start(self.workspace)?);
+        }
         let url = self.cluster()?.url("postgres");
-        let mut command = self.cargo_test(&SERVER_SIDE);
-        command.args(WITH_PAGES).arg("--no-fail-fast").env("LETHE_TEST_DATABASE_URL", url);
+        let mut command = self.workspace.cargo();
+        command.args(["test", "--no-fail-fast"]).env("LETHE_TEST_DATABASE_URL", url);
         count_tests(&command)
     }
 
-    /// A cluster whose databases are thrown away.
+    /// Returns a cluster for temporary databases.
     fn cluster(&mut self) -> Result<&Cluster> {
         if self.cluster.is_none() {
             let data = DataFolder::temporary("test")?;
@@ -109,20 +119,24 @@ impl<'a> Context<'a> {
 
     fn site(&mut self) -> Result<()> {
         if !self.site_is_built {
-            println!("{}", build::site(self.workspace)?);
+            let frontend = match self.frontend.take() {
+                Some(frontend) => frontend,
+                None => Frontend::start(self.workspace)?,
+            };
+            println!("{}", frontend.finish().context("the frontend does not build")?);
             self.site_is_built = true;
         }
         Ok(())
     }
 
-    /// A running stack on free ports. The programs are built with the tests' dependencies.
+    /// Returns a running demo on free ports. Its programs are built with the same dependencies as the tests.
     fn stack(&mut self) -> Result<&Stack> {
         if let Some(stack) = &mut self.stack {
             stack.check()?;
         } else {
             self.site()?;
-            let mut command = self.workspace.cargo();
-            command.arg("build").args(SERVER_SIDE).args(WITH_PAGES).args(["--bins", "--tests", "--examples"]);
+            let mut command: Command = self.workspace.cargo();
+            command.args(["build", "--bins", "--tests", "--examples"]);
             if !is_good(&command)? {
                 bail!("the server and the demo do not build");
             }
@@ -134,9 +148,19 @@ impl<'a> Context<'a> {
         }
         match &self.stack {
             Some(stack) => Ok(stack),
-            None => bail!("there is no stack"),
+            None => bail!("there is no demo"),
         }
     }
+}
+
+fn check_graphs(workspace: &Workspace) -> Result<Count> {
+    let crates = graph::analyze(workspace)?;
+    let mut count = Count::default();
+    for found in &crates {
+        print!("{}", graph::cycles(found, &workspace.root));
+        count.add(Count::of_check(found.cycle_count() == 0));
+    }
+    Ok(count)
 }
 
 fn every_class_has_a_rule(workspace: &Workspace) -> Result<Count> {
