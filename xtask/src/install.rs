@@ -57,8 +57,9 @@ pub(crate) fn debian(packages: &[&str]) -> Result<()> {
     if !as_root && !may_sudo() {
         bail!("{missing} (needs root)");
     }
-    if !may_install(&list, &by_hand)? {
-        bail!("{list} is needed and was not installed; install it with: {by_hand}");
+    let has_terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
+    if must_ask(has_terminal, ASSUME_YES.load(Ordering::Relaxed)) {
+        request_permission(&list, &by_hand, ask)?;
     }
     stage(&format!("Install {list}"), || {
         let install = |arguments: &[&str]| {
@@ -82,14 +83,22 @@ pub(crate) fn debian(packages: &[&str]) -> Result<()> {
     })
 }
 
-/// Asks on the terminal. Without a terminal, and with `--yes`, packages are installed.
-fn may_install(list: &str, command: &str) -> Result<bool> {
-    let has_terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
-    if !has_terminal || ASSUME_YES.load(Ordering::Relaxed) {
-        return Ok(true);
+/// Without a terminal nobody could answer, and `--yes` is the answer.
+fn must_ask(has_terminal: bool, assume_yes: bool) -> bool {
+    has_terminal && !assume_yes
+}
+
+/// Asks whether a package may be installed. No is an error that says how to install it by hand.
+fn request_permission(list: &str, command: &str, ask: impl FnOnce(String) -> Result<bool>) -> Result<()> {
+    let question = format!("{list} is missing. Run `{command}` now? (`--yes` skips this question) [Y/n] ");
+    if !ask(question)? {
+        bail!("{list} is needed and was not installed; install it with: {command}");
     }
-    let question = question(list, command);
-    // The read blocks, also after Ctrl-C, so it runs in a thread of its own.
+    Ok(())
+}
+
+/// Asks on the terminal. The read blocks, also after Ctrl-C, so it runs in a thread of its own.
+fn ask(question: String) -> Result<bool> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(confirm(&question, &mut io::stdin().lock(), &mut io::stderr())));
     loop {
@@ -99,10 +108,6 @@ fn may_install(list: &str, command: &str) -> Result<bool> {
             Err(RecvTimeoutError::Disconnected) => return Ok(false),
         }
     }
-}
-
-fn question(list: &str, command: &str) -> String {
-    format!("{list} is missing. Run `{command}` now? (`--yes` skips this question) [Y/n] ")
 }
 
 /// Prints a question and reads a line. Enter means yes, the end of the input means no.
@@ -187,16 +192,37 @@ mod tests {
 
     fn reply(input: &str) -> (bool, String) {
         let mut output = Vec::new();
-        let question = question("postgresql", "apt-get install postgresql");
-        let confirmed = confirm(&question, &mut input.as_bytes(), &mut output).expect("reading from memory works");
+        let confirmed = confirm("Install? [Y/n] ", &mut input.as_bytes(), &mut output).expect("memory can be read");
         (confirmed, String::from_utf8(output).expect("the question is UTF-8"))
     }
 
     #[test]
-    fn the_question_names_the_command_and_the_flag() {
-        let (_, question) = reply("y\n");
-        assert!(question.contains("`apt-get install postgresql`"), "{question}");
-        assert!(question.contains("--yes"), "{question}");
+    fn question_is_only_asked_on_a_terminal_without_yes() {
+        assert!(must_ask(true, false));
+        assert!(!must_ask(true, true));
+        assert!(!must_ask(false, false));
+    }
+
+    #[test]
+    fn question_names_the_command_and_the_flag() {
+        let mut asked = String::new();
+        let reply = |question| {
+            asked = question;
+            Ok(true)
+        };
+        request_permission("postgresql", "sudo apt-get install postgresql", reply).expect("it was allowed");
+        assert!(asked.contains("`sudo apt-get install postgresql`"), "{asked}");
+        assert!(asked.contains("--yes"), "{asked}");
+    }
+
+    #[test]
+    fn declining_is_an_error_with_the_command() {
+        let error = request_permission("postgresql", "sudo apt-get install postgresql", |_| Ok(false));
+        let error = error.expect_err("it was declined").to_string();
+        assert_eq!(
+            error,
+            "postgresql is needed and was not installed; install it with: sudo apt-get install postgresql"
+        );
     }
 
     #[test]

@@ -102,6 +102,9 @@ impl<'a> Context<'a> {
         let url = self.cluster()?.url("postgres");
         let mut command = self.workspace.cargo();
         command.args(["test", "--no-fail-fast"]).env("LETHE_TEST_DATABASE_URL", url);
+        if std::env::var_os("RUST_TEST_THREADS").is_none() {
+            command.env("RUST_TEST_THREADS", test_threads()?.to_string());
+        }
         count_tests(&command)
     }
 
@@ -151,6 +154,12 @@ impl<'a> Context<'a> {
             None => bail!("there is no demo"),
         }
     }
+}
+
+/// Tests mostly wait, for Postgres, timers and other processes, so more of them run at a time than there are cores: but
+/// not so many that they use up the cluster's connections, of which each takes about eight.
+fn test_threads() -> Result<usize> {
+    Ok((std::thread::available_parallelism()?.get() * 5).min(16))
 }
 
 fn check_graphs(workspace: &Workspace) -> Result<Count> {
