@@ -35,7 +35,7 @@ pub enum Error {
     Queue(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// Rows that should be gone are still there.
     #[error("{0} rows were left behind")]
-    LeftBehind(u64),
+    RowsRemaining(u64),
     /// What must not happen did. The text is for the developers.
     #[error("{0}")]
     Internal(&'static str),
@@ -56,7 +56,7 @@ pub enum Refusal {
     NotSignedIn,
     /// The person was erased, or is being erased.
     #[error("the account is gone")]
-    Gone,
+    AccountDeleted,
     /// Somebody else acts in the person's name.
     #[error("not while somebody else acts for the person")]
     Impersonated,
@@ -68,7 +68,7 @@ pub enum Refusal {
     PlanChanged,
     /// Too many requests.
     #[error("too many requests")]
-    TooMany,
+    TooManyRequests,
     /// Something that this needs is down; later it will work.
     #[error("not available at the moment")]
     Unavailable,
@@ -80,11 +80,11 @@ impl Refusal {
     pub const fn status(self) -> u16 {
         match self {
             Self::ConfirmationMissing | Self::InvalidInput(_) => 400,
-            Self::NotSignedIn | Self::Gone => 401,
+            Self::NotSignedIn | Self::AccountDeleted => 401,
             Self::Impersonated => 403,
             Self::NotFound => 404,
             Self::PlanChanged => 409,
-            Self::TooMany => 429,
+            Self::TooManyRequests => 429,
             Self::Unavailable => 503,
         }
     }
@@ -96,11 +96,11 @@ impl Refusal {
             Self::ConfirmationMissing => "confirmation_missing",
             Self::InvalidInput(_) => "invalid_input",
             Self::NotSignedIn => "not_signed_in",
-            Self::Gone => "gone",
+            Self::AccountDeleted => "gone",
             Self::Impersonated => "impersonated",
             Self::NotFound => "not_found",
             Self::PlanChanged => "plan_changed",
-            Self::TooMany => "too_many_requests",
+            Self::TooManyRequests => "too_many_requests",
             Self::Unavailable => "unavailable",
         }
     }

@@ -7,17 +7,17 @@ use ring::{hkdf, hmac};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::random::Random;
-use crate::subject::SubjectId;
+use crate::subject::ClerkUserId;
 
 /// Why a secret can't be used.
 #[derive(Debug, thiserror::Error)]
 #[error("the secret must be at least 32 random bytes in base64 (for example from `openssl rand -base64 32`)")]
-pub struct UnusableSecret;
+pub struct InvalidSecret;
 
 /// What is derived from the secret. `Debug` shows nothing of it.
 pub struct Keys {
     tombstone: hmac::Key,
-    mark: hmac::Key,
+    user_handle: hmac::Key,
     contact: [u8; 32],
     browser: [u8; 32],
 }
@@ -30,16 +30,16 @@ impl std::fmt::Debug for Keys {
 
 impl Keys {
     /// Derives all keys by HKDF-SHA-256 from `secret`: at least 32 bytes, in base64.
-    pub fn derive(secret: &SecretString) -> Result<Self, UnusableSecret> {
-        let secret = BASE64.decode(secret.expose_secret().trim().as_bytes()).map_err(|_| UnusableSecret)?;
+    pub fn derive(secret: &SecretString) -> Result<Self, InvalidSecret> {
+        let secret = BASE64.decode(secret.expose_secret().trim().as_bytes()).map_err(|_| InvalidSecret)?;
         if secret.len() < 32 {
-            return Err(UnusableSecret);
+            return Err(InvalidSecret);
         }
         let root = hkdf::Salt::new(hkdf::HKDF_SHA256, b"lethe").extract(&secret);
-        let hashing = |purpose| hmac::Key::new(hmac::HMAC_SHA256, &expand(&root, purpose));
+        let hmac_key = |purpose| hmac::Key::new(hmac::HMAC_SHA256, &expand(&root, purpose));
         Ok(Self {
-            tombstone: hashing(b"tombstone"),
-            mark: hashing(b"mark"),
+            tombstone: hmac_key(b"tombstone"),
+            user_handle: hmac_key(b"mark"),
             contact: expand(&root, b"contact"),
             browser: expand(&root, b"browser"),
         })
@@ -50,7 +50,7 @@ impl Keys {
     /// # Panics
     /// Never: HMAC-SHA-256 gives 32 bytes.
     #[must_use]
-    pub fn tombstone(&self, subject: &SubjectId) -> [u8; 32] {
+    pub fn tombstone(&self, subject: &ClerkUserId) -> [u8; 32] {
         hmac::sign(&self.tombstone, subject.as_str().as_bytes())
             .as_ref()
             .try_into()
@@ -60,8 +60,8 @@ impl Keys {
     /// Names a person to their own browser: 32 characters of a keyed hash, which tell nothing about
     /// them and are of no use elsewhere.
     #[must_use]
-    pub fn mark(&self, subject: &SubjectId) -> String {
-        HEXLOWER.encode(&hmac::sign(&self.mark, subject.as_str().as_bytes()).as_ref()[..16])
+    pub fn user_handle(&self, subject: &ClerkUserId) -> String {
+        HEXLOWER.encode(&hmac::sign(&self.user_handle, subject.as_str().as_bytes()).as_ref()[..16])
     }
 
     /// Seals what a browser keeps for the server: it can neither be read nor made by anybody else.
@@ -83,9 +83,9 @@ impl Keys {
     }
 }
 
-fn expand(root: &hkdf::Prk, purpose: &'static [u8]) -> [u8; 32] {
+fn expand(root: &hkdf::Prk, label: &'static [u8]) -> [u8; 32] {
     let mut key = [0; 32];
-    root.expand(&[purpose], hkdf::HKDF_SHA256)
+    root.expand(&[label], hkdf::HKDF_SHA256)
         .and_then(|material| material.fill(&mut key))
         .expect("32 bytes can be expanded from SHA-256");
     key
@@ -122,7 +122,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sealed_text_opens_only_with_its_key_and_unchanged() {
+    fn sealed_text_opens_only_unchanged_and_with_its_key() {
         let random = Random::system();
         let mut sealed = seal(&[1; 32], b"ada@example.org", &random);
         assert_eq!(open(&[1; 32], &sealed).as_deref(), Some(b"ada@example.org".as_slice()));
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_gives_back_what_was_sealed_for_it_and_nothing_else() {
+    fn browser_value_opens_only_with_the_key_that_sealed_it() {
         let random = Random::system();
         let keys = |byte: u8| Keys::derive(&BASE64.encode(&[byte; 32]).into()).expect("long enough");
         let sealed = keys(1).seal_for_browser(b"an errand", &random);
@@ -145,17 +145,17 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_is_one_persons_at_one_installation() {
+    fn user_handle_differs_by_user_and_installation() {
         let keys = |byte: u8| Keys::derive(&BASE64.encode(&[byte; 32]).into()).expect("long enough");
-        let person = |id: &str| SubjectId::parse(id).expect("it is an id");
+        let person = |id: &str| ClerkUserId::parse(id).expect("it is an id");
         let (ada, grace) = (person("user_2abcdefghijklmnopqrstuvwxyz"), person("user_2zyxwvutsrqponmlkjihgfedcba"));
-        assert_eq!(keys(1).mark(&ada), keys(1).mark(&ada));
-        assert_ne!(keys(1).mark(&ada), keys(1).mark(&grace));
-        assert_ne!(keys(1).mark(&ada), keys(2).mark(&ada));
+        assert_eq!(keys(1).user_handle(&ada), keys(1).user_handle(&ada));
+        assert_ne!(keys(1).user_handle(&ada), keys(1).user_handle(&grace));
+        assert_ne!(keys(1).user_handle(&ada), keys(2).user_handle(&ada));
     }
 
     #[test]
-    fn a_short_secret_is_refused() {
+    fn short_secret_is_refused() {
         assert!(Keys::derive(&"c2hvcnQ=".into()).is_err());
         assert!(Keys::derive(&"not base64!".into()).is_err());
         assert!(Keys::derive(&BASE64.encode(&[7; 32]).into()).is_ok());

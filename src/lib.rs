@@ -14,6 +14,7 @@
 
 pub mod audit;
 pub mod clerk;
+pub mod clerk_events;
 mod clock;
 pub mod consent;
 pub mod data_map;
@@ -23,13 +24,12 @@ pub mod export;
 pub mod jobs;
 pub mod keys;
 pub mod mail;
-pub mod orphan;
+pub mod orphans;
 pub mod overview;
 mod random;
 pub mod retention;
 pub mod storage;
 pub mod subject;
-pub mod webhook;
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -40,15 +40,15 @@ use url::Url;
 pub use clock::Clock;
 pub use error::{Error, Refusal, Result};
 pub use random::Random;
-pub use subject::{Presence, SubjectId};
+pub use subject::{ClerkUserId, Presence};
 
 /// Everything that an operation needs. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Lethe(Arc<Parts>);
+pub struct Lethe(Arc<Dependencies>);
 
 /// What [`Lethe`] is made of.
 #[derive(Debug)]
-pub struct Parts {
+pub struct Dependencies {
     /// The application's database, with the schema `lethe` beside the application's.
     pub database: PgPool,
     /// Clerk's Backend API.
@@ -56,7 +56,7 @@ pub struct Parts {
     /// Where personal data is and what becomes of it.
     pub data_map: data_map::DataMap,
     /// What a person may decide on.
-    pub purposes: consent::Catalogue,
+    pub purposes: consent::Purposes,
     /// What is kept outside the database.
     pub storage: storage::Storage,
     /// Messages out.
@@ -68,12 +68,12 @@ pub struct Parts {
     /// Random numbers.
     pub random: Random,
     /// The rest.
-    pub settings: Settings,
+    pub config: CoreConfig,
 }
 
 /// Settings of the core.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct CoreConfig {
     /// The application's name, as people know it.
     pub brand: String,
     /// Where this privacy center is, for links in messages.
@@ -87,15 +87,15 @@ pub struct Settings {
 impl Lethe {
     /// Puts the parts together.
     #[must_use]
-    pub fn new(parts: Parts) -> Self {
+    pub fn new(parts: Dependencies) -> Self {
         Self(Arc::new(parts))
     }
 }
 
 impl Deref for Lethe {
-    type Target = Parts;
+    type Target = Dependencies;
 
-    fn deref(&self) -> &Parts {
+    fn deref(&self) -> &Dependencies {
         &self.0
     }
 }

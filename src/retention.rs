@@ -4,37 +4,37 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::audit::{self, Entry};
-use crate::subject::SubjectId;
+use crate::subject::ClerkUserId;
 use crate::{Error, Lethe, Result, data_map, deletion};
 
 /// What one run erased.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Erased {
+pub struct Purged {
     /// Tables of people whose time was over.
-    pub ended: u64,
+    pub expired: u64,
     /// Rows that were erased.
     pub rows: u64,
 }
 
-struct Due {
+struct DueRetention {
     id: i64,
     request: Uuid,
     table: String,
-    subject: SubjectId,
+    subject: ClerkUserId,
 }
 
 /// Erases everything whose time is over, each table of each person in a transaction of its own.
-pub async fn erase_due(lethe: &Lethe) -> Result<Erased> {
-    let mut erased = Erased::default();
-    while let Some(due) = next(lethe).await? {
-        erased.rows += erase(lethe, &due).await?;
-        erased.ended += 1;
+pub async fn purge_expired(lethe: &Lethe) -> Result<Purged> {
+    let mut erased = Purged::default();
+    while let Some(due) = next_expired(lethe).await? {
+        erased.rows += purge_one(lethe, &due).await?;
+        erased.expired += 1;
     }
     Ok(erased)
 }
 
 /// The oldest one that is due; children come before their parents, as they were noted.
-async fn next(lethe: &Lethe) -> Result<Option<Due>> {
+async fn next_expired(lethe: &Lethe) -> Result<Option<DueRetention>> {
     let row = sqlx::query!(
         r#"select id, request_id, table_name, clerk_id as "clerk_id!" from lethe.retention
         where finished_at is null and due_at <= $1 order by due_at, id limit 1"#,
@@ -43,11 +43,11 @@ async fn next(lethe: &Lethe) -> Result<Option<Due>> {
     .fetch_optional(&lethe.database)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let subject = SubjectId::parse(&row.clerk_id).map_err(|_| Error::Internal("a stored id is unreadable"))?;
-    Ok(Some(Due { id: row.id, request: row.request_id, table: row.table_name, subject }))
+    let subject = ClerkUserId::parse(&row.clerk_id).map_err(|_| Error::Internal("a stored id is unreadable"))?;
+    Ok(Some(DueRetention { id: row.id, request: row.request_id, table: row.table_name, subject }))
 }
 
-async fn erase(lethe: &Lethe, due: &Due) -> Result<u64> {
+async fn purge_one(lethe: &Lethe, due: &DueRetention) -> Result<u64> {
     let mut transaction = lethe.database.begin().await?;
     let taken = sqlx::query!("select from lethe.retention where id = $1 and finished_at is null for update", due.id)
         .fetch_optional(&mut *transaction)

@@ -44,7 +44,7 @@ impl Storage {
     }
 
     /// Writes `bytes` under `key`, reads them back and deletes them; tells whether they came back unchanged.
-    pub async fn holds(&self, key: &str, bytes: &[u8]) -> Result<bool> {
+    pub async fn round_trips(&self, key: &str, bytes: &[u8]) -> Result<bool> {
         let key = Key::from(key);
         self.0.put(&key, PutPayload::from(bytes.to_vec())).await?;
         let read = self.0.get(&key).await?.bytes().await?;

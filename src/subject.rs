@@ -8,21 +8,21 @@ use crate::{Lethe, Refusal, Result};
 
 /// A Clerk user id, `user_…`. Its `Debug` shows nothing: an id is personal data.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SubjectId(String);
+pub struct ClerkUserId(String);
 
 /// The text isn't a Clerk user id.
 #[derive(Debug, thiserror::Error)]
 #[error("not a Clerk user id: it must be `user_` and letters, digits or `_`, 64 characters at most")]
-pub struct InvalidSubjectId;
+pub struct InvalidClerkUserId;
 
-impl SubjectId {
+impl ClerkUserId {
     /// Accepts `user_` followed by letters, digits or underscores, 64 characters at most.
-    pub fn parse(text: &str) -> Result<Self, InvalidSubjectId> {
-        let rest = text.strip_prefix("user_").ok_or(InvalidSubjectId)?;
+    pub fn parse(text: &str) -> Result<Self, InvalidClerkUserId> {
+        let rest = text.strip_prefix("user_").ok_or(InvalidClerkUserId)?;
         let valid = !rest.is_empty()
             && text.len() <= 64
             && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidSubjectId) }
+        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidClerkUserId) }
     }
 
     /// The id as Clerk writes it.
@@ -32,9 +32,9 @@ impl SubjectId {
     }
 }
 
-impl std::fmt::Debug for SubjectId {
+impl std::fmt::Debug for ClerkUserId {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("SubjectId(..)")
+        formatter.write_str("ClerkUserId(..)")
     }
 }
 
@@ -50,21 +50,21 @@ pub enum Presence {
 }
 
 /// Looks up whether `subject` is here: one query by two indexes.
-pub async fn presence(lethe: &Lethe, subject: &SubjectId) -> Result<Presence> {
-    presence_within(lethe, &mut *lethe.database.acquire().await?, subject).await
+pub async fn presence(lethe: &Lethe, subject: &ClerkUserId) -> Result<Presence> {
+    presence_on(lethe, &mut *lethe.database.acquire().await?, subject).await
 }
 
 /// Refuses who was erased or is being erased, as the transaction sees it at this moment.
-pub(crate) async fn refuse_erased(lethe: &Lethe, connection: &mut PgConnection, subject: &SubjectId) -> Result<()> {
-    match presence_within(lethe, connection, subject).await? {
+pub(crate) async fn refuse_erased(lethe: &Lethe, connection: &mut PgConnection, subject: &ClerkUserId) -> Result<()> {
+    match presence_on(lethe, connection, subject).await? {
         Presence::Active => Ok(()),
-        Presence::Deleting(_) | Presence::Erased => Err(Refusal::Gone.into()),
+        Presence::Deleting(_) | Presence::Erased => Err(Refusal::AccountDeleted.into()),
     }
 }
 
-async fn presence_within(lethe: &Lethe, connection: &mut PgConnection, subject: &SubjectId) -> Result<Presence> {
+async fn presence_on(lethe: &Lethe, connection: &mut PgConnection, subject: &ClerkUserId) -> Result<Presence> {
     let digest = lethe.keys.tombstone(subject);
-    let found = sqlx::query!(
+    let row = sqlx::query!(
         r#"select
             (select receipt_code from lethe.deletion_request where clerk_id = $1) as receipt,
             exists (select from lethe.tombstone where digest = $2) as "erased!""#,
@@ -73,9 +73,9 @@ async fn presence_within(lethe: &Lethe, connection: &mut PgConnection, subject: 
     )
     .fetch_one(connection)
     .await?;
-    Ok(match found.receipt {
-        Some(code) => Presence::Deleting(ReceiptCode::stored(code)),
-        None if found.erased => Presence::Erased,
+    Ok(match row.receipt {
+        Some(code) => Presence::Deleting(ReceiptCode::from_database(code)),
+        None if row.erased => Presence::Erased,
         None => Presence::Active,
     })
 }
@@ -90,7 +90,7 @@ pub(crate) struct DataSubject {
 ///
 /// The insert waits for a deletion that is removing the row at this moment; who must not bring
 /// an erased person back checks [`presence`] after it, within the same transaction.
-pub(crate) async fn ensure(lethe: &Lethe, connection: &mut PgConnection, subject: &SubjectId) -> Result<DataSubject> {
+pub(crate) async fn ensure(lethe: &Lethe, connection: &mut PgConnection, subject: &ClerkUserId) -> Result<DataSubject> {
     if let Some(found) = find(connection, subject).await? {
         return Ok(found);
     }
@@ -108,7 +108,7 @@ pub(crate) async fn ensure(lethe: &Lethe, connection: &mut PgConnection, subject
     find(connection, subject).await?.ok_or(crate::Error::Internal("a data subject vanished within its transaction"))
 }
 
-pub(crate) async fn find(connection: &mut PgConnection, subject: &SubjectId) -> Result<Option<DataSubject>> {
+pub(crate) async fn find(connection: &mut PgConnection, subject: &ClerkUserId) -> Result<Option<DataSubject>> {
     let found = sqlx::query!("select id, sealing_key from lethe.data_subject where clerk_id = $1", subject.as_str())
         .fetch_optional(connection)
         .await?;
@@ -124,12 +124,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_clerk_user_ids_are_accepted() {
-        assert!(SubjectId::parse("user_2abcDEF0123456789").is_ok());
+    fn parse_accepts_only_clerk_user_ids() {
+        assert!(ClerkUserId::parse("user_2abcDEF0123456789").is_ok());
         for wrong in ["", "user_", "org_123", "user_a b", "user_é", &format!("user_{}", "a".repeat(60))] {
-            assert!(SubjectId::parse(wrong).is_err(), "{wrong}");
+            assert!(ClerkUserId::parse(wrong).is_err(), "{wrong}");
         }
-        let shown = format!("{:?}", SubjectId::parse("user_2abc").unwrap());
-        assert!(!shown.contains("2abc"));
+        let output = format!("{:?}", ClerkUserId::parse("user_2abc").unwrap());
+        assert!(!output.contains("2abc"));
     }
 }

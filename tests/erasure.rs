@@ -10,7 +10,7 @@ use demo::sample::{self, SeedOptions};
 use demo::testing::Database;
 use lethe::data_map::{self, DataMap, Resolved};
 use lethe::deletion::{self, Outcome, Plan, TableResult};
-use lethe::{Error, SubjectId};
+use lethe::{ClerkUserId, Error};
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use time::OffsetDateTime;
 use time::macros::datetime;
@@ -38,19 +38,19 @@ async fn count(pool: &PgPool, rows: &str) -> i64 {
     sqlx::query_scalar(AssertSqlSafe(format!("SELECT count(*) FROM {rows}"))).fetch_one(pool).await.unwrap()
 }
 
-fn subject(index: usize) -> SubjectId {
-    SubjectId::parse(&people::person(index).id).unwrap()
+fn subject(index: usize) -> ClerkUserId {
+    ClerkUserId::parse(&people::person(index).id).unwrap()
 }
 
-fn named(id: &str) -> SubjectId {
-    SubjectId::parse(id).unwrap()
+fn named(id: &str) -> ClerkUserId {
+    ClerkUserId::parse(id).unwrap()
 }
 
 async fn resolve(map: &str, connection: &mut PgConnection) -> Resolved {
     data_map::resolve(&DataMap::parse(map).unwrap(), connection).await.unwrap()
 }
 
-async fn plan(pool: &PgPool, map: &str, subject: &SubjectId) -> Plan {
+async fn plan(pool: &PgPool, map: &str, subject: &ClerkUserId) -> Plan {
     let mut connection = pool.acquire().await.unwrap();
     let resolved = resolve(map, &mut connection).await;
     deletion::plan(&resolved, &mut connection, subject, NOW).await.unwrap()
@@ -59,7 +59,7 @@ async fn plan(pool: &PgPool, map: &str, subject: &SubjectId) -> Plan {
 async fn erase_at(
     pool: &PgPool,
     map: &str,
-    subject: &SubjectId,
+    subject: &ClerkUserId,
     now: OffsetDateTime,
 ) -> lethe::Result<Vec<TableResult>> {
     let mut transaction = pool.begin().await?;
@@ -70,7 +70,7 @@ async fn erase_at(
     Ok(results)
 }
 
-async fn erase(pool: &PgPool, map: &str, subject: &SubjectId) -> lethe::Result<Vec<TableResult>> {
+async fn erase(pool: &PgPool, map: &str, subject: &ClerkUserId) -> lethe::Result<Vec<TableResult>> {
     erase_at(pool, map, subject, NOW).await
 }
 
@@ -87,7 +87,7 @@ async fn everything(pool: &PgPool) -> BTreeMap<String, Vec<String>> {
 }
 
 /// The rows that name the person.
-fn of(everything: &BTreeMap<String, Vec<String>>, subject: &SubjectId) -> BTreeMap<String, Vec<String>> {
+fn of(everything: &BTreeMap<String, Vec<String>>, subject: &ClerkUserId) -> BTreeMap<String, Vec<String>> {
     let own = |rows: &Vec<String>| rows.iter().filter(|row| row.contains(subject.as_str())).cloned().collect();
     everything.iter().map(|(table, rows)| (table.clone(), own(rows))).collect()
 }
@@ -504,7 +504,7 @@ async fn keys_come_once_and_in_pages() {
     let resolved = resolve(SAMPLE, &mut connection).await;
     let (mut found, mut after) = (Vec::new(), None::<String>);
     loop {
-        let page = deletion::keys(&resolved, &mut connection, after.as_deref(), 3).await.unwrap();
+        let page = deletion::user_ids(&resolved, &mut connection, after.as_deref(), 3).await.unwrap();
         let Some(last) = page.last() else { break };
         assert!(page.len() <= 3);
         after = Some(last.clone());

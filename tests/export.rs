@@ -9,7 +9,7 @@ use demo::people;
 use demo::sample::{self, SeedOptions};
 use demo::testing::Database;
 use futures::{StreamExt, TryStreamExt};
-use lethe::SubjectId;
+use lethe::ClerkUserId;
 use lethe::data_map::DataMap;
 use lethe::export::Snapshot;
 use serde_json::{Value, json};
@@ -38,11 +38,11 @@ async fn add_usage_logs(pool: &PgPool, user_id: &str, rows: i32) {
     .unwrap();
 }
 
-fn subject(index: usize) -> SubjectId {
-    SubjectId::parse(&people::person(index).id).unwrap()
+fn subject(index: usize) -> ClerkUserId {
+    ClerkUserId::parse(&people::person(index).id).unwrap()
 }
 
-async fn open(pool: &PgPool, map: &str, subject: &SubjectId) -> Snapshot {
+async fn open(pool: &PgPool, map: &str, subject: &ClerkUserId) -> Snapshot {
     Snapshot::open(pool, &DataMap::parse(map).unwrap(), subject).await.unwrap()
 }
 
@@ -51,12 +51,12 @@ async fn text(snapshot: Snapshot) -> String {
     String::from_utf8(pieces.concat()).unwrap()
 }
 
-async fn export(pool: &PgPool, map: &str, subject: &SubjectId) -> Value {
+async fn export(pool: &PgPool, map: &str, subject: &ClerkUserId) -> Value {
     serde_json::from_str(&text(open(pool, map, subject).await).await).unwrap()
 }
 
 #[tokio::test]
-async fn every_row_of_every_table_and_nobody_elses() {
+async fn export_holds_every_own_row_and_no_other() {
     let database = seeded().await;
     for index in [0, 1, 3] {
         let who = subject(index);
@@ -96,10 +96,10 @@ const PEOPLE_RULE: &str =
     "[[subject]]\ntable = \"public.people\"\nkey = \"clerk_id\"\nexport = \"all\"\nerase = \"delete\"\n";
 
 #[tokio::test]
-async fn nothing_is_lost_in_json_whatever_the_servers_settings() {
+async fn values_survive_json_whatever_the_server_settings() {
     let database = Database::create().await;
     run(database.pool(), &format!("DROP SCHEMA public CASCADE; CREATE SCHEMA public; {TYPES}")).await;
-    let who = SubjectId::parse("user_a").unwrap();
+    let who = ClerkUserId::parse("user_a").unwrap();
     let name: String = sqlx::query_scalar("SELECT current_database()").fetch_one(database.pool()).await.unwrap();
     let plain = text(open(database.pool(), PEOPLE_RULE, &who).await).await;
     let exported: Value = serde_json::from_str(&plain).unwrap();
@@ -127,7 +127,7 @@ async fn nothing_is_lost_in_json_whatever_the_servers_settings() {
 }
 
 #[tokio::test]
-async fn tables_of_one_name_keep_their_schemas() {
+async fn tables_of_the_same_name_keep_their_schema_prefix() {
     let database = Database::create().await;
     run(
         database.pool(),
@@ -139,7 +139,7 @@ async fn tables_of_one_name_keep_their_schemas() {
     let table = |name: &str, export: &str| {
         format!("[[table]]\nname = \"{name}\"\nowner = \"user_id\"\nexport = {export}\nerase = \"delete\"\n")
     };
-    let who = SubjectId::parse("user_a").unwrap();
+    let who = ClerkUserId::parse("user_a").unwrap();
     let map =
         format!("{PEOPLE_RULE}{}{}", table("public.orders", "\"all\""), table("shop.orders", "{ only = [\"n\"] }"));
     assert_eq!(
@@ -159,7 +159,7 @@ async fn tables_of_one_name_keep_their_schemas() {
 
 /// The statements name what they read; a column may have such a name and is a column nonetheless.
 #[tokio::test]
-async fn a_column_may_be_called_as_the_statements_call_a_row() {
+async fn column_named_like_the_row_alias_is_exported() {
     let database = Database::create().await;
     run(
         database.pool(),
@@ -169,12 +169,12 @@ async fn a_column_may_be_called_as_the_statements_call_a_row() {
     )
     .await;
     let map = "[[subject]]\ntable = \"public.notes\"\nkey = \"t\"\nexport = \"all\"\nerase = \"delete\"\n";
-    let exported = export(database.pool(), map, &SubjectId::parse("user_1").unwrap()).await;
+    let exported = export(database.pool(), map, &ClerkUserId::parse("user_1").unwrap()).await;
     assert_eq!(exported, json!({"notes": [{"t": "user_1", "r": null, "key": 1, "t_": "a"}]}));
 }
 
 #[tokio::test]
-async fn rows_that_come_while_it_is_read_stay_out() {
+async fn rows_inserted_during_the_export_are_excluded() {
     let database = seeded().await;
     let who = subject(1);
     let before = export(database.pool(), SAMPLE, &who).await;
@@ -200,7 +200,7 @@ async fn snapshots(pool: &PgPool) -> Vec<i32> {
 }
 
 #[tokio::test]
-async fn who_goes_away_ends_the_transaction() {
+async fn dropping_the_stream_ends_the_transaction() {
     let database = seeded().await;
     add_usage_logs(database.pool(), subject(1).as_str(), 50_000).await;
     let snapshot = open(database.pool(), SAMPLE, &subject(1)).await;
@@ -218,7 +218,7 @@ async fn who_goes_away_ends_the_transaction() {
 }
 
 #[tokio::test]
-async fn a_database_that_fails_breaks_the_file() {
+async fn database_failure_breaks_the_file() {
     let database = seeded().await;
     add_usage_logs(database.pool(), subject(1).as_str(), 200_000).await;
     let snapshot = open(database.pool(), SAMPLE, &subject(1)).await;
@@ -239,7 +239,7 @@ async fn a_database_that_fails_breaks_the_file() {
 }
 
 #[tokio::test]
-async fn a_map_that_does_not_fit_gives_nothing() {
+async fn mismatched_map_fails_before_the_first_byte() {
     let database = seeded().await;
     run(database.pool(), "CREATE TABLE newsletter (email text)").await;
     let refused = Snapshot::open(database.pool(), &DataMap::parse(SAMPLE).unwrap(), &subject(0)).await;
@@ -247,7 +247,7 @@ async fn a_map_that_does_not_fit_gives_nothing() {
 }
 
 #[tokio::test]
-async fn the_envelope_stands_around_the_tables() {
+async fn envelope_surrounds_the_tables() {
     let database = seeded().await;
     let snapshot = open(database.pool(), SAMPLE, &subject(0)).await;
     let pieces: Vec<_> = snapshot.write("{\"before\":1,\"tables\":".to_owned(), "}").try_collect().await.unwrap();

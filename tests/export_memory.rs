@@ -5,7 +5,7 @@
 use demo::people;
 use demo::testing::Database;
 use futures::TryStreamExt;
-use lethe::SubjectId;
+use lethe::ClerkUserId;
 use lethe::data_map::DataMap;
 use lethe::export::Snapshot;
 
@@ -21,7 +21,7 @@ fn peak() -> u64 {
 }
 
 #[tokio::test]
-async fn three_hundred_thousand_rows_are_streamed_in_flat_memory() {
+async fn large_export_streams_in_constant_memory() {
     let database = Database::create().await;
     let person = people::person(1);
     sqlx::query("INSERT INTO profiles (user_id) VALUES ($1)").bind(&person.id).execute(database.pool()).await.unwrap();
@@ -35,7 +35,7 @@ async fn three_hundred_thousand_rows_are_streamed_in_flat_memory() {
     .await
     .unwrap();
     let map = DataMap::parse(include_str!("../demo/data-map.toml")).unwrap();
-    let snapshot = Snapshot::open(database.pool(), &map, &SubjectId::parse(&person.id).unwrap()).await.unwrap();
+    let snapshot = Snapshot::open(database.pool(), &map, &ClerkUserId::parse(&person.id).unwrap()).await.unwrap();
     let tally = snapshot.tally();
 
     let before = peak();

@@ -10,13 +10,13 @@ pub mod api;
 mod components;
 
 #[cfg(feature = "ssr")]
-mod document;
+mod app;
+#[cfg(feature = "ssr")]
+mod format;
 #[cfg(feature = "ssr")]
 mod pages;
 #[cfg(all(test, feature = "ssr"))]
 mod rendering;
-#[cfg(feature = "ssr")]
-mod words;
 
 #[cfg(feature = "ssr")]
-pub use document::{App, shell};
+pub use app::{App, shell};

@@ -7,14 +7,14 @@ use axum::http::{Request, StatusCode};
 use leptos::prelude::*;
 use leptos_axum::{generate_route_list, render_app_async_with_context};
 use leptos_meta::MetaTags;
-use lethe::SubjectId;
+use lethe::ClerkUserId;
 
 use crate::api::context::{Person, Site, Visitor};
 
 /// A name that would be a script if it weren't escaped.
 pub(crate) const HOSTILE: &str = "</script><script>alert('1')</script><b title=\"x\">";
 
-static LISTED: Once = Once::new();
+static ROUTES_LISTED: Once = Once::new();
 
 /// A rendered page.
 pub(crate) struct Page {
@@ -64,7 +64,7 @@ pub(crate) async fn document<View: IntoView + 'static>(
     view: impl Fn() -> View + Clone + Send + Sync + 'static,
 ) -> Page {
     // As at start-up, where no context is there; it also starts what drives the rendering.
-    LISTED.call_once(|| assert_eq!(generate_route_list(crate::App).len(), 3));
+    ROUTES_LISTED.call_once(|| assert_eq!(generate_route_list(crate::App).len(), 3));
     let context = move || {
         provide_context(visitor.clone());
         provide_context(site());
@@ -89,8 +89,8 @@ pub(crate) async fn page<View: IntoView + 'static>(view: impl Fn() -> View + Clo
 /// A visitor, signed in where there is a name.
 pub(crate) fn visitor(name: Option<&str>) -> Visitor {
     let person = name.map(|name| Person {
-        subject: SubjectId::parse("user_2abcdefghijklmnopqrstuvwxyz").expect("it is an id"),
-        session: "sess_1".to_owned(),
+        clerk_user_id: ClerkUserId::parse("user_2abcdefghijklmnopqrstuvwxyz").expect("it is an id"),
+        session_id: "sess_1".to_owned(),
         email: Some("ada@example.org".to_owned()),
         name: Some(name.to_owned()),
         impersonated: false,
@@ -98,7 +98,7 @@ pub(crate) fn visitor(name: Option<&str>) -> Visitor {
     });
     Visitor {
         person,
-        signal: false,
+        gpc: false,
         incident: "0198c0de".to_owned(),
         sign_in_url: "https://accounts.example.org/sign-in?redirect_url=%2F".to_owned(),
     }

@@ -2,17 +2,17 @@
 //!
 //! Knows HTTP, configuration and the command line. Rules and SQL are in the crate `lethe`, pages in `app`.
 
-pub mod boundary;
-pub mod command;
-pub mod guards;
+pub mod auth;
+pub mod bootstrap;
+pub mod cli;
+pub mod config;
+pub mod lifecycle;
 pub mod logging;
-pub mod open;
-pub mod people;
+pub mod middleware;
 pub mod problem;
+pub mod profile_cache;
 pub mod router;
 pub mod routes;
 pub mod serve;
 pub mod session;
-pub mod settings;
 pub mod state;
-pub mod visit;

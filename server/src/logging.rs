@@ -4,11 +4,11 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
-use crate::settings::LogSettings;
+use crate::config::LogConfig;
 
 /// Starts logging; a tool's log holds warnings only, since what it has to say it prints.
 /// A second call changes nothing, so that tests may call it freely.
-pub fn start(settings: &LogSettings, is_service: bool) {
+pub fn init(settings: &LogConfig, is_service: bool) {
     let filter = if is_service { settings.filter.as_str() } else { "warn" };
     let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt()
@@ -17,12 +17,12 @@ pub fn start(settings: &LogSettings, is_service: bool) {
         .with_ansi(std::io::stderr().is_terminal());
     let started = if settings.json { builder.json().try_init() } else { builder.try_init() };
     if started.is_ok() {
-        log_panics();
+        install_panic_hook();
     }
 }
 
 /// Panics tell where they happened; their message may hold anything, so it is kept for the debug level.
-fn log_panics() {
+fn install_panic_hook() {
     std::panic::set_hook(Box::new(|panic| {
         let at = panic.location().map(ToString::to_string).unwrap_or_default();
         tracing::error!(at, "a panic");

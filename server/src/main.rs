@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use mimalloc::MiMalloc;
-use server::command::Command;
+use server::cli::Cli;
 
 /// Pages are made of many small pieces.
 #[global_allocator]
@@ -12,5 +12,5 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    Command::parse().run().await
+    Cli::parse().run().await
 }

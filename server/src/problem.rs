@@ -59,7 +59,7 @@ impl Problem {
 
     /// A problem that is told by its status alone.
     #[must_use]
-    pub fn of_status(status: StatusCode) -> Self {
+    pub fn from_status(status: StatusCode) -> Self {
         let code = match status {
             StatusCode::BAD_REQUEST => "invalid_input",
             StatusCode::UNAUTHORIZED => "not_signed_in",
@@ -79,13 +79,13 @@ impl Problem {
     /// Something failed inside. The source is logged, never told.
     #[must_use]
     pub fn internal(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self::of_status(StatusCode::INTERNAL_SERVER_ERROR).because(source)
+        Self::from_status(StatusCode::INTERNAL_SERVER_ERROR).with_source(source)
     }
 
     /// Too many requests; told after what time another one is welcome.
     #[must_use]
-    pub fn too_many(retry_after: Duration) -> Self {
-        Self { retry_after: Some(retry_after), ..Self::from(Refusal::TooMany) }
+    pub fn too_many_requests(retry_after: Duration) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::from(Refusal::TooManyRequests) }
     }
 
     /// The person must confirm anew who they are.
@@ -94,25 +94,25 @@ impl Problem {
     /// (`useReverification`, `isReverificationHint`) read an answer as JSON whatever its media type and
     /// look for that member alone, so one document serves both.
     #[must_use]
-    pub fn reverification() -> Self {
+    pub fn reverification_needed() -> Self {
         let hint = json!({
             "type": "forbidden",
             "reason": "reverification-error",
             "metadata": {"reverification": "strict"},
         });
-        Self::new(StatusCode::FORBIDDEN, "reverification_needed").with("clerk_error", hint)
+        Self::new(StatusCode::FORBIDDEN, "reverification_needed").with_member("clerk_error", hint)
     }
 
     /// Keeps the source for the log.
     #[must_use]
-    pub fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.source = Some(Arc::from(source.into()));
         self
     }
 
     /// Adds a member to the document.
     #[must_use]
-    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+    pub fn with_member(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.members.insert(name.to_owned(), value.into());
         self
     }
@@ -132,7 +132,7 @@ impl Problem {
     /// Writes the whole chain of causes to the log, once, where this is the server's failure.
     pub fn log(&self, incident: &str) {
         if let Some(source) = &self.source {
-            let causes = chain(source.as_ref());
+            let causes = error_chain(source.as_ref());
             if self.status.is_server_error() {
                 tracing::error!(incident, code = self.code, causes, "a request failed");
             } else {
@@ -163,12 +163,12 @@ impl Problem {
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = self.status;
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        self.extend_headers(&mut response);
+        self.set_headers(&mut response);
         response
     }
 
     /// Sets what the headers of an answer tell about this problem.
-    pub fn extend_headers(&self, response: &mut Response) {
+    pub fn set_headers(&self, response: &mut Response) {
         if let Some(wait) = self.retry_after {
             let seconds = wait.as_secs().max(1);
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
@@ -198,7 +198,7 @@ impl From<Error> for Problem {
             Error::Clerk(error) if error.retryable() => Some(Refusal::Unavailable),
             _ => None,
         };
-        refusal.map_or_else(|| Self::of_status(StatusCode::INTERNAL_SERVER_ERROR), Self::from).because(error)
+        refusal.map_or_else(|| Self::from_status(StatusCode::INTERNAL_SERVER_ERROR), Self::from).with_source(error)
     }
 }
 
@@ -213,7 +213,7 @@ impl IntoResponse for Problem {
 
 /// An error and its causes in one line.
 #[must_use]
-pub fn chain(error: &(dyn StdError + 'static)) -> String {
+pub fn error_chain(error: &(dyn StdError + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -12,14 +12,14 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::boundary::boundary;
-use crate::guards::origin;
+use crate::auth::authenticate;
+use crate::lifecycle::lifecycle;
+use crate::middleware::csrf;
 use crate::routes::{
-    assets, compliance, confirmation, consent, deletion, export, health, metrics, pages, renewal, sign_out, signal,
-    webhook,
+    assets, clerk_webhook, compliance, confirm_identity, consent, deletion, export, gpc, health, metrics, pages,
+    renewal, sign_out,
 };
-use crate::state::Server;
-use crate::visit::visit;
+use crate::state::AppState;
 
 /// Forms and small JSON.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -32,15 +32,15 @@ const WEBHOOK_BODY_LIMIT: usize = 1024 * 1024;
     description = "Preferences, export and deletion for the signed-in person. A session token of Clerk is expected, \
                    as a cookie or as `Authorization: Bearer`."
 ))]
-struct Description;
+struct ApiDescription;
 
 /// The whole application.
-pub fn router(server: Server) -> Result<Router, ConfigError> {
-    let (streams, streams_description) = OpenApiRouter::<Server>::new()
+pub fn router(server: AppState) -> Result<Router, ConfigError> {
+    let (streams, streams_description) = OpenApiRouter::<AppState>::new()
         .routes(routes!(export::download))
         .routes(routes!(compliance::download))
         .split_for_parts();
-    let (api, mut description) = OpenApiRouter::<Server>::with_openapi(Description::openapi())
+    let (api, mut description) = OpenApiRouter::<AppState>::with_openapi(ApiDescription::openapi())
         .routes(routes!(consent::read, consent::change))
         .routes(routes!(deletion::delete))
         .routes(routes!(compliance::delete))
@@ -52,23 +52,23 @@ pub fn router(server: Server) -> Result<Router, ConfigError> {
     let with_session = api
         .merge(leptos_routes())
         .route("/sign-out", post(sign_out::sign_out))
-        .route("/confirm-identity", post(confirmation::begin))
+        .route("/confirm-identity", post(confirm_identity::begin))
         .route(renewal::PATH, get(renewal::page))
-        .fallback(pages::nothing)
+        .fallback(pages::not_found)
         .layer(compression.clone())
         .merge(streams)
-        .layer(from_fn_with_state(server.clone(), visit))
-        .layer(origin::layer(&server.public_url)?)
+        .layer(from_fn_with_state(server.clone(), authenticate))
+        .layer(csrf::layer(&server.public_url)?)
         .layer(RequestBodyLimitLayer::new(BODY_LIMIT));
 
     let webhooks = Router::new()
-        .route("/api/webhooks/clerk", post(webhook::receive))
+        .route("/api/webhooks/clerk", post(clerk_webhook::receive))
         .layer(RequestBodyLimitLayer::new(WEBHOOK_BODY_LIMIT));
 
     let without_session = Router::new()
-        .route("/.well-known/gpc.json", get(signal::statement))
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
+        .route("/.well-known/gpc.json", get(gpc::statement))
+        .route("/healthz", get(health::liveness))
+        .route("/readyz", get(health::readiness))
         .route("/metrics", get(metrics::render))
         .route("/api/openapi.json", get(async move || Json(description.clone())))
         .layer(compression);
@@ -77,19 +77,19 @@ pub fn router(server: Server) -> Result<Router, ConfigError> {
         .merge(webhooks)
         .merge(without_session)
         .merge(assets::routes(&server.site))
-        .layer(from_fn_with_state(server.clone(), boundary))
+        .layer(from_fn_with_state(server.clone(), lifecycle))
         .with_state(server))
 }
 
 /// The pages, as the app lists them, and its server functions.
-fn leptos_routes() -> Router<Server> {
+fn leptos_routes() -> Router<AppState> {
     let mut router = Router::new();
     for listing in leptos_axum::generate_route_list(app::App) {
         router = router.route(listing.path(), get(pages::page));
     }
     for (path, method) in server_fn_paths() {
         let filter = MethodFilter::try_from(method).expect("server functions use ordinary methods");
-        router = router.route(path, on(filter, pages::function));
+        router = router.route(path, on(filter, pages::server_function));
     }
     router
 }

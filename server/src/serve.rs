@@ -14,33 +14,33 @@ use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
 
-use crate::guards::headers::Policy;
-use crate::guards::limits::Limits;
-use crate::people::People;
+use crate::config::ServerConfig;
+use crate::middleware::rate_limit::RateLimits;
+use crate::middleware::security_headers::SecurityHeaders;
+use crate::profile_cache::ProfileCache;
 use crate::router;
 use crate::routes::{assets, metrics};
 use crate::session::{self, Authenticator};
-use crate::settings::Settings;
-use crate::state::{Parts, Server};
+use crate::state::{AppState, AppStateInner};
 
 /// How long the last requests and jobs may take after the signal to stop.
-pub const LAST_ORDERS: Duration = Duration::from_secs(20);
+pub const SHUTDOWN_GRACE: Duration = Duration::from_secs(20);
 
-const HOUSEKEEPING: Duration = Duration::from_mins(1);
+const HOUSEKEEPING_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Puts a server together.
-pub fn assemble(settings: &Settings, lethe: Lethe) -> anyhow::Result<Server> {
+pub fn build_state(settings: &ServerConfig, lethe: Lethe) -> anyhow::Result<AppState> {
     let authenticator = authenticator(settings, &lethe)?;
     let warming = authenticator.clone();
     tokio::spawn(async move { warming.warm_up().await });
-    let policy = Policy::new(&settings.url, authenticator.sign_in_url(), authenticator.frontend_url());
+    let policy = SecurityHeaders::new(&settings.url, authenticator.sign_in_url(), authenticator.frontend_url());
     let webhook_secret = webhook::Secret::parse(&settings.clerk.webhook_secret)
         .context("CLERK_WEBHOOK_SIGNING_SECRET must be the endpoint's signing secret, whsec_…")?;
-    Ok(Server::new(Parts {
-        site: assets::site(&settings.site, &settings.brand)?,
-        people: People::new(lethe.clerk.clone()),
-        limits: Limits::new(&settings.limits),
-        policy,
+    Ok(AppState::new(AppStateInner {
+        site: assets::load_site(&settings.site, &settings.brand)?,
+        profiles: ProfileCache::new(lethe.clerk.clone()),
+        limits: RateLimits::new(&settings.limits),
+        security_headers: policy,
         authenticator,
         webhook_secret,
         public_url: settings.url.clone(),
@@ -51,7 +51,7 @@ pub fn assemble(settings: &Settings, lethe: Lethe) -> anyhow::Result<Server> {
     }))
 }
 
-fn authenticator(settings: &Settings, lethe: &Lethe) -> anyhow::Result<Authenticator> {
+fn authenticator(settings: &ServerConfig, lethe: &Lethe) -> anyhow::Result<Authenticator> {
     let clerk = &settings.clerk;
     let proxies = settings.trusted_proxies.clone();
     let session = session::Settings {
@@ -69,7 +69,7 @@ fn authenticator(settings: &Settings, lethe: &Lethe) -> anyhow::Result<Authentic
 }
 
 /// Answers until `stop` comes, then finishes what has begun.
-pub async fn answer(listener: TcpListener, server: Server, stop: CancellationToken) -> anyhow::Result<()> {
+pub async fn run(listener: TcpListener, server: AppState, stop: CancellationToken) -> anyhow::Result<()> {
     let limits = server.limits.clone();
     let recorder = server.metrics.clone();
     let router = router::router(server).context("LETHE_URL has no origin that a browser could send")?;
@@ -79,8 +79,8 @@ pub async fn answer(listener: TcpListener, server: Server, stop: CancellationTok
     });
     let housekeeping = async {
         loop {
-            tokio::time::sleep(HOUSEKEEPING).await;
-            limits.forget_quiet();
+            tokio::time::sleep(HOUSEKEEPING_INTERVAL).await;
+            limits.evict_idle();
             recorder.run_upkeep();
         }
     };
@@ -94,10 +94,13 @@ pub async fn answer(listener: TcpListener, server: Server, stop: CancellationTok
 
 /// Lets `parts` run until the signal to stop, or until one of them ends; then all of them finish what they have
 /// begun, within the time of last orders.
-pub async fn until_signal(stop: CancellationToken, parts: Vec<JoinHandle<anyhow::Result<()>>>) -> anyhow::Result<()> {
+pub async fn run_until_shutdown(
+    stop: CancellationToken,
+    parts: Vec<JoinHandle<anyhow::Result<()>>>,
+) -> anyhow::Result<()> {
     let mut running = FuturesUnordered::from_iter(parts);
     let mut outcome = tokio::select! {
-        () = signal() => Ok(()),
+        () = shutdown_signal() => Ok(()),
         Some(ended) = running.next() => flatten(ended),
     };
     tracing::info!("stopping");
@@ -107,7 +110,7 @@ pub async fn until_signal(stop: CancellationToken, parts: Vec<JoinHandle<anyhow:
             outcome = std::mem::replace(&mut outcome, Ok(())).and(flatten(ended));
         }
     };
-    if tokio::time::timeout(LAST_ORDERS, last).await.is_err() {
+    if tokio::time::timeout(SHUTDOWN_GRACE, last).await.is_err() {
         tracing::warn!("something didn't end in time and was broken off");
     }
     outcome
@@ -118,7 +121,7 @@ fn flatten(ended: Result<anyhow::Result<()>, JoinError>) -> anyhow::Result<()> {
 }
 
 /// Waits for SIGTERM or SIGINT.
-async fn signal() {
+async fn shutdown_signal() {
     use tokio::signal::unix::{SignalKind, signal};
 
     let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };

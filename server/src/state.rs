@@ -10,18 +10,18 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
 use url::Url;
 
-use crate::guards::headers::Policy;
-use crate::guards::limits::Limits;
-use crate::people::People;
+use crate::config::TrustedProxies;
+use crate::middleware::rate_limit::RateLimits;
+use crate::middleware::security_headers::SecurityHeaders;
+use crate::profile_cache::ProfileCache;
 use crate::session::Authenticator;
-use crate::settings::TrustedProxies;
 
 /// A serving process.
 #[derive(Clone)]
-pub struct Server(Arc<Parts>);
+pub struct AppState(Arc<AppStateInner>);
 
 /// Its parts.
-pub struct Parts {
+pub struct AppStateInner {
     /// Every rule.
     pub lethe: Lethe,
     /// What every page shares.
@@ -33,11 +33,11 @@ pub struct Parts {
     /// Public base of this installation.
     pub public_url: Url,
     /// Names and addresses of the people who were here lately.
-    pub people: People,
+    pub profiles: ProfileCache,
     /// How often is too often.
-    pub limits: Limits,
+    pub limits: RateLimits,
     /// The headers that every answer carries.
-    pub policy: Policy,
+    pub security_headers: SecurityHeaders,
     /// Peers whose forwarding headers are believed.
     pub trusted_proxies: TrustedProxies,
     /// The numbers for `/metrics`.
@@ -46,18 +46,18 @@ pub struct Parts {
     pub metrics_token: Option<SecretString>,
 }
 
-impl Server {
+impl AppState {
     /// Takes the parts.
     #[must_use]
-    pub fn new(parts: Parts) -> Self {
+    pub fn new(parts: AppStateInner) -> Self {
         Self(Arc::new(parts))
     }
 }
 
-impl Deref for Server {
-    type Target = Parts;
+impl Deref for AppState {
+    type Target = AppStateInner;
 
-    fn deref(&self) -> &Parts {
+    fn deref(&self) -> &AppStateInner {
         &self.0
     }
 }

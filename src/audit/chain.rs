@@ -7,10 +7,10 @@ use super::digest;
 use crate::{Lethe, Result};
 
 /// Any number that nothing else in this database locks by.
-const SEALER: i64 = 0x6c65_7468_6531;
+const SEAL_LOCK_KEY: i64 = 0x6c65_7468_6531;
 
 /// How many entries are linked in one transaction.
-const BATCH: i64 = 1_000;
+const BATCH_SIZE: i64 = 1_000;
 
 /// Gives every committed entry that has none its place in the chain. Answers how many got one.
 /// Does nothing while somebody else is at it.
@@ -19,7 +19,7 @@ pub async fn seal(lethe: &Lethe) -> Result<u64> {
     loop {
         let linked = seal_batch(lethe).await?;
         sealed += linked;
-        if linked < BATCH.unsigned_abs() {
+        if linked < BATCH_SIZE.unsigned_abs() {
             return Ok(sealed);
         }
     }
@@ -27,29 +27,29 @@ pub async fn seal(lethe: &Lethe) -> Result<u64> {
 
 async fn seal_batch(lethe: &Lethe) -> Result<u64> {
     let mut transaction = lethe.database.begin().await?;
-    let alone = sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "alone!""#, SEALER)
+    let locked = sqlx::query_scalar!(r#"select pg_try_advisory_xact_lock($1) as "alone!""#, SEAL_LOCK_KEY)
         .fetch_one(&mut *transaction)
         .await?;
-    if !alone {
+    if !locked {
         return Ok(0);
     }
     let head = sqlx::query!("select position, hash from lethe.audit_link order by position desc limit 1")
         .fetch_optional(&mut *transaction)
         .await?;
     let (mut position, mut previous) = head.map_or((0, vec![0; 32]), |head| (head.position, head.hash));
-    let waiting = sqlx::query!(
+    let pending = sqlx::query!(
         "with taken as (
             delete from lethe.audit_pending where entry_id in
                 (select entry_id from lethe.audit_pending order by entry_id limit $1)
             returning entry_id
         )
         select entry.id, entry.digest from lethe.audit_entry entry join taken on taken.entry_id = entry.id order by entry.id",
-        BATCH,
+        BATCH_SIZE,
     )
     .fetch_all(&mut *transaction)
     .await?;
     let (mut positions, mut entries, mut hashes) = (Vec::new(), Vec::new(), Vec::new());
-    for entry in &waiting {
+    for entry in &pending {
         position += 1;
         previous = link(&previous, position, &entry.digest);
         positions.push(position);
@@ -65,7 +65,7 @@ async fn seal_batch(lethe: &Lethe) -> Result<u64> {
     .execute(&mut *transaction)
     .await?;
     transaction.commit().await?;
-    Ok(waiting.len() as u64)
+    Ok(pending.len() as u64)
 }
 
 fn link(previous: &[u8], position: i64, digest: &[u8]) -> Vec<u8> {
@@ -92,7 +92,7 @@ pub struct Verification {
 impl Verification {
     /// Whether nothing was found.
     #[must_use]
-    pub fn holds(&self) -> bool {
+    pub fn is_intact(&self) -> bool {
         self.broken.is_empty() && self.unlinked.is_empty()
     }
 }
@@ -108,11 +108,11 @@ pub async fn verify(lethe: &Lethe) -> Result<Verification> {
     )
     .fetch(&lethe.database);
     while let Some(row) = links.try_next().await? {
-        let contents = digest(&row.kind, row.subject_id, &row.open, row.sealed.as_deref(), row.recorded_at);
-        let whole = row.position == expected
-            && contents.as_slice() == row.digest
-            && link(&previous, row.position, &contents) == row.hash;
-        if !whole {
+        let recomputed = digest(&row.kind, row.subject_id, &row.open, row.sealed.as_deref(), row.recorded_at);
+        let intact = row.position == expected
+            && recomputed.as_slice() == row.digest
+            && link(&previous, row.position, &recomputed) == row.hash;
+        if !intact {
             found.broken.push(row.position);
         }
         found.links += 1;

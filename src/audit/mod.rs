@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 pub use chain::{Verification, seal, verify};
 
-use crate::subject::{self, DataSubject, SubjectId};
+use crate::subject::{self, ClerkUserId, DataSubject};
 use crate::{Lethe, Result, clock, keys};
 
 /// What is to be written down.
@@ -31,7 +31,7 @@ pub(crate) struct Entry<'a> {
 }
 
 /// An entry as it is stored.
-pub(crate) struct Prepared {
+pub(crate) struct PreparedEntry {
     pub(crate) kind: &'static str,
     pub(crate) subject_id: Option<Uuid>,
     pub(crate) open: String,
@@ -41,7 +41,7 @@ pub(crate) struct Prepared {
 }
 
 /// Makes an entry ready to be stored, for statements that store it together with something else.
-pub(crate) fn prepare(lethe: &Lethe, entry: Entry<'_>) -> Prepared {
+pub(crate) fn prepare(lethe: &Lethe, entry: Entry<'_>) -> PreparedEntry {
     let subject_id = entry.subject.map(|subject| subject.id);
     let open = entry.open.to_string();
     let sealed = entry
@@ -50,7 +50,7 @@ pub(crate) fn prepare(lethe: &Lethe, entry: Entry<'_>) -> Prepared {
         .map(|(subject, personal)| keys::seal(&subject.sealing_key, personal.to_string().as_bytes(), &lethe.random));
     let recorded_at = lethe.clock.now();
     let digest = digest(entry.kind, subject_id, &open, sealed.as_deref(), recorded_at);
-    Prepared { kind: entry.kind, subject_id, open, sealed, recorded_at, digest }
+    PreparedEntry { kind: entry.kind, subject_id, open, sealed, recorded_at, digest }
 }
 
 /// Writes an entry within the caller's transaction. Answers its id.
@@ -105,7 +105,11 @@ pub struct Activity {
 }
 
 /// The newest entries about `subject`, newest first, `limit` at most.
-pub(crate) async fn activity(connection: &mut PgConnection, subject: &SubjectId, limit: u32) -> Result<Vec<Activity>> {
+pub(crate) async fn activity(
+    connection: &mut PgConnection,
+    subject: &ClerkUserId,
+    limit: u32,
+) -> Result<Vec<Activity>> {
     let rows = sqlx::query!(
         r#"select entry.kind, entry.recorded_at, entry.open as "open: Value"
         from lethe.data_subject person
@@ -124,7 +128,7 @@ pub(crate) async fn activity(connection: &mut PgConnection, subject: &SubjectId,
 }
 
 /// The newest entry of one kind about `subject`.
-pub async fn latest(lethe: &Lethe, subject: &SubjectId, kind: &str) -> Result<Option<Activity>> {
+pub async fn latest(lethe: &Lethe, subject: &ClerkUserId, kind: &str) -> Result<Option<Activity>> {
     let row = sqlx::query!(
         r#"select entry.kind, entry.recorded_at, entry.open as "open: Value"
         from lethe.data_subject person
@@ -140,7 +144,7 @@ pub async fn latest(lethe: &Lethe, subject: &SubjectId, kind: &str) -> Result<Op
 }
 
 /// Writes an entry about `subject` in a transaction of its own, for events that change no state.
-pub(crate) async fn record(lethe: &Lethe, subject: &SubjectId, kind: &'static str, open: Value) -> Result<()> {
+pub(crate) async fn record(lethe: &Lethe, subject: &ClerkUserId, kind: &'static str, open: Value) -> Result<()> {
     let mut transaction = lethe.database.begin().await?;
     let person = subject::ensure(lethe, &mut transaction, subject).await?;
     append(lethe, &mut transaction, Entry { kind, subject: Some(&person), open, personal: None }).await?;

@@ -13,14 +13,14 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// Failures in a row after which Clerk is taken for down.
-const FAILURES: u32 = 5;
+const FAILURE_THRESHOLD: u32 = 5;
 /// How long calls are refused before one finds out.
-const REST: Duration = Duration::from_secs(2);
+const OPEN_FOR: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 pub(super) struct Breaker {
     state: Mutex<State>,
-    rest: Duration,
+    open_for: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,24 +35,24 @@ enum State {
 
 /// The call isn't to be made.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Refused;
+pub(super) struct BreakerOpen;
 
 /// Permission for one call, whose end is to be told. Dropped before, the call told nothing.
 #[derive(Debug)]
-pub(super) struct Pass<'a> {
+pub(super) struct Permit<'a> {
     breaker: &'a Breaker,
     is_probe: bool,
-    told: bool,
+    reported: bool,
 }
 
 impl Breaker {
     pub(super) fn new() -> Self {
-        Self::with_rest(REST)
+        Self::with_open_for(OPEN_FOR)
     }
 
-    fn with_rest(rest: Duration) -> Self {
-        show(true);
-        Self { state: Mutex::new(State::Closed(0)), rest }
+    fn with_open_for(open_for: Duration) -> Self {
+        set_gauge(true);
+        Self { state: Mutex::new(State::Closed(0)), open_for }
     }
 
     /// Whether Clerk answers, as far as is known.
@@ -61,22 +61,22 @@ impl Breaker {
     }
 
     /// Asks whether a call may be made.
-    pub(super) fn pass(&self) -> Result<Pass<'_>, Refused> {
+    pub(super) fn try_acquire(&self) -> Result<Permit<'_>, BreakerOpen> {
         let mut state = self.state();
         let is_probe = match *state {
             State::Closed(_) => false,
             State::Open(until) if until <= Instant::now() => true,
-            State::Open(_) | State::Probing => return Err(Refused),
+            State::Open(_) | State::Probing => return Err(BreakerOpen),
         };
         if is_probe {
             *state = State::Probing;
         }
-        Ok(Pass { breaker: self, is_probe, told: false })
+        Ok(Permit { breaker: self, is_probe, reported: false })
     }
 
     /// For a call that is made in any case, since somebody stands at the door: it finds out as well.
-    pub(super) fn pass_anyway(&self) -> Pass<'_> {
-        Pass { breaker: self, is_probe: false, told: false }
+    pub(super) fn force_permit(&self) -> Permit<'_> {
+        Permit { breaker: self, is_probe: false, reported: false }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -84,44 +84,44 @@ impl Breaker {
     }
 }
 
-impl Pass<'_> {
+impl Permit<'_> {
     /// Clerk answered, whatever it said.
-    pub(super) fn answered(mut self) {
-        self.told = true;
+    pub(super) fn responded(mut self) {
+        self.reported = true;
         let was = std::mem::replace(&mut *self.breaker.state(), State::Closed(0));
         if !matches!(was, State::Closed(_)) {
             tracing::info!("Clerk answers again");
-            show(true);
+            set_gauge(true);
         }
     }
 
     /// Clerk is down, as this call saw it.
     pub(super) fn failed(mut self) {
-        self.told = true;
+        self.reported = true;
         let mut state = self.breaker.state();
         match *state {
-            State::Closed(failures) if failures + 1 < FAILURES => *state = State::Closed(failures + 1),
+            State::Closed(failures) if failures + 1 < FAILURE_THRESHOLD => *state = State::Closed(failures + 1),
             State::Closed(_) => {
-                *state = State::Open(Instant::now() + self.breaker.rest);
+                *state = State::Open(Instant::now() + self.breaker.open_for);
                 tracing::warn!("Clerk is down; calls are refused at once until it answers again");
-                show(false);
+                set_gauge(false);
             }
-            State::Probing if self.is_probe => *state = State::Open(Instant::now() + self.breaker.rest),
+            State::Probing if self.is_probe => *state = State::Open(Instant::now() + self.breaker.open_for),
             // One that began before the others were refused tells nothing new.
             State::Open(_) | State::Probing => {}
         }
     }
 }
 
-impl Drop for Pass<'_> {
+impl Drop for Permit<'_> {
     fn drop(&mut self) {
-        if self.is_probe && !self.told {
+        if self.is_probe && !self.reported {
             *self.breaker.state() = State::Open(Instant::now());
         }
     }
 }
 
-fn show(reachable: bool) {
+fn set_gauge(reachable: bool) {
     metrics::gauge!("lethe_clerk_reachable").set(if reachable { 1.0 } else { 0.0 });
 }
 
@@ -129,66 +129,66 @@ fn show(reachable: bool) {
 mod tests {
     use super::*;
 
-    const A_MOMENT: Duration = Duration::from_millis(50);
+    const SHORT: Duration = Duration::from_millis(50);
 
     fn fail(breaker: &Breaker, times: u32) {
         for _ in 0..times {
-            breaker.pass().expect("calls go through").failed();
+            breaker.try_acquire().expect("calls go through").failed();
         }
     }
 
     #[tokio::test]
-    async fn failures_in_a_row_open_it_and_one_answer_closes_it() {
-        let breaker = Breaker::with_rest(A_MOMENT);
-        fail(&breaker, FAILURES - 1);
-        breaker.pass().unwrap().answered();
-        fail(&breaker, FAILURES - 1);
+    async fn consecutive_failures_open_the_breaker_and_a_response_closes_it() {
+        let breaker = Breaker::with_open_for(SHORT);
+        fail(&breaker, FAILURE_THRESHOLD - 1);
+        breaker.try_acquire().unwrap().responded();
+        fail(&breaker, FAILURE_THRESHOLD - 1);
         assert!(breaker.is_closed(), "they were not in a row");
         fail(&breaker, 1);
         assert!(!breaker.is_closed());
-        assert_eq!(breaker.pass().unwrap_err(), Refused);
+        assert_eq!(breaker.try_acquire().unwrap_err(), BreakerOpen);
 
-        tokio::time::sleep(A_MOMENT * 2).await;
-        let probe = breaker.pass().unwrap();
-        assert_eq!(breaker.pass().unwrap_err(), Refused, "one finds out, not all");
-        probe.answered();
-        assert!(breaker.is_closed() && breaker.pass().is_ok());
+        tokio::time::sleep(SHORT * 2).await;
+        let probe = breaker.try_acquire().unwrap();
+        assert_eq!(breaker.try_acquire().unwrap_err(), BreakerOpen, "one finds out, not all");
+        probe.responded();
+        assert!(breaker.is_closed() && breaker.try_acquire().is_ok());
     }
 
     #[tokio::test]
-    async fn a_probe_that_fails_or_is_given_up_leaves_it_open() {
-        let breaker = Breaker::with_rest(A_MOMENT);
-        fail(&breaker, FAILURES);
-        tokio::time::sleep(A_MOMENT * 2).await;
+    async fn failed_or_dropped_probe_leaves_the_breaker_open() {
+        let breaker = Breaker::with_open_for(SHORT);
+        fail(&breaker, FAILURE_THRESHOLD);
+        tokio::time::sleep(SHORT * 2).await;
         fail(&breaker, 1);
-        assert_eq!(breaker.pass().unwrap_err(), Refused, "it rests again");
-        tokio::time::sleep(A_MOMENT * 2).await;
-        drop(breaker.pass().unwrap());
+        assert_eq!(breaker.try_acquire().unwrap_err(), BreakerOpen, "it rests again");
+        tokio::time::sleep(SHORT * 2).await;
+        drop(breaker.try_acquire().unwrap());
         assert!(!breaker.is_closed());
-        breaker.pass().expect("the next one finds out at once").answered();
+        breaker.try_acquire().expect("the next one finds out at once").responded();
         assert!(breaker.is_closed());
     }
 
     #[tokio::test]
-    async fn a_call_that_is_made_in_any_case_finds_out_too() {
-        let breaker = Breaker::with_rest(Duration::from_hours(1));
-        fail(&breaker, FAILURES);
-        breaker.pass_anyway().failed();
+    async fn forced_call_closes_the_breaker_when_clerk_responds() {
+        let breaker = Breaker::with_open_for(Duration::from_hours(1));
+        fail(&breaker, FAILURE_THRESHOLD);
+        breaker.force_permit().failed();
         assert!(!breaker.is_closed());
-        breaker.pass_anyway().answered();
-        assert!(breaker.is_closed() && breaker.pass().is_ok());
+        breaker.force_permit().responded();
+        assert!(breaker.is_closed() && breaker.try_acquire().is_ok());
     }
 
     #[tokio::test]
-    async fn a_late_failure_does_not_disturb_the_one_that_finds_out() {
-        let breaker = Breaker::with_rest(A_MOMENT);
-        let late = breaker.pass().unwrap();
-        fail(&breaker, FAILURES);
-        tokio::time::sleep(A_MOMENT * 2).await;
-        let probe = breaker.pass().unwrap();
+    async fn late_failure_does_not_disturb_the_probe() {
+        let breaker = Breaker::with_open_for(SHORT);
+        let late = breaker.try_acquire().unwrap();
+        fail(&breaker, FAILURE_THRESHOLD);
+        tokio::time::sleep(SHORT * 2).await;
+        let probe = breaker.try_acquire().unwrap();
         late.failed();
-        assert_eq!(breaker.pass().unwrap_err(), Refused);
-        probe.answered();
+        assert_eq!(breaker.try_acquire().unwrap_err(), BreakerOpen);
+        probe.responded();
         assert!(breaker.is_closed());
     }
 }

@@ -9,11 +9,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::client::{Client, Shared};
-use super::limiter::Urgency;
+use super::limiter::Priority;
 use super::{Error, Kind};
 
 /// The largest answer that is read: five hundred large users take a few MiB.
-const ANSWER_BYTES: usize = 32 * 1024 * 1024;
+const MAX_RESPONSE_BYTES: usize = 32 * 1024 * 1024;
 
 /// One request, as often as it is sent.
 pub(super) struct Call {
@@ -23,12 +23,12 @@ pub(super) struct Call {
     pub(super) query: Vec<(&'static str, String)>,
     pub(super) body: Option<Value>,
     /// Sending it twice has the effect of sending it once.
-    pub(super) repeatable: bool,
+    pub(super) idempotent: bool,
     /// Somebody's session depends on it: it is made although Clerk seems down, since a browser on its way
     /// back from signing in can't wait until another call has found out.
-    pub(super) insistent: bool,
+    pub(super) bypass_breaker: bool,
     /// It uses up some of the rate limit.
-    pub(super) counted: bool,
+    pub(super) rate_limited: bool,
 }
 
 impl Call {
@@ -39,9 +39,9 @@ impl Call {
             path,
             query: Vec::new(),
             body: None,
-            repeatable: true,
-            insistent: false,
-            counted: true,
+            idempotent: true,
+            bypass_breaker: false,
+            rate_limited: true,
         }
     }
 
@@ -67,21 +67,21 @@ impl Client {
 
     /// The answer's body, after as many tries as are sensible while somebody waits.
     pub(super) async fn bytes(&self, call: &Call) -> Result<Vec<u8>, Error> {
-        let (tries, longest_wait) = match self.urgency {
-            Urgency::Person => (2, Duration::from_secs(2)),
-            Urgency::Bulk => (4, Duration::from_secs(30)),
+        let (retries, max_delay) = match self.priority {
+            Priority::Interactive => (2, Duration::from_secs(2)),
+            Priority::Batch => (4, Duration::from_secs(30)),
         };
         let backoff = ExponentialBuilder::default()
             .with_min_delay(Duration::from_millis(100))
             .with_factor(3.0)
-            .with_max_delay(longest_wait)
-            .with_max_times(tries)
+            .with_max_delay(max_delay)
+            .with_max_times(retries)
             .with_jitter();
-        (|| self.once(call))
+        (|| self.attempt(call))
             .retry(backoff)
-            .when(|error: &Error| call.repeatable && error.retryable() && self.may_wait_for(error))
+            .when(|error: &Error| call.idempotent && error.retryable() && self.may_retry(error))
             .adjust(|error, delay| match (delay, error.retry_after()) {
-                (Some(_), Some(asked)) if asked > longest_wait => None,
+                (Some(_), Some(asked)) if asked > max_delay => None,
                 (Some(delay), Some(asked)) => Some(delay.max(asked)),
                 (delay, _) => delay,
             })
@@ -89,50 +89,50 @@ impl Client {
             .await
     }
 
-    async fn once(&self, call: &Call) -> Result<Vec<u8>, Error> {
-        if call.counted {
+    async fn attempt(&self, call: &Call) -> Result<Vec<u8>, Error> {
+        if call.rate_limited {
             self.shared
                 .limiter
-                .turn(self.urgency)
+                .acquire(self.priority)
                 .await
                 .map_err(|wait| Error::new(call.operation, Kind::RateLimited { retry_after: Some(wait) }))?;
         }
-        let pass = if call.insistent {
-            self.shared.breaker.pass_anyway()
+        let permit = if call.bypass_breaker {
+            self.shared.breaker.force_permit()
         } else {
-            self.shared.breaker.pass().map_err(|_refused| Error::unasked(call.operation))?
+            self.shared.breaker.try_acquire().map_err(|_refused| Error::short_circuited(call.operation))?
         };
-        let answer = self.ask(call).await;
-        match &answer {
-            Err(error) if error.means_down() => pass.failed(),
-            _ => pass.answered(),
+        let result = self.send(call).await;
+        match &result {
+            Err(error) if error.is_outage() => permit.failed(),
+            _ => permit.responded(),
         }
-        if let Err(error) = &answer
+        if let Err(error) = &result
             && let Some(time) = error.retry_after()
         {
-            self.shared.limiter.hold(time);
+            self.shared.limiter.pause(time);
         }
-        answer
+        result
     }
 
-    async fn ask(&self, call: &Call) -> Result<Vec<u8>, Error> {
+    async fn send(&self, call: &Call) -> Result<Vec<u8>, Error> {
         let sent = call.request(&self.shared).send().await;
-        let answer = sent.map_err(|error| Error::from_transport(call.operation, error))?;
-        let (status, headers) = (answer.status(), answer.headers().clone());
-        let body = read(call.operation, answer).await?;
-        if status.is_success() { Ok(body) } else { Err(Error::from_answer(call.operation, status, &headers, &body)) }
+        let response = sent.map_err(|error| Error::from_transport(call.operation, error))?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = read_body(call.operation, response).await?;
+        if status.is_success() { Ok(body) } else { Err(Error::from_response(call.operation, status, &headers, &body)) }
     }
 
     /// While Clerk is known to be down, people are told at once. Work on many has all night.
-    fn may_wait_for(&self, error: &Error) -> bool {
-        !error.is_unasked() || self.urgency == Urgency::Bulk
+    fn may_retry(&self, error: &Error) -> bool {
+        !error.is_short_circuited() || self.priority == Priority::Batch
     }
 }
 
-async fn read(operation: &'static str, mut answer: Response) -> Result<Vec<u8>, Error> {
+async fn read_body(operation: &'static str, mut response: Response) -> Result<Vec<u8>, Error> {
     let mut body = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| Error::from_transport(operation, error))? {
-        if body.len() + chunk.len() > ANSWER_BYTES {
+    while let Some(chunk) = response.chunk().await.map_err(|error| Error::from_transport(operation, error))? {
+        if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
             return Err(Error::new(operation, Kind::Unreadable).with_code("answer_too_large"));
         }
         body.extend_from_slice(&chunk);

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::{Host, Url};
 
 use super::breaker::Breaker;
-use super::limiter::{Limiter, Urgency};
+use super::limiter::{Limiter, Priority};
 use super::{API_VERSION, Error, Kind};
 
 static CLERK: LazyLock<Url> = LazyLock::new(|| Url::parse("https://api.clerk.com").expect("a constant URL"));
@@ -48,7 +48,7 @@ impl ClientSettings {
 #[derive(Clone)]
 pub struct Client {
     pub(super) shared: Arc<Shared>,
-    pub(super) urgency: Urgency,
+    pub(super) priority: Priority,
 }
 
 pub(super) struct Shared {
@@ -63,7 +63,7 @@ impl std::fmt::Debug for Client {
         formatter
             .debug_struct("Client")
             .field("base", &self.shared.base)
-            .field("urgency", &self.urgency)
+            .field("urgency", &self.priority)
             .finish_non_exhaustive()
     }
 }
@@ -82,16 +82,16 @@ impl Client {
         let mut http = reqwest::Client::builder()
             .default_headers(headers)
             .user_agent(concat!("lethe/", env!("CARGO_PKG_VERSION")))
-            .tls_backend_preconfigured(tls().map_err(|error| misconfigured().because(&error))?)
+            .tls_backend_preconfigured(tls().map_err(|error| misconfigured().with_cause(&error))?)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(settings.timeout.min(Duration::from_secs(3)))
             .timeout(settings.timeout)
             .pool_idle_timeout(Duration::from_mins(1))
             .tcp_keepalive(Duration::from_secs(30));
-        if is_this_machine(&settings.api_url) {
+        if is_loopback(&settings.api_url) {
             http = http.no_proxy();
         }
-        let http = http.build().map_err(|error| misconfigured().because(&error))?;
+        let http = http.build().map_err(|error| misconfigured().with_cause(&error))?;
         let base = settings.api_url.as_str().trim_end_matches('/').trim_end_matches("/v1").to_owned();
         let shared = Shared {
             http,
@@ -99,14 +99,14 @@ impl Client {
             limiter: Limiter::new(settings.budget()),
             breaker: Breaker::new(),
         };
-        Ok(Self { shared: Arc::new(shared), urgency: Urgency::Person })
+        Ok(Self { shared: Arc::new(shared), priority: Priority::Interactive })
     }
 
     /// The same client for work on many people: it leaves room for those who are waiting for a
     /// page, and is patient itself.
     #[must_use]
-    pub fn bulk(&self) -> Self {
-        Self { shared: self.shared.clone(), urgency: Urgency::Bulk }
+    pub fn batch(&self) -> Self {
+        Self { shared: self.shared.clone(), priority: Priority::Batch }
     }
 
     /// Whether Clerk answers, as far as the last calls know. While it doesn't, calls fail at once and
@@ -126,7 +126,7 @@ pub(super) fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
 }
 
 /// A proxy from the environment is for the world outside.
-pub(super) fn is_this_machine(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kind_of_the_key_gives_the_budget_unless_it_is_set() {
+    fn budget_follows_the_key_kind_unless_set() {
         assert_eq!(settings("sk_live_a").budget().get(), 1_000);
         assert_eq!(settings("sk_test_a").budget().get(), 100);
         let set = ClientSettings { budget: NonZeroU32::new(7), ..settings("sk_live_a") };
@@ -152,21 +152,21 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_no_key() {
+    fn debug_output_holds_no_key() {
         let settings = settings("sk_test_POISON");
         let client = Client::new(&settings).unwrap();
         assert!(!format!("{settings:?} {client:?} {:?}", client.shared.http).contains("POISON"));
     }
 
     #[test]
-    fn settings_that_cannot_work_are_refused() {
+    fn unusable_settings_are_refused() {
         assert_eq!(Client::new(&settings("sk_test_\n")).unwrap_err().code(), Some("secret_key"));
         let elsewhere = ClientSettings { api_url: Url::parse("file:///etc").unwrap(), ..settings("sk_test_a") };
         assert_eq!(Client::new(&elsewhere).unwrap_err().code(), Some("api_url"));
     }
 
     #[test]
-    fn the_version_is_part_of_every_path_once() {
+    fn base_url_ends_with_one_version() {
         for url in ["https://api.clerk.com", "https://api.clerk.com/", "https://api.clerk.com/v1/"] {
             let client =
                 Client::new(&ClientSettings { api_url: Url::parse(url).unwrap(), ..settings("sk_test_a") }).unwrap();

@@ -50,20 +50,20 @@ struct Details {
     trace_id: Option<String>,
     cause: Option<String>,
     /// Clerk is known to be down, so nothing was sent.
-    unasked: bool,
+    short_circuited: bool,
 }
 
 impl Error {
     pub(super) fn new(operation: &'static str, kind: Kind) -> Self {
         let (status, code, trace_id, cause) = (None, None, None, None);
-        Self(Box::new(Details { operation, kind, status, code, trace_id, cause, unasked: false }))
+        Self(Box::new(Details { operation, kind, status, code, trace_id, cause, short_circuited: false }))
     }
 
     /// For a call that isn't made, since Clerk is down.
-    pub(super) fn unasked(operation: &'static str) -> Self {
-        let mut made = Self::new(operation, Kind::Unavailable);
-        made.0.unasked = true;
-        made
+    pub(super) fn short_circuited(operation: &'static str) -> Self {
+        let mut error = Self::new(operation, Kind::Unavailable);
+        error.0.short_circuited = true;
+        error
     }
 
     /// With a code of our own, for what Clerk would refuse.
@@ -72,24 +72,24 @@ impl Error {
         self
     }
 
-    pub(super) fn because(mut self, cause: &dyn std::error::Error) -> Self {
+    pub(super) fn with_cause(mut self, cause: &dyn std::error::Error) -> Self {
         self.0.cause = Some(cause.to_string());
         self
     }
 
     /// From an answer that isn't a success.
-    pub(super) fn from_answer(operation: &'static str, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
+    pub(super) fn from_response(operation: &'static str, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         let body: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
-        let code = body.errors.into_iter().find_map(|error| error.code).and_then(|code| word(&code));
+        let code = body.errors.into_iter().find_map(|error| error.code).and_then(|code| identifier(&code));
         let trace_id = body
             .clerk_trace_id
             .as_deref()
             .or_else(|| headers.get("cf-ray").and_then(|value| value.to_str().ok()))
-            .and_then(word);
+            .and_then(identifier);
         let kind = classify(status, code.as_deref(), headers);
-        let mut made = Self::new(operation, kind);
-        (made.0.status, made.0.code, made.0.trace_id) = (Some(status.as_u16()), code, trace_id);
-        made
+        let mut error = Self::new(operation, kind);
+        (error.0.status, error.0.code, error.0.trace_id) = (Some(status.as_u16()), code, trace_id);
+        error
     }
 
     /// From a failure below HTTP.
@@ -139,13 +139,13 @@ impl Error {
     }
 
     /// Whether nothing was sent because Clerk is known to be down.
-    pub(super) fn is_unasked(&self) -> bool {
-        self.0.unasked
+    pub(super) fn is_short_circuited(&self) -> bool {
+        self.0.short_circuited
     }
 
     /// Whether this tells that Clerk is down, rather than that it refuses or is busy with this.
-    pub(super) fn means_down(&self) -> bool {
-        self.0.kind == Kind::Unavailable && !self.0.unasked
+    pub(super) fn is_outage(&self) -> bool {
+        self.0.kind == Kind::Unavailable && !self.0.short_circuited
     }
 
     /// How long to wait at least before trying again, when Clerk said so.
@@ -169,7 +169,9 @@ impl std::fmt::Display for Details {
             Kind::Locked => formatter.write_str("locked at the moment")?,
             Kind::RateLimited { .. } => formatter.write_str("too many requests")?,
             Kind::Invalid => formatter.write_str("refused")?,
-            Kind::Unavailable if self.unasked => formatter.write_str("down for some time, so it was not asked")?,
+            Kind::Unavailable if self.short_circuited => {
+                formatter.write_str("down for some time, so it was not asked")?
+            }
             Kind::Unavailable => formatter.write_str("unavailable")?,
             Kind::Unreadable => formatter.write_str("the answer can't be read")?,
         }
@@ -224,7 +226,7 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// A code or an id: nothing that could be a sentence with an address in it gets through.
-fn word(text: &str) -> Option<String> {
+fn identifier(text: &str) -> Option<String> {
     let acceptable = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':');
     (!text.is_empty() && text.len() <= 80 && text.bytes().all(acceptable)).then(|| text.to_owned())
 }
@@ -233,12 +235,12 @@ fn word(text: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Error {
+    fn response(status: u16, headers: &[(&'static str, &str)], body: &str) -> Error {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.insert(*name, value.parse().unwrap());
         }
-        Error::from_answer("test", StatusCode::from_u16(status).unwrap(), &map, body.as_bytes())
+        Error::from_response("test", StatusCode::from_u16(status).unwrap(), &map, body.as_bytes())
     }
 
     #[test]
@@ -260,7 +262,7 @@ mod tests {
             (504, "gateway_timeout", Kind::Unavailable, true),
             (302, "moved", Kind::Unreadable, false),
         ] {
-            let error = answer(status, &[], &with(code));
+            let error = response(status, &[], &with(code));
             assert_eq!(error.kind(), kind, "{status} {code}");
             assert_eq!(error.retryable(), retryable, "{status} {code}");
             assert_eq!(error.code(), Some(code));
@@ -268,30 +270,30 @@ mod tests {
     }
 
     #[test]
-    fn trace_id_comes_from_the_body_or_from_the_front_door() {
-        let both = answer(500, &[("cf-ray", "8f1-FRA")], r#"{"errors":[],"clerk_trace_id":"abc123"}"#);
+    fn trace_id_comes_from_the_body_or_cf_ray() {
+        let both = response(500, &[("cf-ray", "8f1-FRA")], r#"{"errors":[],"clerk_trace_id":"abc123"}"#);
         assert_eq!(both.trace_id(), Some("abc123"));
-        let outside = answer(502, &[("cf-ray", "8f1-FRA")], "<html>Bad gateway</html>");
+        let outside = response(502, &[("cf-ray", "8f1-FRA")], "<html>Bad gateway</html>");
         assert_eq!(outside.trace_id(), Some("8f1-FRA"));
         assert_eq!(outside.code(), None);
     }
 
     #[test]
     fn retry_after_is_seconds_and_bounded() {
-        assert_eq!(answer(429, &[("retry-after", "7")], "").retry_after(), Some(Duration::from_secs(7)));
-        assert_eq!(answer(429, &[("retry-after", "999999")], "").retry_after(), Some(Duration::from_hours(1)));
-        assert_eq!(answer(429, &[("retry-after", "soon")], "").retry_after(), None);
-        assert_eq!(answer(503, &[("retry-after", "7")], "").retry_after(), None);
+        assert_eq!(response(429, &[("retry-after", "7")], "").retry_after(), Some(Duration::from_secs(7)));
+        assert_eq!(response(429, &[("retry-after", "999999")], "").retry_after(), Some(Duration::from_hours(1)));
+        assert_eq!(response(429, &[("retry-after", "soon")], "").retry_after(), None);
+        assert_eq!(response(503, &[("retry-after", "7")], "").retry_after(), None);
     }
 
     #[test]
-    fn what_is_shown_holds_no_text_of_clerks() {
-        let error = answer(
+    fn error_output_holds_no_message_of_clerk() {
+        let error = response(
             422,
             &[],
             r#"{"errors":[{"code":"taken by ada@example.org","message":"ada@example.org is taken"}]}"#,
         );
-        let shown = format!("{error} {error:?}");
-        assert!(!shown.contains("ada"), "{shown}");
+        let output = format!("{error} {error:?}");
+        assert!(!output.contains("ada"), "{output}");
     }
 }

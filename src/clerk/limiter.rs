@@ -11,37 +11,37 @@ use std::time::Duration;
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tokio::time::Instant;
 
-use crate::subject::SubjectId;
+use crate::subject::ClerkUserId;
 
 const WINDOW_SECONDS: u32 = 10;
 /// Clerk's own limit for changes to one user's metadata in a window.
-const CHANGES_PER_PERSON: u32 = 10;
+const METADATA_CHANGES_PER_USER: u32 = 10;
 /// Remembered people above which those who are not near their limit are forgotten.
-const REMEMBERED_PEOPLE: usize = 4_096;
+const MAX_TRACKED_USERS: usize = 4_096;
 
 /// Who is waiting for an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Urgency {
+pub(super) enum Priority {
     /// A person.
-    Person,
+    Interactive,
     /// Work on many people, which has all night.
-    Bulk,
+    Batch,
 }
 
-impl Urgency {
+impl Priority {
     /// The longest wait for one's turn that is better than an error.
-    pub(super) const fn patience(self) -> Duration {
+    pub(super) const fn max_wait(self) -> Duration {
         match self {
-            Self::Person => Duration::from_secs(5),
-            Self::Bulk => Duration::from_mins(2),
+            Self::Interactive => Duration::from_secs(5),
+            Self::Batch => Duration::from_mins(2),
         }
     }
 }
 
 pub(super) struct Limiter {
-    everyone: DefaultDirectRateLimiter,
-    bulk: DefaultDirectRateLimiter,
-    metadata: DefaultKeyedRateLimiter<SubjectId>,
+    all_calls: DefaultDirectRateLimiter,
+    batch_calls: DefaultDirectRateLimiter,
+    metadata: DefaultKeyedRateLimiter<ClerkUserId>,
     paused_until: Mutex<Option<Instant>>,
 }
 
@@ -49,42 +49,42 @@ impl Limiter {
     /// `budget`: requests in ten seconds.
     pub(super) fn new(budget: NonZeroU32) -> Self {
         Self {
-            everyone: RateLimiter::direct(quota(budget, 80, 20)),
-            bulk: RateLimiter::direct(quota(budget, 50, 10)),
-            metadata: RateLimiter::keyed(quota(at_least_one(CHANGES_PER_PERSON), 50, 50)),
+            all_calls: RateLimiter::direct(quota(budget, 80, 20)),
+            batch_calls: RateLimiter::direct(quota(budget, 50, 10)),
+            metadata: RateLimiter::keyed(quota(at_least_one(METADATA_CHANGES_PER_USER), 50, 50)),
             paused_until: Mutex::new(None),
         }
     }
 
     /// Waits for a turn. An error says how long one would have had to wait.
-    pub(super) async fn turn(&self, urgency: Urgency) -> Result<(), Duration> {
-        let patience = urgency.patience();
-        if let Some(pause) = self.pause() {
-            if pause > patience {
-                return Err(pause);
+    pub(super) async fn acquire(&self, priority: Priority) -> Result<(), Duration> {
+        let max_wait = priority.max_wait();
+        if let Some(remaining) = self.remaining_pause() {
+            if remaining > max_wait {
+                return Err(remaining);
             }
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(remaining).await;
         }
-        let turn = async {
-            if urgency == Urgency::Bulk {
-                self.bulk.until_ready().await;
+        let permits = async {
+            if priority == Priority::Batch {
+                self.batch_calls.until_ready().await;
             }
-            self.everyone.until_ready().await;
+            self.all_calls.until_ready().await;
         };
-        tokio::time::timeout(patience, turn).await.map_err(|_elapsed| patience)
+        tokio::time::timeout(max_wait, permits).await.map_err(|_elapsed| max_wait)
     }
 
     /// Waits until this person's metadata may be changed again.
-    pub(super) async fn metadata_turn(&self, subject: &SubjectId, urgency: Urgency) -> Result<(), Duration> {
-        if self.metadata.len() > REMEMBERED_PEOPLE {
+    pub(super) async fn acquire_metadata(&self, user_id: &ClerkUserId, priority: Priority) -> Result<(), Duration> {
+        if self.metadata.len() > MAX_TRACKED_USERS {
             self.metadata.retain_recent();
         }
-        let patience = urgency.patience();
-        tokio::time::timeout(patience, self.metadata.until_key_ready(subject)).await.map_err(|_elapsed| patience)
+        let max_wait = priority.max_wait();
+        tokio::time::timeout(max_wait, self.metadata.until_key_ready(user_id)).await.map_err(|_elapsed| max_wait)
     }
 
     /// Clerk said that it wants to be left alone: that holds for all calls, not for one.
-    pub(super) fn hold(&self, time: Duration) {
+    pub(super) fn pause(&self, time: Duration) {
         let until = Instant::now() + time;
         let mut paused = self.paused_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if paused.is_none_or(|earlier| earlier < until) {
@@ -92,7 +92,7 @@ impl Limiter {
         }
     }
 
-    fn pause(&self) -> Option<Duration> {
+    fn remaining_pause(&self) -> Option<Duration> {
         let paused = *self.paused_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let left = paused?.saturating_duration_since(Instant::now());
         (!left.is_zero()).then_some(left)
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_and_the_flow_of_a_window_stay_within_the_budget() {
+    fn burst_and_refill_of_a_window_stay_within_the_budget() {
         for budget in [1, 10, 100, 1_000, 5_000] {
             let quota = quota(NonZeroU32::new(budget).unwrap(), 80, 20);
             let flow = 10_000_000_000 / quota.replenish_interval().as_nanos();
@@ -131,32 +131,32 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn people_find_room_while_bulk_work_waits() {
+    async fn interactive_calls_proceed_while_batch_calls_wait() {
         let limiter = std::sync::Arc::new(limiter(100));
         let bulk: Vec<_> = (0..40)
             .map(|_| {
                 let limiter = limiter.clone();
-                tokio::spawn(async move { limiter.turn(Urgency::Bulk).await })
+                tokio::spawn(async move { limiter.acquire(Priority::Batch).await })
             })
             .collect();
         tokio::time::sleep(Duration::from_millis(50)).await;
         let started = Instant::now();
-        limiter.turn(Urgency::Person).await.unwrap();
+        limiter.acquire(Priority::Interactive).await.unwrap();
         assert!(started.elapsed() < Duration::from_millis(50), "{:?}", started.elapsed());
         assert!(bulk.iter().any(|task| !task.is_finished()), "bulk work was to wait");
         bulk.iter().for_each(tokio::task::JoinHandle::abort);
     }
 
     #[tokio::test]
-    async fn a_long_pause_is_told_at_once_and_a_short_one_is_waited_for() {
+    async fn long_pause_fails_at_once_and_short_pause_is_waited_for() {
         let limiter = limiter(1_000);
-        limiter.hold(Duration::from_mins(1));
-        assert!(limiter.turn(Urgency::Person).await.unwrap_err() > Duration::from_secs(50));
+        limiter.pause(Duration::from_mins(1));
+        assert!(limiter.acquire(Priority::Interactive).await.unwrap_err() > Duration::from_secs(50));
 
         let limiter = self::limiter(1_000);
-        limiter.hold(Duration::from_millis(80));
+        limiter.pause(Duration::from_millis(80));
         let started = Instant::now();
-        limiter.turn(Urgency::Person).await.unwrap();
+        limiter.acquire(Priority::Interactive).await.unwrap();
         assert!(started.elapsed() >= Duration::from_millis(70));
     }
 }

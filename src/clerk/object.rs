@@ -4,12 +4,12 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::subject::SubjectId;
+use crate::subject::ClerkUserId;
 
 /// A user, as Clerk has it. `Debug` shows nothing of the person.
 #[derive(Clone, PartialEq)]
 pub struct User {
-    id: SubjectId,
+    id: ClerkUserId,
     raw: Value,
 }
 
@@ -17,13 +17,13 @@ impl User {
     /// Only the id is indispensable.
     #[must_use]
     pub fn from_value(raw: Value) -> Option<Self> {
-        let id = SubjectId::parse(raw.get("id")?.as_str()?).ok()?;
+        let id = ClerkUserId::parse(raw.get("id")?.as_str()?).ok()?;
         Some(Self { id, raw })
     }
 
     /// The user's id.
     #[must_use]
-    pub fn id(&self) -> &SubjectId {
+    pub fn id(&self) -> &ClerkUserId {
         &self.id
     }
 
@@ -97,16 +97,16 @@ impl Session {
 
     /// Whose session it is.
     #[must_use]
-    pub fn user_id(&self) -> Option<SubjectId> {
-        SubjectId::parse(self.raw.get("user_id")?.as_str()?).ok()
+    pub fn user_id(&self) -> Option<ClerkUserId> {
+        ClerkUserId::parse(self.raw.get("user_id")?.as_str()?).ok()
     }
 
     /// Whether tokens can still come from it. A status that is unknown here counts as live:
     /// revoking once too often is better than leaving a door open.
     #[must_use]
     pub fn is_live(&self) -> bool {
-        const OVER: [&str; 6] = ["ended", "revoked", "expired", "removed", "abandoned", "replaced"];
-        !self.status().is_some_and(|status| OVER.contains(&status))
+        const ENDED: [&str; 6] = ["ended", "revoked", "expired", "removed", "abandoned", "replaced"];
+        !self.status().is_some_and(|status| ENDED.contains(&status))
     }
 
     /// The whole object.
@@ -126,7 +126,7 @@ impl std::fmt::Debug for Session {
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Jwks {
     /// The keys that can be read.
-    #[serde(default, deserialize_with = "readable")]
+    #[serde(default, deserialize_with = "skip_unreadable")]
     pub keys: Vec<Jwk>,
 }
 
@@ -149,7 +149,7 @@ pub struct Jwk {
 }
 
 /// A key of a kind that is unknown here doesn't take the others with it.
-fn readable<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Jwk>, D::Error> {
+fn skip_unreadable<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Jwk>, D::Error> {
     let values = Vec::<Value>::deserialize(deserializer)?;
     Ok(values.into_iter().filter_map(|value| serde_json::from_value(value).ok()).collect())
 }
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_of_tomorrow_is_read() {
+    fn user_with_unknown_fields_is_read() {
         let user = User::from_value(json!({
             "id": "user_1", "object": "user_v9", "locked": "sometimes", "new_field": {"a": [1]},
             "first_name": " Ada ", "last_name": null, "username": 5,
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_status_counts_as_live() {
+    fn unknown_session_status_counts_as_live() {
         for (status, live) in
             [("active", true), ("pending", true), ("dormant", true), ("revoked", false), ("ended", false)]
         {
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_kind_of_key_is_left_out() {
+    fn unreadable_keys_are_skipped() {
         let jwks: Jwks = serde_json::from_value(json!({"keys": [
             {"kid": 5}, {"kid": "a", "kty": "OKP", "crv": "Ed25519", "x": "…"}, {"kid": "b", "kty": "RSA", "n": "AQ", "e": "AQAB", "use": "sig"},
         ]}))

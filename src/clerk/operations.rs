@@ -9,16 +9,16 @@ use serde_json::{Value, json};
 use super::call::Call;
 use super::client::Client;
 use super::{Error, Jwks, Kind, Session, User};
-use crate::subject::SubjectId;
+use crate::subject::ClerkUserId;
 
 /// Ids that one look-up may ask for.
-const IDS_AT_ONCE: usize = 100;
+const MAX_IDS_PER_CALL: usize = 100;
 /// Sessions in one page.
-const SESSIONS_AT_ONCE: usize = 500;
+const SESSIONS_PER_PAGE: usize = 500;
 /// Pages of sessions after which a person has had enough of them.
-const SESSION_PAGES: usize = 20;
+const MAX_SESSION_PAGES: usize = 20;
 /// What Clerk accepts as one user's metadata.
-const METADATA_BYTES: usize = 8 * 1024;
+const MAX_METADATA_BYTES: usize = 8 * 1024;
 
 /// What became of a change to metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub enum MetadataOutcome {
     /// It is merged.
     Merged,
     /// There is no such user any more.
-    UserGone,
+    UserNotFound,
 }
 
 /// What became of a deletion.
@@ -35,7 +35,7 @@ pub enum DeleteOutcome {
     /// The user is deleted now.
     Deleted,
     /// There was no such user.
-    AlreadyGone,
+    AlreadyDeleted,
 }
 
 /// What a session is renewed with.
@@ -56,9 +56,9 @@ pub struct RefreshRequest {
 
 impl Client {
     /// The user, or `None` when there is no such user.
-    pub async fn user(&self, subject: &SubjectId) -> Result<Option<User>, Error> {
-        let call = Call::new("user", Method::GET, format!("/users/{}", subject.as_str()));
-        let Some(raw) = absent(self.json::<Value>(&call).await)? else { return Ok(None) };
+    pub async fn user(&self, user_id: &ClerkUserId) -> Result<Option<User>, Error> {
+        let call = Call::new("user", Method::GET, format!("/users/{}", user_id.as_str()));
+        let Some(raw) = optional(self.json::<Value>(&call).await)? else { return Ok(None) };
         User::from_value(raw).map(Some).ok_or_else(|| Error::new("user", Kind::Unreadable))
     }
 
@@ -66,69 +66,69 @@ impl Client {
     ///
     /// # Panics
     /// When asked for more: Clerk would silently leave some out, and they would look like orphans.
-    pub async fn existing(&self, subjects: &[SubjectId]) -> Result<HashSet<SubjectId>, Error> {
-        assert!(subjects.len() <= IDS_AT_ONCE, "at most {IDS_AT_ONCE} ids can be looked up at once");
-        if subjects.is_empty() {
+    pub async fn existing(&self, user_ids: &[ClerkUserId]) -> Result<HashSet<ClerkUserId>, Error> {
+        assert!(user_ids.len() <= MAX_IDS_PER_CALL, "at most {MAX_IDS_PER_CALL} ids can be looked up at once");
+        if user_ids.is_empty() {
             return Ok(HashSet::new());
         }
         let mut call = Call::new("existing", Method::GET, "/users".to_owned());
-        call.query = subjects.iter().map(|subject| ("user_id", subject.as_str().to_owned())).collect();
-        call.query.push(("limit", IDS_AT_ONCE.to_string()));
+        call.query = user_ids.iter().map(|user_id| ("user_id", user_id.as_str().to_owned())).collect();
+        call.query.push(("limit", MAX_IDS_PER_CALL.to_string()));
         let found: Vec<Value> = self.json(&call).await?;
         // Whoever is in the answer exists, even where the rest of the object is unreadable; but an
         // answer without ids must not turn everybody into an orphan.
-        let ids: Option<HashSet<SubjectId>> =
-            found.iter().map(|user| SubjectId::parse(user.get("id")?.as_str()?).ok()).collect();
+        let ids: Option<HashSet<ClerkUserId>> =
+            found.iter().map(|user| ClerkUserId::parse(user.get("id")?.as_str()?).ok()).collect();
         ids.ok_or_else(|| Error::new("existing", Kind::Unreadable))
     }
 
     /// Merges `public` into the user's public metadata: keys of others stay, `null` removes a key.
-    pub async fn merge_metadata(&self, subject: &SubjectId, public: Value) -> Result<MetadataOutcome, Error> {
+    pub async fn merge_metadata(&self, user_id: &ClerkUserId, public: Value) -> Result<MetadataOutcome, Error> {
         const OPERATION: &str = "merge_metadata";
         let invalid = |code| Error::new(OPERATION, Kind::Invalid).with_code(code);
         if !public.is_object() {
             return Err(invalid("metadata_not_an_object"));
         }
-        if public.to_string().len() > METADATA_BYTES {
+        if public.to_string().len() > MAX_METADATA_BYTES {
             return Err(invalid("metadata_too_large"));
         }
-        let mut call = Call::new(OPERATION, Method::PATCH, format!("/users/{}/metadata", subject.as_str()));
+        let mut call = Call::new(OPERATION, Method::PATCH, format!("/users/{}/metadata", user_id.as_str()));
         call.body = Some(json!({"public_metadata": public}));
         self.shared
             .limiter
-            .metadata_turn(subject, self.urgency)
+            .acquire_metadata(user_id, self.priority)
             .await
             .map_err(|wait| Error::new(OPERATION, Kind::RateLimited { retry_after: Some(wait) }))?;
-        Ok(match absent(self.bytes(&call).await)? {
+        Ok(match optional(self.bytes(&call).await)? {
             Some(_user) => MetadataOutcome::Merged,
-            None => MetadataOutcome::UserGone,
+            None => MetadataOutcome::UserNotFound,
         })
     }
 
     /// Deletes the user. Who is gone already is as good as deleted; a user that a directory manages
     /// ([`Kind::ManagedByScim`]) is not.
-    pub async fn delete_user(&self, subject: &SubjectId) -> Result<DeleteOutcome, Error> {
-        let call = Call::new("delete_user", Method::DELETE, format!("/users/{}", subject.as_str()));
-        Ok(match absent(self.bytes(&call).await)? {
+    pub async fn delete_user(&self, user_id: &ClerkUserId) -> Result<DeleteOutcome, Error> {
+        let call = Call::new("delete_user", Method::DELETE, format!("/users/{}", user_id.as_str()));
+        Ok(match optional(self.bytes(&call).await)? {
             Some(_deleted) => DeleteOutcome::Deleted,
-            None => DeleteOutcome::AlreadyGone,
+            None => DeleteOutcome::AlreadyDeleted,
         })
     }
 
     /// All sessions that Clerk still remembers of a user, the newest first.
-    pub async fn sessions(&self, subject: &SubjectId) -> Result<Vec<Session>, Error> {
+    pub async fn sessions(&self, user_id: &ClerkUserId) -> Result<Vec<Session>, Error> {
         let mut sessions = Vec::new();
-        for page in 0..SESSION_PAGES {
+        for page in 0..MAX_SESSION_PAGES {
             let mut call = Call::new("sessions", Method::GET, "/sessions".to_owned());
             call.query = vec![
-                ("user_id", subject.as_str().to_owned()),
-                ("limit", SESSIONS_AT_ONCE.to_string()),
-                ("offset", (page * SESSIONS_AT_ONCE).to_string()),
+                ("user_id", user_id.as_str().to_owned()),
+                ("limit", SESSIONS_PER_PAGE.to_string()),
+                ("offset", (page * SESSIONS_PER_PAGE).to_string()),
             ];
-            let Some(found) = absent(self.json::<Vec<Value>>(&call).await)? else { break };
-            let complete = found.len() < SESSIONS_AT_ONCE;
+            let Some(found) = optional(self.json::<Vec<Value>>(&call).await)? else { break };
+            let is_last = found.len() < SESSIONS_PER_PAGE;
             sessions.extend(found.into_iter().filter_map(Session::from_value));
-            if complete {
+            if is_last {
                 break;
             }
         }
@@ -136,9 +136,9 @@ impl Client {
     }
 
     /// Ends every session of a user that isn't over; tells how many were.
-    pub async fn end_sessions(&self, subject: &SubjectId) -> Result<u32, Error> {
+    pub async fn end_sessions(&self, user_id: &ClerkUserId) -> Result<u32, Error> {
         let mut ended = 0;
-        for session in self.sessions(subject).await?.iter().filter(|session| session.is_live()) {
+        for session in self.sessions(user_id).await?.iter().filter(|session| session.is_live()) {
             self.revoke_session(session.id()).await?;
             ended += 1;
         }
@@ -148,15 +148,16 @@ impl Client {
     /// Ends a session. One that isn't there any more is over.
     pub async fn revoke_session(&self, session: &str) -> Result<(), Error> {
         const OPERATION: &str = "revoke_session";
-        let call = Call::new(OPERATION, Method::POST, format!("/sessions/{}/revoke", path_part(OPERATION, session)?));
-        absent(self.bytes(&call).await).map(|_session| ())
+        let call =
+            Call::new(OPERATION, Method::POST, format!("/sessions/{}/revoke", path_segment(OPERATION, session)?));
+        optional(self.bytes(&call).await).map(|_session| ())
     }
 
     /// The instance's public keys. Clerk doesn't count these calls.
     pub async fn jwks(&self) -> Result<Jwks, Error> {
         let mut call = Call::new("jwks", Method::GET, "/jwks".to_owned());
-        call.counted = false;
-        call.insistent = true;
+        call.rate_limited = false;
+        call.bypass_breaker = true;
         self.json(&call).await
     }
 
@@ -170,8 +171,8 @@ impl Client {
         }
         let mut call = Call::new("handshake_payload", Method::GET, "/clients/handshake_payload".to_owned());
         call.query = vec![("nonce", nonce.to_owned())];
-        call.repeatable = false;
-        call.insistent = true;
+        call.idempotent = false;
+        call.bypass_breaker = true;
         Ok(self.json::<Payload>(&call).await?.directives)
     }
 
@@ -185,22 +186,22 @@ impl Client {
         }
         const OPERATION: &str = "refresh_session";
         let mut call =
-            Call::new(OPERATION, Method::POST, format!("/sessions/{}/refresh", path_part(OPERATION, session)?));
+            Call::new(OPERATION, Method::POST, format!("/sessions/{}/refresh", path_segment(OPERATION, session)?));
         if request.suffixed_cookies {
             call.query = vec![("suffixed_cookies", "true".to_owned())];
         }
         let mut body =
-            serde_json::to_value(request).map_err(|error| Error::new(OPERATION, Kind::Invalid).because(&error))?;
+            serde_json::to_value(request).map_err(|error| Error::new(OPERATION, Kind::Invalid).with_cause(&error))?;
         body["format"] = json!("cookie");
         call.body = Some(body);
-        call.repeatable = false;
-        call.insistent = true;
+        call.idempotent = false;
+        call.bypass_breaker = true;
         Ok(self.json::<Cookies>(&call).await?.cookies)
     }
 }
 
 /// `None` for what isn't there, which is no failure.
-fn absent<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
+fn optional<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
     match result {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.kind() == Kind::NotFound => Ok(None),
@@ -209,7 +210,7 @@ fn absent<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
 }
 
 /// An id that came from outside must not lead to another path.
-fn path_part<'a>(operation: &'static str, id: &'a str) -> Result<&'a str, Error> {
+fn path_segment<'a>(operation: &'static str, id: &'a str) -> Result<&'a str, Error> {
     let valid = !id.is_empty() && id.len() <= 80 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     valid.then_some(id).ok_or_else(|| Error::new(operation, Kind::Invalid).with_code("id"))
 }
@@ -219,10 +220,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_that_lead_elsewhere_are_refused() {
-        assert!(path_part("test", "sess_2abc").is_ok());
+    fn path_segment_refuses_ids_that_change_the_path() {
+        assert!(path_segment("test", "sess_2abc").is_ok());
         for wrong in ["", "../users", "a/b", "a?b", "ä", "a b"] {
-            assert!(path_part("test", wrong).is_err(), "{wrong}");
+            assert!(path_segment("test", wrong).is_err(), "{wrong}");
         }
     }
 }

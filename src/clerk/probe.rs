@@ -9,12 +9,12 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 use url::Url;
 
-use super::client::{is_this_machine, tls};
+use super::client::{is_loopback, tls};
 use super::{API_VERSION, Jwks};
 
 /// What came back.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct ProbeResponse {
     /// The HTTP status.
     pub status: u16,
     /// How far the answering clock is ahead of this machine's, negative when it is behind. Answers carry whole seconds
@@ -26,7 +26,7 @@ pub struct Seen {
 
 /// Why nothing came back. Holds no address and no key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Silence {
+pub enum ProbeError {
     /// Nobody answered in time.
     #[error("no answer within {0} seconds")]
     TimedOut(u64),
@@ -40,18 +40,18 @@ pub async fn probe(
     url: &Url,
     key: Option<&SecretString>,
     now: impl Fn() -> OffsetDateTime,
-    patience: Duration,
-) -> Result<Seen, Silence> {
+    timeout: Duration,
+) -> Result<ProbeResponse, ProbeError> {
     let failed = |error: reqwest::Error| {
-        if error.is_timeout() { Silence::TimedOut(patience.as_secs()) } else { Silence::Failed(causes(error)) }
+        if error.is_timeout() { ProbeError::TimedOut(timeout.as_secs()) } else { ProbeError::Failed(causes(error)) }
     };
-    let tls = tls().map_err(|error| Silence::Failed(error.to_string()))?;
+    let tls = tls().map_err(|error| ProbeError::Failed(error.to_string()))?;
     let mut http = reqwest::Client::builder()
         .user_agent(concat!("lethe/", env!("CARGO_PKG_VERSION")))
         .tls_backend_preconfigured(tls)
         .redirect(reqwest::redirect::Policy::none())
-        .timeout(patience);
-    if is_this_machine(url) {
+        .timeout(timeout);
+    if is_loopback(url) {
         http = http.no_proxy();
     }
     let mut request = http.build().map_err(failed)?.get(url.clone()).header("Clerk-API-Version", API_VERSION);
@@ -59,19 +59,19 @@ pub async fn probe(
         request = request.bearer_auth(key.expose_secret());
     }
     let sent_at = now();
-    let answer = request.send().await.map_err(failed)?;
+    let response = request.send().await.map_err(failed)?;
     let received_at = now();
-    let status = answer.status().as_u16();
-    let date = answer.headers().get(DATE).and_then(|value| value.to_str().ok());
+    let status = response.status().as_u16();
+    let date = response.headers().get(DATE).and_then(|value| value.to_str().ok());
     let clock_ahead = date
         .and_then(|text| OffsetDateTime::parse(text, &Rfc2822).ok())
-        .map(|date| difference(date, sent_at, received_at));
-    let body = answer.bytes().await.map_err(failed)?;
-    Ok(Seen { status, clock_ahead, keys: serde_json::from_slice(&body).ok() })
+        .map(|date| clock_difference(date, sent_at, received_at));
+    let body = response.bytes().await.map_err(failed)?;
+    Ok(ProbeResponse { status, clock_ahead, keys: serde_json::from_slice(&body).ok() })
 }
 
 /// `date` stands for the whole second that it begins.
-fn difference(date: OffsetDateTime, sent_at: OffsetDateTime, received_at: OffsetDateTime) -> time::Duration {
+fn clock_difference(date: OffsetDateTime, sent_at: OffsetDateTime, received_at: OffsetDateTime) -> time::Duration {
     if date > received_at {
         date - received_at
     } else if date + time::Duration::SECOND < sent_at {
@@ -97,11 +97,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whole_seconds_and_the_way_count_as_no_difference() {
+    fn rounding_and_latency_count_as_no_clock_difference() {
         let at = |milliseconds: i64| OffsetDateTime::UNIX_EPOCH + time::Duration::milliseconds(milliseconds);
-        assert_eq!(difference(at(7_000), at(7_100), at(7_900)), time::Duration::ZERO);
-        assert_eq!(difference(at(7_000), at(6_100), at(8_900)), time::Duration::ZERO);
-        assert_eq!(difference(at(12_000), at(6_000), at(7_000)), time::Duration::seconds(5));
-        assert_eq!(difference(at(1_000), at(7_000), at(7_100)), time::Duration::seconds(-5));
+        assert_eq!(clock_difference(at(7_000), at(7_100), at(7_900)), time::Duration::ZERO);
+        assert_eq!(clock_difference(at(7_000), at(6_100), at(8_900)), time::Duration::ZERO);
+        assert_eq!(clock_difference(at(12_000), at(6_000), at(7_000)), time::Duration::seconds(5));
+        assert_eq!(clock_difference(at(1_000), at(7_000), at(7_100)), time::Duration::seconds(-5));
     }
 }

@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_stay_out() {
+    fn profile_holds_no_secrets() {
         let user = User::from_value(json!({
             "id": "user_1", "first_name": "Ada", "password_digest": "POISON", "totp_secret": "POISON",
             "private_metadata": {"a": "POISON"}, "public_metadata": {"consent": {"marketing": true}}, "unsafe_metadata": {"b": 1},
@@ -177,10 +177,10 @@ mod tests {
             "latest_activity": {"id": "POISON", "ip_address": "192.0.2.1", "city": "Berlin"},
         }))
         .unwrap();
-        let told = profile(&user, &[session]);
-        assert!(!told.to_string().contains("POISON"), "{told}");
+        let exported = profile(&user, &[session]);
+        assert!(!exported.to_string().contains("POISON"), "{exported}");
         assert_eq!(
-            told,
+            exported,
             json!({
                 "id": "user_1", "first_name": "Ada",
                 "public_metadata": {"consent": {"marketing": true}}, "unsafe_metadata": {"b": 1},
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn objects_of_another_shape_do_not_break_it() {
+    fn profile_tolerates_objects_of_another_shape() {
         let user =
             User::from_value(json!({"id": "user_1", "email_addresses": [5, null, "x"], "phone_numbers": {}})).unwrap();
         assert_eq!(profile(&user, &[]), json!({"id": "user_1", "email_addresses": [{}, {}, {}], "sessions": []}));

@@ -14,14 +14,14 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::{Session, User};
-use crate::subject::SubjectId;
+use crate::subject::ClerkUserId;
 
 /// A delivery's time may differ from ours by this much.
 const TOLERANCE: Duration = Duration::from_mins(5);
 /// Signatures that are looked at; Svix sends two while a secret is being changed.
-const MOST_SIGNATURES: usize = 8;
+const MAX_SIGNATURES: usize = 8;
 /// Seconds since the epoch don't reach this before the year 5138, milliseconds were past it in 1973.
-const FIRST_MILLISECONDS: i64 = 100_000_000_000;
+const MIN_MILLISECONDS: i64 = 100_000_000_000;
 
 /// The signing secret, or several while it is being changed. `Debug` shows nothing of it.
 #[derive(Clone)]
@@ -95,7 +95,7 @@ pub enum Event {
     /// A user is deleted. The id is missing from deliveries of users that Clerk itself forgot.
     UserDeleted {
         /// Whose account it was.
-        id: Option<SubjectId>,
+        id: Option<ClerkUserId>,
     },
     /// A session began or ended.
     Session {
@@ -125,7 +125,7 @@ impl Event {
 
     /// Whom it is about, as far as it is about somebody.
     #[must_use]
-    pub fn subject(&self) -> Option<SubjectId> {
+    pub fn user_id(&self) -> Option<ClerkUserId> {
         match self {
             Self::UserCreated(user) | Self::UserUpdated(user) => Some(user.id().clone()),
             Self::UserDeleted { id } => id.clone(),
@@ -140,7 +140,7 @@ pub fn verify(secret: &Secret, headers: &Headers<'_>, body: &[u8], now: OffsetDa
     if headers.id.is_empty() || headers.signature.is_empty() {
         return Err(Rejection::Headers);
     }
-    let signed_at = headers.timestamp.parse().ok().and_then(moment).ok_or(Rejection::Headers)?;
+    let signed_at = headers.timestamp.parse().ok().and_then(from_epoch).ok_or(Rejection::Headers)?;
     if (now - signed_at).unsigned_abs() > TOLERANCE {
         return Err(Rejection::Time);
     }
@@ -148,14 +148,14 @@ pub fn verify(secret: &Secret, headers: &Headers<'_>, body: &[u8], now: OffsetDa
     for part in [headers.id.as_bytes(), b".", headers.timestamp.as_bytes(), b".", body] {
         signed.extend_from_slice(part);
     }
-    let genuine = headers
+    let valid = headers
         .signature
         .split(' ')
-        .take(MOST_SIGNATURES)
+        .take(MAX_SIGNATURES)
         .filter_map(|signature| BASE64.decode(signature.strip_prefix("v1,")?.as_bytes()).ok())
         // ring compares in constant time.
         .any(|signature| secret.0.iter().any(|key| hmac::verify(key, &signed, &signature).is_ok()));
-    if !genuine {
+    if !valid {
         return Err(Rejection::Signature);
     }
     parse(body).ok_or(Rejection::Unreadable)
@@ -174,7 +174,7 @@ fn parse(body: &[u8]) -> Option<Event> {
         "user.created" => User::from_value(data).map(Event::UserCreated),
         "user.updated" => User::from_value(data).map(Event::UserUpdated),
         "user.deleted" => {
-            let id = data.get("id").and_then(Value::as_str).and_then(|id| SubjectId::parse(id).ok());
+            let id = data.get("id").and_then(Value::as_str).and_then(|id| ClerkUserId::parse(id).ok());
             Some(Event::UserDeleted { id })
         }
         _ if kind.starts_with("session.") => {
@@ -186,8 +186,8 @@ fn parse(body: &[u8]) -> Option<Event> {
 }
 
 /// Clerk writes times in seconds and in milliseconds.
-fn moment(number: i64) -> Option<OffsetDateTime> {
-    let nanoseconds = if number.abs() < FIRST_MILLISECONDS { 1_000_000_000 } else { 1_000_000 };
+fn from_epoch(number: i64) -> Option<OffsetDateTime> {
+    let nanoseconds = if number.abs() < MIN_MILLISECONDS { 1_000_000_000 } else { 1_000_000 };
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(number) * nanoseconds).ok()
 }
 
@@ -221,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn the_published_example_of_svix_fits() {
+    fn published_svix_example_verifies() {
         let secret = Secret::parse(&SecretString::from("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")).unwrap();
         let headers = Headers {
             id: "msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -235,15 +235,15 @@ mod tests {
     }
 
     #[test]
-    fn a_genuine_delivery_is_read() {
+    fn signed_delivery_is_parsed() {
         let signature = sign(&KEY, "msg_1", "1780000000", BODY);
         let event = verified(&secret(&[KEY]), "1780000000", &signature, BODY).unwrap();
         assert_eq!(event.kind(), "user.deleted");
-        assert_eq!(event.subject(), SubjectId::parse("user_1").ok());
+        assert_eq!(event.user_id(), ClerkUserId::parse("user_1").ok());
     }
 
     #[test]
-    fn one_of_several_signatures_and_one_of_several_secrets_is_enough() {
+    fn one_matching_signature_of_several_is_enough() {
         let signature = sign(&KEY, "msg_1", "1780000000", BODY);
         let several = format!("v1a,AAAA v1,AAAA {signature}");
         assert!(verified(&secret(&[[9; 24], KEY]), "1780000000", &several, BODY).is_ok());
@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn every_changed_part_is_noticed() {
+    fn any_changed_part_invalidates_the_signature() {
         let secret = secret(&[KEY]);
         let signature = sign(&KEY, "msg_1", "1780000000", BODY);
         assert_eq!(verified(&secret, "1780000001", &signature, BODY), Err(Rejection::Signature));
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn five_minutes_are_tolerated() {
+    fn timestamp_may_differ_by_five_minutes() {
         let secret = secret(&[KEY]);
         for (offset, believed) in [(-301, false), (-300, true), (0, true), (300, true), (301, false)] {
             let timestamp = (NOW + offset).to_string();
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn events_are_read_leniently() {
+    fn events_are_parsed_leniently() {
         for (body, kind, subject) in [
             (r#"{"type":"user.created","data":{"id":"user_1","new":1}}"#, "user.created", true),
             (r#"{"type":"user.updated","data":{"id":"user_1"},"event_attributes":null}"#, "user.updated", true),
@@ -287,13 +287,13 @@ mod tests {
             (r#"{"type":"of.tomorrow"}"#, "of.tomorrow", false),
         ] {
             let event = parse(body.as_bytes()).unwrap();
-            assert_eq!((event.kind(), event.subject().is_some()), (kind, subject), "{body}");
+            assert_eq!((event.kind(), event.user_id().is_some()), (kind, subject), "{body}");
         }
         assert!(parse(b"{}").is_none());
     }
 
     #[test]
-    fn secrets_are_checked_and_hidden() {
+    fn secret_is_validated_and_hidden_from_debug() {
         for wrong in ["", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_???", "whsec_AAAA"] {
             assert!(Secret::parse(&SecretString::from(wrong)).is_err(), "{wrong}");
         }
@@ -302,7 +302,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_forgery_is_believed(id in ".*", timestamp in "[0-9]{0,20}|17800000[0-9]{2}|.*", signature in "(v1,[A-Za-z0-9+/]{43}= ?){0,3}|.*", body: Vec<u8>) {
+        fn unsigned_input_never_verifies(id in ".*", timestamp in "[0-9]{0,20}|17800000[0-9]{2}|.*", signature in "(v1,[A-Za-z0-9+/]{43}= ?){0,3}|.*", body: Vec<u8>) {
             let headers = Headers { id: &id, timestamp: &timestamp, signature: &signature };
             let believed = verify(&secret(&[KEY]), &headers, &body, now()).is_ok();
             prop_assert!(!believed);

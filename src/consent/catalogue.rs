@@ -26,7 +26,7 @@ pub struct Purpose {
     /// Which version of the text this is, for example its date.
     pub version: String,
     /// What it rests on.
-    #[serde(default = "consent")]
+    #[serde(default = "default_legal_basis")]
     pub legal_basis: LegalBasis,
     /// Whether it is on for who has never decided. Only with [`LegalBasis::LegitimateInterest`]:
     /// a box that is ticked beforehand is no consent (Recital 32, CJEU C-673/17).
@@ -37,7 +37,7 @@ pub struct Purpose {
     pub opt_out_signal: bool,
 }
 
-const fn consent() -> LegalBasis {
+const fn default_legal_basis() -> LegalBasis {
     LegalBasis::Consent
 }
 
@@ -50,20 +50,20 @@ impl Purpose {
 
 /// Every purpose, in the order of the page.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Catalogue(Vec<Purpose>);
+pub struct Purposes(Vec<Purpose>);
 
 /// Why a catalogue can't be used.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidCatalogue {
+pub enum InvalidPurposes {
     /// The key is empty, too long or not camelCase.
     #[error("purpose `{0}`: a key is 1 to 40 letters and digits and begins with a small letter")]
-    Key(String),
+    InvalidKey(String),
     /// The mirror writes when it was updated beside the purposes.
     #[error("purpose `updatedAt`: this key is taken by the time of the newest decision")]
-    Taken,
+    ReservedKey,
     /// Two purposes have one key.
     #[error("purpose `{0}` is there twice")]
-    Twice(String),
+    DuplicateKey(String),
     /// A box that is ticked beforehand is no consent.
     #[error(
         "purpose `{0}`: what rests on consent can't start granted (GDPR recital 32, CJEU C-673/17); set legal_basis = \"legitimate_interest\" where that is true, or default_granted = false"
@@ -71,25 +71,25 @@ pub enum InvalidCatalogue {
     PreTicked(String),
 }
 
-impl Catalogue {
+impl Purposes {
     /// Checks and takes `purposes`.
-    pub fn new(purposes: Vec<Purpose>) -> Result<Self, InvalidCatalogue> {
+    pub fn new(purposes: Vec<Purpose>) -> Result<Self, InvalidPurposes> {
         for (index, purpose) in purposes.iter().enumerate() {
             let key = &purpose.key;
             let valid = key.len() <= 40
                 && key.starts_with(|first: char| first.is_ascii_lowercase())
                 && key.bytes().all(|byte| byte.is_ascii_alphanumeric());
             if !valid {
-                return Err(InvalidCatalogue::Key(key.clone()));
+                return Err(InvalidPurposes::InvalidKey(key.clone()));
             }
             if key == "updatedAt" {
-                return Err(InvalidCatalogue::Taken);
+                return Err(InvalidPurposes::ReservedKey);
             }
             if purposes[..index].iter().any(|other| other.key == *key) {
-                return Err(InvalidCatalogue::Twice(key.clone()));
+                return Err(InvalidPurposes::DuplicateKey(key.clone()));
             }
             if purpose.default_granted && purpose.legal_basis == LegalBasis::Consent {
-                return Err(InvalidCatalogue::PreTicked(key.clone()));
+                return Err(InvalidPurposes::PreTicked(key.clone()));
             }
         }
         Ok(Self(purposes))
@@ -113,7 +113,7 @@ impl Catalogue {
     }
 }
 
-impl Default for Catalogue {
+impl Default for Purposes {
     /// Marketing, analytics and third parties, each off.
     fn default() -> Self {
         let purpose = |key: &str, title: &str, text: &str, opt_out_signal| Purpose {
@@ -148,31 +148,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_are_valid_and_off() {
-        let defaults = Catalogue::default();
-        assert!(Catalogue::new(defaults.0.clone()).is_ok());
+    fn default_purposes_are_valid_and_off() {
+        let defaults = Purposes::default();
+        assert!(Purposes::new(defaults.0.clone()).is_ok());
         assert!(defaults.iter().all(|purpose| !purpose.default_granted));
     }
 
     #[test]
     fn consent_never_starts_granted() {
-        let mut purposes = Catalogue::default().0;
+        let mut purposes = Purposes::default().0;
         purposes[0].default_granted = true;
-        assert_eq!(Catalogue::new(purposes.clone()), Err(InvalidCatalogue::PreTicked("marketing".into())));
+        assert_eq!(Purposes::new(purposes.clone()), Err(InvalidPurposes::PreTicked("marketing".into())));
         purposes[0].legal_basis = LegalBasis::LegitimateInterest;
-        assert!(Catalogue::new(purposes).is_ok());
+        assert!(Purposes::new(purposes).is_ok());
     }
 
     #[test]
-    fn keys_are_checked() {
+    fn purpose_keys_are_validated() {
         let with_key = |key: &str| {
-            let mut purposes = Catalogue::default().0;
+            let mut purposes = Purposes::default().0;
             purposes[0].key = key.to_owned();
-            Catalogue::new(purposes).map(|_| ())
+            Purposes::new(purposes).map(|_| ())
         };
-        assert_eq!(with_key("Upper"), Err(InvalidCatalogue::Key("Upper".into())));
-        assert_eq!(with_key(""), Err(InvalidCatalogue::Key(String::new())));
-        assert_eq!(with_key("updatedAt"), Err(InvalidCatalogue::Taken));
-        assert_eq!(with_key("analytics"), Err(InvalidCatalogue::Twice("analytics".into())));
+        assert_eq!(with_key("Upper"), Err(InvalidPurposes::InvalidKey("Upper".into())));
+        assert_eq!(with_key(""), Err(InvalidPurposes::InvalidKey(String::new())));
+        assert_eq!(with_key("updatedAt"), Err(InvalidPurposes::ReservedKey));
+        assert_eq!(with_key("analytics"), Err(InvalidPurposes::DuplicateKey("analytics".into())));
     }
 }

@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-use super::{Record, snapshot};
+use super::{ConsentState, snapshot};
 use crate::clerk::MetadataOutcome;
-use crate::subject::SubjectId;
+use crate::subject::ClerkUserId;
 use crate::{Error, Lethe, Result};
 
 /// Brings Clerk's copy up to the ledger. Runs twice with one effect.
@@ -24,16 +24,16 @@ pub(crate) async fn mirror(lethe: &Lethe, subject: Uuid) -> Result<()> {
             return Ok(());
         }
         let clerk_id =
-            SubjectId::parse(&snapshot.clerk_id).map_err(|_| Error::Internal("a stored id is unreadable"))?;
-        let metadata = json!({"consent": consent(&snapshot.record)});
+            ClerkUserId::parse(&snapshot.clerk_id).map_err(|_| Error::Internal("a stored id is unreadable"))?;
+        let metadata = json!({"consent": metadata(&snapshot.state)});
         match lethe.clerk.merge_metadata(&clerk_id, metadata).await {
             Ok(MetadataOutcome::Merged) => {
                 written = Some(snapshot.newest);
-                on_time(lethe, subject).await?;
+                clear_delayed(lethe, subject).await?;
             }
-            Ok(MetadataOutcome::UserGone) => return Ok(()),
+            Ok(MetadataOutcome::UserNotFound) => return Ok(()),
             Err(error) => {
-                delayed(lethe, subject).await?;
+                set_delayed(lethe, subject).await?;
                 if !error.retryable() {
                     // It is tried again for all that: whoever reads this can mend it at Clerk.
                     metrics::counter!("lethe_consent_mirror_refused_total").increment(1);
@@ -46,7 +46,7 @@ pub(crate) async fn mirror(lethe: &Lethe, subject: Uuid) -> Result<()> {
 }
 
 /// Notes since when the person's consent waits. The page tells them.
-async fn delayed(lethe: &Lethe, subject: Uuid) -> Result<()> {
+async fn set_delayed(lethe: &Lethe, subject: Uuid) -> Result<()> {
     sqlx::query!(
         "update lethe.data_subject set mirror_delayed_since = $2 where id = $1 and mirror_delayed_since is null",
         subject,
@@ -57,7 +57,7 @@ async fn delayed(lethe: &Lethe, subject: Uuid) -> Result<()> {
     Ok(())
 }
 
-async fn on_time(lethe: &Lethe, subject: Uuid) -> Result<()> {
+async fn clear_delayed(lethe: &Lethe, subject: Uuid) -> Result<()> {
     sqlx::query!(
         "update lethe.data_subject set mirror_delayed_since = null where id = $1 and mirror_delayed_since is not null",
         subject,
@@ -68,10 +68,10 @@ async fn on_time(lethe: &Lethe, subject: Uuid) -> Result<()> {
 }
 
 /// `{marketing, analytics, thirdParty, …, updatedAt}`.
-fn consent(record: &Record) -> Value {
+fn metadata(state: &ConsentState) -> Value {
     let mut consent: Map<_, _> =
-        record.standings.iter().map(|standing| (standing.purpose.key.clone(), Value::Bool(standing.granted))).collect();
-    let at = record.updated_at.and_then(|at| at.format(&Rfc3339).ok());
+        state.purposes.iter().map(|purpose| (purpose.purpose.key.clone(), Value::Bool(purpose.granted))).collect();
+    let at = state.updated_at.and_then(|at| at.format(&Rfc3339).ok());
     consent.insert("updatedAt".to_owned(), json!(at));
     Value::Object(consent)
 }

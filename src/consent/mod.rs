@@ -13,12 +13,12 @@ use sqlx::{Connection, PgConnection};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-pub use catalogue::{Catalogue, InvalidCatalogue, LegalBasis, Purpose};
+pub use catalogue::{InvalidPurposes, LegalBasis, Purpose, Purposes};
 pub(crate) use mirror::mirror;
 
 use crate::audit::{self, Entry};
 use crate::jobs::{self, MirrorConsent};
-use crate::subject::{self, DataSubject, SubjectId};
+use crate::subject::{self, ClerkUserId, DataSubject};
 use crate::{Lethe, Refusal, Result};
 
 /// One decision of a person.
@@ -38,7 +38,7 @@ pub enum Source {
     /// The HTTP interface.
     Api,
     /// The browser's opt-out signal (Global Privacy Control).
-    Signal,
+    Gpc,
 }
 
 impl Source {
@@ -46,14 +46,14 @@ impl Source {
         match self {
             Self::Page => "page",
             Self::Api => "api",
-            Self::Signal => "signal",
+            Self::Gpc => "signal",
         }
     }
 }
 
 /// How things stand with one purpose.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct PurposeState {
     /// The purpose.
     pub purpose: Purpose,
     /// Whether it is on.
@@ -64,22 +64,22 @@ pub struct Standing {
 
 /// How things stand with every purpose of the catalogue, in its order.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record {
+pub struct ConsentState {
     /// One a purpose.
-    pub standings: Vec<Standing>,
+    pub purposes: Vec<PurposeState>,
     /// The newest decision.
     pub updated_at: Option<OffsetDateTime>,
     /// Whether the browser's opt-out signal keeps a purpose off.
-    pub signal_honoured: bool,
+    pub gpc_applied: bool,
     /// Since when Clerk's copy of it is behind, because Clerk can't be reached or refuses it.
     pub mirror_delayed_since: Option<OffsetDateTime>,
 }
 
-impl Record {
+impl ConsentState {
     /// Whether `purpose` is on.
     #[must_use]
     pub fn granted(&self, purpose: &str) -> bool {
-        self.standings.iter().any(|standing| standing.purpose.key == purpose && standing.granted)
+        self.purposes.iter().any(|state| state.purpose.key == purpose && state.granted)
     }
 }
 
@@ -90,33 +90,36 @@ struct Decision {
 }
 
 /// What is known of a person by one query.
-struct Known {
+struct StoredConsent {
     subject: Option<DataSubject>,
     decisions: HashMap<String, Decision>,
     mirror_delayed_since: Option<OffsetDateTime>,
 }
 
-impl Known {
-    fn record(&self, purposes: &Catalogue, signal: bool) -> Record {
-        Record { mirror_delayed_since: self.mirror_delayed_since, ..record(purposes, &self.decisions, signal) }
+impl StoredConsent {
+    fn state(&self, purposes: &Purposes, gpc: bool) -> ConsentState {
+        ConsentState {
+            mirror_delayed_since: self.mirror_delayed_since,
+            ..consent_state(purposes, &self.decisions, gpc)
+        }
     }
 }
 
 /// How things stand for `subject`. With `signal`, the browser's opt-out signal, purposes that
 /// it concerns are off (11 CCR 7025(c)).
-pub async fn current(lethe: &Lethe, subject: &SubjectId, signal: bool) -> Result<Record> {
-    current_within(lethe, &mut *lethe.database.acquire().await?, subject, signal).await
+pub async fn current(lethe: &Lethe, subject: &ClerkUserId, gpc: bool) -> Result<ConsentState> {
+    current_on(lethe, &mut *lethe.database.acquire().await?, subject, gpc).await
 }
 
 /// The same by a connection that is at hand.
-pub(crate) async fn current_within(
+pub(crate) async fn current_on(
     lethe: &Lethe,
     connection: &mut PgConnection,
-    subject: &SubjectId,
-    signal: bool,
-) -> Result<Record> {
-    let known = look_up(lethe, connection, subject).await?;
-    Ok(known.record(&lethe.purposes, signal))
+    subject: &ClerkUserId,
+    gpc: bool,
+) -> Result<ConsentState> {
+    let stored = load(lethe, connection, subject).await?;
+    Ok(stored.state(&lethe.purposes, gpc))
 }
 
 /// Takes in `choices`, all or none, and answers how things stand then. What changes nothing is
@@ -125,37 +128,37 @@ pub(crate) async fn current_within(
 /// Ledger, audit entry and the order to mirror are committed together.
 pub async fn set(
     lethe: &Lethe,
-    subject: &SubjectId,
+    subject: &ClerkUserId,
     choices: &[Choice],
     source: Source,
-    signal: bool,
-) -> Result<Record> {
+    gpc: bool,
+) -> Result<ConsentState> {
     let mut connection = lethe.database.acquire().await?;
-    let mut known = look_up(lethe, &mut connection, subject).await?;
-    let changes = changes(&lethe.purposes, &known.decisions, choices, signal)?;
+    let mut stored = load(lethe, &mut connection, subject).await?;
+    let changes = changes(&lethe.purposes, &stored.decisions, choices, gpc)?;
     if changes.is_empty() {
-        return Ok(known.record(&lethe.purposes, signal));
+        return Ok(stored.state(&lethe.purposes, gpc));
     }
     let now = lethe.clock.now();
     let mut transaction = connection.begin().await?;
-    let person = if let Some(person) = known.subject.take() {
-        person
+    let data_subject = if let Some(data_subject) = stored.subject.take() {
+        data_subject
     } else {
-        let person = subject::ensure(lethe, &mut transaction, subject).await?;
+        let data_subject = subject::ensure(lethe, &mut transaction, subject).await?;
         subject::refuse_erased(lethe, &mut transaction, subject).await?;
-        person
+        data_subject
     };
-    if append(lethe, &mut transaction, &person, &changes, source, now).await? {
-        jobs::enqueue(lethe, &mut transaction, MirrorConsent { subject: person.id }).await?;
+    if append(lethe, &mut transaction, &data_subject, &changes, source, now).await? {
+        jobs::enqueue(lethe, &mut transaction, MirrorConsent { subject: data_subject.id }).await?;
     }
     transaction.commit().await?;
     for (purpose, granted) in changes {
-        known.decisions.insert(purpose.key.clone(), Decision { granted, at: now });
+        stored.decisions.insert(purpose.key.clone(), Decision { granted, at: now });
     }
-    Ok(known.record(&lethe.purposes, signal))
+    Ok(stored.state(&lethe.purposes, gpc))
 }
 
-async fn look_up(lethe: &Lethe, connection: &mut PgConnection, subject: &SubjectId) -> Result<Known> {
+async fn load(lethe: &Lethe, connection: &mut PgConnection, subject: &ClerkUserId) -> Result<StoredConsent> {
     let rows = sqlx::query!(
         r#"select person.id, person.sealing_key, person.mirror_delayed_since, purpose.key as "purpose?",
             entry.granted as "granted?", entry.recorded_at as "recorded_at?"
@@ -171,46 +174,46 @@ async fn look_up(lethe: &Lethe, connection: &mut PgConnection, subject: &Subject
     )
     .fetch_all(connection)
     .await?;
-    let mut known = Known { subject: None, decisions: HashMap::new(), mirror_delayed_since: None };
+    let mut stored = StoredConsent { subject: None, decisions: HashMap::new(), mirror_delayed_since: None };
     for row in rows {
-        known.mirror_delayed_since = row.mirror_delayed_since;
-        known.subject = Some(DataSubject { id: row.id, sealing_key: subject::key(&row.sealing_key) });
+        stored.mirror_delayed_since = row.mirror_delayed_since;
+        stored.subject = Some(DataSubject { id: row.id, sealing_key: subject::key(&row.sealing_key) });
         if let (Some(purpose), Some(granted), Some(at)) = (row.purpose, row.granted, row.recorded_at) {
-            known.decisions.insert(purpose, Decision { granted, at });
+            stored.decisions.insert(purpose, Decision { granted, at });
         }
     }
-    Ok(known)
+    Ok(stored)
 }
 
-fn record(purposes: &Catalogue, decisions: &HashMap<String, Decision>, signal: bool) -> Record {
-    let standings: Vec<_> = purposes
+fn consent_state(purposes: &Purposes, decisions: &HashMap<String, Decision>, gpc: bool) -> ConsentState {
+    let states: Vec<_> = purposes
         .iter()
         .map(|purpose| {
             let decision = decisions.get(&purpose.key);
-            let wanted = decision.map_or(purpose.default_granted, |decision| decision.granted);
-            let granted = wanted && !(signal && purpose.opt_out_signal);
-            Standing { purpose: purpose.clone(), granted, since: decision.map(|decision| decision.at) }
+            let chosen = decision.map_or(purpose.default_granted, |decision| decision.granted);
+            let granted = chosen && !(gpc && purpose.opt_out_signal);
+            PurposeState { purpose: purpose.clone(), granted, since: decision.map(|decision| decision.at) }
         })
         .collect();
-    Record {
-        updated_at: standings.iter().filter_map(|standing| standing.since).max(),
-        signal_honoured: signal && purposes.iter().any(|purpose| purpose.opt_out_signal),
+    ConsentState {
+        updated_at: states.iter().filter_map(|state| state.since).max(),
+        gpc_applied: gpc && purposes.iter().any(|purpose| purpose.opt_out_signal),
         mirror_delayed_since: None,
-        standings,
+        purposes: states,
     }
 }
 
 /// What `choices` change. Nobody is opted in against their browser's signal.
 fn changes<'a>(
-    purposes: &'a Catalogue,
+    purposes: &'a Purposes,
     decisions: &HashMap<String, Decision>,
     choices: &[Choice],
-    signal: bool,
+    gpc: bool,
 ) -> Result<Vec<(&'a Purpose, bool)>> {
     let mut changes: Vec<(&Purpose, bool)> = Vec::new();
     for choice in choices {
         let purpose = purposes.find(&choice.purpose).ok_or(Refusal::InvalidInput("there is no such purpose"))?;
-        let granted = choice.granted && !(signal && purpose.opt_out_signal);
+        let granted = choice.granted && !(gpc && purpose.opt_out_signal);
         let decided = decisions.get(&purpose.key).map(|decision| decision.granted);
         changes.retain(|(other, _)| other.key != purpose.key);
         if decided != Some(granted) {
@@ -225,22 +228,23 @@ fn changes<'a>(
 async fn append(
     lethe: &Lethe,
     connection: &mut PgConnection,
-    person: &DataSubject,
+    data_subject: &DataSubject,
     changes: &[(&Purpose, bool)],
     source: Source,
     now: OffsetDateTime,
 ) -> Result<bool> {
-    let told: Vec<_> = changes
+    let changed: Vec<_> = changes
         .iter()
         .map(|(purpose, granted)| json!({"purpose": purpose.key, "granted": granted, "text": purpose.version}))
         .collect();
-    let open = json!({"changes": told, "source": source.name()});
-    let entry = audit::prepare(lethe, Entry { kind: "consent.changed", subject: Some(person), open, personal: None });
+    let open = json!({"changes": changed, "source": source.name()});
+    let entry =
+        audit::prepare(lethe, Entry { kind: "consent.changed", subject: Some(data_subject), open, personal: None });
     let purposes: Vec<String> = changes.iter().map(|(purpose, _)| purpose.key.clone()).collect();
     let granted: Vec<bool> = changes.iter().map(|(_, granted)| *granted).collect();
     let versions: Vec<String> = changes.iter().map(|(purpose, _)| purpose.version.clone()).collect();
     let hashes: Vec<Vec<u8>> = changes.iter().map(|(purpose, _)| purpose.text_hash()).collect();
-    let ordered = sqlx::query_scalar!(
+    let mirror_needed = sqlx::query_scalar!(
         r#"with ledger as (
             insert into lethe.consent_entry (subject_id, purpose, granted, text_version, text_hash, source, recorded_at)
             select $1, change.*, $6, $7 from unnest($2::text[], $3::boolean[], $4::text[], $5::bytea[]) as change
@@ -253,7 +257,7 @@ async fn append(
         insert into lethe.consent_mirror (subject_id, wanted_at) values ($1, $7)
         on conflict on constraint consent_mirror_pkey do update set wanted_at = excluded.wanted_at
         returning (xmax = 0) as "new!""#,
-        person.id,
+        data_subject.id,
         &purposes,
         &granted,
         &versions,
@@ -267,14 +271,14 @@ async fn append(
     )
     .fetch_one(connection)
     .await?;
-    Ok(ordered)
+    Ok(mirror_needed)
 }
 
 /// What the mirror writes to Clerk, and by which ledger entry it is known to be the newest.
 struct Snapshot {
     clerk_id: String,
     newest: Option<i64>,
-    record: Record,
+    state: ConsentState,
 }
 
 async fn snapshot(lethe: &Lethe, subject: Uuid) -> Result<Option<Snapshot>> {
@@ -299,5 +303,5 @@ async fn snapshot(lethe: &Lethe, subject: Uuid) -> Result<Option<Snapshot>> {
         .into_iter()
         .filter_map(|row| Some((row.purpose?, Decision { granted: row.granted?, at: row.recorded_at? })))
         .collect();
-    Ok(Some(Snapshot { clerk_id, newest, record: record(&lethe.purposes, &decisions, false) }))
+    Ok(Some(Snapshot { clerk_id, newest, state: consent_state(&lethe.purposes, &decisions, false) }))
 }

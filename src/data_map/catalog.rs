@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use sqlx::PgConnection;
 
 /// Everything that the checks look at.
-pub(super) struct Catalog {
+pub(super) struct PgCatalog {
     pub(super) relations: Vec<Relation>,
     pub(super) foreign_keys: Vec<ForeignKey>,
     by_name: BTreeMap<String, Vec<usize>>,
@@ -16,19 +16,19 @@ pub(super) struct Catalog {
 pub(super) struct Relation {
     pub(super) schema: String,
     pub(super) table: String,
-    pub(super) kind: Kind,
+    pub(super) kind: RelationKind,
     pub(super) columns: Vec<Column>,
     pub(super) primary_key: Vec<String>,
     /// Columns that are unique alone and without a condition.
-    pub(super) unique: Vec<String>,
+    pub(super) unique_columns: Vec<String>,
     /// Whether policies hide rows from the role that Lethe uses.
-    pub(super) policies: bool,
+    pub(super) row_security: bool,
     /// What the role may do.
-    pub(super) may: Privileges,
+    pub(super) privileges: Privileges,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum RelationKind {
     Table,
     MaterializedView,
     ForeignTable,
@@ -107,14 +107,14 @@ impl OnDelete {
     }
 }
 
-impl Catalog {
+impl PgCatalog {
     /// The relations of this name. Two only where dots within names make it ambiguous.
-    pub(super) fn named(&self, name: &str) -> &[usize] {
+    pub(super) fn relations_named(&self, name: &str) -> &[usize] {
         self.by_name.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// The foreign keys of `child`.
-    pub(super) fn keys_of(&self, child: usize) -> impl Iterator<Item = &ForeignKey> {
+    pub(super) fn foreign_keys_of(&self, child: usize) -> impl Iterator<Item = &ForeignKey> {
         self.foreign_keys.iter().filter(move |key| key.child == child)
     }
 }
@@ -215,14 +215,14 @@ const FOREIGN_KEYS: &str = "
         AND k.conrelid = ANY ($1::bigint[]::oid[]) AND k.confrelid = ANY ($1::bigint[]::oid[])
     ORDER BY k.conrelid, k.conname";
 
-pub(super) async fn read(connection: &mut PgConnection) -> sqlx::Result<Catalog> {
+pub(super) async fn read(connection: &mut PgConnection) -> sqlx::Result<PgCatalog> {
     let rows: Vec<RelationRow> = sqlx::query_as(RELATIONS).fetch_all(&mut *connection).await?;
     let oids: Vec<i64> = rows.iter().map(|row| row.oid).collect();
     let columns: Vec<ColumnRow> = sqlx::query_as(COLUMNS).bind(&oids).fetch_all(&mut *connection).await?;
     let keys: Vec<ForeignKeyRow> = sqlx::query_as(FOREIGN_KEYS).bind(&oids).fetch_all(&mut *connection).await?;
 
     let places: BTreeMap<i64, usize> = oids.iter().enumerate().map(|(place, oid)| (*oid, place)).collect();
-    let mut relations: Vec<Relation> = rows.into_iter().map(relation).collect();
+    let mut relations: Vec<Relation> = rows.into_iter().map(relation_from_row).collect();
     for row in columns {
         let ColumnRow { relation, name, type_name, base_type, nullable, generated } = row;
         relations[places[&relation]].columns.push(Column { name, type_name, base_type, nullable, generated });
@@ -235,7 +235,7 @@ pub(super) async fn read(connection: &mut PgConnection) -> sqlx::Result<Catalog>
             columns: row.columns,
             parent: places[&row.parent],
             parent_columns: row.parent_columns,
-            on_delete: action(&row.on_delete),
+            on_delete: on_delete_from_code(&row.on_delete),
             deferrable: row.deferrable,
         })
         .collect();
@@ -243,14 +243,14 @@ pub(super) async fn read(connection: &mut PgConnection) -> sqlx::Result<Catalog>
     for (place, relation) in relations.iter().enumerate() {
         by_name.entry(relation.name()).or_default().push(place);
     }
-    Ok(Catalog { relations, foreign_keys, by_name })
+    Ok(PgCatalog { relations, foreign_keys, by_name })
 }
 
-fn relation(row: RelationRow) -> Relation {
+fn relation_from_row(row: RelationRow) -> Relation {
     let kind = match row.kind.as_str() {
-        "m" => Kind::MaterializedView,
-        "f" => Kind::ForeignTable,
-        _ => Kind::Table,
+        "m" => RelationKind::MaterializedView,
+        "f" => RelationKind::ForeignTable,
+        _ => RelationKind::Table,
     };
     let may = Privileges { select: row.may_select, update: row.may_update, delete: row.may_delete };
     Relation {
@@ -259,13 +259,13 @@ fn relation(row: RelationRow) -> Relation {
         kind,
         columns: Vec::new(),
         primary_key: row.primary_key,
-        unique: row.uniques,
-        policies: row.policies,
-        may,
+        unique_columns: row.uniques,
+        row_security: row.policies,
+        privileges: may,
     }
 }
 
-fn action(letter: &str) -> OnDelete {
+fn on_delete_from_code(letter: &str) -> OnDelete {
     match letter {
         "r" => OnDelete::Restrict,
         "c" => OnDelete::Cascade,

@@ -6,16 +6,16 @@
 
 mod catalog;
 mod check;
+mod column_names;
+mod deletion_set;
 mod draft;
 mod file;
-mod names;
-mod order;
 mod period;
 mod references;
 mod resolved;
 mod rules;
 pub(crate) mod sql;
-mod wave;
+mod topology;
 
 use std::path::PathBuf;
 
@@ -24,10 +24,10 @@ use sqlx::PgConnection;
 pub use draft::draft;
 pub use period::{Period, Unit};
 pub use resolved::{Resolved, Table};
-pub use rules::{DataMap, Erase, ExportRule, Ignore, Others, Owner, Reference, Scrub, TableRule};
+pub use rules::{DataMap, Erase, ExportRule, IgnoredTable, Owner, Reference, ReferenceAction, Scrub, TableRule};
 
-pub(crate) use resolved::{Ending, ResolvedOwner, ResolvedReference, ScrubColumn, StampColumn};
-pub(crate) use wave::Wave;
+pub(crate) use deletion_set::DeletionSet;
+pub(crate) use resolved::{Removal, ResolvedOwner, ResolvedReference, ScrubColumn, StampColumn};
 
 /// Why a data map can't be used.
 #[derive(Debug, thiserror::Error)]

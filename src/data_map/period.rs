@@ -37,7 +37,7 @@ impl Period {
     }
 
     /// For comparing periods of different units: minutes, with months of the average length.
-    pub(crate) const fn weight(self) -> u64 {
+    pub(crate) const fn approximate_minutes(self) -> u64 {
         const DAY: u64 = 24 * 60;
         const MONTH: u64 = 43_829;
         let amount = self.amount as u64;
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_year_is_twelve_months() {
-        let weight = |period: &str| period.parse::<Period>().unwrap().weight();
+        let weight = |period: &str| period.parse::<Period>().unwrap().approximate_minutes();
         assert_eq!(weight("1 year"), weight("12 months"));
         assert!(weight("30 days") < weight("1 month"));
     }

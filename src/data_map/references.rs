@@ -3,16 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::catalog::{Catalog, ForeignKey, OnDelete};
-use super::check::{Findings, Mapped, direct};
-use super::names;
-use super::order::{self, Breaking, Edge};
-use super::resolved::{Ending, ResolvedOwner, ResolvedReference, Target};
-use super::rules::{Erase, Others, Owner, Reference, Scrub};
-use super::sql::quote;
+use super::catalog::{ForeignKey, OnDelete, PgCatalog};
+use super::check::{MappedTable, Problems, direct_owner};
+use super::column_names;
+use super::resolved::{Removal, ResolvedOwner, ResolvedReference, Target};
+use super::rules::{Erase, Owner, Reference, ReferenceAction, Scrub};
+use super::sql::quote_identifier;
+use super::topology::{self, CycleBreak, Edge};
 
 /// Every table from which foreign keys lead to `known`, directly or not, with the key that does.
-pub(super) fn reached(known: &BTreeSet<usize>, catalog: &Catalog) -> BTreeMap<usize, usize> {
+pub(super) fn referencing_tables(known: &BTreeSet<usize>, catalog: &PgCatalog) -> BTreeMap<usize, usize> {
     let mut reached = BTreeMap::new();
     let mut next: Vec<usize> = known.iter().copied().collect();
     while let Some(parent) = next.pop() {
@@ -27,14 +27,19 @@ pub(super) fn reached(known: &BTreeSet<usize>, catalog: &Catalog) -> BTreeMap<us
 }
 
 /// The owner of each table, with every path followed to a column that holds the key.
-pub(super) fn owners(mapped: &[Mapped<'_>], catalog: &Catalog, findings: &mut Findings) -> Vec<ResolvedOwner> {
-    let owners: Vec<ResolvedOwner> = mapped.iter().map(|child| owner(child, mapped, catalog, findings)).collect();
+pub(super) fn resolve_owners(
+    mapped: &[MappedTable<'_>],
+    catalog: &PgCatalog,
+    findings: &mut Problems,
+) -> Vec<ResolvedOwner> {
+    let owners: Vec<ResolvedOwner> =
+        mapped.iter().map(|child| resolve_owner(child, mapped, catalog, findings)).collect();
     for (index, child) in mapped.iter().enumerate() {
         let (mut place, mut steps) = (index, 0);
         while let ResolvedOwner::Path { table, .. } = &owners[place] {
             (place, steps) = (*table, steps + 1);
             if steps > mapped.len() {
-                findings.table(
+                findings.add_for_table(
                     &child.rule.name,
                     "its path of ownership runs in a circle and never reaches a key",
                     "Give one of the tables an owner column that holds the Clerk user id",
@@ -46,22 +51,29 @@ pub(super) fn owners(mapped: &[Mapped<'_>], catalog: &Catalog, findings: &mut Fi
     owners
 }
 
-fn owner(child: &Mapped<'_>, mapped: &[Mapped<'_>], catalog: &Catalog, findings: &mut Findings) -> ResolvedOwner {
+fn resolve_owner(
+    child: &MappedTable<'_>,
+    mapped: &[MappedTable<'_>],
+    catalog: &PgCatalog,
+    findings: &mut Problems,
+) -> ResolvedOwner {
     let (column, table) = match &child.rule.owner {
-        Owner::Column(column) => return direct(column),
+        Owner::Column(column) => return direct_owner(column),
         Owner::Path { column, table } => (column, table),
     };
     let Some(place) = mapped.iter().position(|parent| parent.rule.name == *table) else {
-        findings.column(
+        findings.add_for_column(
             &child.rule.name,
             column,
             format!("the path leads to {table}, which has no rule"),
             "Give that table a rule, or correct the path",
         );
-        return direct(column);
+        return direct_owner(column);
     };
     let parent = &mapped[place];
-    let key = catalog.keys_of(child.place).find(|key| key.parent == parent.place && key.columns == [column.as_str()]);
+    let key = catalog
+        .foreign_keys_of(child.relation_index)
+        .find(|key| key.parent == parent.relation_index && key.columns == [column.as_str()]);
     let target = match (key, parent.relation.primary_key.as_slice()) {
         (Some(key), _) => key.parent_columns[0].clone(),
         (None, [only]) => only.clone(),
@@ -70,48 +82,48 @@ fn owner(child: &Mapped<'_>, mapped: &[Mapped<'_>], catalog: &Catalog, findings:
     let types = (child.relation.column(column), parent.relation.column(&target));
     let fits = matches!(types, (Some(here), Some(there)) if here.base_type == there.base_type);
     if !fits && key.is_none() {
-        findings.column(
+        findings.add_for_column(
             &child.rule.name,
             column,
             format!("no foreign key leads from here to {table}, and its primary key isn't one column of this type"),
             "Add the foreign key, or name the column that has one",
         );
     }
-    if key.is_none() && child.rule.erase.ending().weight() > parent.rule.erase.ending().weight() {
-        outlives(child, parent, column, "nobody could find them any more", findings);
+    if key.is_none() && child.rule.erase.removal().sort_key() > parent.rule.erase.removal().sort_key() {
+        report_outlives(child, parent, column, "nobody could find them any more", findings);
     }
     let scrubbed =
         matches!(&parent.rule.erase, Erase::Scrub { columns, .. } if columns.contains_key(parent.rule.owner.column()));
-    if scrubbed && child.rule.erase.ending() != Ending::Now {
-        findings.column(
+    if scrubbed && child.rule.erase.removal() != Removal::Immediate {
+        findings.add_for_column(
             &parent.rule.name,
             parent.rule.owner.column(),
             format!("scrubbing it would leave rows of {} without an owner", child.rule.name),
             "Leave this column, or delete those rows",
         );
     }
-    ResolvedOwner::Path { column: quote(column), table: place, target: quote(&target) }
+    ResolvedOwner::Path { column: quote_identifier(column), table: place, target: quote_identifier(&target) }
 }
 
 /// What happens to other people's rows, for each table; complains about foreign keys on which
 /// nothing is decided.
-pub(super) fn links(
-    mapped: &[Mapped<'_>],
+pub(super) fn resolve_references(
+    mapped: &[MappedTable<'_>],
     ignored: &BTreeSet<usize>,
-    catalog: &Catalog,
-    findings: &mut Findings,
+    catalog: &PgCatalog,
+    findings: &mut Problems,
 ) -> Vec<Vec<ResolvedReference>> {
     for key in &catalog.foreign_keys {
-        let Some(parent) = mapped.iter().find(|parent| parent.place == key.parent) else { continue };
-        let vanishes = parent.rule.erase.ending() != Ending::Never;
-        let draws = parent.rule.references.iter().any(|reference| reference.others == Others::Delete);
+        let Some(parent) = mapped.iter().find(|parent| parent.relation_index == key.parent) else { continue };
+        let vanishes = parent.rule.erase.removal() != Removal::Never;
+        let draws = parent.rule.references.iter().any(|reference| reference.action == ReferenceAction::Delete);
         if !vanishes && !draws {
             continue;
         }
-        if let Some(child) = mapped.iter().find(|child| child.place == key.child) {
-            decided(child, parent, key, draws, findings);
+        if let Some(child) = mapped.iter().find(|child| child.relation_index == key.child) {
+            check_foreign_key(child, parent, key, draws, findings);
         } else if ignored.contains(&key.child) {
-            findings.column(
+            findings.add_for_column(
                 &catalog.relations[key.child].name(),
                 &key.columns[0],
                 format!(
@@ -125,18 +137,18 @@ pub(super) fn links(
         }
     }
     for child in mapped {
-        keys_of_others(child, findings);
+        check_other_user_id_columns(child, findings);
     }
     let links: Vec<Vec<ResolvedReference>> = mapped
         .iter()
         .map(|child| {
             let references = child.rule.references.iter();
-            references.flat_map(|reference| link(reference, child, mapped, catalog, findings)).collect()
+            references.flat_map(|reference| resolve_reference(reference, child, mapped, catalog, findings)).collect()
         })
         .collect();
     for (place, child) in mapped.iter().enumerate() {
-        if draws_itself(place, &links) {
-            findings.table(
+        if has_delete_cycle(place, &links) {
+            findings.add_for_table(
                 &child.rule.name,
                 "other people's rows that are deleted along its references lead back to it in a circle",
                 "Use others = \"detach\" or \"none\" for one of the references",
@@ -147,10 +159,10 @@ pub(super) fn links(
 }
 
 /// Whether `others = "delete"` leads from the table back to itself.
-fn draws_itself(place: usize, links: &[Vec<ResolvedReference>]) -> bool {
+fn has_delete_cycle(place: usize, links: &[Vec<ResolvedReference>]) -> bool {
     let drawn = |place: usize| {
         links[place].iter().filter_map(|reference| match reference.target {
-            Target::Rows { table, .. } if reference.others == Others::Delete => Some(table),
+            Target::Rows { table, .. } if reference.action == ReferenceAction::Delete => Some(table),
             Target::Rows { .. } | Target::Key => None,
         })
     };
@@ -167,19 +179,25 @@ fn draws_itself(place: usize, links: &[Vec<ResolvedReference>]) -> bool {
 }
 
 /// Checks one foreign key between two mapped tables.
-fn decided(child: &Mapped<'_>, parent: &Mapped<'_>, key: &ForeignKey, draws: bool, findings: &mut Findings) {
-    let (own, gone) = (child.rule.erase.ending(), parent.rule.erase.ending());
+fn check_foreign_key(
+    child: &MappedTable<'_>,
+    parent: &MappedTable<'_>,
+    key: &ForeignKey,
+    draws: bool,
+    findings: &mut Problems,
+) {
+    let (own, gone) = (child.rule.erase.removal(), parent.rule.erase.removal());
     let cut = matches!(&child.rule.erase, Erase::Scrub { columns, .. }
         if key.columns.iter().any(|column| columns.get(column) == Some(&Scrub::Null)));
-    if child.place != parent.place && own.weight() > gone.weight() && !cut {
+    if child.relation_index != parent.relation_index && own.sort_key() > gone.sort_key() && !cut {
         let what = match key.on_delete {
             OnDelete::NoAction | OnDelete::Restrict => "would block the deletion",
             OnDelete::Cascade => "would silently delete them (ON DELETE CASCADE)",
             OnDelete::SetNull | OnDelete::SetDefault => "would silently change them",
         };
-        outlives(child, parent, &key.columns[0], &format!("the foreign key {} {what}", key.name), findings);
+        report_outlives(child, parent, &key.columns[0], &format!("the foreign key {} {what}", key.name), findings);
     }
-    if always_own(child, parent, key) && !draws {
+    if always_same_owner(child, parent, key) && !draws {
         return;
     }
     let decision = child.rule.references.iter().find(|reference| key.columns.contains(&reference.column));
@@ -187,7 +205,7 @@ fn decided(child: &Mapped<'_>, parent: &Mapped<'_>, key: &ForeignKey, draws: boo
     if decision.is_none() {
         let column = &key.columns[0];
         let how = if child.relation.column(column).is_some_and(|column| column.nullable) { "detach" } else { "delete" };
-        findings.column(
+        findings.add_for_column(
             name,
             column,
             format!(
@@ -203,22 +221,28 @@ fn decided(child: &Mapped<'_>, parent: &Mapped<'_>, key: &ForeignKey, draws: boo
     }
 }
 
-fn outlives(child: &Mapped<'_>, parent: &Mapped<'_>, column: &str, consequence: &str, findings: &mut Findings) {
-    findings.column(
+fn report_outlives(
+    child: &MappedTable<'_>,
+    parent: &MappedTable<'_>,
+    column: &str,
+    consequence: &str,
+    findings: &mut Problems,
+) {
+    findings.add_for_column(
         &child.rule.name,
         column,
         format!(
             "its rows {}, but the rows of {} that they point to {}; {consequence}",
-            child.rule.erase.ending().words(),
+            child.rule.erase.removal().describe(),
             parent.rule.name,
-            parent.rule.erase.ending().words()
+            parent.rule.erase.removal().describe()
         ),
         format!("Let {} stay as long (keep, stamp or scrub), or let these rows go as early", parent.rule.name),
     );
 }
 
 /// Whether the key can only lead from a person's row to a row of the same person.
-pub(super) fn always_own(child: &Mapped<'_>, parent: &Mapped<'_>, key: &ForeignKey) -> bool {
+pub(super) fn always_same_owner(child: &MappedTable<'_>, parent: &MappedTable<'_>, key: &ForeignKey) -> bool {
     match (&child.rule.owner, &parent.rule.owner) {
         (Owner::Path { column, table }, _) => *table == parent.rule.name && key.columns == [column.as_str()],
         (Owner::Column(here), Owner::Column(there)) => {
@@ -229,15 +253,17 @@ pub(super) fn always_own(child: &Mapped<'_>, parent: &Mapped<'_>, key: &ForeignK
 }
 
 /// A second column that may hold somebody's key needs a decision too, foreign key or not.
-fn keys_of_others(Mapped { rule, relation, .. }: &Mapped<'_>, findings: &mut Findings) {
-    for column in relation.columns.iter().filter(|column| column.is_text() && names::may_hold_key(&column.name)) {
+fn check_other_user_id_columns(MappedTable { rule, relation, .. }: &MappedTable<'_>, findings: &mut Problems) {
+    for column in
+        relation.columns.iter().filter(|column| column.is_text() && column_names::may_hold_user_id(&column.name))
+    {
         let name = &column.name;
         let scrubbed = matches!(&rule.erase, Erase::Scrub { columns, .. } if columns.contains_key(name));
         let settled = rule.owner.column() == name
             || scrubbed
             || rule.references.iter().any(|reference| reference.column == *name);
         if !settled {
-            findings.column(
+            findings.add_for_column(
                 &rule.name,
                 name,
                 "the column may hold the key of somebody who doesn't own the row",
@@ -249,115 +275,129 @@ fn keys_of_others(Mapped { rule, relation, .. }: &Mapped<'_>, findings: &mut Fin
     }
 }
 
-fn link(
+fn resolve_reference(
     reference: &Reference,
-    child: &Mapped<'_>,
-    mapped: &[Mapped<'_>],
-    catalog: &Catalog,
-    findings: &mut Findings,
+    child: &MappedTable<'_>,
+    mapped: &[MappedTable<'_>],
+    catalog: &PgCatalog,
+    findings: &mut Problems,
 ) -> Vec<ResolvedReference> {
     let (table, name) = (&child.rule.name, &reference.column);
     let Some(column) = child.relation.column(name) else {
-        findings.column(table, name, "`reference` names a column that the table doesn't have", "Correct the name");
+        findings.add_for_column(
+            table,
+            name,
+            "`reference` names a column that the table doesn't have",
+            "Correct the name",
+        );
         return Vec::new();
     };
-    if reference.others == Others::Detach && (!column.nullable || column.generated) {
-        findings.column(
+    if reference.action == ReferenceAction::Detach && (!column.nullable || column.generated) {
+        findings.add_for_column(
             table,
             name,
             "the column is NOT NULL, so rows can't be detached",
             format!(
                 "Use others = \"delete\", or ALTER TABLE {} ALTER {} DROP NOT NULL",
-                child.relation.sql(),
-                quote(name)
+                child.relation.quoted_name(),
+                quote_identifier(name)
             ),
         );
     }
     let owner = child.rule.owner.column() == name;
-    if owner && reference.others == Others::Detach {
-        findings.column(
+    if owner && reference.action == ReferenceAction::Detach {
+        findings.add_for_column(
             table,
             name,
             "the column is the row's owner; emptied, it would leave rows that nobody can find any more",
             "Use others = \"delete\"",
         );
     } else if owner && matches!(child.rule.owner, Owner::Column(_)) {
-        findings.column(
+        findings.add_for_column(
             table,
             name,
             "the column is the row's owner, so no other people's rows have the person's key there",
             "Remove this [[table.reference]]",
         );
     }
-    let rows = catalog.keys_of(child.place).filter(|key| key.columns.contains(name)).filter_map(|key| {
-        let place = mapped.iter().position(|parent| parent.place == key.parent)?;
-        let columns = key.columns.iter().zip(&key.parent_columns).map(|(here, there)| (quote(here), quote(there)));
-        Some(Target::Rows { table: place, columns: columns.collect() })
-    });
+    let rows =
+        catalog.foreign_keys_of(child.relation_index).filter(|key| key.columns.contains(name)).filter_map(|key| {
+            let place = mapped.iter().position(|parent| parent.relation_index == key.parent)?;
+            let columns = key
+                .columns
+                .iter()
+                .zip(&key.parent_columns)
+                .map(|(here, there)| (quote_identifier(here), quote_identifier(there)));
+            Some(Target::Rows { table: place, columns: columns.collect() })
+        });
     let mut targets: Vec<Target> = rows.collect();
     if targets.is_empty() && column.is_text() {
         targets.push(Target::Key);
     }
     if targets.is_empty() {
-        findings.column(
+        findings.add_for_column(
             table,
             name,
             "no foreign key leads from here to a mapped table, and the column can't hold a Clerk user id",
             "Remove this [[table.reference]]",
         );
     }
-    let resolved =
-        |target| ResolvedReference { name: name.clone(), column: quote(name), target, others: reference.others };
+    let resolved = |target| ResolvedReference {
+        name: name.clone(),
+        column: quote_identifier(name),
+        target,
+        action: reference.action,
+    };
     targets.into_iter().map(resolved).collect()
 }
 
 /// The order of an erasure and what it takes.
-pub(super) struct Order {
-    pub(super) places: Vec<usize>,
+pub(super) struct ErasureOrder {
+    pub(super) tables: Vec<usize>,
     /// Constraints to defer, quoted.
     pub(super) deferred: Vec<String>,
     /// By table: columns to empty first, quoted.
-    pub(super) unlinks: BTreeMap<usize, Vec<String>>,
+    pub(super) unlink_columns: BTreeMap<usize, Vec<String>>,
 }
 
-pub(super) fn order(
-    mapped: &[Mapped<'_>],
+pub(super) fn erasure_order(
+    mapped: &[MappedTable<'_>],
     owners: &[ResolvedOwner],
-    catalog: &Catalog,
-    findings: &mut Findings,
-) -> Order {
+    catalog: &PgCatalog,
+    findings: &mut Problems,
+) -> ErasureOrder {
     let mut edges = Vec::new();
     for (child, owner) in owners.iter().enumerate() {
         if let ResolvedOwner::Path { table, .. } = owner {
-            edges.push(Edge { child, parent: *table, breaking: Breaking::Never });
+            edges.push(Edge { child, parent: *table, cycle_break: CycleBreak::Impossible });
         }
     }
     for (index, key) in catalog.foreign_keys.iter().enumerate() {
-        let find = |place| mapped.iter().position(|mapped| mapped.place == place);
+        let find = |place| mapped.iter().position(|mapped| mapped.relation_index == place);
         if let (Some(child), Some(parent)) = (find(key.child), find(key.parent)) {
-            edges.push(Edge { child, parent, breaking: breaking(index, key, &mapped[child], &mapped[parent]) });
+            edges.push(Edge { child, parent, cycle_break: cycle_break(index, key, &mapped[child], &mapped[parent]) });
         }
     }
-    let (places, broken) = order::order(mapped.len(), edges).unwrap_or_else(|circle| {
+    let (places, broken) = topology::topological_sort(mapped.len(), edges).unwrap_or_else(|circle| {
         let names: Vec<&str> = circle.iter().map(|place| mapped[*place].rule.name.as_str()).collect();
-        findings.table(
+        findings.add_for_table(
             names[0],
             format!("foreign keys run in a circle through {}", names.join(", ")),
             "Make one of them DEFERRABLE, or its column nullable",
         );
         (Vec::new(), Vec::new())
     });
-    let mut order = Order { places, deferred: Vec::new(), unlinks: BTreeMap::new() };
+    let mut order = ErasureOrder { tables: places, deferred: Vec::new(), unlink_columns: BTreeMap::new() };
     for edge in broken {
         match edge {
-            Breaking::Defer(key) => {
+            CycleBreak::Defer(key) => {
                 let key = &catalog.foreign_keys[key];
                 let schema = &catalog.relations[key.child].schema;
-                order.deferred.push(format!("{}.{}", quote(schema), quote(&key.name)));
+                order.deferred.push(format!("{}.{}", quote_identifier(schema), quote_identifier(&key.name)));
             }
-            Breaking::Unlink(key) => {
+            CycleBreak::Unlink(key) => {
                 let key = &catalog.foreign_keys[key];
-                let child = mapped.iter().position(|mapped| mapped.place == key.child);
+                let child = mapped.iter().position(|mapped| mapped.relation_index == key.child);
                 let child = child.expect("edges are made between mapped tables");
                 let relation = &mapped[child].relation;
                 let owner = mapped[child].rule.owner.column();
@@ -365,9 +405,9 @@ pub(super) fn order(
                     .columns
                     .iter()
                     .filter(|name| *name != owner && relation.column(name).is_some_and(|found| found.nullable));
-                order.unlinks.entry(child).or_default().extend(nullable.map(|name| quote(name)));
+                order.unlink_columns.entry(child).or_default().extend(nullable.map(|name| quote_identifier(name)));
             }
-            Breaking::Harmless | Breaking::Never => {}
+            CycleBreak::NotNeeded | CycleBreak::Impossible => {}
         }
     }
     order
@@ -375,17 +415,17 @@ pub(super) fn order(
 
 /// How a foreign key gives way when it closes a circle. Where the rows pointed to stay, it never
 /// stands in the way.
-fn breaking(index: usize, key: &ForeignKey, child: &Mapped<'_>, parent: &Mapped<'_>) -> Breaking {
+fn cycle_break(index: usize, key: &ForeignKey, child: &MappedTable<'_>, parent: &MappedTable<'_>) -> CycleBreak {
     let nullable = key.columns.iter().any(|name| {
         child.rule.owner.column() != name && child.relation.column(name).is_some_and(|column| column.nullable)
     });
-    if parent.rule.erase.ending() == Ending::Never {
-        Breaking::Harmless
+    if parent.rule.erase.removal() == Removal::Never {
+        CycleBreak::NotNeeded
     } else if key.deferrable && key.on_delete == OnDelete::NoAction {
-        Breaking::Defer(index)
-    } else if nullable && child.rule.erase.ending() == Ending::Now {
-        Breaking::Unlink(index)
+        CycleBreak::Defer(index)
+    } else if nullable && child.rule.erase.removal() == Removal::Immediate {
+        CycleBreak::Unlink(index)
     } else {
-        Breaking::Never
+        CycleBreak::Impossible
     }
 }

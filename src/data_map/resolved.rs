@@ -3,8 +3,8 @@
 //! All text here is quoted; `$1` is the person's key in every predicate, and rows of the table
 //! itself go by the alias that the caller names.
 
-use super::rules::{Erase, Others, TableRule};
-use super::sql::quote;
+use super::rules::{Erase, ReferenceAction, TableRule};
+use super::sql::quote_identifier;
 use super::{Period, Problem};
 
 /// A data map that was held against the live catalog and fits.
@@ -15,9 +15,9 @@ pub struct Resolved {
     /// Places in `tables`, children before the rows they point to.
     pub(crate) order: Vec<usize>,
     /// Columns that may hold a person's key and are nobody's owner column.
-    pub(crate) searches: Vec<Search>,
+    pub(crate) user_id_searches: Vec<UserIdSearch>,
     /// Constraints that a deletion defers, quoted.
-    pub(crate) deferred: Vec<String>,
+    pub(crate) deferred_constraints: Vec<String>,
 }
 
 /// One table of a [`Resolved`] map.
@@ -35,7 +35,7 @@ pub struct Table {
     pub(crate) scrubs: Vec<ScrubColumn>,
     pub(crate) references: Vec<ResolvedReference>,
     /// Columns of rows that go, which are emptied first because they close a circle. Quoted.
-    pub(crate) unlinks: Vec<String>,
+    pub(crate) unlink_columns: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -78,7 +78,7 @@ pub(crate) struct ResolvedReference {
     /// Quoted.
     pub(crate) column: String,
     pub(crate) target: Target,
-    pub(crate) others: Others,
+    pub(crate) action: ReferenceAction,
 }
 
 #[derive(Debug)]
@@ -90,7 +90,7 @@ pub(crate) enum Target {
 }
 
 #[derive(Debug)]
-pub(crate) struct Search {
+pub(crate) struct UserIdSearch {
     pub(crate) name: String,
     pub(crate) column_name: String,
     /// Quoted, with its schema.
@@ -103,37 +103,37 @@ pub(crate) struct Search {
 
 /// When a person's rows of a table go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ending {
-    Now,
+pub(crate) enum Removal {
+    Immediate,
     After(Period),
     Never,
 }
 
 impl Erase {
-    pub(crate) const fn ending(&self) -> Ending {
+    pub(crate) const fn removal(&self) -> Removal {
         match self {
-            Self::Delete => Ending::Now,
+            Self::Delete => Removal::Immediate,
             Self::Stamp { purge_after: Some(period), .. } | Self::Keep { period: Some(period), .. } => {
-                Ending::After(*period)
+                Removal::After(*period)
             }
-            Self::Stamp { .. } | Self::Scrub { .. } | Self::Keep { .. } => Ending::Never,
+            Self::Stamp { .. } | Self::Scrub { .. } | Self::Keep { .. } => Removal::Never,
         }
     }
 }
 
-impl Ending {
+impl Removal {
     /// Comparable: what goes earlier weighs less.
-    pub(crate) const fn weight(self) -> u64 {
+    pub(crate) const fn sort_key(self) -> u64 {
         match self {
-            Self::Now => 0,
-            Self::After(period) => period.weight(),
+            Self::Immediate => 0,
+            Self::After(period) => period.approximate_minutes(),
             Self::Never => u64::MAX,
         }
     }
 
-    pub(crate) fn words(self) -> String {
+    pub(crate) fn describe(self) -> String {
         match self {
-            Self::Now => "go at once".to_owned(),
+            Self::Immediate => "go at once".to_owned(),
             Self::After(period) => format!("go after {period}"),
             Self::Never => "stay".to_owned(),
         }
@@ -182,27 +182,27 @@ impl Resolved {
 
     /// The tables as an erasure goes through them: rows before the rows they point to.
     #[must_use]
-    pub fn in_order(&self) -> impl DoubleEndedIterator<Item = &Table> {
+    pub fn in_erasure_order(&self) -> impl DoubleEndedIterator<Item = &Table> {
         self.order.iter().map(|place| &self.tables[*place])
     }
 
-    pub(crate) fn place(&self, name: &str) -> Option<usize> {
+    pub(crate) fn index_of(&self, name: &str) -> Option<usize> {
         self.tables.iter().position(|table| table.rule.name == name)
     }
 
     /// Every value that columns are scrubbed with, in the order of their parameters.
-    pub(crate) fn values(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn scrub_values(&self) -> impl Iterator<Item = &str> {
         self.tables.iter().flat_map(|table| &table.scrubs).filter_map(|scrub| scrub.value.as_deref())
     }
 
     /// True for the rows of the table at `place` that are the person's.
-    pub(crate) fn own(&self, place: usize, alias: &str) -> String {
+    pub(crate) fn owned_rows(&self, place: usize, alias: &str) -> String {
         match &self.tables[place].owner {
             ResolvedOwner::Column(column) => format!("{alias}.{column} = $1"),
             ResolvedOwner::Path { column, table, target } => {
                 let inner = format!("{alias}_");
                 let parent = &self.tables[*table].sql;
-                let owned = self.own(*table, &inner);
+                let owned = self.owned_rows(*table, &inner);
                 format!("{alias}.{column} IN (SELECT {inner}.{target} FROM {parent} AS {inner} WHERE {owned})")
             }
         }
@@ -213,7 +213,7 @@ impl ExportColumn {
     /// The column as JSON, so that no reader loses anything: times in ISO 8601, bytes in base64,
     /// numbers that a double can't hold as text (RFC 7493, 2.2).
     pub(crate) fn json(&self, alias: &str) -> String {
-        let name = quote(&self.name);
+        let name = quote_identifier(&self.name);
         let column = format!("{alias}.{name}");
         let value = match self.base_type.as_str() {
             "int8" => format!(

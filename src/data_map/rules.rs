@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{Error, Period, file};
-use crate::consent::Catalogue;
+use crate::consent::Purposes;
 
 /// A whole data map.
 #[derive(Clone, Debug)]
 pub struct DataMap {
     pub(crate) tables: Vec<TableRule>,
-    pub(crate) ignored: Vec<Ignore>,
-    pub(crate) purposes: Option<Catalogue>,
+    pub(crate) ignored: Vec<IgnoredTable>,
+    pub(crate) purposes: Option<Purposes>,
 }
 
 impl DataMap {
@@ -29,7 +29,7 @@ impl DataMap {
 
     /// The purposes that the map names; `None` where it leaves them to the defaults.
     #[must_use]
-    pub const fn purposes(&self) -> Option<&Catalogue> {
+    pub const fn purposes(&self) -> Option<&Purposes> {
         self.purposes.as_ref()
     }
 
@@ -41,7 +41,7 @@ impl DataMap {
 
     /// The tables that are left alone, with the reasons.
     #[must_use]
-    pub fn ignored(&self) -> &[Ignore] {
+    pub fn ignored(&self) -> &[IgnoredTable] {
         &self.ignored
     }
 }
@@ -161,7 +161,8 @@ pub struct Reference {
     /// The column that points.
     pub column: String,
     /// What happens.
-    pub others: Others,
+    #[serde(rename = "others")]
+    pub action: ReferenceAction,
     /// Why.
     pub reason: String,
 }
@@ -169,19 +170,20 @@ pub struct Reference {
 /// What happens to other people's rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Others {
+pub enum ReferenceAction {
     /// The pointing column becomes NULL.
     Detach,
     /// They go too.
     Delete,
     /// There are none: the application never makes such rows. Where one is found all the same,
     /// nothing is erased and a person must decide.
-    None,
+    #[serde(rename = "none")]
+    Forbid,
 }
 
 /// A table that is left alone.
 #[derive(Clone, Debug, serde::Serialize)]
-pub struct Ignore {
+pub struct IgnoredTable {
     /// Schema and table.
     pub name: String,
     /// Why.

@@ -6,17 +6,17 @@ use sqlx::postgres::{PgArguments, Postgres};
 use sqlx::query::{Query, QueryScalar};
 
 /// Quotes an identifier of the catalog, whatever it holds.
-pub(crate) fn quote(identifier: &str) -> String {
+pub(crate) fn quote_identifier(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
 }
 
 /// A statement that was put together from quoted identifiers and the words of this crate.
-pub(crate) fn statement<'a>(text: String) -> Query<'a, Postgres, PgArguments> {
+pub(crate) fn query<'a>(text: String) -> Query<'a, Postgres, PgArguments> {
     sqlx::query(AssertSqlSafe(text))
 }
 
 /// The same for a statement that answers one value a row.
-pub(crate) fn scalar<'a, Value>(text: String) -> QueryScalar<'a, Postgres, Value, PgArguments>
+pub(crate) fn query_scalar<'a, Value>(text: String) -> QueryScalar<'a, Postgres, Value, PgArguments>
 where
     (Value,): for<'row> sqlx::FromRow<'row, sqlx::postgres::PgRow>,
 {
@@ -25,11 +25,11 @@ where
 
 #[cfg(test)]
 mod tests {
-    use super::quote;
+    use super::quote_identifier;
 
     #[test]
     fn quotes_are_doubled() {
-        assert_eq!(quote("plain"), r#""plain""#);
-        assert_eq!(quote(r#"a"; drop table users; --"#), r#""a""; drop table users; --""#);
+        assert_eq!(quote_identifier("plain"), r#""plain""#);
+        assert_eq!(quote_identifier(r#"a"; drop table users; --"#), r#""a""; drop table users; --""#);
     }
 }

@@ -11,14 +11,14 @@ mod receipt;
 mod request;
 mod runner;
 mod step;
-mod work;
+mod step_actions;
 
-pub use erasure::{Leftover, TableResult, erase, keys, purge, verify};
+pub use erasure::{Leftover, TableResult, erase, purge, user_ids, verify};
 pub(crate) use notice::{send_alert, send_receipt};
 pub use plan::{Outcome, Plan, PlanLine, plan};
 pub use receipt::{Receipt, ReceiptCode, receipt};
-pub(crate) use request::{Draft, create, draft};
 pub use request::{NewRequest, Origin, Request, preview, request};
+pub(crate) use request::{PreparedRequest, create, prepare};
 pub(crate) use runner::advance_by_job;
 pub use runner::{Advance, advance, progress, resume_all, run};
 pub use step::{Progress, Status, Step, StepStatus};

@@ -20,7 +20,7 @@ pub(crate) async fn send_receipt(lethe: &Lethe, request: Uuid) -> Result<()> {
     let at = finished_at
         .format(format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC"))
         .map_err(|_| Error::Internal("a time can't be written"))?;
-    let link = link(lethe, &row.receipt_code)?;
+    let link = receipt_url(lethe, &row.receipt_code)?;
     let sent = match lethe.mailer.send(&address, receipt_letter(lethe, &at, &link, &row.receipt_code)).await {
         Ok(()) => "receipt.sent",
         // The server says that this address will never work. The receipt still opens by its code.
@@ -38,7 +38,7 @@ pub(crate) async fn send_receipt(lethe: &Lethe, request: Uuid) -> Result<()> {
 }
 
 fn receipt_letter(lethe: &Lethe, at: &str, link: &str, code: &str) -> Letter {
-    let brand = &lethe.settings.brand;
+    let brand = &lethe.config.brand;
     let values = [("brand", brand.as_str()), ("at", at), ("link", link), ("code", code)];
     Letter {
         subject: format!("Your {brand} account and data were erased"),
@@ -53,7 +53,7 @@ fn receipt_letter(lethe: &Lethe, at: &str, link: &str, code: &str) -> Letter {
 
 /// Tells the operators that a deletion keeps failing. Names nobody.
 pub(crate) async fn send_alert(lethe: &Lethe, request: Uuid) -> Result<()> {
-    let Some(address) = &lethe.settings.alert_address else {
+    let Some(address) = &lethe.config.alert_address else {
         tracing::error!(%request, "a deletion needs attention, and no address for alerts is set");
         return Ok(());
     };
@@ -69,14 +69,14 @@ pub(crate) async fn send_alert(lethe: &Lethe, request: Uuid) -> Result<()> {
     let failure = row.failure.unwrap_or_else(|| "unknown".to_owned());
     let (id, attempts) = (request.to_string(), row.attempts.to_string());
     let values = [
-        ("brand", lethe.settings.brand.as_str()),
+        ("brand", lethe.config.brand.as_str()),
         ("request", id.as_str()),
         ("step", row.step.as_str()),
         ("failure", failure.as_str()),
         ("attempts", attempts.as_str()),
     ];
     let letter = Letter {
-        subject: format!("{}: a deletion needs attention", lethe.settings.brand),
+        subject: format!("{}: a deletion needs attention", lethe.config.brand),
         text: format!(
             "A deletion keeps failing. It is tried again for ever, but needs you.\n\n\
              Request: {request}\nStep: {}\nReason: {failure}\nAttempts: {attempts}\n\n\
@@ -89,7 +89,7 @@ pub(crate) async fn send_alert(lethe: &Lethe, request: Uuid) -> Result<()> {
     Ok(())
 }
 
-fn link(lethe: &Lethe, code: &str) -> Result<String> {
-    let link = lethe.settings.public_url.join(&format!("/receipt/{code}"));
+fn receipt_url(lethe: &Lethe, code: &str) -> Result<String> {
+    let link = lethe.config.public_url.join(&format!("/receipt/{code}"));
     link.map(String::from).map_err(|_| Error::Internal("the public URL can't carry a path"))
 }

@@ -8,8 +8,10 @@ use sqlx::postgres::{PgArguments, Postgres};
 use sqlx::query::{Query, QueryScalar};
 use time::OffsetDateTime;
 
-use crate::data_map::{Ending, Erase, Others, Resolved, ResolvedReference, ScrubColumn, StampColumn, Table, Wave, sql};
-use crate::subject::SubjectId;
+use crate::data_map::{
+    DeletionSet, Erase, ReferenceAction, Removal, Resolved, ResolvedReference, ScrubColumn, StampColumn, Table, sql,
+};
+use crate::subject::ClerkUserId;
 use crate::{Error, Result};
 
 /// What a deletion will do.
@@ -94,14 +96,14 @@ impl Plan {
 pub async fn plan(
     resolved: &Resolved,
     connection: &mut PgConnection,
-    subject: &SubjectId,
+    subject: &ClerkUserId,
     now: OffsetDateTime,
 ) -> Result<Plan> {
-    let wave = Wave::deletion(resolved);
-    let planned = lines(resolved, &wave, now);
-    let counts: Vec<String> = planned.iter().map(Line::count).collect();
-    let counts = sql::scalar::<Vec<i64>>(format!("SELECT ARRAY[{}]::bigint[]", counts.join(", ")));
-    let counts = counts.bound(resolved, subject, now).fetch_one(connection).await?;
+    let wave = DeletionSet::deletion(resolved);
+    let planned = planned_statements(resolved, &wave, now);
+    let counts: Vec<String> = planned.iter().map(PlannedStatement::count_sql).collect();
+    let counts = sql::query_scalar::<Vec<i64>>(format!("SELECT ARRAY[{}]::bigint[]", counts.join(", ")));
+    let counts = counts.bind_params(resolved, subject, now).fetch_one(connection).await?;
     let lines = planned.iter().zip(counts);
     let lines = lines.map(|(line, rows)| PlanLine {
         table: line.table.rule.name.clone(),
@@ -120,8 +122,8 @@ fn hash(resolved: &Resolved) -> Result<String> {
 }
 
 /// One line of a plan, with what finds its rows.
-pub(super) struct Line<'a> {
-    pub(super) place: usize,
+pub(super) struct PlannedStatement<'a> {
+    pub(super) table_index: usize,
     pub(super) table: &'a Table,
     /// True for the rows, which go by the alias `t`.
     pub(super) predicate: String,
@@ -131,40 +133,48 @@ pub(super) struct Line<'a> {
 }
 
 /// Every line of the deletion, in the order of the map.
-pub(super) fn lines<'a>(resolved: &'a Resolved, wave: &Wave<'_>, now: OffsetDateTime) -> Vec<Line<'a>> {
+pub(super) fn planned_statements<'a>(
+    resolved: &'a Resolved,
+    wave: &DeletionSet<'_>,
+    now: OffsetDateTime,
+) -> Vec<PlannedStatement<'a>> {
     let mut lines = Vec::new();
     for (place, table) in resolved.tables.iter().enumerate() {
-        lines.push(Line {
-            place,
+        lines.push(PlannedStatement {
+            table_index: place,
             table,
-            predicate: format!("{}{}", resolved.own(place, "t"), untouched(table)),
+            predicate: format!("{}{}", resolved.owned_rows(place, "t"), not_yet_erased(table)),
             outcome: outcome(&table.rule.erase, now),
             reference: None,
         });
-        lines.extend(others(resolved, place, wave));
+        lines.extend(reference_statements(resolved, place, wave));
     }
     lines
 }
 
 /// The lines of other people's rows of one table.
-pub(super) fn others<'a>(resolved: &'a Resolved, place: usize, wave: &Wave<'_>) -> Vec<Line<'a>> {
+pub(super) fn reference_statements<'a>(
+    resolved: &'a Resolved,
+    place: usize,
+    wave: &DeletionSet<'_>,
+) -> Vec<PlannedStatement<'a>> {
     let table = &resolved.tables[place];
     let decided = table.references.iter().filter_map(|reference| {
-        let outcome = match reference.others {
-            Others::Delete => Outcome::Deleted,
-            Others::Detach => Outcome::Detached,
-            Others::None => return None,
+        let outcome = match reference.action {
+            ReferenceAction::Delete => Outcome::Deleted,
+            ReferenceAction::Detach => Outcome::Detached,
+            ReferenceAction::Forbid => return None,
         };
-        let predicate = wave.others(place, reference, "t")?;
-        Some(Line { place, table, predicate, outcome, reference: Some(reference) })
+        let predicate = wave.rows_of_others(place, reference, "t")?;
+        Some(PlannedStatement { table_index: place, table, predicate, outcome, reference: Some(reference) })
     });
     decided.collect()
 }
 
 fn outcome(erase: &Erase, now: OffsetDateTime) -> Outcome {
-    let end = match erase.ending() {
-        Ending::After(period) => Some(period.after(now)),
-        Ending::Now | Ending::Never => None,
+    let end = match erase.removal() {
+        Removal::After(period) => Some(period.after(now)),
+        Removal::Immediate | Removal::Never => None,
     };
     match erase {
         Erase::Delete => Outcome::Deleted,
@@ -180,7 +190,7 @@ fn outcome(erase: &Erase, now: OffsetDateTime) -> Outcome {
 }
 
 /// Of the person's rows those that the rule still has to change, so that a second run finds none.
-pub(super) fn untouched(table: &Table) -> String {
+pub(super) fn not_yet_erased(table: &Table) -> String {
     let mark = table.stamps.first().map(|stamp| format!("t.{} IS NULL", stamp.column));
     let scrubbed = table.scrubs.iter().map(|scrub| match scrub.value {
         None => format!("t.{} IS NOT NULL", scrub.column),
@@ -207,14 +217,14 @@ pub(super) fn stamp_value(stamp: &StampColumn) -> &'static str {
     }
 }
 
-impl Line<'_> {
+impl PlannedStatement<'_> {
     /// Counts the rows.
-    fn count(&self) -> String {
+    fn count_sql(&self) -> String {
         format!("(SELECT count(*) FROM {} AS t WHERE {})", self.table.sql, self.predicate)
     }
 
     /// Locks the rows in a stable order and counts them.
-    pub(super) fn lock(&self) -> String {
+    pub(super) fn lock_sql(&self) -> String {
         format!(
             "SELECT count(*) FROM (SELECT FROM {} AS t WHERE {} ORDER BY {} FOR UPDATE) AS locked",
             self.table.sql,
@@ -226,20 +236,20 @@ impl Line<'_> {
 
 /// Binds what every statement on personal rows may use: `$1` the person's key, `$2` the time,
 /// from `$3` on the values that the map scrubs with.
-pub(super) trait Bound {
-    fn bound(self, resolved: &Resolved, subject: &SubjectId, now: OffsetDateTime) -> Self;
+pub(super) trait BindParams {
+    fn bind_params(self, resolved: &Resolved, subject: &ClerkUserId, now: OffsetDateTime) -> Self;
 }
 
-impl Bound for Query<'_, Postgres, PgArguments> {
-    fn bound(self, resolved: &Resolved, subject: &SubjectId, now: OffsetDateTime) -> Self {
+impl BindParams for Query<'_, Postgres, PgArguments> {
+    fn bind_params(self, resolved: &Resolved, subject: &ClerkUserId, now: OffsetDateTime) -> Self {
         let query = self.bind(subject.as_str().to_owned()).bind(now);
-        resolved.values().fold(query, |query, value| query.bind(value.to_owned()))
+        resolved.scrub_values().fold(query, |query, value| query.bind(value.to_owned()))
     }
 }
 
-impl<Value> Bound for QueryScalar<'_, Postgres, Value, PgArguments> {
-    fn bound(self, resolved: &Resolved, subject: &SubjectId, now: OffsetDateTime) -> Self {
+impl<Value> BindParams for QueryScalar<'_, Postgres, Value, PgArguments> {
+    fn bind_params(self, resolved: &Resolved, subject: &ClerkUserId, now: OffsetDateTime) -> Self {
         let query = self.bind(subject.as_str().to_owned()).bind(now);
-        resolved.values().fold(query, |query, value| query.bind(value.to_owned()))
+        resolved.scrub_values().fold(query, |query, value| query.bind(value.to_owned()))
     }
 }

@@ -17,7 +17,7 @@ pub struct ReceiptCode(String);
 const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 impl ReceiptCode {
-    pub(super) fn new(random: &Random) -> Self {
+    pub(super) fn generate(random: &Random) -> Self {
         let bytes: [u8; 20] = random.bytes();
         let characters = bytes.map(|byte| char::from(ALPHABET[usize::from(byte % 32)]));
         let groups: Vec<String> = characters.chunks(4).map(|group| group.iter().collect()).collect();
@@ -25,7 +25,7 @@ impl ReceiptCode {
     }
 
     /// Takes what comes from the database.
-    pub(crate) const fn stored(code: String) -> Self {
+    pub(crate) const fn from_database(code: String) -> Self {
         Self(code)
     }
 
@@ -100,7 +100,7 @@ pub async fn receipt(lethe: &Lethe, code: &ReceiptCode) -> Result<Receipt> {
     let plan: Plan = serde_json::from_value(row.plan).map_err(unreadable)?;
     let mut results: Vec<TableResult> =
         serde_json::from_value(row.results.unwrap_or(Value::Array(Vec::new()))).map_err(unreadable)?;
-    in_the_order_of(&plan, &mut results);
+    sort_by_plan(&plan, &mut results);
     Ok(Receipt {
         code: code.clone(),
         requested_at: row.requested_at,
@@ -117,7 +117,7 @@ pub async fn receipt(lethe: &Lethe, code: &ReceiptCode) -> Result<Receipt> {
 }
 
 /// Results come in the order in which they were done; people compare them with what they were shown.
-fn in_the_order_of(plan: &Plan, results: &mut [TableResult]) {
+fn sort_by_plan(plan: &Plan, results: &mut [TableResult]) {
     let place = |result: &TableResult| {
         let is_its_line = |line: &PlanLine| line.table == result.table && line.others == result.others;
         plan.lines.iter().position(is_its_line).unwrap_or(usize::MAX)
@@ -151,7 +151,7 @@ mod tests {
         let plan = Plan { lines, ..Plan::unknown(OffsetDateTime::UNIX_EPOCH) };
         let mut results = [("new", false), ("comments", true), ("comments", false), ("posts", false), ("users", false)]
             .map(|(table, others)| done(table, others));
-        in_the_order_of(&plan, &mut results);
+        sort_by_plan(&plan, &mut results);
         let order = results.each_ref().map(|result| (result.table.as_str(), result.others));
         assert_eq!(
             order,
@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_code_survives_being_typed() {
-        let code = ReceiptCode::new(&Random::system());
+        let code = ReceiptCode::generate(&Random::system());
         assert_eq!(code.as_str().len(), 24);
         assert_eq!(ReceiptCode::parse(code.as_str()), Ok(code.clone()));
         assert_eq!(ReceiptCode::parse(&format!(" {} ", code.as_str().to_lowercase().replace('-', ""))), Ok(code));

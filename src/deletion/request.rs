@@ -9,11 +9,11 @@ use super::plan::{Plan, plan};
 use super::{ReceiptCode, Step};
 use crate::audit::{self, Entry};
 use crate::jobs::{self, AdvanceDeletion};
-use crate::subject::{self, Presence, SubjectId};
+use crate::subject::{self, ClerkUserId, Presence};
 use crate::{Error, Lethe, Refusal, Result, data_map, keys};
 
 /// GDPR 12(3): without undue delay and within one month of the request.
-const DUE: Duration = Duration::days(30);
+const RESPONSE_DEADLINE: Duration = Duration::days(30);
 
 /// From where a deletion was asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Origin {
     }
 
     /// Whether the person asks and can be answered.
-    const fn is_person(self) -> bool {
+    const fn is_data_subject(self) -> bool {
         matches!(self, Self::Page | Self::Api)
     }
 }
@@ -51,7 +51,7 @@ impl Origin {
 #[derive(Clone, Copy, Debug)]
 pub struct NewRequest<'a> {
     /// Who is to be erased.
-    pub subject: &'a SubjectId,
+    pub subject: &'a ClerkUserId,
     /// From where.
     pub origin: Origin,
     /// The hash of the plan that the person saw. It must still be what would happen.
@@ -70,14 +70,14 @@ pub struct Request {
 }
 
 /// What a deletion of `subject` would do at this moment.
-pub async fn preview(lethe: &Lethe, subject: &SubjectId) -> Result<Plan> {
+pub async fn preview(lethe: &Lethe, subject: &ClerkUserId) -> Result<Plan> {
     let mut connection = lethe.database.acquire().await?;
     let resolved = data_map::resolve(&lethe.data_map, &mut connection).await?;
     plan(&resolved, &mut connection, subject, lethe.clock.now()).await
 }
 
 /// A request that is thought through and not written yet.
-pub(crate) struct Draft {
+pub(crate) struct PreparedRequest {
     plan: Plan,
     receipt: ReceiptCode,
     contact: Option<Vec<u8>>,
@@ -87,14 +87,14 @@ pub(crate) struct Draft {
 /// Asks for the deletion of a person. One live deletion a person: asking again answers it.
 ///
 /// Refused with [`Refusal::PlanChanged`] when the plan that was confirmed isn't the one that would
-/// be executed, and with [`Refusal::Gone`] when the person was erased before.
+/// be executed, and with [`Refusal::AccountDeleted`] when the person was erased before.
 pub async fn request(lethe: &Lethe, new: NewRequest<'_>) -> Result<Request> {
     match subject::presence(lethe, new.subject).await? {
-        Presence::Erased if new.origin.is_person() => return Err(Refusal::Gone.into()),
+        Presence::Erased if new.origin.is_data_subject() => return Err(Refusal::AccountDeleted.into()),
         // A restored backup can bring rows back: an operator erases again.
         Presence::Erased | Presence::Deleting(_) | Presence::Active => {}
     }
-    let draft = draft(lethe, new).await?;
+    let draft = prepare(lethe, new).await?;
     let mut transaction = lethe.database.begin().await?;
     let request = create(lethe, &mut transaction, new.subject, draft).await?;
     transaction.commit().await?;
@@ -102,26 +102,28 @@ pub async fn request(lethe: &Lethe, new: NewRequest<'_>) -> Result<Request> {
 }
 
 /// Plans a request; nothing is written.
-pub(crate) async fn draft(lethe: &Lethe, new: NewRequest<'_>) -> Result<Draft> {
+pub(crate) async fn prepare(lethe: &Lethe, new: NewRequest<'_>) -> Result<PreparedRequest> {
     let plan = match preview(lethe, new.subject).await {
         // Nobody is there to be told, and the request must not be lost: it is taken in, and its
         // step for the application's data blocks until the map is mended.
-        Err(Error::Map(data_map::Error::Mismatch(_))) if !new.origin.is_person() => Plan::unknown(lethe.clock.now()),
+        Err(Error::Map(data_map::Error::Mismatch(_))) if !new.origin.is_data_subject() => {
+            Plan::unknown(lethe.clock.now())
+        }
         plan => plan?,
     };
     if new.confirmed_plan.is_some_and(|confirmed| confirmed != plan.hash) {
         return Err(Refusal::PlanChanged.into());
     }
     let contact = new.contact.map(|contact| keys::seal(lethe.keys.contact(), contact.as_bytes(), &lethe.random));
-    Ok(Draft { plan, receipt: ReceiptCode::new(&lethe.random), contact, origin: new.origin })
+    Ok(PreparedRequest { plan, receipt: ReceiptCode::generate(&lethe.random), contact, origin: new.origin })
 }
 
 /// Writes the request, its steps, the audit entry and the job within the caller's transaction.
 pub(crate) async fn create(
     lethe: &Lethe,
     transaction: &mut PgTransaction<'_>,
-    subject: &SubjectId,
-    draft: Draft,
+    subject: &ClerkUserId,
+    draft: PreparedRequest,
 ) -> Result<Request> {
     let person = subject::ensure(lethe, transaction, subject).await?;
     let (id, now) = (lethe.random.uuid(), lethe.clock.now());
@@ -140,12 +142,12 @@ pub(crate) async fn create(
         plan,
         draft.plan.hash,
         now,
-        now + DUE,
+        now + RESPONSE_DEADLINE,
     )
     .execute(&mut **transaction)
     .await?;
     if inserted.rows_affected() == 0 {
-        return live(transaction, subject).await;
+        return existing_request(transaction, subject).await;
     }
     let steps: Vec<_> = Step::ALL.iter().map(|step| step.name().to_owned()).collect();
     sqlx::query!(
@@ -163,12 +165,12 @@ pub(crate) async fn create(
     Ok(Request { id, receipt: draft.receipt })
 }
 
-async fn live(transaction: &mut PgTransaction<'_>, subject: &SubjectId) -> Result<Request> {
+async fn existing_request(transaction: &mut PgTransaction<'_>, subject: &ClerkUserId) -> Result<Request> {
     let found =
         sqlx::query!("select id, receipt_code from lethe.deletion_request where clerk_id = $1", subject.as_str())
             .fetch_optional(&mut **transaction)
             .await?;
     // It was finished between the two statements.
-    let found = found.ok_or(Refusal::Gone)?;
-    Ok(Request { id: found.id, receipt: ReceiptCode::stored(found.receipt_code) })
+    let found = found.ok_or(Refusal::AccountDeleted)?;
+    Ok(Request { id: found.id, receipt: ReceiptCode::from_database(found.receipt_code) })
 }

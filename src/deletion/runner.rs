@@ -8,18 +8,18 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::step::{Progress, Status, Step, StepStatus};
-use super::work::{self, Deletion};
+use super::step_actions::{self, OpenDeletion};
 use crate::audit::{self, Entry};
 use crate::clerk;
 use crate::jobs::{self, AdvanceDeletion, SendAlert};
 use crate::{Error, Lethe, Refusal, Result};
 
 /// How long a step is held without a sign of life. Whoever dies loses it after this.
-const LEASE: Duration = Duration::from_secs(10);
+const LEASE_DURATION: Duration = Duration::from_secs(10);
 /// How often a sign of life is given.
-const RENEW: Duration = Duration::from_secs(3);
+const LEASE_RENEWAL_INTERVAL: Duration = Duration::from_secs(3);
 /// The longest pause between two attempts.
-const LONGEST_PAUSE: Duration = Duration::from_mins(15);
+const MAX_RETRY_DELAY: Duration = Duration::from_mins(15);
 /// A step that has failed so often needs attention.
 const ATTEMPTS_BEFORE_ATTENTION: i32 = 5;
 
@@ -27,13 +27,13 @@ const ATTEMPTS_BEFORE_ATTENTION: i32 = 5;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Advance {
     /// A step was finished; there are more.
-    Moved,
+    StepDone,
     /// Everything is done.
     Finished,
     /// The step failed, or it isn't time yet to try it again.
-    Waiting,
+    RetryLater,
     /// Somebody else works on it.
-    Held,
+    LeasedElsewhere,
 }
 
 /// A step that this process holds.
@@ -45,17 +45,17 @@ struct Claim {
 /// Runs the first unfinished step of a deletion. A failure of the step is recorded and scheduled
 /// anew, not answered; errors are only those of the record itself.
 pub async fn advance(lethe: &Lethe, request: Uuid) -> Result<Advance> {
-    let Some(claim) = claim(lethe, request).await? else { return standing(lethe, request).await };
+    let Some(claim) = claim(lethe, request).await? else { return idle_reason(lethe, request).await };
     let outcome = tokio::select! {
-        outcome = perform(lethe, request, &claim) => outcome,
-        error = renew(lethe, request, &claim) => Err(error),
+        outcome = execute_step(lethe, request, &claim) => outcome,
+        error = keep_lease(lethe, request, &claim) => Err(error),
     };
     match outcome {
         Ok(advance) => Ok(advance),
-        Err(Error::Internal(LOST)) => Ok(Advance::Held),
+        Err(Error::Internal(LOST)) => Ok(Advance::LeasedElsewhere),
         Err(error) => {
-            fail(lethe, request, &claim, &error).await?;
-            Ok(Advance::Waiting)
+            record_failure(lethe, request, &claim, &error).await?;
+            Ok(Advance::RetryLater)
         }
     }
 }
@@ -78,26 +78,26 @@ async fn claim(lethe: &Lethe, request: Uuid) -> Result<Option<Claim>> {
         returning step, attempts",
         request,
         now,
-        now + LEASE,
+        now + LEASE_DURATION,
     )
     .fetch_optional(&lethe.database)
     .await?;
     let Some(claimed) = claimed else { return Ok(None) };
-    let step = Step::named(&claimed.step).ok_or(Error::Internal("a step has an unknown name"))?;
+    let step = Step::from_name(&claimed.step).ok_or(Error::Internal("a step has an unknown name"))?;
     Ok(Some(Claim { step, attempt: claimed.attempts }))
 }
 
 /// Gives signs of life until it is dropped; returns only when the lease can't be kept.
-async fn renew(lethe: &Lethe, request: Uuid, claim: &Claim) -> Error {
+async fn keep_lease(lethe: &Lethe, request: Uuid, claim: &Claim) -> Error {
     loop {
-        tokio::time::sleep(RENEW).await;
+        tokio::time::sleep(LEASE_RENEWAL_INTERVAL).await;
         let renewed = sqlx::query!(
             "update lethe.deletion_step set leased_until = $4
             where request_id = $1 and position = $2 and attempts = $3 and status = 'running'",
             request,
             claim.step.position(),
             claim.attempt,
-            lethe.clock.now() + LEASE,
+            lethe.clock.now() + LEASE_DURATION,
         )
         .execute(&lethe.database)
         .await;
@@ -111,11 +111,11 @@ async fn renew(lethe: &Lethe, request: Uuid, claim: &Claim) -> Error {
 
 /// Does the step: first what is outside the database, then the rest with its record in one
 /// transaction.
-async fn perform(lethe: &Lethe, request: Uuid, claim: &Claim) -> Result<Advance> {
-    let deletion = Deletion::load(lethe, request).await?;
-    let outside = work::outside(lethe, &deletion, claim.step).await?;
+async fn execute_step(lethe: &Lethe, request: Uuid, claim: &Claim) -> Result<Advance> {
+    let deletion = OpenDeletion::load(lethe, request).await?;
+    let outside = step_actions::run_external(lethe, &deletion, claim.step).await?;
     let mut transaction = lethe.database.begin().await?;
-    let detail = work::inside(lethe, &mut transaction, &deletion, claim.step, outside).await?;
+    let detail = step_actions::run_in_transaction(lethe, &mut transaction, &deletion, claim.step, outside).await?;
     let finished = sqlx::query!(
         "update lethe.deletion_step set status = 'done', finished_at = $4, leased_until = null, failure = null
         where request_id = $1 and position = $2 and attempts = $3 and status = 'running'",
@@ -130,7 +130,7 @@ async fn perform(lethe: &Lethe, request: Uuid, claim: &Claim) -> Result<Advance>
         return Err(Error::Internal(LOST));
     }
     let open = json!({"request": request, "step": claim.step.name(), "detail": detail});
-    record(lethe, &mut transaction, "deletion.step_finished", open).await?;
+    append_audit(lethe, &mut transaction, "deletion.step_finished", open).await?;
     let last = claim.step == Step::Receipt;
     if !last {
         jobs::enqueue(lethe, &mut transaction, AdvanceDeletion { request }).await?;
@@ -144,10 +144,10 @@ async fn perform(lethe: &Lethe, request: Uuid, claim: &Claim) -> Result<Advance>
         }
         return Ok(Advance::Finished);
     }
-    Ok(Advance::Moved)
+    Ok(Advance::StepDone)
 }
 
-async fn record(
+async fn append_audit(
     lethe: &Lethe,
     transaction: &mut PgTransaction<'_>,
     kind: &'static str,
@@ -157,28 +157,28 @@ async fn record(
 }
 
 /// Why a step failed, as one closed word, and whether only a person can mend it.
-fn reason(error: &Error) -> (&'static str, bool) {
+fn failure_code(error: &Error) -> (&'static str, bool) {
     match error {
         Error::Clerk(error) if error.kind() == clerk::Kind::ManagedByScim => ("clerk_user_managed_by_scim", true),
         Error::Clerk(_) => ("clerk_failed", false),
         Error::Map(_) => ("data_map_mismatch", true),
         Error::Refused(Refusal::PlanChanged) => ("plan_changed", true),
-        Error::LeftBehind(_) => ("rows_left_behind", true),
+        Error::RowsRemaining(_) => ("rows_left_behind", true),
         Error::Storage(_) => ("archive_store_failed", false),
         Error::Database(_) => ("database_failed", false),
         _ => ("failed", false),
     }
 }
 
-async fn fail(lethe: &Lethe, request: Uuid, claim: &Claim, error: &Error) -> Result<()> {
-    let (word, blocked) = reason(error);
+async fn record_failure(lethe: &Lethe, request: Uuid, claim: &Claim, error: &Error) -> Result<()> {
+    let (word, blocked) = failure_code(error);
     let step = claim.step.name();
     metrics::counter!("lethe_deletion_steps_total", "step" => step, "outcome" => "failed").increment(1);
     tracing::warn!(
         %request, step, attempt = claim.attempt, blocked,
         error = error as &dyn std::error::Error, "a deletion step failed and will be tried again"
     );
-    let pause = pause(claim.attempt, blocked, lethe.random.bytes::<1>()[0]);
+    let pause = retry_delay(claim.attempt, blocked, lethe.random.bytes::<1>()[0]);
     let status = if blocked { Status::Blocked } else { Status::Retrying };
     let now = lethe.clock.now();
     let mut transaction = lethe.database.begin().await?;
@@ -198,7 +198,7 @@ async fn fail(lethe: &Lethe, request: Uuid, claim: &Claim, error: &Error) -> Res
         return Ok(());
     }
     if blocked || claim.attempt >= ATTEMPTS_BEFORE_ATTENTION {
-        call_for_attention(lethe, &mut transaction, request, step, word, now).await?;
+        escalate(lethe, &mut transaction, request, step, word, now).await?;
     }
     jobs::enqueue_in(lethe, &mut transaction, AdvanceDeletion { request }, pause).await?;
     transaction.commit().await?;
@@ -206,7 +206,7 @@ async fn fail(lethe: &Lethe, request: Uuid, claim: &Claim, error: &Error) -> Res
 }
 
 /// Hands the deletion to a person: once, however often the step fails after that.
-async fn call_for_attention(
+async fn escalate(
     lethe: &Lethe,
     transaction: &mut PgTransaction<'_>,
     request: Uuid,
@@ -223,7 +223,7 @@ async fn call_for_attention(
     .await?;
     if first.rows_affected() == 1 {
         let open = json!({"request": request, "step": step, "failure": word});
-        record(lethe, transaction, "deletion.needs_attention", open).await?;
+        append_audit(lethe, transaction, "deletion.needs_attention", open).await?;
         jobs::enqueue(lethe, transaction, SendAlert { request }).await?;
     }
     Ok(())
@@ -231,17 +231,17 @@ async fn call_for_attention(
 
 /// One second, then twice as long each time, 15 minutes at most, with up to a quarter more so
 /// that many don't come back at once. A blocked step waits for the longest.
-fn pause(attempt: i32, blocked: bool, jitter: u8) -> Duration {
+fn retry_delay(attempt: i32, blocked: bool, jitter: u8) -> Duration {
     if blocked {
-        return LONGEST_PAUSE;
+        return MAX_RETRY_DELAY;
     }
     let doublings = u32::try_from(attempt.clamp(1, 12) - 1).unwrap_or_default();
-    let pause = Duration::from_secs(1 << doublings).min(LONGEST_PAUSE);
+    let pause = Duration::from_secs(1 << doublings).min(MAX_RETRY_DELAY);
     pause + pause.mul_f64(f64::from(jitter) / 1024.0)
 }
 
 /// Why nothing could be claimed.
-async fn standing(lethe: &Lethe, request: Uuid) -> Result<Advance> {
+async fn idle_reason(lethe: &Lethe, request: Uuid) -> Result<Advance> {
     let open = sqlx::query!(
         "select next_attempt_at from lethe.deletion_step where request_id = $1 and status <> 'done' order by position limit 1",
         request,
@@ -250,18 +250,18 @@ async fn standing(lethe: &Lethe, request: Uuid) -> Result<Advance> {
     .await?;
     Ok(match open {
         None => Advance::Finished,
-        Some(step) if step.next_attempt_at.is_some_and(|at| at > lethe.clock.now()) => Advance::Waiting,
+        Some(step) if step.next_attempt_at.is_some_and(|at| at > lethe.clock.now()) => Advance::RetryLater,
         // Somebody holds it, or has just let it go.
-        Some(_) => Advance::Held,
+        Some(_) => Advance::LeasedElsewhere,
     })
 }
 
 /// What the queue does with a deletion. The step enqueues the next one itself.
 pub(crate) async fn advance_by_job(lethe: &Lethe, request: Uuid) -> Result<()> {
-    if advance(lethe, request).await? == Advance::Held {
+    if advance(lethe, request).await? == Advance::LeasedElsewhere {
         // Whoever holds it may have died: look again when the lease is over.
         let mut connection = lethe.database.acquire().await?;
-        jobs::enqueue_at_latest(lethe, &mut connection, AdvanceDeletion { request }, LEASE).await?;
+        jobs::enqueue_at_latest(lethe, &mut connection, AdvanceDeletion { request }, LEASE_DURATION).await?;
     }
     Ok(())
 }
@@ -290,18 +290,18 @@ pub async fn resume_all(lethe: &Lethe) -> Result<u64> {
 
 /// Drives a deletion in this process until it is finished, a step has failed, or `patience` is
 /// over. The queue goes on by itself in any case.
-pub async fn run(lethe: &Lethe, request: Uuid, patience: Duration) -> Result<Progress> {
+pub async fn run(lethe: &Lethe, request: Uuid, timeout: Duration) -> Result<Progress> {
     let driven = async {
         loop {
             match advance(lethe, request).await? {
-                Advance::Moved => {}
-                Advance::Held => tokio::time::sleep(Duration::from_millis(25)).await,
-                Advance::Finished | Advance::Waiting => return Ok::<_, Error>(()),
+                Advance::StepDone => {}
+                Advance::LeasedElsewhere => tokio::time::sleep(Duration::from_millis(25)).await,
+                Advance::Finished | Advance::RetryLater => return Ok::<_, Error>(()),
             }
         }
     };
     // A step that is cut off here is taken up again by the queue when its lease is over.
-    if let Ok(ended) = tokio::time::timeout(patience, driven).await {
+    if let Ok(ended) = tokio::time::timeout(timeout, driven).await {
         ended?;
     }
     progress(lethe, request).await
@@ -325,15 +325,15 @@ pub async fn progress(lethe: &Lethe, request: Uuid) -> Result<Progress> {
         .into_iter()
         .map(|row| {
             Ok(StepStatus {
-                step: Step::named(&row.step).ok_or(Error::Internal("a step has an unknown name"))?,
-                status: Status::named(&row.status),
-                at: row.finished_at,
+                step: Step::from_name(&row.step).ok_or(Error::Internal("a step has an unknown name"))?,
+                status: Status::from_name(&row.status),
+                finished_at: row.finished_at,
                 attempts: row.attempts.unsigned_abs(),
             })
         })
         .collect::<Result<Vec<_>>>()?;
     let finished = steps.iter().all(|step| step.status == Status::Done);
-    Ok(Progress { finished, steps, attention: attention && !finished })
+    Ok(Progress { finished, steps, needs_attention: attention && !finished })
 }
 
 #[cfg(test)]
@@ -342,9 +342,10 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_a_quarter_of_an_hour_and_never_end() {
-        let seconds: Vec<_> = [1, 2, 3, 5, 10, 11, 1_000_000].map(|attempt| pause(attempt, false, 0).as_secs()).into();
+        let seconds: Vec<_> =
+            [1, 2, 3, 5, 10, 11, 1_000_000].map(|attempt| retry_delay(attempt, false, 0).as_secs()).into();
         assert_eq!(seconds, [1, 2, 4, 16, 512, 900, 900]);
-        assert_eq!(pause(1, true, 255), LONGEST_PAUSE);
-        assert!(pause(3, false, 255) < Duration::from_secs(5));
+        assert_eq!(retry_delay(1, true, 255), MAX_RETRY_DELAY);
+        assert!(retry_delay(3, false, 255) < Duration::from_secs(5));
     }
 }

@@ -49,7 +49,7 @@ impl Step {
         }
     }
 
-    pub(super) fn named(name: &str) -> Option<Self> {
+    pub(super) fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|step| step.name() == name)
     }
 
@@ -88,7 +88,7 @@ impl Status {
         }
     }
 
-    pub(super) fn named(name: &str) -> Self {
+    pub(super) fn from_name(name: &str) -> Self {
         match name {
             "running" => Self::Running,
             "retrying" => Self::Retrying,
@@ -107,7 +107,7 @@ pub struct StepStatus {
     /// How it stands.
     pub status: Status,
     /// When it was finished.
-    pub at: Option<OffsetDateTime>,
+    pub finished_at: Option<OffsetDateTime>,
     /// How often it was begun.
     pub attempts: u32,
 }
@@ -120,7 +120,7 @@ pub struct Progress {
     /// Every step, in order.
     pub steps: Vec<StepStatus>,
     /// Whether it was handed to a person, because a step keeps failing.
-    pub attention: bool,
+    pub needs_attention: bool,
 }
 
 #[cfg(test)]
@@ -130,11 +130,11 @@ mod tests {
     #[test]
     fn names_and_positions_agree() {
         for (index, step) in Step::ALL.into_iter().enumerate() {
-            assert_eq!(Step::named(step.name()), Some(step));
+            assert_eq!(Step::from_name(step.name()), Some(step));
             assert_eq!(usize::try_from(step.position()), Ok(index));
         }
         for status in [Status::Pending, Status::Running, Status::Retrying, Status::Blocked, Status::Done] {
-            assert_eq!(Status::named(status.name()), status);
+            assert_eq!(Status::from_name(status.name()), status);
         }
     }
 }

@@ -5,8 +5,8 @@
 //! their key as its condition. Memory stays flat whatever the size, and a transfer that fails
 //! half-way breaks, so that nobody holds half a file for a whole one.
 
-mod pace;
 mod snapshot;
+mod stall_guard;
 
 use std::time::Duration;
 
@@ -21,14 +21,14 @@ use tokio_util::bytes::Bytes;
 
 pub use snapshot::Snapshot;
 
-use crate::subject::SubjectId;
+use crate::subject::ClerkUserId;
 use crate::{Error, Lethe, Refusal, Result, audit, clerk};
 
 /// Each export holds a connection of its own for as long as its reader takes.
-const AT_ONCE: usize = 8;
+const MAX_CONCURRENT: usize = 8;
 /// How long a reader may take for one piece.
-const PATIENCE: Duration = Duration::from_mins(1);
-static PLACES: Semaphore = Semaphore::const_new(AT_ONCE);
+const STALL_TIMEOUT: Duration = Duration::from_mins(1);
+static EXPORT_PERMITS: Semaphore = Semaphore::const_new(MAX_CONCURRENT);
 
 const REQUESTED: &str = "export.requested";
 const COMPLETED: &str = "export.completed";
@@ -51,17 +51,17 @@ pub struct Export {
 /// Begins the export of `subject`.
 ///
 /// Whatever can fail before the first byte fails here: Clerk, the map, the database, and
-/// [`Refusal::TooMany`] while too many others are being read. Then the stream writes `export.completed`
+/// [`Refusal::TooManyRequests`] while too many others are being read. Then the stream writes `export.completed`
 /// into the audit log after its last byte was taken, and ends.
-pub async fn start(lethe: &Lethe, subject: &SubjectId, shape: Shape) -> Result<Export> {
-    let place = PLACES.try_acquire().map_err(|_| Refusal::TooMany)?;
+pub async fn start(lethe: &Lethe, subject: &ClerkUserId, shape: Shape) -> Result<Export> {
+    let permit = EXPORT_PERMITS.try_acquire().map_err(|_| Refusal::TooManyRequests)?;
     let envelope = match shape {
         Shape::Full => Envelope::full(&profile(lethe, subject).await?, lethe.clock.now())?,
         Shape::TablesOnly => Envelope::default(),
     };
     let snapshot = Snapshot::open(&lethe.database, &lethe.data_map, subject).await?;
     audit::record(lethe, subject, REQUESTED, json!({})).await?;
-    Ok(Export { body: body(lethe.clone(), subject.clone(), snapshot, envelope, place).boxed() })
+    Ok(Export { body: body(lethe.clone(), subject.clone(), snapshot, envelope, permit).boxed() })
 }
 
 /// The last finished export of a person.
@@ -76,15 +76,15 @@ pub struct Completed {
 }
 
 /// The last finished export of `subject`.
-pub async fn latest(lethe: &Lethe, subject: &SubjectId) -> Result<Option<Completed>> {
+pub async fn latest(lethe: &Lethe, subject: &ClerkUserId) -> Result<Option<Completed>> {
     let Some(entry) = audit::latest(lethe, subject, COMPLETED).await? else { return Ok(None) };
-    let number = |key: &str| entry.detail[key].as_u64().unwrap_or_default();
-    Ok(Some(Completed { at: entry.at, rows: number("rows"), bytes: number("bytes") }))
+    let field = |key: &str| entry.detail[key].as_u64().unwrap_or_default();
+    Ok(Some(Completed { at: entry.at, rows: field("rows"), bytes: field("bytes") }))
 }
 
 /// The person as Clerk knows them. Without it there would be a hole in the file that nobody sees.
-async fn profile(lethe: &Lethe, subject: &SubjectId) -> Result<Value> {
-    let user = lethe.clerk.user(subject).await?.ok_or(Refusal::Gone)?;
+async fn profile(lethe: &Lethe, subject: &ClerkUserId) -> Result<Value> {
+    let user = lethe.clerk.user(subject).await?.ok_or(Refusal::AccountDeleted)?;
     let sessions = lethe.clerk.sessions(subject).await?;
     Ok(clerk::profile(&user, &sessions))
 }
@@ -92,36 +92,36 @@ async fn profile(lethe: &Lethe, subject: &SubjectId) -> Result<Value> {
 /// What stands around the tables.
 #[derive(Debug)]
 struct Envelope {
-    before: String,
-    after: &'static str,
+    prefix: String,
+    suffix: &'static str,
 }
 
 impl Default for Envelope {
     fn default() -> Self {
-        Self { before: String::new(), after: "\n" }
+        Self { prefix: String::new(), suffix: "\n" }
     }
 }
 
 impl Envelope {
     fn full(profile: &Value, now: OffsetDateTime) -> Result<Self> {
         let now = now.format(&Rfc3339).map_err(|_| Error::Internal("a time can't be written"))?;
-        let before = format!("{{\"exportDate\":\"{now}\",\n\"clerkProfile\":{profile},\n\"applicationData\":");
-        Ok(Self { before, after: "}\n" })
+        let prefix = format!("{{\"exportDate\":\"{now}\",\n\"clerkProfile\":{profile},\n\"applicationData\":");
+        Ok(Self { prefix, suffix: "}\n" })
     }
 }
 
 fn body(
     lethe: Lethe,
-    subject: SubjectId,
+    subject: ClerkUserId,
     snapshot: Snapshot,
     envelope: Envelope,
-    place: SemaphorePermit<'static>,
+    permit: SemaphorePermit<'static>,
 ) -> impl futures::Stream<Item = Result<Bytes>> + Send + 'static {
     try_stream! {
-        let _place = place;
+        let _permit = permit;
         let tally = snapshot.tally();
         let mut bytes = 0;
-        let pieces = pace::paced(snapshot.write(envelope.before, envelope.after), PATIENCE);
+        let pieces = stall_guard::with_stall_timeout(snapshot.write(envelope.prefix, envelope.suffix), STALL_TIMEOUT);
         for await piece in pieces {
             let piece = piece?;
             bytes += piece.len() as u64;

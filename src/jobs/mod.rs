@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
 
-pub use worker::work;
+pub use worker::run_worker;
 
 use crate::{Error, Lethe, Result, consent, deletion};
 
@@ -22,7 +22,7 @@ use crate::{Error, Lethe, Result, consent, deletion};
 const SCHEMA: &str = "lethe_jobs";
 
 /// As often as the queue can count: with its backoff, which ends at six hours, some 20 years.
-const FOR_EVER: i16 = i16::MAX;
+const MAX_ATTEMPTS: i16 = i16::MAX;
 
 /// A job with what the queue must know of it.
 pub(crate) trait Job: TaskHandler + Sync {
@@ -31,7 +31,7 @@ pub(crate) trait Job: TaskHandler + Sync {
 }
 
 macro_rules! job {
-    ($(#[$meta:meta])* $name:ident($identifier:literal, $field:ident) => $verb:expr) => {
+    ($(#[$meta:meta])* $name:ident($identifier:literal, $field:ident) => $function:expr) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Serialize, Deserialize)]
         pub(crate) struct $name {
@@ -42,7 +42,7 @@ macro_rules! job {
             const IDENTIFIER: &'static str = $identifier;
 
             async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
-                run($identifier, &context, async |lethe| $verb(lethe, self.$field).await).await
+                run($identifier, &context, async |lethe| $function(lethe, self.$field).await).await
             }
         }
 
@@ -75,13 +75,13 @@ job!(
 async fn run(
     job: &'static str,
     context: &WorkerContext,
-    verb: impl AsyncFnOnce(&Lethe) -> Result<()>,
+    function: impl AsyncFnOnce(&Lethe) -> Result<()>,
 ) -> Result<(), String> {
     let lethe = context.get_ext::<Lethe>().ok_or("the worker was started without Lethe")?;
-    let outcome = verb(lethe).await;
-    let counted = if outcome.is_ok() { "done" } else { "failed" };
-    metrics::counter!("lethe_jobs_total", "job" => job, "outcome" => counted).increment(1);
-    outcome.map_err(|error| {
+    let result = function(lethe).await;
+    let label = if result.is_ok() { "done" } else { "failed" };
+    metrics::counter!("lethe_jobs_total", "job" => job, "outcome" => label).increment(1);
+    result.map_err(|error| {
         tracing::warn!(job, error = &error as &dyn std::error::Error, "job failed and will be tried again");
         // What the queue stores of it is closed: causes are in the log.
         "failed".to_owned()
@@ -125,19 +125,19 @@ async fn add<J: Job>(
     let specification = JobSpec {
         job_key: Some(job.key()),
         job_key_mode: Some(mode),
-        max_attempts: Some(FOR_EVER),
+        max_attempts: Some(MAX_ATTEMPTS),
         run_at: (!delay.is_zero()).then(|| (now + delay).into()),
         ..JobSpec::default()
     };
-    utilities(&lethe.database).with_executor(connection).add_job(job, specification).await.map_err(failed)?;
+    worker_utils(&lethe.database).with_executor(connection).add_job(job, specification).await.map_err(queue_error)?;
     Ok(())
 }
 
-fn utilities(pool: &PgPool) -> WorkerUtils {
+fn worker_utils(pool: &PgPool) -> WorkerUtils {
     WorkerUtils::new(pool.clone(), SCHEMA)
 }
 
-fn failed(error: impl std::error::Error + Send + Sync + 'static) -> Error {
+fn queue_error(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     Error::Queue(Box::new(error))
 }
 
@@ -154,22 +154,22 @@ pub async fn backlog(pool: &PgPool) -> Result<(i64, i64)> {
 /// Brings the database up to date: Lethe's schema, then the queue's. Runs twice with one effect.
 pub async fn migrate(pool: &PgPool) -> Result<()> {
     migrations().run(pool).await?;
-    utilities(pool).migrate().await.map_err(failed)
+    worker_utils(pool).migrate().await.map_err(queue_error)
 }
 
 /// Whether the database is as this build needs it.
 pub async fn is_migrated(pool: &PgPool) -> Result<bool> {
-    let there: bool = sqlx::query_scalar(
+    let schemas_exist: bool = sqlx::query_scalar(
         "select to_regclass('lethe.migration') is not null and to_regclass('lethe_jobs.jobs') is not null",
     )
     .fetch_one(pool)
     .await?;
-    if !there {
+    if !schemas_exist {
         return Ok(false);
     }
-    let newest: Option<i64> =
+    let latest: Option<i64> =
         sqlx::query_scalar("select max(version) from lethe.migration where success").fetch_one(pool).await?;
-    Ok(newest == migrations().iter().map(|migration| migration.version).max())
+    Ok(latest == migrations().iter().map(|migration| migration.version).max())
 }
 
 fn migrations() -> sqlx::migrate::Migrator {

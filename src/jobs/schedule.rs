@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::run;
-use crate::{deletion, retention, webhook};
+use crate::{clerk_events, deletion, retention};
 
 /// Minute, hour, day, month, weekday, job.
 pub(super) const CRONTAB: &str = "\
@@ -15,7 +15,7 @@ pub(super) const CRONTAB: &str = "\
 23 3 * * * forget_deliveries ?max=5\n";
 
 macro_rules! scheduled {
-    ($(#[$meta:meta])* $name:ident($identifier:literal) => $verb:path) => {
+    ($(#[$meta:meta])* $name:ident($identifier:literal) => $function:path) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Default, Serialize, Deserialize)]
         #[serde(from = "IgnoredAny")]
@@ -32,7 +32,7 @@ macro_rules! scheduled {
             const IDENTIFIER: &'static str = $identifier;
 
             async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
-                run($identifier, &context, async |lethe| $verb(lethe).await.map(drop)).await
+                run($identifier, &context, async |lethe| $function(lethe).await.map(drop)).await
             }
         }
     };
@@ -44,11 +44,11 @@ scheduled!(
 );
 scheduled!(
     /// Erases the rows whose retention has ended.
-    EraseDue("erase_due") => retention::erase_due
+    EraseDue("erase_due") => retention::purge_expired
 );
 scheduled!(
     /// Forgets the ids of webhook deliveries that can't be repeated any more.
-    ForgetDeliveries("forget_deliveries") => webhook::forget_old
+    ForgetDeliveries("forget_deliveries") => clerk_events::delete_old_deliveries
 );
 
 #[cfg(test)]

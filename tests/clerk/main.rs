@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use demo::people::person;
 use demo::testing::{ClerkStandIn, Fault, FaultMoment, StandInOptions};
-use lethe::SubjectId;
+use lethe::ClerkUserId;
 use lethe::clerk::{Client, ClientSettings, DeleteOutcome, Kind, MetadataOutcome, profile, webhook};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -40,12 +40,12 @@ async fn world() -> World {
     World { clerk, client }
 }
 
-fn subject(index: usize) -> SubjectId {
-    SubjectId::parse(&person(index).id).expect("people have ids of Clerk's form")
+fn subject(index: usize) -> ClerkUserId {
+    ClerkUserId::parse(&person(index).id).expect("people have ids of Clerk's form")
 }
 
-fn stranger() -> SubjectId {
-    SubjectId::parse("user_000000000000000000000000000").expect("an id of Clerk's form")
+fn stranger() -> ClerkUserId {
+    ClerkUserId::parse("user_000000000000000000000000000").expect("an id of Clerk's form")
 }
 
 fn fault(operation: &str) -> Fault {
@@ -53,7 +53,7 @@ fn fault(operation: &str) -> Fault {
 }
 
 #[tokio::test]
-async fn a_user_is_read_and_a_stranger_is_not_there() {
+async fn user_is_read_and_unknown_user_is_none() {
     let World { clerk: _clerk, client } = world().await;
     let user = client.user(&subject(0)).await.unwrap().unwrap();
     assert_eq!(user.id(), &subject(0));
@@ -63,11 +63,11 @@ async fn a_user_is_read_and_a_stranger_is_not_there() {
 }
 
 #[tokio::test]
-async fn unknown_ids_are_left_out_of_the_existing_ones() {
+async fn existing_omits_unknown_ids() {
     let World { clerk, client } = world().await;
-    let asked: Vec<SubjectId> = (0..8).map(subject).chain([stranger()]).collect();
+    let asked: Vec<ClerkUserId> = (0..8).map(subject).chain([stranger()]).collect();
     clerk.forget_requests();
-    let found = client.bulk().existing(&asked).await.unwrap();
+    let found = client.batch().existing(&asked).await.unwrap();
     assert_eq!(found, (0..8).map(subject).collect::<HashSet<_>>());
     assert_eq!(clerk.all_requests(), 1);
     assert!(client.existing(&[]).await.unwrap().is_empty());
@@ -76,23 +76,23 @@ async fn unknown_ids_are_left_out_of_the_existing_ones() {
 }
 
 #[tokio::test]
-async fn a_hundred_ids_go_into_one_call() {
+async fn existing_takes_a_hundred_ids_in_one_call() {
     let clerk = ClerkStandIn::start(StandInOptions { people: 100, ..StandInOptions::default() }).await;
     let client = Client::new(&settings(&clerk)).unwrap();
-    let asked: Vec<SubjectId> = (0..100).map(subject).collect();
+    let asked: Vec<ClerkUserId> = (0..100).map(subject).collect();
     assert_eq!(client.existing(&asked).await.unwrap().len(), 100);
 }
 
 #[tokio::test]
 #[should_panic(expected = "at most 100 ids")]
-async fn more_than_a_hundred_ids_are_a_mistake() {
+async fn existing_panics_above_a_hundred_ids() {
     let World { clerk: _clerk, client } = world().await;
-    let asked: Vec<SubjectId> = (0..101).map(subject).collect();
+    let asked: Vec<ClerkUserId> = (0..101).map(subject).collect();
     let _ = client.existing(&asked).await;
 }
 
 #[tokio::test]
-async fn metadata_is_merged_and_keeps_what_others_wrote() {
+async fn merge_metadata_preserves_other_keys() {
     let World { clerk, client } = world().await;
     let public = || async { client.user(&subject(0)).await.unwrap().unwrap().public_metadata().cloned().unwrap() };
     let before = public().await;
@@ -105,11 +105,11 @@ async fn metadata_is_merged_and_keeps_what_others_wrote() {
     assert_eq!(public().await, expected);
     assert_eq!(clerk.requests("PUT /v1/users/{user_id}/metadata"), 0);
     let gone = client.merge_metadata(&stranger(), json!({"consent": {}})).await.unwrap();
-    assert_eq!(gone, MetadataOutcome::UserGone);
+    assert_eq!(gone, MetadataOutcome::UserNotFound);
 }
 
 #[tokio::test]
-async fn two_writers_at_once_both_survive() {
+async fn concurrent_metadata_merges_both_survive() {
     let World { clerk: _clerk, client } = world().await;
     let ada = subject(0);
     let write = |metadata: Value| client.merge_metadata(&ada, metadata);
@@ -121,7 +121,7 @@ async fn two_writers_at_once_both_survive() {
 }
 
 #[tokio::test]
-async fn too_much_metadata_is_refused_before_it_is_sent() {
+async fn oversized_metadata_is_refused_before_sending() {
     let World { clerk, client } = world().await;
     clerk.forget_requests();
     for (metadata, code) in
@@ -139,10 +139,10 @@ async fn too_much_metadata_is_refused_before_it_is_sent() {
 }
 
 #[tokio::test]
-async fn deleting_twice_succeeds_and_a_directorys_user_is_another_matter() {
+async fn delete_user_is_idempotent_and_reports_scim_users() {
     let World { clerk, client } = world().await;
     assert_eq!(client.delete_user(&subject(0)).await.unwrap(), DeleteOutcome::Deleted);
-    assert_eq!(client.delete_user(&subject(0)).await.unwrap(), DeleteOutcome::AlreadyGone);
+    assert_eq!(client.delete_user(&subject(0)).await.unwrap(), DeleteOutcome::AlreadyDeleted);
     assert_eq!(clerk.user(subject(0).as_str()).await, None);
 
     clerk.fail(Fault { status: Some(409), code: Some("user_managed_by_scim".to_owned()), ..fault(DELETE) });
@@ -157,15 +157,15 @@ async fn deleting_twice_succeeds_and_a_directorys_user_is_another_matter() {
 
 /// The user is deleted, the answer is lost, the repetition finds nobody: that is success.
 #[tokio::test]
-async fn a_lost_answer_to_a_deletion_is_made_good() {
+async fn lost_response_to_a_deletion_counts_as_already_deleted() {
     let World { clerk, client } = world().await;
     clerk.fail(Fault { drop: true, times: Some(1), moment: FaultMoment::After, ..fault(DELETE) });
-    assert_eq!(client.delete_user(&subject(0)).await.unwrap(), DeleteOutcome::AlreadyGone);
+    assert_eq!(client.delete_user(&subject(0)).await.unwrap(), DeleteOutcome::AlreadyDeleted);
     assert_eq!(clerk.user(subject(0).as_str()).await, None);
 }
 
 #[tokio::test]
-async fn passing_failures_are_repeated_and_lasting_ones_reported() {
+async fn transient_failures_are_retried_and_permanent_ones_reported() {
     let World { clerk, client } = world().await;
     for passing in [
         Fault { status: Some(500), ..fault(USER) },
@@ -198,7 +198,7 @@ async fn passing_failures_are_repeated_and_lasting_ones_reported() {
 }
 
 #[tokio::test]
-async fn a_wrong_key_is_told() {
+async fn wrong_secret_key_is_reported() {
     let World { clerk, .. } = world().await;
     let wrong = ClientSettings { secret_key: SecretString::from("sk_test_wrong"), ..settings(&clerk) };
     let error = Client::new(&wrong).unwrap().user(&subject(0)).await.unwrap_err();
@@ -207,7 +207,7 @@ async fn a_wrong_key_is_told() {
 }
 
 #[tokio::test]
-async fn who_is_waiting_is_told_of_a_long_pause_at_once_and_bulk_work_waits_it_out() {
+async fn long_pause_fails_interactive_calls_and_delays_batch_calls() {
     let World { clerk, client } = world().await;
     clerk.fail(Fault { status: Some(429), retry_after: Some(6), times: Some(1), ..fault(USER) });
     let error = client.user(&subject(0)).await.unwrap_err();
@@ -218,13 +218,13 @@ async fn who_is_waiting_is_told_of_a_long_pause_at_once_and_bulk_work_waits_it_o
     assert!(matches!(client.user(&subject(1)).await.unwrap_err().kind(), Kind::RateLimited { .. }));
     assert_eq!(clerk.all_requests(), 0);
     assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
-    let bulk = client.bulk();
+    let bulk = client.batch();
     assert!(bulk.user(&subject(1)).await.unwrap().is_some());
     assert!(started.elapsed() > Duration::from_secs(5));
 }
 
 #[tokio::test]
-async fn a_clerk_that_does_not_answer_in_time_is_unavailable() {
+async fn slow_clerk_is_unavailable() {
     let World { clerk, .. } = world().await;
     let client = Client::new(&ClientSettings { timeout: Duration::from_millis(150), ..settings(&clerk) }).unwrap();
     clerk.fail(Fault { latency: 1_000, ..fault(USER) });
@@ -236,7 +236,7 @@ async fn a_clerk_that_does_not_answer_in_time_is_unavailable() {
 }
 
 #[tokio::test]
-async fn a_clerk_that_is_not_there_is_unavailable() {
+async fn unreachable_clerk_is_unavailable() {
     let client = Client::new(&ClientSettings {
         api_url: Url::parse("http://127.0.0.1:9").unwrap(),
         ..ClientSettings::new(SecretString::from("sk_test_a"))
@@ -247,11 +247,11 @@ async fn a_clerk_that_is_not_there_is_unavailable() {
 
 /// Clerk's published limit: more bulk work than the budget, and not one refusal.
 #[tokio::test]
-async fn bulk_work_stays_within_the_published_rate() {
+async fn batch_calls_stay_within_the_published_rate() {
     let World { clerk, .. } = world().await;
     let client = Client::new(&ClientSettings { budget: NonZeroU32::new(1_000), ..settings(&clerk) }).unwrap();
     clerk.limit_rate(true);
-    let bulk = client.bulk();
+    let bulk = client.batch();
     let work: Vec<_> = (0..150)
         .map(|_| {
             let bulk = bulk.clone();
@@ -283,7 +283,7 @@ async fn sessions_are_listed_and_ended() {
 }
 
 #[tokio::test]
-async fn keys_are_read() {
+async fn jwks_are_read() {
     let World { clerk: _clerk, client } = world().await;
     let jwks = client.jwks().await.unwrap();
     assert!(jwks.keys.iter().all(|key| key.kty == "RSA" && !key.n.is_empty()));
@@ -291,7 +291,7 @@ async fn keys_are_read() {
 }
 
 #[tokio::test]
-async fn a_nonce_that_is_unknown_is_not_asked_for_twice() {
+async fn unknown_handshake_nonce_is_not_retried() {
     let World { clerk, client } = world().await;
     clerk.forget_requests();
     assert_eq!(client.handshake_payload("made up & odd").await.unwrap_err().kind(), Kind::NotFound);
@@ -301,22 +301,22 @@ async fn a_nonce_that_is_unknown_is_not_asked_for_twice() {
 }
 
 #[tokio::test]
-async fn the_profile_of_an_export_holds_the_person_and_no_secret() {
+async fn export_profile_holds_the_user_and_no_secret() {
     let World { clerk, client } = world().await;
     clerk.sign_in(subject(0).as_str()).await;
     client.merge_metadata(&subject(0), json!({"consent": {"marketing": true}})).await.unwrap();
     let user = client.user(&subject(0)).await.unwrap().unwrap();
-    let told = profile(&user, &client.sessions(&subject(0)).await.unwrap());
-    assert_eq!(told["email_addresses"][0]["email_address"], person(0).email);
-    assert_eq!(told["public_metadata"]["consent"]["marketing"], true);
-    assert_eq!(told["sessions"][0]["status"], "active");
+    let exported = profile(&user, &client.sessions(&subject(0)).await.unwrap());
+    assert_eq!(exported["email_addresses"][0]["email_address"], person(0).email);
+    assert_eq!(exported["public_metadata"]["consent"]["marketing"], true);
+    assert_eq!(exported["sessions"][0]["status"], "active");
     for secret in ["private_metadata", "backup_codes", "token", "digest"] {
-        assert!(!told.to_string().contains(secret), "{secret}");
+        assert!(!exported.to_string().contains(secret), "{secret}");
     }
 }
 
 #[tokio::test]
-async fn a_lasting_failure_of_the_metadata_leaves_nothing_half_done() {
+async fn failed_metadata_merge_changes_nothing() {
     let World { clerk, client } = world().await;
     clerk.fail(Fault { status: Some(503), ..fault(METADATA) });
     assert!(client.merge_metadata(&subject(0), json!({"a": 1})).await.unwrap_err().retryable());
@@ -326,7 +326,7 @@ async fn a_lasting_failure_of_the_metadata_leaves_nothing_half_done() {
 }
 
 #[tokio::test]
-async fn the_stand_ins_webhook_secret_is_one() {
+async fn stand_in_webhook_secret_is_valid() {
     let World { clerk, .. } = world().await;
     assert!(webhook::Secret::parse(&SecretString::from(clerk.webhook_secret())).is_ok());
 }

@@ -1,7 +1,7 @@
 //! Clerk's bad days, beyond one call that fails: it is down, it is slow, it speaks differently.
 //!
 //! That consent and deletions wait and are finished later is shown in `tests/core`
-//! (`a_mirror_that_fails_is_tried_until_it_sticks_and_writes_the_newest`,
+//! (`failed_mirror_is_retried_and_writes_the_newest_state`,
 //! `clerk_failing_after_the_data_is_gone_is_tried_until_it_works`), that sessions go on and the page tells it in
 //! `server/tests/http/outage.rs`.
 
@@ -24,19 +24,19 @@ impl Recorder {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
         let connections = Arc::new(Mutex::new(Vec::new()));
-        let kept = connections.clone();
+        let received = connections.clone();
         tokio::spawn(async move {
             while let Ok((mut stream, _)) = listener.accept().await {
-                let place = {
-                    let mut kept = kept.lock().unwrap();
-                    kept.push(String::new());
-                    kept.len() - 1
+                let index = {
+                    let mut received = received.lock().unwrap();
+                    received.push(String::new());
+                    received.len() - 1
                 };
-                let kept = kept.clone();
+                let received = received.clone();
                 tokio::spawn(async move {
                     let mut buffer = [0; 8 * 1024];
                     while let Ok(length @ 1..) = stream.read(&mut buffer).await {
-                        kept.lock().unwrap()[place].push_str(&String::from_utf8_lossy(&buffer[..length]));
+                        received.lock().unwrap()[index].push_str(&String::from_utf8_lossy(&buffer[..length]));
                         let head = format!(
                             "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{answer}",
                             answer.len()
@@ -58,7 +58,7 @@ impl Recorder {
 }
 
 #[tokio::test]
-async fn connections_are_reused_and_every_request_names_the_version() {
+async fn connections_are_reused_and_requests_carry_the_api_version() {
     let recorder = Recorder::start("[]").await;
     let client = recorder.client();
     for _ in 0..10 {
@@ -73,7 +73,7 @@ async fn connections_are_reused_and_every_request_names_the_version() {
 }
 
 #[tokio::test]
-async fn fields_and_values_that_nobody_knows_yet_break_nothing() {
+async fn unknown_fields_and_values_are_tolerated() {
     let user = r#"{"id":"user_2abcDEF0123456789","object":"user","new_field":{"deep":[1]},"banned":"perhaps",
         "email_addresses":[{"id":"idn_1","email_address":"ada@example.org","verification":{"status":"quantum","strategy":"telepathy"}}],
         "primary_email_address_id":"idn_1","public_metadata":{"a":1}}"#;
@@ -87,9 +87,9 @@ async fn fields_and_values_that_nobody_knows_yet_break_nothing() {
 }
 
 #[tokio::test]
-async fn while_clerk_is_down_calls_fail_at_once_and_one_finds_out_that_it_is_back() {
+async fn open_breaker_fails_calls_at_once_and_one_probe_closes_it() {
     let World { clerk, client } = world().await;
-    let bulk = client.bulk();
+    let bulk = client.batch();
     assert!(client.is_reachable());
     clerk.fail(Fault { status: Some(503), ..Fault::default() });
     for _ in 0..2 {
@@ -115,7 +115,7 @@ async fn while_clerk_is_down_calls_fail_at_once_and_one_finds_out_that_it_is_bac
 
 /// Who comes back from signing in right after an outage isn't turned away.
 #[tokio::test]
-async fn what_sessions_depend_on_is_asked_in_any_case() {
+async fn session_calls_bypass_the_breaker() {
     let World { clerk, client } = world().await;
     clerk.fail(Fault { status: Some(503), ..Fault::default() });
     for _ in 0..2 {
@@ -128,7 +128,7 @@ async fn what_sessions_depend_on_is_asked_in_any_case() {
 }
 
 #[tokio::test]
-async fn refusals_and_limits_are_answers_and_not_an_outage() {
+async fn client_errors_do_not_open_the_breaker() {
     let World { clerk, client } = world().await;
     for status in [401, 403, 404, 409, 422] {
         clerk.fail(Fault { status: Some(status), ..fault(USER) });
@@ -141,10 +141,10 @@ async fn refusals_and_limits_are_answers_and_not_an_outage() {
 }
 
 #[tokio::test]
-async fn work_on_many_waits_for_a_short_outage_to_end() {
+async fn batch_calls_outlast_a_short_outage() {
     let World { clerk, client } = world().await;
     clerk.fail(Fault { status: Some(503), times: Some(5), ..Fault::default() });
-    let bulk = client.bulk();
+    let bulk = client.batch();
     assert!(bulk.existing(&[subject(0)]).await.is_err() || bulk.is_reachable());
     tokio::time::sleep(Duration::from_millis(2_100)).await;
     assert_eq!(bulk.existing(&[subject(0)]).await.unwrap().len(), 1);
@@ -152,10 +152,10 @@ async fn work_on_many_waits_for_a_short_outage_to_end() {
 
 /// Clerk takes ten changes of one person in ten seconds; more wait for their turn and none is refused.
 #[tokio::test]
-async fn many_changes_of_one_person_stay_within_their_limit() {
+async fn metadata_changes_of_one_user_stay_within_their_limit() {
     let World { clerk, client } = world().await;
     clerk.limit_rate(true);
-    let bulk = client.bulk();
+    let bulk = client.batch();
     let changes: Vec<_> = (0..15)
         .map(|turn| {
             let bulk = bulk.clone();

@@ -13,7 +13,7 @@ async fn some_entries(world: &World) {
 }
 
 #[tokio::test]
-async fn the_chain_holds_over_every_entry() {
+async fn chain_verifies_across_several_seals() {
     let world = World::start().await;
     some_entries(&world).await;
     assert_eq!(verify(&world.lethe).await.unwrap().pending, 6);
@@ -21,20 +21,20 @@ async fn the_chain_holds_over_every_entry() {
     some_entries(&world).await;
     seal(&world.lethe).await.unwrap();
     let found = verify(&world.lethe).await.unwrap();
-    assert!(found.holds() && found.pending == 0 && found.links >= 6, "{found:?}");
+    assert!(found.is_intact() && found.pending == 0 && found.links >= 6, "{found:?}");
 }
 
 #[tokio::test]
-async fn two_sealers_at_once_make_one_chain() {
+async fn concurrent_seals_make_one_chain() {
     let world = World::start().await;
     some_entries(&world).await;
     let (one, other) = tokio::join!(seal(&world.lethe), seal(&world.lethe));
     assert_eq!(one.unwrap() + other.unwrap(), 6);
-    assert!(verify(&world.lethe).await.unwrap().holds());
+    assert!(verify(&world.lethe).await.unwrap().is_intact());
 }
 
 #[tokio::test]
-async fn the_database_refuses_to_change_or_remove() {
+async fn database_refuses_updates_and_deletes() {
     let world = World::start().await;
     some_entries(&world).await;
     seal(&world.lethe).await.unwrap();
@@ -53,7 +53,7 @@ async fn the_database_refuses_to_change_or_remove() {
 }
 
 #[tokio::test]
-async fn who_goes_around_the_refusal_is_found_out() {
+async fn verify_detects_rows_changed_behind_the_trigger() {
     let world = World::start().await;
     some_entries(&world).await;
     seal(&world.lethe).await.unwrap();
@@ -67,7 +67,7 @@ async fn who_goes_around_the_refusal_is_found_out() {
         sqlx::query(statement).execute(&mut *transaction).await.unwrap();
         transaction.commit().await.unwrap();
         let found = verify(&world.lethe).await.unwrap();
-        assert!(!found.holds());
+        assert!(!found.is_intact());
         assert!(broken.iter().all(|position| found.broken.contains(position)), "{statement}: {found:?}");
         assert_eq!(found.unlinked, unlinked, "{statement}");
     }

@@ -16,24 +16,24 @@ async fn mirrored(world: &World, index: usize) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn everything_starts_off_and_undecided() {
+async fn purposes_start_off_and_undecided() {
     let world = World::start().await;
     let record = current(&world.lethe, &subject(0), false).await.unwrap();
-    let keys: Vec<_> = record.standings.iter().map(|standing| standing.purpose.key.as_str()).collect();
+    let keys: Vec<_> = record.purposes.iter().map(|state| state.purpose.key.as_str()).collect();
     assert_eq!(keys, ["marketing", "analytics", "thirdParty"]);
-    assert!(record.standings.iter().all(|standing| !standing.granted && standing.since.is_none()));
+    assert!(record.purposes.iter().all(|state| !state.granted && state.since.is_none()));
     assert_eq!(record.updated_at, None);
 }
 
 #[tokio::test]
-async fn a_choice_is_kept_with_its_text_and_only_changes_are_written() {
+async fn choices_are_stored_with_their_text_and_only_changes_are_written() {
     let world = World::start().await;
     let choices = [choose("marketing", true), choose("analytics", false)];
     set(&world.lethe, &subject(0), &choices, Source::Page, false).await.unwrap();
     set(&world.lethe, &subject(0), &choices, Source::Page, false).await.unwrap();
     let record = current(&world.lethe, &subject(0), false).await.unwrap();
     assert!(record.granted("marketing") && !record.granted("analytics") && !record.granted("thirdParty"));
-    assert!(record.standings[1].since.is_some(), "a refusal is a decision too");
+    assert!(record.purposes[1].since.is_some(), "a refusal is a decision too");
     let ledger: Vec<(String, bool, String, i32, String)> = sqlx::query_as(
         "select purpose, granted, text_version, octet_length(text_hash), source from lethe.consent_entry order by id",
     )
@@ -45,7 +45,7 @@ async fn a_choice_is_kept_with_its_text_and_only_changes_are_written() {
 }
 
 #[tokio::test]
-async fn an_unknown_purpose_refuses_all() {
+async fn unknown_purpose_refuses_all_choices() {
     let world = World::start().await;
     let choices = [choose("marketing", true), choose("mind_reading", true)];
     let refused = set(&world.lethe, &subject(0), &choices, Source::Api, false).await;
@@ -55,18 +55,18 @@ async fn an_unknown_purpose_refuses_all() {
 }
 
 #[tokio::test]
-async fn nobody_is_opted_in_against_their_browsers_signal() {
+async fn gpc_prevents_opting_in() {
     let world = World::start().await;
     set(&world.lethe, &subject(0), &[choose("thirdParty", true)], Source::Page, false).await.unwrap();
     let record = current(&world.lethe, &subject(0), true).await.unwrap();
-    assert!(record.signal_honoured && !record.granted("thirdParty"));
+    assert!(record.gpc_applied && !record.granted("thirdParty"));
     set(&world.lethe, &subject(0), &[choose("thirdParty", true)], Source::Page, true).await.unwrap();
     let record = current(&world.lethe, &subject(0), false).await.unwrap();
     assert!(!record.granted("thirdParty"));
 }
 
 #[tokio::test]
-async fn two_tabs_that_each_withdraw_one_consent_both_win() {
+async fn concurrent_withdrawals_of_different_purposes_both_apply() {
     let world = World::start().await;
     let all = [choose("marketing", true), choose("analytics", true), choose("thirdParty", true)];
     for round in 0..10 {
@@ -85,11 +85,11 @@ async fn two_tabs_that_each_withdraw_one_consent_both_win() {
 }
 
 #[tokio::test]
-async fn the_mirror_reaches_clerk_and_leaves_other_keys_alone() {
+async fn mirror_reaches_clerk_and_preserves_other_keys() {
     let world = World::start().await;
     let other = serde_json::json!({"plan": "gold", "consent": {"newsletter": true}});
     world.lethe.clerk.merge_metadata(&subject(0), other).await.unwrap();
-    let _working = world.work();
+    let _working = world.start_worker();
     set(&world.lethe, &subject(0), &[choose("marketing", true)], Source::Page, false).await.unwrap();
     eventually("the mirror", || async { mirrored(&world, 0).await["marketing"] == true }).await;
     let user = world.clerk.user(subject(0).as_str()).await.unwrap();
@@ -101,14 +101,14 @@ async fn the_mirror_reaches_clerk_and_leaves_other_keys_alone() {
 }
 
 #[tokio::test]
-async fn a_mirror_that_fails_is_tried_until_it_sticks_and_writes_the_newest() {
+async fn failed_mirror_is_retried_and_writes_the_newest_state() {
     let world = World::start().await;
     world.clerk.fail(Fault {
         operation: Some("PATCH /v1/users/{user_id}/metadata".to_owned()),
         status: Some(503),
         ..Fault::default()
     });
-    let _working = world.work();
+    let _working = world.start_worker();
     set(&world.lethe, &subject(0), &[choose("marketing", true)], Source::Page, false).await.unwrap();
     eventually("a failed try", || async { world.clerk.requests("PATCH /v1/users/{user_id}/metadata") > 0 }).await;
     // Saving doesn't wait for Clerk.

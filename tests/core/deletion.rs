@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use demo::testing::Fault;
 use lethe::clerk::webhook::Event;
+use lethe::clerk_events::{Received, receive};
 use lethe::consent::{self, Choice, Source};
 use lethe::deletion::{self, Advance, NewRequest, Origin, Outcome, Request, Status, Step};
-use lethe::webhook::{Received, receive};
-use lethe::{Error, Presence, Refusal, audit, orphan, retention, subject as person};
+use lethe::{Error, Presence, Refusal, audit, orphans, retention, subject as person};
 
 use crate::world::{World, eventually, subject};
 
 const PATIENCE: Duration = Duration::from_secs(20);
 const DELETE: &str = "DELETE /v1/users/{user_id}";
 
-fn by(subject: &lethe::SubjectId, origin: Origin) -> NewRequest<'_> {
+fn by(subject: &lethe::ClerkUserId, origin: Origin) -> NewRequest<'_> {
     NewRequest { subject, origin, confirmed_plan: None, contact: Some("ada@example.org") }
 }
 
@@ -60,7 +60,7 @@ async fn a_blog_person_is_erased_and_the_neighbour_is_untouched() {
     .await
     .unwrap();
     assert_eq!(traces, 0);
-    assert!(audit::verify(&world.lethe).await.unwrap().holds());
+    assert!(audit::verify(&world.lethe).await.unwrap().is_intact());
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn a_lab_person_is_scrubbed_stamped_kept_and_purged_in_time() {
     .await
     .unwrap();
     assert!(hidden.0 == 1 && hidden.1 > 0 && hidden.2 == 0, "{hidden:?}");
-    assert_eq!(retention::erase_due(&world.lethe).await.unwrap().rows, 0, "not yet");
+    assert_eq!(retention::purge_expired(&world.lethe).await.unwrap().rows, 0, "not yet");
 
     sqlx::query("update lethe.retention set due_at = due_at - interval '31 days'").execute(world.pool()).await.unwrap();
     sqlx::query("update datasets set deleted_at = deleted_at - interval '31 days' where user_id = $1")
@@ -91,7 +91,7 @@ async fn a_lab_person_is_scrubbed_stamped_kept_and_purged_in_time() {
         let statement = sqlx::query(sqlx::AssertSqlSafe(statement)).bind(subject(1).as_str().to_owned());
         statement.execute(world.pool()).await.unwrap();
     }
-    assert!(retention::erase_due(&world.lethe).await.unwrap().rows > 0);
+    assert!(retention::purge_expired(&world.lethe).await.unwrap().rows > 0);
     let rows = world.rows_of(&subject(1)).await;
     assert!(rows["datasets"].is_empty() && rows["projects"].is_empty());
     assert!(!rows["usage_logs"].is_empty(), "kept for its own time");
@@ -103,10 +103,10 @@ async fn a_process_that_dies_after_any_step_is_taken_over_with_the_same_end() {
         let world = World::start().await;
         let request = ask(&world, 3).await;
         for _ in 0..steps {
-            assert_eq!(deletion::advance(&world.lethe, request.id).await.unwrap(), Advance::Moved);
+            assert_eq!(deletion::advance(&world.lethe, request.id).await.unwrap(), Advance::StepDone);
         }
         // Nobody holds it now; another process finds it by itself.
-        let _working = world.work();
+        let _working = world.start_worker();
         eventually("the rest of the steps", || async {
             deletion::progress(&world.lethe, request.id).await.unwrap().finished
         })
@@ -152,7 +152,7 @@ async fn clerk_failing_after_the_data_is_gone_is_tried_until_it_works() {
     // The person can't get in meanwhile, and asking again is the same deletion.
     assert!(matches!(person::presence(&world.lethe, &subject(0)).await.unwrap(), Presence::Deleting(_)));
     assert_eq!(ask(&world, 0).await.id, request.id);
-    let _working = world.work();
+    let _working = world.start_worker();
     world.clerk.recover();
     eventually("the deletion", || async { deletion::progress(&world.lethe, request.id).await.unwrap().finished }).await;
     assert_eq!(world.clerk.user(subject(0).as_str()).await, None);
@@ -175,20 +175,20 @@ async fn a_user_managed_by_a_directory_blocks_and_alerts_by_mail() {
         code: Some("user_managed_by_scim".to_owned()),
         ..Fault::default()
     });
-    let _working = world.work();
+    let _working = world.start_worker();
     let request = ask(&world, 0).await;
     let mail = world.inbox.wait_for(1).await;
     let text = format!("{mail:?}");
     assert!(text.contains("operator@example.org") && text.contains(&request.id.to_string()));
     assert!(text.contains("clerk_user_managed_by_scim") && !text.contains(subject(0).as_str()));
     let progress = deletion::progress(&world.lethe, request.id).await.unwrap();
-    assert!(progress.attention && progress.steps[4].status == Status::Blocked);
+    assert!(progress.needs_attention && progress.steps[4].status == Status::Blocked);
 }
 
 #[tokio::test]
 async fn the_receipt_is_mailed_and_the_address_forgotten() {
     let world = World::start().await;
-    let _working = world.work();
+    let _working = world.start_worker();
     let request = ask(&world, 0).await;
     let mail = format!("{:?}", world.inbox.wait_for(1).await);
     assert!(mail.contains("ada@example.org") && mail.contains(request.receipt.as_str()));
@@ -257,7 +257,7 @@ async fn an_erased_person_is_not_brought_back_by_a_late_choice() {
     assert!(deletion::run(&world.lethe, request.id, PATIENCE).await.unwrap().finished);
     let choice = Choice { purpose: "marketing".to_owned(), granted: true };
     let late = consent::set(&world.lethe, &subject(0), &[choice], Source::Page, false).await;
-    assert!(matches!(late, Err(Error::Refused(Refusal::Gone))));
+    assert!(matches!(late, Err(Error::Refused(Refusal::AccountDeleted))));
     let people: i64 = sqlx::query_scalar("select count(*) from lethe.data_subject where clerk_id = $1")
         .bind(subject(0).as_str())
         .fetch_one(world.pool())
@@ -266,7 +266,7 @@ async fn an_erased_person_is_not_brought_back_by_a_late_choice() {
     assert_eq!(people, 0);
     assert!(matches!(
         deletion::request(&world.lethe, by(&subject(0), Origin::Api)).await,
-        Err(Error::Refused(Refusal::Gone))
+        Err(Error::Refused(Refusal::AccountDeleted))
     ));
 }
 
@@ -276,7 +276,7 @@ async fn orphans_are_found_a_hundred_a_call_and_errors_are_not_orphans() {
     world.clerk.delete_user(subject(0).as_str()).await;
     world.clerk.delete_user(subject(1).as_str()).await;
     world.clerk.forget_requests();
-    let report = orphan::search(&world.lethe, |_| {}).await.unwrap();
+    let report = orphans::search(&world.lethe, |_| {}).await.unwrap();
     let mut orphans = report.orphans.clone();
     orphans.sort();
     let mut expected = vec![subject(0), subject(1)];
@@ -287,5 +287,5 @@ async fn orphans_are_found_a_hundred_a_call_and_errors_are_not_orphans() {
     assert!(!world.rows_of(&subject(0)).await["users"].is_empty(), "looking erases nothing");
 
     world.clerk.fail(Fault { status: Some(429), retry_after: Some(0), ..Fault::default() });
-    assert!(matches!(orphan::search(&world.lethe, |_| {}).await, Err(Error::Clerk(_))));
+    assert!(matches!(orphans::search(&world.lethe, |_| {}).await, Err(Error::Clerk(_))));
 }

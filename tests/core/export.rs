@@ -25,7 +25,7 @@ async fn kinds(world: &World, index: usize) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn an_export_holds_the_profile_and_the_tables_and_is_written_down() {
+async fn export_holds_profile_and_tables_and_is_logged() {
     let world = World::start().await;
     assert_eq!(export::latest(&world.lethe, &subject(3)).await.unwrap(), None);
     let file = read(export::start(&world.lethe, &subject(3), Shape::Full).await.unwrap()).await;
@@ -45,7 +45,7 @@ async fn an_export_holds_the_profile_and_the_tables_and_is_written_down() {
 }
 
 #[tokio::test]
-async fn the_tables_alone_need_no_clerk() {
+async fn tables_only_export_needs_no_clerk() {
     let world = World::start().await;
     world.clerk.fail(Fault { status: Some(503), ..Fault::default() });
     let file = read(export::start(&world.lethe, &subject(1), Shape::TablesOnly).await.unwrap()).await;
@@ -55,7 +55,7 @@ async fn the_tables_alone_need_no_clerk() {
 }
 
 #[tokio::test]
-async fn without_clerk_there_is_no_file_with_a_hole() {
+async fn full_export_fails_without_clerk() {
     let world = World::start().await;
     world.clerk.fail(Fault { status: Some(503), ..Fault::default() });
     let refused = export::start(&world.lethe, &subject(1), Shape::Full).await;
@@ -64,7 +64,7 @@ async fn without_clerk_there_is_no_file_with_a_hole() {
 }
 
 #[tokio::test]
-async fn who_goes_away_has_no_finished_export() {
+async fn aborted_export_is_not_logged_as_completed() {
     let world = World::start().await;
     sqlx::query(
         "insert into usage_logs (user_id, metric, quantity) select $1, 'requests', r from generate_series(1, 50000) r",

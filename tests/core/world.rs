@@ -12,11 +12,13 @@ use lethe::clerk::ClientSettings;
 use lethe::data_map::DataMap;
 use lethe::mail::Mailer;
 use lethe::storage::Storage;
-use lethe::{Clock, Lethe, Parts, Random, Settings, SubjectId, jobs, keys};
+use lethe::{ClerkUserId, Clock, CoreConfig, Dependencies, Lethe, Random, jobs, keys};
 use secrecy::SecretString;
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::PgPool;
 use tokio::task::JoinHandle;
 use url::Url;
+
+pub(crate) use demo::testing::eventually;
 
 pub(crate) const PEOPLE: usize = 8;
 
@@ -50,43 +52,21 @@ impl World {
     }
 
     /// Works the queue until the answer is dropped.
-    pub(crate) fn work(&self) -> Working {
+    pub(crate) fn start_worker(&self) -> RunningWorker {
         let lethe = self.lethe.clone();
-        Working(tokio::spawn(async move { jobs::work(lethe, std::future::pending()).await.unwrap() }))
+        RunningWorker(tokio::spawn(async move { jobs::run_worker(lethe, std::future::pending()).await.unwrap() }))
     }
 
-    /// Everything that the sample application holds about a person, as text, by table.
-    pub(crate) async fn rows_of(&self, subject: &SubjectId) -> BTreeMap<&'static str, Vec<String>> {
-        let mut rows = BTreeMap::new();
-        for (table, column) in TABLES {
-            let statement = format!("select to_jsonb(t)::text from public.{table} t where {column} = $1 order by 1");
-            let found = sqlx::query_scalar(AssertSqlSafe(statement)).bind(subject.as_str());
-            rows.insert(table, found.fetch_all(self.pool()).await.unwrap());
-        }
-        rows
+    /// Everything that the sample application has about a person, by table.
+    pub(crate) async fn rows_of(&self, subject: &ClerkUserId) -> BTreeMap<&'static str, Vec<String>> {
+        demo::testing::rows_of(self.pool(), subject.as_str()).await
     }
 }
 
-const TABLES: [(&str, &str); 13] = [
-    ("users", "clerk_id"),
-    ("posts", "author_id"),
-    ("comments", "author_id"),
-    ("preferences", "user_id"),
-    ("profiles", "user_id"),
-    ("projects", "user_id"),
-    ("reports", "user_id"),
-    ("experiments", "user_id"),
-    ("pipelines", "user_id"),
-    ("datasets", "user_id"),
-    ("api_keys", "user_id"),
-    ("activity_logs", "user_id"),
-    ("usage_logs", "user_id"),
-];
-
 /// A worker that ends with the test.
-pub(crate) struct Working(JoinHandle<()>);
+pub(crate) struct RunningWorker(JoinHandle<()>);
 
-impl Drop for Working {
+impl Drop for RunningWorker {
     fn drop(&mut self) {
         self.0.abort();
     }
@@ -101,7 +81,7 @@ pub(crate) fn lethe(clerk: &ClerkStandIn, inbox: &Inbox, map: &str, database: Pg
         ..ClientSettings::new(SecretString::from(clerk.secret_key()))
     };
     let secret = SecretString::from("dGhlIHNlY3JldCBvZiB0aGUgdGVzdHMsIDMyIGJ5dGVzIG9yIG1vcmU=");
-    Lethe::new(Parts {
+    Lethe::new(Dependencies {
         database,
         clerk: lethe::clerk::Client::new(&client).unwrap(),
         purposes: data_map.purposes().cloned().unwrap_or_default(),
@@ -111,7 +91,7 @@ pub(crate) fn lethe(clerk: &ClerkStandIn, inbox: &Inbox, map: &str, database: Pg
         keys: keys::Keys::derive(&secret).unwrap(),
         clock: Clock::system(),
         random: Random::system(),
-        settings: Settings {
+        config: CoreConfig {
             brand: "Northwind Journal".to_owned(),
             public_url: Url::parse("https://privacy.example.org").unwrap(),
             alert_address: Some("operator@example.org".to_owned()),
@@ -120,17 +100,6 @@ pub(crate) fn lethe(clerk: &ClerkStandIn, inbox: &Inbox, map: &str, database: Pg
     })
 }
 
-pub(crate) fn subject(index: usize) -> SubjectId {
-    SubjectId::parse(&person(index).id).unwrap()
-}
-
-/// Waits until `true`, for up to twenty seconds.
-pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
-    for _ in 0..400 {
-        if holds().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("{what}: not within twenty seconds");
+pub(crate) fn subject(index: usize) -> ClerkUserId {
+    ClerkUserId::parse(&person(index).id).unwrap()
 }

@@ -22,23 +22,24 @@ pub async fn save_preferences(
     base: Option<String>,
     /// The mark of the person for whom the form was made.
     #[server(default)]
-    person: String,
+    #[server(rename = "person")]
+    user_handle: String,
 ) -> Result<Preferences, PublicError> {
-    use super::errand::Errand;
-    use super::{answer, load};
+    use super::resume::PendingAction;
+    use super::{respond, view_model};
     use lethe::consent::{self, Source};
 
     let saved = async {
-        let caller = answer::Caller::of_page(&person)?;
-        let (subject, signal) = (&caller.person.subject, caller.visitor.signal);
+        let caller = respond::Caller::for_form_owner(&user_handle)?;
+        let (subject, signal) = (&caller.person.clerk_user_id, caller.visitor.gpc);
         let record = consent::current(&caller.lethe, subject, signal).await?;
-        let choices = load::choices(&record, &granted, &shown, base.as_deref())?;
+        let choices = view_model::choices(&record, &granted, &shown, base.as_deref())?;
         Ok(consent::set(&caller.lethe, subject, &choices, Source::Page, signal).await?)
     };
-    let saved = saved.await.map(|record| load::preferences(&record));
-    answer::keep_form(&saved, &person, || Errand::Preferences(granted));
-    answer::to_form(saved, |outcome| match outcome {
+    let saved = saved.await.map(|record| view_model::preferences(&record));
+    respond::stash_form(&saved, &user_handle, || PendingAction::Preferences(granted));
+    respond::respond_to_form(saved, |outcome| match outcome {
         Ok(_) => "/?saved=1#preferences".to_owned(),
-        Err(code) => format!("/?unsaved={}#preferences", code.word()),
+        Err(code) => format!("/?unsaved={}#preferences", code.as_str()),
     })
 }

@@ -5,7 +5,7 @@
 //! listed at start-up none of them exists, so pages ask with `use_context`.
 
 use leptos::prelude::LeptosOptions;
-use lethe::SubjectId;
+use lethe::ClerkUserId;
 
 /// Who asks, as far as the session says. Lives for one request.
 #[derive(Clone)]
@@ -13,7 +13,7 @@ pub struct Visitor {
     /// The signed-in person; `None` when signed out, and for people who are being or were erased.
     pub person: Option<Person>,
     /// Whether the request carries `Sec-GPC: 1`.
-    pub signal: bool,
+    pub gpc: bool,
     /// The incident id of this request, as logged.
     pub incident: String,
     /// Where to sign in, including the way back to the page asked for.
@@ -24,9 +24,9 @@ pub struct Visitor {
 #[derive(Clone)]
 pub struct Person {
     /// The Clerk user id.
-    pub subject: SubjectId,
+    pub clerk_user_id: ClerkUserId,
     /// The Clerk session id.
-    pub session: String,
+    pub session_id: String,
     /// The primary address, where known. Shown in the header, and told about a deletion.
     pub email: Option<String>,
     /// The name to show, where known.

@@ -3,23 +3,24 @@
 use leptos::prelude::*;
 use leptos::server_fn::codec::GetUrl;
 
-use super::{Begun, DeletionProgress, Preview, PublicError};
+use super::{DeletionPreview, DeletionProgress, DeletionStarted, PublicError};
 
 /// What a deletion would do.
 #[server(prefix = "/api/_", endpoint = "preview_deletion", input = GetUrl)]
 pub async fn preview_deletion(
     /// The mark of the person for whom the page was made.
     #[server(default)]
-    person: String,
-) -> Result<Preview, PublicError> {
-    use super::{answer, load};
+    #[server(rename = "person")]
+    user_handle: String,
+) -> Result<DeletionPreview, PublicError> {
+    use super::{respond, view_model};
 
     let plan = async {
-        let caller = answer::Caller::of_page(&person)?;
-        let plan = lethe::deletion::preview(&caller.lethe, &caller.person.subject).await?;
-        Ok(load::preview(&plan, caller.may_act().err()))
+        let caller = respond::Caller::for_form_owner(&user_handle)?;
+        let plan = lethe::deletion::preview(&caller.lethe, &caller.person.clerk_user_id).await?;
+        Ok(view_model::preview(&plan, caller.require_fresh_sign_in().err()))
     };
-    answer::plainly(plan.await)
+    respond::respond(plan.await)
 }
 
 /// Begins the deletion of the person who asks: the plan that was shown, confirmed in writing.
@@ -33,29 +34,31 @@ pub async fn request_deletion(
     confirmation: String,
     /// The mark of the person for whom the page was made.
     #[server(default)]
-    person: String,
-) -> Result<Begun, PublicError> {
-    use super::answer;
-    use super::errand::Errand;
+    #[server(rename = "person")]
+    user_handle: String,
+) -> Result<DeletionStarted, PublicError> {
+    use super::respond;
+    use super::resume::PendingAction;
     use lethe::deletion::{self, NewRequest, Origin};
 
-    let begun = async {
-        let caller = answer::Caller::of_page(&person)?;
-        caller.may_act()?;
-        answer::confirmed(&confirmation)?;
+    let started = async {
+        let caller = respond::Caller::for_form_owner(&user_handle)?;
+        caller.require_fresh_sign_in()?;
+        respond::require_confirmation(&confirmation)?;
         let request = NewRequest {
-            subject: &caller.person.subject,
+            subject: &caller.person.clerk_user_id,
             origin: Origin::Page,
             confirmed_plan: Some(&plan),
             contact: caller.person.email.as_deref(),
         };
         Ok(deletion::request(&caller.lethe, request).await?)
     };
-    let begun = begun.await.map(|request| Begun { receipt: format!("/receipt/{}", request.receipt.as_str()) });
-    answer::keep_form(&begun, &person, || Errand::Deletion(confirmation));
-    answer::to_form(begun, |outcome| match outcome {
-        Ok(begun) => begun.receipt.clone(),
-        Err(code) => format!("/delete?refused={}", code.word()),
+    let started =
+        started.await.map(|request| DeletionStarted { receipt: format!("/receipt/{}", request.receipt.as_str()) });
+    respond::stash_form(&started, &user_handle, || PendingAction::Deletion(confirmation));
+    respond::respond_to_form(started, |outcome| match outcome {
+        Ok(started) => started.receipt.clone(),
+        Err(code) => format!("/delete?refused={}", code.as_str()),
     })
 }
 
@@ -65,12 +68,12 @@ pub async fn deletion_progress_of(
     /// The receipt's code.
     code: String,
 ) -> Result<DeletionProgress, PublicError> {
-    use super::{answer, load};
+    use super::{respond, view_model};
 
     let receipt = async {
-        let lethe = answer::lethe()?;
-        let code = load::receipt_code(&code)?;
+        let lethe = respond::lethe()?;
+        let code = view_model::receipt_code(&code)?;
         Ok(lethe::deletion::receipt(&lethe, &code).await?)
     };
-    answer::plainly(receipt.await.map(|receipt| load::progress(&receipt)))
+    respond::respond(receipt.await.map(|receipt| view_model::progress(&receipt)))
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PublicError {
     /// What happened.
-    pub code: Code,
+    pub code: ErrorCode,
     /// The id under which the server logged it. Empty where the server was never reached.
     #[serde(default)]
     pub incident: String,
@@ -18,7 +18,7 @@ pub struct PublicError {
 /// All that a page can be told. The words are those of problem documents and of the page's query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Code {
+pub enum ErrorCode {
     /// The typed confirmation is missing or wrong.
     ConfirmationMissing,
     /// The input isn't what is accepted here.
@@ -26,15 +26,15 @@ pub enum Code {
     /// The session is over.
     NotSignedIn,
     /// The account was erased, or is being erased.
-    Gone,
+    AccountDeleted,
     /// Somebody else acts in the person's name.
     Impersonated,
     /// The sign-in is too old for this.
     ReverificationNeeded,
     /// They signed in anew, and still nothing confirms who they are.
-    NotConfirmed,
+    StillUnverified,
     /// The page was made for somebody else than who is signed in now.
-    AnotherPerson,
+    OtherUser,
     /// There is no such thing.
     NotFound,
     /// What would happen is no longer what was shown.
@@ -52,17 +52,17 @@ pub enum Code {
     Internal,
 }
 
-impl Code {
+impl ErrorCode {
     /// Every code that may stand in a page's query.
     const ALL: [Self; 15] = [
         Self::ConfirmationMissing,
         Self::InvalidInput,
         Self::NotSignedIn,
-        Self::Gone,
+        Self::AccountDeleted,
         Self::Impersonated,
         Self::ReverificationNeeded,
-        Self::NotConfirmed,
-        Self::AnotherPerson,
+        Self::StillUnverified,
+        Self::OtherUser,
         Self::NotFound,
         Self::PlanChanged,
         Self::ChangedElsewhere,
@@ -74,16 +74,16 @@ impl Code {
 
     /// The word for programs and for a page's query.
     #[must_use]
-    pub const fn word(self) -> &'static str {
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::ConfirmationMissing => "confirmation_missing",
             Self::InvalidInput => "invalid_input",
             Self::NotSignedIn => "not_signed_in",
-            Self::Gone => "gone",
+            Self::AccountDeleted => "gone",
             Self::Impersonated => "impersonated",
             Self::ReverificationNeeded => "reverification_needed",
-            Self::NotConfirmed => "not_confirmed",
-            Self::AnotherPerson => "another_person",
+            Self::StillUnverified => "not_confirmed",
+            Self::OtherUser => "another_person",
             Self::NotFound => "not_found",
             Self::PlanChanged => "plan_changed",
             Self::ChangedElsewhere => "changed_elsewhere",
@@ -97,7 +97,7 @@ impl Code {
     /// The code of a word; anything unknown is [`Code::Internal`].
     #[must_use]
     pub fn parse(word: &str) -> Self {
-        Self::ALL.into_iter().find(|code| code.word() == word).unwrap_or(Self::Internal)
+        Self::ALL.into_iter().find(|code| code.as_str() == word).unwrap_or(Self::Internal)
     }
 
     /// The HTTP status of a server function's answer.
@@ -105,10 +105,10 @@ impl Code {
     pub const fn status(self) -> u16 {
         match self {
             Self::ConfirmationMissing | Self::InvalidInput => 400,
-            Self::NotSignedIn | Self::Gone => 401,
-            Self::Impersonated | Self::ReverificationNeeded | Self::NotConfirmed => 403,
+            Self::NotSignedIn | Self::AccountDeleted => 401,
+            Self::Impersonated | Self::ReverificationNeeded | Self::StillUnverified => 403,
             Self::NotFound => 404,
-            Self::PlanChanged | Self::ChangedElsewhere | Self::AnotherPerson => 409,
+            Self::PlanChanged | Self::ChangedElsewhere | Self::OtherUser => 409,
             Self::TooManyRequests => 429,
             Self::Unavailable | Self::Unreachable => 503,
             Self::Internal => 500,
@@ -117,21 +117,21 @@ impl Code {
 
     /// What the person reads.
     #[must_use]
-    pub const fn sentence(self) -> &'static str {
+    pub const fn message(self) -> &'static str {
         match self {
             Self::ConfirmationMissing => "The words don't match. Nothing was deleted.",
             Self::InvalidInput => "That could not be read. Reload the page and try again.",
             Self::NotSignedIn => "Your session has ended.",
-            Self::Gone => "This account is being deleted or is gone.",
+            Self::AccountDeleted => "This account is being deleted or is gone.",
             Self::Impersonated => "Not possible while somebody else is signed in as this person.",
             Self::ReverificationNeeded => {
                 "For this, confirm first that it's you: sign in once more. After that you go on here."
             }
-            Self::NotConfirmed => {
+            Self::StillUnverified => {
                 "You signed in, but nothing confirmed that it's you. Add a password, a passkey or a code to your \
                  account and sign in with it. If you can't, write to us, and we do it for you."
             }
-            Self::AnotherPerson => {
+            Self::OtherUser => {
                 "Somebody else is signed in now, and this page was made for another account. Nothing was done. \
                  Reload the page."
             }
@@ -151,12 +151,12 @@ impl FromServerFnError for PublicError {
 
     fn from_server_fn_error(error: ServerFnErrorErr) -> Self {
         let code = match error {
-            ServerFnErrorErr::Request(_) => Code::Unreachable,
-            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) => Code::InvalidInput,
-            _ => Code::Internal,
+            ServerFnErrorErr::Request(_) => ErrorCode::Unreachable,
+            ServerFnErrorErr::Args(_) | ServerFnErrorErr::MissingArg(_) => ErrorCode::InvalidInput,
+            _ => ErrorCode::Internal,
         };
         #[cfg(feature = "ssr")]
-        super::answer::refused_before(code);
+        super::respond::set_error_status(code);
         Self { code, incident: String::new() }
     }
 }
@@ -167,20 +167,20 @@ mod tests {
 
     #[test]
     fn every_code_has_one_word_everywhere() {
-        for code in Code::ALL {
-            assert_eq!(serde_json::to_value(code).unwrap(), code.word());
-            assert_eq!(Code::parse(code.word()), code);
-            assert!(code.sentence().ends_with(['.', '?']));
+        for code in ErrorCode::ALL {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.as_str());
+            assert_eq!(ErrorCode::parse(code.as_str()), code);
+            assert!(code.message().ends_with(['.', '?']));
         }
-        assert_eq!(Code::parse("<script>"), Code::Internal);
+        assert_eq!(ErrorCode::parse("<script>"), ErrorCode::Internal);
     }
 
     #[test]
     fn an_answer_of_the_guards_is_understood() {
         let problem = r#"{"type":"about:blank","title":"Too many requests","status":429,"code":"too_many_requests","incident":"a1"}"#;
         let error: PublicError = serde_json::from_str(problem).unwrap();
-        assert_eq!(error, PublicError { code: Code::TooManyRequests, incident: "a1".to_owned() });
+        assert_eq!(error, PublicError { code: ErrorCode::TooManyRequests, incident: "a1".to_owned() });
         let unknown: PublicError = serde_json::from_str(r#"{"code":"cross_origin"}"#).unwrap();
-        assert_eq!(unknown.code, Code::Internal);
+        assert_eq!(unknown.code, ErrorCode::Internal);
     }
 }

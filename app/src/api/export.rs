@@ -3,16 +3,16 @@
 use leptos::prelude::*;
 use leptos::server_fn::codec::GetUrl;
 
-use super::{Download, PublicError};
+use super::{CompletedExport, PublicError};
 
 /// The last finished export of the person who asks.
 #[server(prefix = "/api/_", endpoint = "latest_export", input = GetUrl)]
-pub async fn latest_export() -> Result<Option<Download>, PublicError> {
-    use super::{answer, load};
+pub async fn latest_export() -> Result<Option<CompletedExport>, PublicError> {
+    use super::{respond, view_model};
 
     let latest = async {
-        let caller = answer::Caller::current()?;
-        Ok(lethe::export::latest(&caller.lethe, &caller.person.subject).await?)
+        let caller = respond::Caller::current()?;
+        Ok(lethe::export::latest(&caller.lethe, &caller.person.clerk_user_id).await?)
     };
-    answer::plainly(latest.await.map(|latest| latest.map(|completed| load::download(&completed))))
+    respond::respond(latest.await.map(|latest| latest.map(|completed| view_model::completed_export(&completed))))
 }

@@ -5,7 +5,7 @@ use std::future::Future;
 use leptos::prelude::window;
 use web_sys::Storage;
 
-use crate::api::{Code, PublicError};
+use crate::api::{ErrorCode, PublicError};
 
 /// Storage that outlives the window. `None` where it is switched off.
 pub(super) fn local_storage() -> Option<Storage> {
@@ -18,7 +18,7 @@ pub(super) fn session_storage() -> Option<Storage> {
 }
 
 /// Goes to a path of this site.
-pub(super) fn go(path: &str) {
+pub(super) fn navigate(path: &str) {
     // A path of this site is always accepted.
     let _ = window().location().set_href(path);
 }
@@ -34,11 +34,11 @@ where
     Call: Future<Output = Result<Value, PublicError>>,
 {
     match call().await {
-        Err(error) if error.code == Code::NotSignedIn => {
+        Err(error) if error.code == ErrorCode::NotSignedIn => {
             renew_session().await;
             call().await
         }
-        answer => answer,
+        result => result,
     }
 }
 
@@ -53,7 +53,7 @@ async fn renew_session() {
     use web_sys::wasm_bindgen::JsCast;
 
     /// In milliseconds.
-    const PATIENCE: i32 = 10_000;
+    const RENEWAL_TIMEOUT_MS: i32 = 10_000;
 
     let frame = document().create_element("iframe").ok().and_then(|frame| frame.dyn_into::<HtmlElement>().ok());
     let Some((frame, body)) = frame.zip(document().body()) else { return };
@@ -61,7 +61,7 @@ async fn renew_session() {
     let _ = frame.set_attribute("src", "/session");
     let loaded = Promise::new(&mut |done, _| {
         frame.set_onload(Some(&done));
-        let _ = window().set_timeout_with_callback_and_timeout_and_arguments_0(&done, PATIENCE);
+        let _ = window().set_timeout_with_callback_and_timeout_and_arguments_0(&done, RENEWAL_TIMEOUT_MS);
         let _ = body.append_child(&frame);
     });
     let _ = JsFuture::from(loaded).await;

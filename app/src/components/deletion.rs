@@ -10,17 +10,19 @@ use leptos::task::spawn_local;
 
 use super::browser;
 use super::plan_table::PlanTable;
-use crate::api::{CONFIRMATION, Code, Preview, PublicError, RequestDeletion, preview_deletion, request_deletion};
+use crate::api::{
+    CONFIRMATION, DeletionPreview, ErrorCode, PublicError, RequestDeletion, preview_deletion, request_deletion,
+};
 
 /// What the dialog shows.
 #[derive(Clone)]
 enum State {
     /// The plan is on its way.
-    Counting,
+    Loading,
     /// The plan, and why it is shown again.
-    Shown(Preview, Option<Code>),
+    Ready(DeletionPreview, Option<ErrorCode>),
     /// Confirmed, and on its way.
-    Confirmed(Preview),
+    Submitting(DeletionPreview),
     /// There is no plan to show.
     Failed(PublicError),
 }
@@ -29,22 +31,22 @@ enum State {
 #[island]
 pub(crate) fn DeletionDialog(
     /// The mark of the person for whom the page was made.
-    person: String,
+    user_handle: String,
     /// Whether the person comes back to it after confirming who they are.
     reopened: bool,
 ) -> impl IntoView {
     let dialog = NodeRef::<html::Dialog>::new();
     let opener = NodeRef::<html::A>::new();
-    let state = RwSignal::new(State::Counting);
+    let state = RwSignal::new(State::Loading);
     let typed = RwSignal::new(String::new());
-    let person = StoredValue::new(person);
+    let user_handle = StoredValue::new(user_handle);
 
     // Whether it could be opened.
     let open = move || {
         let is_open = dialog.get_untracked().is_some_and(|dialog| dialog.show_modal().is_ok());
         if is_open {
             typed.set(String::new());
-            count(state, person, None);
+            load_plan(state, user_handle, None);
         }
         is_open
     };
@@ -80,10 +82,10 @@ pub(crate) fn DeletionDialog(
                 autocomplete="off"
                 on:submit=move |event: SubmitEvent| {
                     event.prevent_default();
-                    if failed(state) {
-                        count(state, person, None);
+                    if has_failed(state) {
+                        load_plan(state, user_handle, None);
                     } else {
-                        confirm(state, typed, person);
+                        submit(state, typed, user_handle);
                     }
                 }
             >
@@ -95,10 +97,10 @@ pub(crate) fn DeletionDialog(
                 <div class="dialog-foot">
                     <button type="button" class="button button-quiet" on:click=close>"Cancel"</button>
                     <button
-                        class=move || if failed(state) { "button" } else { "button button-destroy" }
-                        disabled=move || !failed(state) && !ready(state, typed)
+                        class=move || if has_failed(state) { "button" } else { "button button-destroy" }
+                        disabled=move || !has_failed(state) && !can_submit(state, typed)
                     >
-                        {move || if failed(state) { "Try again" } else { "Delete account" }}
+                        {move || if has_failed(state) { "Try again" } else { "Delete account" }}
                     </button>
                 </div>
             </form>
@@ -111,23 +113,23 @@ pub(crate) fn DeletionDialog(
 fn Plan(state: RwSignal<State>) -> impl IntoView {
     let lead = move || {
         state.with(|state| match state {
-            State::Counting => "Counting what we hold…".to_owned(),
-            State::Shown(preview, _) => format!("This is what will happen, counted on {}.", preview.counted),
-            State::Confirmed(_) => "Deleting. The receipt follows.".to_owned(),
+            State::Loading => "Counting what we hold…".to_owned(),
+            State::Ready(preview, _) => format!("This is what will happen, counted on {}.", preview.counted_at),
+            State::Submitting(_) => "Deleting. The receipt follows.".to_owned(),
             State::Failed(_) => "What would happen can't be shown now, so nothing can be deleted.".to_owned(),
         })
     };
     let body = move || match state.get() {
-        State::Counting => view! { <Skeleton/> }.into_any(),
-        State::Shown(preview, _) | State::Confirmed(preview) => {
-            view! { <PlanTable lines=preview.lines becomes="Becomes"/> }.into_any()
+        State::Loading => view! { <Skeleton/> }.into_any(),
+        State::Ready(preview, _) | State::Submitting(preview) => {
+            view! { <PlanTable rows=preview.lines outcome_heading="Becomes"/> }.into_any()
         }
-        State::Failed(error) => view! { <Refusal error/> }.into_any(),
+        State::Failed(error) => view! { <ErrorNotice error/> }.into_any(),
     };
     // What comes with the plan stands before it, what comes of the button beside the button.
     let note = move |is_before| match state.get() {
-        State::Shown(_, Some(code)) if is_before == (code == Code::PlanChanged || needs_step(code)) => {
-            Some(view! { <Refusal error=PublicError { code, incident: String::new() }/> })
+        State::Ready(_, Some(code)) if is_before == (code == ErrorCode::PlanChanged || needs_reverification(code)) => {
+            Some(view! { <ErrorNotice error=PublicError { code, incident: String::new() }/> })
         }
         _ => None,
     };
@@ -140,8 +142,8 @@ fn Plan(state: RwSignal<State>) -> impl IntoView {
 }
 
 /// Whether the person must confirm first who they are.
-const fn needs_step(code: Code) -> bool {
-    matches!(code, Code::ReverificationNeeded | Code::NotConfirmed)
+const fn needs_reverification(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::ReverificationNeeded | ErrorCode::StillUnverified)
 }
 
 /// Lines of the size of what comes.
@@ -153,24 +155,24 @@ fn Skeleton() -> impl IntoView {
 
 /// Why not, and what helps.
 #[component]
-fn Refusal(error: PublicError) -> impl IntoView {
+fn ErrorNotice(error: PublicError) -> impl IntoView {
     let incident = (!error.incident.is_empty()).then(|| format!(" Incident {}.", error.incident));
     let help = match error.code {
         // The page has the form for it.
-        Code::ReverificationNeeded => Some(Either::Left(view! {
+        ErrorCode::ReverificationNeeded => Some(Either::Left(view! {
             <button class="button button-quiet mt-3" form="confirm-identity">"Confirm that it's you"</button>
         })),
         // Beside this page, so that what was typed stays.
-        Code::NotSignedIn => Some(Either::Right(view! {
+        ErrorCode::NotSignedIn => Some(Either::Right(view! {
             <a class="button button-quiet mt-3" href="/" target="_blank">"Sign in again, in a new tab"</a>
         })),
         _ => None,
     };
     // A step that helps is no failure, and doesn't look like one.
-    let class = if error.code == Code::ReverificationNeeded { "note note-step" } else { "note note-bad" };
+    let class = if error.code == ErrorCode::ReverificationNeeded { "note note-step" } else { "note note-bad" };
     view! {
         <div class=class role="alert">
-            <p>{error.code.sentence()} {incident}</p>
+            <p>{error.code.message()} {incident}</p>
             {help}
         </div>
     }
@@ -179,11 +181,11 @@ fn Refusal(error: PublicError) -> impl IntoView {
 /// The field for the words that confirm.
 #[component]
 fn Confirmation(state: RwSignal<State>, typed: RwSignal<String>) -> impl IntoView {
-    let inactive = move || state.with(|state| !matches!(state, State::Shown(..)));
+    let inactive = move || state.with(|state| !matches!(state, State::Ready(..)));
     let hidden = move || match state.get() {
-        State::Shown(preview, _) => preview.refused.is_some(),
+        State::Ready(preview, _) => preview.refused.is_some(),
         State::Failed(_) => true,
-        State::Counting | State::Confirmed(_) => false,
+        State::Loading | State::Submitting(_) => false,
     };
     view! {
         <div hidden=hidden>
@@ -207,51 +209,51 @@ fn Confirmation(state: RwSignal<State>, typed: RwSignal<String>) -> impl IntoVie
 }
 
 /// Whether there is no plan to confirm, and the button asks for it again.
-fn failed(state: RwSignal<State>) -> bool {
+fn has_failed(state: RwSignal<State>) -> bool {
     state.with(|state| matches!(state, State::Failed(_)))
 }
 
 /// Whether the button confirms.
-fn ready(state: RwSignal<State>, typed: RwSignal<String>) -> bool {
-    state.with(|state| matches!(state, State::Shown(preview, _) if preview.refused.is_none()))
+fn can_submit(state: RwSignal<State>, typed: RwSignal<String>) -> bool {
+    state.with(|state| matches!(state, State::Ready(preview, _) if preview.refused.is_none()))
         && typed.with(|typed| typed.trim().eq_ignore_ascii_case(CONFIRMATION))
 }
 
 /// Asks for the plan; `why` it is asked for again.
-fn count(state: RwSignal<State>, person: StoredValue<String>, why: Option<Code>) {
-    state.set(State::Counting);
+fn load_plan(state: RwSignal<State>, user_handle: StoredValue<String>, why: Option<ErrorCode>) {
+    state.set(State::Loading);
     spawn_local(async move {
-        match browser::with_session(|| preview_deletion(person.get_value())).await {
+        match browser::with_session(|| preview_deletion(user_handle.get_value())).await {
             Ok(preview) => {
                 let refused = preview.refused;
-                state.set(State::Shown(preview, refused.or(why)));
+                state.set(State::Ready(preview, refused.or(why)));
             }
-            Err(PublicError { code: Code::Gone, .. }) => browser::reload(),
+            Err(PublicError { code: ErrorCode::AccountDeleted, .. }) => browser::reload(),
             Err(error) => state.set(State::Failed(error)),
         }
     });
 }
 
 /// Begins the deletion, and goes to its receipt.
-fn confirm(state: RwSignal<State>, typed: RwSignal<String>, person: StoredValue<String>) {
-    if !ready(state, typed) {
+fn submit(state: RwSignal<State>, typed: RwSignal<String>, user_handle: StoredValue<String>) {
+    if !can_submit(state, typed) {
         return;
     }
-    let State::Shown(preview, _) = state.get_untracked() else { return };
-    state.set(State::Confirmed(preview.clone()));
+    let State::Ready(preview, _) = state.get_untracked() else { return };
+    state.set(State::Submitting(preview.clone()));
     spawn_local(async move {
-        let request = || request_deletion(preview.plan.clone(), typed.get_untracked(), person.get_value());
+        let request = || request_deletion(preview.plan.clone(), typed.get_untracked(), user_handle.get_value());
         match browser::with_session(request).await {
-            Ok(begun) => browser::go(&begun.receipt),
-            Err(PublicError { code: Code::PlanChanged, .. }) => {
+            Ok(started) => browser::navigate(&started.receipt),
+            Err(PublicError { code: ErrorCode::PlanChanged, .. }) => {
                 typed.set(String::new());
-                count(state, person, Some(Code::PlanChanged));
+                load_plan(state, user_handle, Some(ErrorCode::PlanChanged));
             }
-            Err(PublicError { code: Code::Gone, .. }) => browser::reload(),
+            Err(PublicError { code: ErrorCode::AccountDeleted, .. }) => browser::reload(),
             Err(error) => {
                 let code = error.code;
-                let refused = needs_step(code).then_some(code);
-                state.set(State::Shown(Preview { refused, ..preview }, Some(code)));
+                let refused = needs_reverification(code).then_some(code);
+                state.set(State::Ready(DeletionPreview { refused, ..preview }, Some(code)));
             }
         }
     });

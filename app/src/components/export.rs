@@ -8,44 +8,44 @@ use leptos::task::spawn_local;
 
 use super::browser;
 use super::icon::Check;
-use crate::api::{Code, Download, latest_export};
+use crate::api::{CompletedExport, ErrorCode, latest_export};
 
 /// Between two questions whether the file is complete.
-const PAUSE: Duration = Duration::from_millis(1200);
+const POLL_INTERVAL: Duration = Duration::from_millis(1200);
 /// Questions after which the watching ends; a file may take longer, and comes all the same.
-const PATIENCE: u32 = 500;
+const MAX_POLLS: u32 = 500;
 
 #[derive(Clone, PartialEq, Eq)]
 enum State {
-    Rest(Option<Download>),
+    Idle(Option<CompletedExport>),
     Preparing,
-    Done(Download),
+    Done(CompletedExport),
     /// Not known, though the download may go on.
-    Unknown(Code),
+    Unknown(ErrorCode),
     /// The server refused it.
-    Refused(Code),
+    Refused(ErrorCode),
 }
 
 /// The download button with its state.
 #[island]
 pub(crate) fn ExportButton(
     /// The last finished export.
-    latest: Option<Download>,
+    latest: Option<CompletedExport>,
     /// When the page was made; an export that is finished later is the one that begins here.
     now: String,
     /// Why a download was refused just now.
-    refused: Option<Code>,
+    refused: Option<ErrorCode>,
 ) -> impl IntoView {
     let before = StoredValue::new(now);
-    let state = RwSignal::new(refused.map_or(State::Rest(latest), State::Refused));
-    let words = move || {
+    let state = RwSignal::new(refused.map_or(State::Idle(latest), State::Refused));
+    let status_text = move || {
         state.with(|state| match state {
-            State::Rest(None) => "The file comes straight to you. No copy of it stays here.".to_owned(),
-            State::Rest(Some(last)) => format!("Last downloaded {}: {}", last.at, last.content),
+            State::Idle(None) => "The file comes straight to you. No copy of it stays here.".to_owned(),
+            State::Idle(Some(last)) => format!("Last downloaded {}: {}", last.at, last.content),
             State::Preparing => "Preparing… You can stay here or go on.".to_owned(),
             State::Done(download) => format!("Downloaded {}", download.content),
-            State::Unknown(code) => format!("Your browser's download list knows more. {}", code.sentence()),
-            State::Refused(code) => format!("Not downloaded. {}", code.sentence()),
+            State::Unknown(code) => format!("Your browser's download list knows more. {}", code.message()),
+            State::Refused(code) => format!("Not downloaded. {}", code.message()),
         })
     };
     let start = move |event: leptos::ev::MouseEvent| {
@@ -54,7 +54,7 @@ pub(crate) fn ExportButton(
             return;
         }
         state.set(State::Preparing);
-        watch(state, before, PATIENCE);
+        poll(state, before, MAX_POLLS);
     };
     view! {
         <div class="card-foot">
@@ -73,7 +73,7 @@ pub(crate) fn ExportButton(
                 <Show when=move || state.with(|state| *state == State::Preparing)>
                     <span class="spinner" aria-hidden="true"></span>
                 </Show>
-                <span>{words}</span>
+                <span>{status_text}</span>
             </p>
             <a
                 class="button"
@@ -88,19 +88,19 @@ pub(crate) fn ExportButton(
 }
 
 /// Asks until there is a newer export than before.
-fn watch(state: RwSignal<State>, before: StoredValue<String>, questions: u32) {
-    let ask = move || {
+fn poll(state: RwSignal<State>, before: StoredValue<String>, polls_left: u32) {
+    let request = move || {
         spawn_local(async move {
             match browser::with_session(latest_export).await {
                 Ok(Some(download)) if before.with_value(|before| download.id > *before) => {
                     before.set_value(download.id.clone());
                     state.set(State::Done(download));
                 }
-                Ok(_) if questions > 0 => watch(state, before, questions - 1),
-                Ok(last) => state.set(State::Rest(last)),
+                Ok(_) if polls_left > 0 => poll(state, before, polls_left - 1),
+                Ok(last) => state.set(State::Idle(last)),
                 Err(error) => state.set(State::Unknown(error.code)),
             }
         });
     };
-    set_timeout(ask, PAUSE);
+    set_timeout(request, POLL_INTERVAL);
 }

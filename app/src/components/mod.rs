@@ -2,9 +2,9 @@
 
 mod browser;
 mod deletion;
+mod draft_store;
 mod export;
 mod icon;
-mod kept;
 mod plan_table;
 mod preferences;
 mod progress;

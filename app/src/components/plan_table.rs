@@ -2,27 +2,27 @@
 
 use leptos::prelude::*;
 
-use crate::api::{Line, Tone};
+use crate::api::{Disposition, PlanRow};
 
 /// A table of a plan's lines. The same on the page and in the dialog.
 #[component]
 pub(crate) fn PlanTable(
     /// The lines.
-    lines: Vec<Line>,
+    rows: Vec<PlanRow>,
     /// Heading of the last column: what happens, or what happened.
     #[prop(into)]
-    becomes: String,
+    outcome_heading: String,
 ) -> impl IntoView {
-    let rows = lines.into_iter().map(|line| {
-        let tone = match line.tone {
-            Tone::Goes => "goes",
-            Tone::Stays => "stays",
+    let rows = rows.into_iter().map(|row| {
+        let class = match row.disposition {
+            Disposition::Removed => "goes",
+            Disposition::Retained => "stays",
         };
         view! {
             <tr>
-                <th scope="row">{line.label}</th>
-                <td class="number">{line.rows}</td>
-                <td class=tone>{line.becomes} {line.why.map(|why| view! { <small>{why}</small> })}</td>
+                <th scope="row">{row.label}</th>
+                <td class="number">{row.rows}</td>
+                <td class=class>{row.outcome} {row.reason.map(|reason| view! { <small>{reason}</small> })}</td>
             </tr>
         }
     });
@@ -32,7 +32,7 @@ pub(crate) fn PlanTable(
                 <tr>
                     <th scope="col">"What"</th>
                     <th scope="col" class="number">"Rows"</th>
-                    <th scope="col">{becomes}</th>
+                    <th scope="col">{outcome_heading}</th>
                 </tr>
             </thead>
             <tbody>{rows.collect_view()}</tbody>

@@ -8,10 +8,10 @@ use leptos::task::spawn_local;
 
 use super::browser;
 use super::icon::Check;
-use crate::api::{Code, DeletionProgress, StepProgress, StepState};
+use crate::api::{DeletionProgress, ErrorCode, StepProgress, StepState};
 
 /// Between two questions.
-const PAUSE: Duration = Duration::from_millis(900);
+const POLL_INTERVAL: Duration = Duration::from_millis(900);
 
 /// The steps, and a line that says how far they are.
 #[island]
@@ -22,11 +22,11 @@ pub(crate) fn ReceiptProgress(
     progress: DeletionProgress,
 ) -> impl IntoView {
     let progress = RwSignal::new(progress);
-    let trouble = RwSignal::new(None);
+    let error = RwSignal::new(None);
     let awake = RwSignal::new(false);
     Effect::new(move |_| {
         awake.set(true);
-        ask_again(code.clone(), progress, trouble);
+        schedule_poll(code.clone(), progress, error);
     });
     view! {
         <div class="card-body">
@@ -35,8 +35,8 @@ pub(crate) fn ReceiptProgress(
             </ol>
         </div>
         <div class="card-foot">
-            <p class="state" role="status" data-state=move || if trouble.get().is_some() { "kept" } else { "rest" }>
-                <span>{move || words(&progress.read(), trouble.get())}</span>
+            <p class="state" role="status" data-state=move || if error.get().is_some() { "kept" } else { "rest" }>
+                <span>{move || status_text(&progress.read(), error.get())}</span>
             </p>
         </div>
     }
@@ -44,24 +44,24 @@ pub(crate) fn ReceiptProgress(
 
 fn step(step: &StepProgress) -> impl IntoView + use<> {
     let StepProgress { title, state, at } = step.clone();
-    let (word, told) = match state {
+    let (state_name, state_text) = match state {
         StepState::Pending => ("pending", "waits"),
         StepState::Running => ("running", "under way"),
         StepState::Blocked => ("blocked", "needs attention"),
         StepState::Done => ("done", "done"),
     };
     view! {
-        <li data-step=word>
+        <li data-step=state_name>
             <span class="step-mark" aria-hidden="true">{(state == StepState::Done).then(|| view! { <Check/> })}</span>
             <span>{title}</span>
-            <span class="step-told">{at.unwrap_or_else(|| told.to_owned())}</span>
+            <span class="step-told">{at.unwrap_or_else(|| state_text.to_owned())}</span>
         </li>
     }
 }
 
-fn words(progress: &DeletionProgress, trouble: Option<Code>) -> String {
-    if let Some(code) = trouble {
-        return format!("{} The deletion goes on by itself.", code.sentence());
+fn status_text(progress: &DeletionProgress, error: Option<ErrorCode>) -> String {
+    if let Some(code) = error {
+        return format!("{} The deletion goes on by itself.", code.message());
     }
     if progress.finished {
         return "Everything is done. The receipt follows.".to_owned();
@@ -73,13 +73,13 @@ fn words(progress: &DeletionProgress, trouble: Option<Code>) -> String {
     format!("{done} of {} steps done. You may close this page: it goes on by itself.", progress.steps.len())
 }
 
-fn ask_again(code: String, progress: RwSignal<DeletionProgress>, trouble: RwSignal<Option<Code>>) {
-    let ask = move || {
+fn schedule_poll(code: String, progress: RwSignal<DeletionProgress>, error: RwSignal<Option<ErrorCode>>) {
+    let poll = move || {
         spawn_local(async move {
-            match fetch(&code).await {
+            match fetch_progress(&code).await {
                 Ok(now) => {
                     let finished = now.finished;
-                    trouble.set(None);
+                    error.set(None);
                     if *progress.read_untracked() != now {
                         progress.set(now);
                     }
@@ -88,17 +88,17 @@ fn ask_again(code: String, progress: RwSignal<DeletionProgress>, trouble: RwSign
                         return;
                     }
                 }
-                Err(why) => trouble.set(Some(why)),
+                Err(code) => error.set(Some(code)),
             }
-            ask_again(code, progress, trouble);
+            schedule_poll(code, progress, error);
         });
     };
-    set_timeout(ask, PAUSE);
+    set_timeout(poll, POLL_INTERVAL);
 }
 
 /// Asks the server how far the deletion is.
 #[cfg(feature = "hydrate")]
-async fn fetch(code: &str) -> Result<DeletionProgress, Code> {
+async fn fetch_progress(code: &str) -> Result<DeletionProgress, ErrorCode> {
     use gloo_net::http::Request;
     use leptos::server_fn::ServerFn;
 
@@ -106,17 +106,17 @@ async fn fetch(code: &str) -> Result<DeletionProgress, Code> {
 
     // A code holds letters, digits and dashes, so it needs no encoding.
     let address = format!("{}?code={code}", DeletionProgressOf::url());
-    let answer = Request::get(&address).send().await.map_err(|_| Code::Unreachable)?;
-    if answer.ok() {
-        answer.json().await.map_err(|_| Code::Unreachable)
+    let response = Request::get(&address).send().await.map_err(|_| ErrorCode::Unreachable)?;
+    if response.ok() {
+        response.json().await.map_err(|_| ErrorCode::Unreachable)
     } else {
-        Err(answer.json::<PublicError>().await.map_or(Code::Internal, |error| error.code))
+        Err(response.json::<PublicError>().await.map_or(ErrorCode::Internal, |error| error.code))
     }
 }
 
 /// Only the browser asks.
 #[cfg(not(feature = "hydrate"))]
 #[expect(clippy::unused_async, reason = "the same signature as in the browser")]
-async fn fetch(_code: &str) -> Result<DeletionProgress, Code> {
-    Err(Code::Unreachable)
+async fn fetch_progress(_code: &str) -> Result<DeletionProgress, ErrorCode> {
+    Err(ErrorCode::Unreachable)
 }

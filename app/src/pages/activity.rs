@@ -3,33 +3,37 @@
 use leptos::either::Either;
 use leptos::prelude::*;
 use lethe::audit::Activity;
-use lethe::consent::Catalogue;
+use lethe::consent::Purposes;
 
-use crate::api::Download;
-use crate::words;
+use crate::api::CompletedExport;
+use crate::format;
 
 /// One line of the history.
-pub(super) struct Entry {
+pub(super) struct ActivityItem {
     /// For machines.
-    pub(super) stamp: String,
+    pub(super) timestamp: String,
     /// For people.
-    pub(super) moment: String,
+    pub(super) datetime: String,
     /// What happened.
-    pub(super) told: String,
+    pub(super) text: String,
 }
 
-impl Entry {
+impl ActivityItem {
     /// An entry of the log in words.
-    pub(super) fn of(activity: &Activity, purposes: &Catalogue) -> Self {
-        Self { stamp: words::stamp(activity.at), moment: words::moment(activity.at), told: told(activity, purposes) }
+    pub(super) fn of(activity: &Activity, purposes: &Purposes) -> Self {
+        Self {
+            timestamp: format::rfc3339_micros(activity.at),
+            datetime: format::datetime(activity.at),
+            text: describe(activity, purposes),
+        }
     }
 }
 
 /// The newest entries about the person.
 #[component]
-pub(super) fn ActivityCard(entries: Vec<Entry>) -> impl IntoView {
+pub(super) fn ActivityCard(entries: Vec<ActivityItem>) -> impl IntoView {
     let lines = entries.into_iter().map(|entry| {
-        view! { <li><time datetime=entry.stamp>{entry.moment}</time><span>{entry.told}</span></li> }
+        view! { <li><time datetime=entry.timestamp>{entry.datetime}</time><span>{entry.text}</span></li> }
     });
     let lines: Vec<_> = lines.collect();
     view! {
@@ -49,13 +53,17 @@ pub(super) fn ActivityCard(entries: Vec<Entry>) -> impl IntoView {
 }
 
 /// The last finished export, where it is among the entries.
-pub(super) fn latest_download(activity: &[Activity]) -> Option<Download> {
+pub(super) fn latest_export(activity: &[Activity]) -> Option<CompletedExport> {
     let entry = activity.iter().find(|entry| entry.kind == "export.completed")?;
-    Some(Download { id: words::stamp(entry.at), at: words::moment(entry.at), content: content(entry)? })
+    Some(CompletedExport {
+        id: format::rfc3339_micros(entry.at),
+        at: format::datetime(entry.at),
+        content: content(entry)?,
+    })
 }
 
 /// An entry in words.
-fn told(entry: &Activity, purposes: &Catalogue) -> String {
+fn describe(entry: &Activity, purposes: &Purposes) -> String {
     match entry.kind.as_str() {
         "consent.changed" => changes(entry, purposes),
         "export.requested" => "Copy of your data requested".to_owned(),
@@ -64,20 +72,20 @@ fn told(entry: &Activity, purposes: &Catalogue) -> String {
             None => "Copy downloaded".to_owned(),
         },
         "deletion.requested" => "Deletion requested".to_owned(),
-        other => plain(other),
+        other => kind_as_text(other),
     }
 }
 
 /// `1,204 rows, 1.2 MB`.
 fn content(entry: &Activity) -> Option<String> {
     let number = |name: &str| entry.detail.get(name)?.as_u64();
-    Some(words::amount(number("rows")?, number("bytes")?))
+    Some(format::rows_and_size(number("rows")?, number("bytes")?))
 }
 
 /// `Marketing turned on, Analytics turned off, on this page`.
-fn changes(entry: &Activity, purposes: &Catalogue) -> String {
+fn changes(entry: &Activity, purposes: &Purposes) -> String {
     let changes = entry.detail.get("changes").and_then(|changes| changes.as_array());
-    let mut told: Vec<String> = changes
+    let mut parts: Vec<String> = changes
         .into_iter()
         .flatten()
         .filter_map(|change| {
@@ -87,15 +95,15 @@ fn changes(entry: &Activity, purposes: &Catalogue) -> String {
             Some(format!("{title} turned {turned}"))
         })
         .collect();
-    told.push(match entry.detail.get("source").and_then(|source| source.as_str()) {
+    parts.push(match entry.detail.get("source").and_then(|source| source.as_str()) {
         Some("page") => "on this page".to_owned(),
         Some("signal") => "by your browser's signal".to_owned(),
         _ => "by an application".to_owned(),
     });
-    told.join(", ")
+    parts.join(", ")
 }
 
 /// `Session ended`, of `session.ended`: for kinds that have no words of their own.
-fn plain(kind: &str) -> String {
-    words::capital(&kind.replace(['.', '_'], " "))
+fn kind_as_text(kind: &str) -> String {
+    format::capitalize(&kind.replace(['.', '_'], " "))
 }

@@ -6,76 +6,79 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 use lethe::overview::{self, Overview};
 
-use super::activity::{ActivityCard, Entry, latest_download};
-use super::confirm::{Dropped, Note, Refused};
-use super::frame::Frame;
-use super::trouble::trouble;
-use crate::api::answer::Caller;
-use crate::api::errand::{self, Errand, Place, Returned};
-use crate::api::{Code, Download, Preferences, load};
+use super::activity::{ActivityCard, ActivityItem, latest_export};
+use super::confirm::{ErrorNotice, OtherUserNotice, StatusNote};
+use super::error_page::error_page;
+use super::layout::Layout;
+use crate::api::respond::Caller;
+use crate::api::resume::{self, PendingAction, Resumed, ReturnTo};
+use crate::api::{CompletedExport, ErrorCode, Preferences, view_model};
 use crate::components::{DeletionDialog, ExportButton, PreferenceForm};
-use crate::words;
+use crate::format;
 
 /// Newest entries of the activity that are shown.
-const ENTRIES: u32 = 6;
+const ACTIVITY_LIMIT: u32 = 6;
 
 /// Loads the record and the activity, then shows everything.
 pub(crate) fn center(caller: Caller) -> impl IntoView {
     let query = use_query_map().get_untracked();
-    let told = Told {
+    let messages = FlashMessages {
         saved: query.get_str("saved") == Some("1"),
-        unsaved: query.get_str("unsaved").map(Code::parse),
-        export: match query.get_str("export").map(Code::parse) {
+        unsaved: query.get_str("unsaved").map(ErrorCode::parse),
+        export: match query.get_str("export").map(ErrorCode::parse) {
             // What the address says about the way here may be over by now.
-            Some(Code::NotSignedIn) => None,
-            Some(Code::ReverificationNeeded) => caller.may_act().err(),
+            Some(ErrorCode::NotSignedIn) => None,
+            Some(ErrorCode::ReverificationNeeded) => caller.require_fresh_sign_in().err(),
             code => code,
         },
-        returned: errand::take(&caller, |errand| {
-            matches!(errand, Errand::Preferences(_) | Errand::Confirm(Place::Export | Place::Dialog))
+        resumed: resume::take(&caller, |action| {
+            matches!(
+                action,
+                PendingAction::Preferences(_) | PendingAction::Confirm(ReturnTo::Export | ReturnTo::Dialog)
+            )
         }),
     };
     Suspend::new(async move {
-        let subject = &caller.person.subject;
-        match overview::read(&caller.lethe, subject, caller.visitor.signal, ENTRIES).await {
+        let subject = &caller.person.clerk_user_id;
+        match overview::read(&caller.lethe, subject, caller.visitor.gpc, ACTIVITY_LIMIT).await {
             Ok(Overview { consent: record, activity }) => {
-                let shown = Shown {
-                    preferences: load::preferences(&record),
-                    signal: record.signal_honoured,
-                    delay: Delay::of(caller.lethe.clerk.is_reachable(), record.mirror_delayed_since.is_some()),
+                let data = CenterData {
+                    preferences: view_model::preferences(&record),
+                    signal: record.gpc_applied,
+                    delay: ClerkDelay::of(caller.lethe.clerk.is_reachable(), record.mirror_delayed_since.is_some()),
                     impersonated: caller.person.impersonated,
-                    person: caller.mark(),
-                    now: words::stamp(caller.lethe.clock.now()),
-                    latest: latest_download(&activity),
-                    activity: activity.iter().map(|it| Entry::of(it, &caller.lethe.purposes)).collect(),
+                    user_handle: caller.user_handle(),
+                    now: format::rfc3339_micros(caller.lethe.clock.now()),
+                    latest: latest_export(&activity),
+                    activity: activity.iter().map(|it| ActivityItem::of(it, &caller.lethe.purposes)).collect(),
                 };
-                Either::Left(view! { <Center shown told/> })
+                Either::Left(view! { <Center data messages/> })
             }
-            Err(error) => Either::Right(trouble(error.into())),
+            Err(error) => Either::Right(error_page(error.into())),
         }
     })
 }
 
 /// What the page's address tells about a form that was sent without script.
 #[derive(Default)]
-struct Told {
+struct FlashMessages {
     saved: bool,
-    unsaved: Option<Code>,
-    export: Option<Code>,
+    unsaved: Option<ErrorCode>,
+    export: Option<ErrorCode>,
     /// What the person came back for.
-    returned: Option<Returned>,
+    resumed: Option<Resumed>,
 }
 
 /// What takes longer than usual, because of Clerk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Delay {
+enum ClerkDelay {
     /// Clerk can't be reached.
     Everything,
     /// Clerk answers, and doesn't have this person's choice yet.
     Preferences,
 }
 
-impl Delay {
+impl ClerkDelay {
     fn of(reachable: bool, mirror_delayed: bool) -> Option<Self> {
         match (reachable, mirror_delayed) {
             (false, _) => Some(Self::Everything),
@@ -84,7 +87,7 @@ impl Delay {
         }
     }
 
-    const fn sentence(self) -> &'static str {
+    const fn message(self) -> &'static str {
         match self {
             Self::Everything => {
                 "The sign-in service can't be reached at the moment. Preferences are saved and passed on to it later. \
@@ -99,42 +102,42 @@ impl Delay {
 }
 
 /// Everything that the page shows.
-struct Shown {
+struct CenterData {
     preferences: Preferences,
     /// Whether the browser's opt-out signal holds something off.
     signal: bool,
-    delay: Option<Delay>,
+    delay: Option<ClerkDelay>,
     impersonated: bool,
     /// The mark of whom it is made for.
-    person: String,
+    user_handle: String,
     now: String,
-    latest: Option<Download>,
-    activity: Vec<Entry>,
+    latest: Option<CompletedExport>,
+    activity: Vec<ActivityItem>,
 }
 
 #[component]
-fn Center(shown: Shown, told: Told) -> impl IntoView {
-    let Shown { preferences, signal, delay, impersonated, person, now, latest, activity } = shown;
-    let Told { saved, unsaved, export, returned } = told;
-    let is_dropped = returned == Some(Returned::SomebodyElse);
-    let goes_on = |place| returned == Some(Returned::GoesOn(Errand::Confirm(place)));
-    let has_failed = |place| returned == Some(Returned::Unconfirmed(place));
-    let has_confirmed = goes_on(Place::Export);
-    let export = if has_failed(Place::Export) { Some(Code::NotConfirmed) } else { export };
+fn Center(data: CenterData, messages: FlashMessages) -> impl IntoView {
+    let CenterData { preferences, signal, delay, impersonated, user_handle, now, latest, activity } = data;
+    let FlashMessages { saved, unsaved, export, resumed } = messages;
+    let is_other_user = resumed == Some(Resumed::OtherUser);
+    let continues = |return_to| resumed == Some(Resumed::Continue(PendingAction::Confirm(return_to)));
+    let still_unverified = |return_to| resumed == Some(Resumed::StillUnverified(return_to));
+    let has_confirmed = continues(ReturnTo::Export);
+    let export = if still_unverified(ReturnTo::Export) { Some(ErrorCode::StillUnverified) } else { export };
     // The dialog says itself whether it can go on.
-    let reopened = goes_on(Place::Dialog) || has_failed(Place::Dialog);
-    let draft = match returned {
-        Some(Returned::GoesOn(Errand::Preferences(granted))) => Some(granted),
+    let reopened = continues(ReturnTo::Dialog) || still_unverified(ReturnTo::Dialog);
+    let draft = match resumed {
+        Some(Resumed::Continue(PendingAction::Preferences(granted))) => Some(granted),
         _ => None,
     };
     // Each card's type is erased: together they are more than the compiler wants to name.
     let preferences =
-        view! { <PreferenceCard preferences signal person=person.clone() saved unsaved draft/> }.into_any();
+        view! { <PreferenceCard preferences signal user_handle=user_handle.clone() saved unsaved draft/> }.into_any();
     let copy = view! { <CopyCard latest now refused=export has_confirmed impersonated/> }.into_any();
-    let deletion = view! { <DeletionCard impersonated person reopened/> }.into_any();
+    let deletion = view! { <DeletionCard impersonated user_handle reopened/> }.into_any();
     view! {
         <Scripts/>
-        <Frame title="Privacy center" layout="page page-wide">
+        <Layout title="Privacy center" class="page page-wide">
             <div class="hero">
                 <h1>"Your data, your decision"</h1>
                 <p class="lead">
@@ -153,14 +156,14 @@ fn Center(shown: Shown, told: Told) -> impl IntoView {
                         "Somebody is signed in for this person. Downloading and deleting are switched off."
                     </p>
                 })}
-                {is_dropped.then(|| view! { <Dropped/> })}
-                {delay.map(|delay| view! { <p class="note note-kept" role="status">{delay.sentence()}</p> })}
+                {is_other_user.then(|| view! { <OtherUserNotice/> })}
+                {delay.map(|delay| view! { <p class="note note-kept" role="status">{delay.message()}</p> })}
                 {preferences}
                 {copy}
                 {deletion}
                 <ActivityCard entries=activity/>
             </div>
-        </Frame>
+        </Layout>
     }
 }
 
@@ -168,9 +171,9 @@ fn Center(shown: Shown, told: Told) -> impl IntoView {
 fn PreferenceCard(
     preferences: Preferences,
     signal: bool,
-    person: String,
+    user_handle: String,
     saved: bool,
-    unsaved: Option<Code>,
+    unsaved: Option<ErrorCode>,
     draft: Option<Vec<String>>,
 ) -> impl IntoView {
     view! {
@@ -180,21 +183,21 @@ fn PreferenceCard(
                 <p>"All of these are optional. Change your mind at any time, here, with the same click."</p>
             </div>
             {signal.then(|| view! { <SignalNote/> })}
-            <PreferenceForm record=preferences person saved unsaved draft/>
+            <PreferenceForm record=preferences user_handle saved unsaved draft/>
         </section>
     }
 }
 
 #[component]
 fn CopyCard(
-    latest: Option<Download>,
+    latest: Option<CompletedExport>,
     now: String,
-    refused: Option<Code>,
+    refused: Option<ErrorCode>,
     has_confirmed: bool,
     impersonated: bool,
 ) -> impl IntoView {
     // Why, and what helps, stands in a note; everything else fits beside the button.
-    let (noted, refused): (Option<Code>, Option<Code>) =
+    let (noted, refused): (Option<ErrorCode>, Option<ErrorCode>) =
         if needs_note(refused) { (refused, None) } else { (None, refused) };
     view! {
         <section class="card" id="copy" aria-labelledby="copy-title">
@@ -204,8 +207,8 @@ fn CopyCard(
             </div>
             {(has_confirmed || noted.is_some()).then(|| view! {
                 <div class="card-body">
-                    {has_confirmed.then(|| view! { <Note words="You confirmed that it's you. Your download is ready to start."/> })}
-                    {noted.map(|code| view! { <Refused code id="copy-refused" place=Place::Export/> })}
+                    {has_confirmed.then(|| view! { <StatusNote words="You confirmed that it's you. Your download is ready to start."/> })}
+                    {noted.map(|code| view! { <ErrorNotice code id="copy-refused" return_to=ReturnTo::Export/> })}
                 </div>
             })}
             {(!impersonated).then(|| view! { <ExportButton latest now refused/> })}
@@ -213,12 +216,12 @@ fn CopyCard(
     }
 }
 
-const fn needs_note(refused: Option<Code>) -> bool {
-    matches!(refused, Some(Code::ReverificationNeeded | Code::NotConfirmed))
+const fn needs_note(refused: Option<ErrorCode>) -> bool {
+    matches!(refused, Some(ErrorCode::ReverificationNeeded | ErrorCode::StillUnverified))
 }
 
 #[component]
-fn DeletionCard(impersonated: bool, person: String, reopened: bool) -> impl IntoView {
+fn DeletionCard(impersonated: bool, user_handle: String, reopened: bool) -> impl IntoView {
     view! {
         <section class="card" id="deletion" aria-labelledby="deletion-card-title">
             <div class="card-head">
@@ -228,11 +231,11 @@ fn DeletionCard(impersonated: bool, person: String, reopened: bool) -> impl Into
             {(!impersonated).then(|| view! {
                 <div class="card-foot">
                     <p class="state">"Takes effect at once. Download a copy first if you want one."</p>
-                    <DeletionDialog person reopened/>
+                    <DeletionDialog user_handle reopened/>
                 </div>
                 // Behind a button of the dialog, which is a form itself.
                 <form method="post" action="/confirm-identity" id="confirm-identity">
-                    <input type="hidden" name="for" value=Place::Dialog.word()/>
+                    <input type="hidden" name="for" value=ReturnTo::Dialog.as_str()/>
                 </form>
             })}
         </section>
@@ -265,29 +268,29 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::api::Purpose;
+    use crate::api::PurposeChoice;
     use crate::rendering::{HOSTILE, options, page};
 
-    fn purpose(key: &str, title: &str, granted: bool) -> Purpose {
-        Purpose {
+    fn purpose(key: &str, title: &str, granted: bool) -> PurposeChoice {
+        PurposeChoice {
             key: key.to_owned(),
             title: title.to_owned(),
             text: format!("{title}, in a sentence."),
             granted,
-            standing: if granted { "on since 3 March 2026".to_owned() } else { "off".to_owned() },
+            status: if granted { "on since 3 March 2026".to_owned() } else { "off".to_owned() },
             locked: false,
         }
     }
 
-    fn shown(title: &str) -> Shown {
-        Shown {
+    fn data(title: &str) -> CenterData {
+        CenterData {
             preferences: Preferences {
                 purposes: vec![
                     purpose("marketing", title, true),
                     purpose("analytics", "Analytics", false),
-                    Purpose {
+                    PurposeChoice {
                         locked: true,
-                        standing: "held off".to_owned(),
+                        status: "held off".to_owned(),
                         ..purpose("thirdParty", "Sharing", false)
                     },
                 ],
@@ -297,40 +300,40 @@ mod tests {
             signal: true,
             delay: None,
             impersonated: false,
-            person: "00ff00ff00ff00ff00ff00ff00ff00ff".to_owned(),
+            user_handle: "00ff00ff00ff00ff00ff00ff00ff00ff".to_owned(),
             now: "2026-11-22T09:58:00.000000Z".to_owned(),
-            latest: Some(Download {
+            latest: Some(CompletedExport {
                 id: "2026-11-02T18:20:00.000000Z".to_owned(),
                 at: "2 November 2026, 18:20 UTC".to_owned(),
                 content: "1,204 rows, 1.2 MB".to_owned(),
             }),
-            activity: vec![Entry {
-                stamp: "2026-03-03T09:41:00.000000Z".to_owned(),
-                moment: "3 March 2026, 09:41 UTC".to_owned(),
-                told: format!("{title} turned on, on this page"),
+            activity: vec![ActivityItem {
+                timestamp: "2026-03-03T09:41:00.000000Z".to_owned(),
+                datetime: "3 March 2026, 09:41 UTC".to_owned(),
+                text: format!("{title} turned on, on this page"),
             }],
         }
     }
 
     async fn center(
         title: &'static str,
-        told: impl Fn() -> Told + Clone + Send + Sync + 'static,
+        messages: impl Fn() -> FlashMessages + Clone + Send + Sync + 'static,
     ) -> crate::rendering::Page {
         page(move || {
             provide_context(options());
-            view! { <Center shown=shown(title) told=told()/> }
+            view! { <Center data=data(title) messages=messages()/> }
         })
         .await
     }
 
     #[tokio::test]
     async fn the_center_shows_everything_at_once() {
-        assert_snapshot!(center("Marketing", Told::default).await.lines());
+        assert_snapshot!(center("Marketing", FlashMessages::default).await.lines());
     }
 
     #[tokio::test]
     async fn a_stored_choice_is_shown_as_it_is_stored() {
-        let page = center("Marketing", Told::default).await;
+        let page = center("Marketing", FlashMessages::default).await;
         assert!(page.tag("purpose-marketing\"").contains(" checked"));
         assert!(!page.tag("purpose-analytics\"").contains(" checked"));
         let held = page.tag("purpose-thirdParty\"");
@@ -340,59 +343,74 @@ mod tests {
 
     #[tokio::test]
     async fn a_form_sent_without_script_hears_what_became_of_it() {
-        let saved = center("Marketing", || Told { saved: true, ..Told::default() }).await;
+        let saved = center("Marketing", || FlashMessages { saved: true, ..FlashMessages::default() }).await;
         assert!(saved.html.contains("Saved"));
         assert!(!saved.html.contains("Last changed"));
-        let unsaved = center("Marketing", || Told { unsaved: Some(Code::Unavailable), ..Told::default() }).await;
+        let unsaved =
+            center("Marketing", || FlashMessages { unsaved: Some(ErrorCode::Unavailable), ..FlashMessages::default() })
+                .await;
         assert!(unsaved.html.contains("Couldn't save. "));
-        let refused = center("Marketing", || Told { export: Some(Code::TooManyRequests), ..Told::default() }).await;
+        let refused = center("Marketing", || FlashMessages {
+            export: Some(ErrorCode::TooManyRequests),
+            ..FlashMessages::default()
+        })
+        .await;
         assert!(refused.html.contains("Not downloaded. "));
     }
 
     #[tokio::test]
     async fn who_comes_back_goes_on_where_they_were() {
-        let back = |errand: Errand| {
-            center("Marketing", move || Told { returned: Some(Returned::GoesOn(errand.clone())), ..Told::default() })
+        let back = |action: PendingAction| {
+            center("Marketing", move || FlashMessages {
+                resumed: Some(Resumed::Continue(action.clone())),
+                ..FlashMessages::default()
+            })
         };
-        let page = back(Errand::Confirm(Place::Export)).await;
+        let page = back(PendingAction::Confirm(ReturnTo::Export)).await;
         assert!(page.html.contains("Your download is ready to start."));
-        let page = back(Errand::Confirm(Place::Dialog)).await;
+        let page = back(PendingAction::Confirm(ReturnTo::Dialog)).await;
         assert!(
             page.html.contains(r"&quot;reopened&quot;:true") || page.html.contains(r#""reopened":true"#),
             "{}",
             page.html
         );
-        let page = back(Errand::Preferences(vec!["analytics".to_owned(), "thirdParty".to_owned()])).await;
+        let page = back(PendingAction::Preferences(vec!["analytics".to_owned(), "thirdParty".to_owned()])).await;
         assert!(!page.tag("purpose-marketing\"").contains(" checked"));
         assert!(page.tag("purpose-analytics\"").contains(" checked"));
         assert!(!page.tag("purpose-thirdParty\"").contains(" checked"), "what is held off stays off");
         assert_eq!(page.html.matches(r#"name="shown[]""#).count(), 1, "shown is what the server has");
-        let page = center("Marketing", || Told { returned: Some(Returned::SomebodyElse), ..Told::default() }).await;
+        let page =
+            center("Marketing", || FlashMessages { resumed: Some(Resumed::OtherUser), ..FlashMessages::default() })
+                .await;
         assert!(page.html.contains("was for another account, and was dropped."));
     }
 
     #[tokio::test]
     async fn a_download_that_wants_a_confirmation_offers_it() {
-        let refused = |code| center("Marketing", move || Told { export: Some(code), ..Told::default() });
-        let page = refused(Code::ReverificationNeeded).await;
+        let refused =
+            |code| center("Marketing", move || FlashMessages { export: Some(code), ..FlashMessages::default() });
+        let page = refused(ErrorCode::ReverificationNeeded).await;
         assert!(page.tag(r#"value="export""#).contains(r#"name="for""#));
-        let page = refused(Code::NotConfirmed).await;
+        let page = refused(ErrorCode::StillUnverified).await;
         assert!(page.html.contains("write to us") && !page.html.contains(r#"value="export""#));
     }
 
     #[tokio::test]
     async fn what_takes_longer_is_told() {
-        assert_eq!(Delay::of(true, false), None);
-        for (delay, told) in [(Delay::of(false, true), "Preferences are saved"), (Delay::of(true, true), "are saved")] {
-            let page =
-                page(move || view! { <Center shown=Shown { delay, ..shown("Marketing") } told=Told::default()/> });
-            assert!(page.await.html.contains(told));
+        assert_eq!(ClerkDelay::of(true, false), None);
+        for (delay, message) in
+            [(ClerkDelay::of(false, true), "Preferences are saved"), (ClerkDelay::of(true, true), "are saved")]
+        {
+            let page = page(
+                move || view! { <Center data=CenterData { delay, ..data("Marketing") } messages=FlashMessages::default()/> },
+            );
+            assert!(page.await.html.contains(message));
         }
     }
 
     #[tokio::test]
     async fn what_others_wrote_is_never_markup() {
-        let page = center(HOSTILE, Told::default).await;
+        let page = center(HOSTILE, FlashMessages::default).await;
         assert!(!page.html.contains("<script>alert"));
         assert!(!page.html.contains("<b title"));
         assert!(!page.html.contains("</script><script>"));
@@ -401,7 +419,7 @@ mod tests {
     #[tokio::test]
     async fn who_acts_for_somebody_else_neither_downloads_nor_deletes() {
         let page =
-            page(|| view! { <Center shown=Shown { impersonated: true, ..shown("Marketing") } told=Told::default()/> })
+            page(|| view! { <Center data=CenterData { impersonated: true, ..data("Marketing") } messages=FlashMessages::default()/> })
                 .await;
         assert!(!page.html.contains("/api/privacy/export"));
         assert!(!page.html.contains("/delete"));

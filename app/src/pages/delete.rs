@@ -6,104 +6,107 @@ use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 use leptos_router::hooks::use_query_map;
 
-use super::confirm::{Dropped, Note, Refused};
-use super::frame::Frame;
+use super::confirm::{ErrorNotice, OtherUserNotice, StatusNote};
+use super::error_page::error_page;
 use super::landing::Landing;
-use super::trouble::trouble;
-use crate::api::answer::{self, Caller};
+use super::layout::Layout;
 use crate::api::context::Visitor;
-use crate::api::errand::{self, Errand, Place, Returned};
-use crate::api::{CONFIRMATION, Code, Preview, RequestDeletion, load};
+use crate::api::respond::{self, Caller};
+use crate::api::resume::{self, PendingAction, Resumed, ReturnTo};
+use crate::api::{CONFIRMATION, DeletionPreview, ErrorCode, RequestDeletion, view_model};
 use crate::components::PlanTable;
 
 /// `/delete`.
 #[component]
 pub(crate) fn Delete() -> impl IntoView {
     let visitor = use_context::<Visitor>()?;
-    let refused = use_query_map().with_untracked(|query| query.get_str("refused").map(Code::parse));
+    let refused = use_query_map().with_untracked(|query| query.get_str("refused").map(ErrorCode::parse));
     let Ok(caller) = Caller::current() else {
-        answer::set_status(401);
+        respond::set_status(401);
         return Some(Either::Left(view! { <Landing visitor/> }));
     };
-    let now = caller.may_act().err();
-    let shown = Shown {
+    let now = caller.require_fresh_sign_in().err();
+    let data = DeletePageData {
         // What the address says about the way here may be over by now.
-        refused: now.or(refused.filter(|code| !matches!(code, Code::NotSignedIn | Code::ReverificationNeeded))),
-        was_interrupted: refused == Some(Code::NotSignedIn),
-        returned: errand::take(&caller, |errand| matches!(errand, Errand::Confirm(Place::Page) | Errand::Deletion(_))),
-        person: caller.mark(),
+        refused: now
+            .or(refused.filter(|code| !matches!(code, ErrorCode::NotSignedIn | ErrorCode::ReverificationNeeded))),
+        was_interrupted: refused == Some(ErrorCode::NotSignedIn),
+        resumed: resume::take(&caller, |action| {
+            matches!(action, PendingAction::Confirm(ReturnTo::Page) | PendingAction::Deletion(_))
+        }),
+        user_handle: caller.user_handle(),
     };
     Some(Either::Right(Suspend::new(async move {
-        match lethe::deletion::preview(&caller.lethe, &caller.person.subject).await {
-            Ok(plan) => Either::Left(view! { <Confirm preview=load::preview(&plan, now) shown/> }),
-            Err(error) => Either::Right(trouble(error.into())),
+        match lethe::deletion::preview(&caller.lethe, &caller.person.clerk_user_id).await {
+            Ok(plan) => Either::Left(view! { <ConfirmDeletion preview=view_model::preview(&plan, now) data/> }),
+            Err(error) => Either::Right(error_page(error.into())),
         }
     })))
 }
 
 /// What the page shows beside the plan.
 #[derive(Default)]
-struct Shown {
+struct DeletePageData {
     /// The mark of whom it is made for.
-    person: String,
+    user_handle: String,
     /// Why nothing was, or could be, deleted.
-    refused: Option<Code>,
+    refused: Option<ErrorCode>,
     /// Whether the session was over when the form was sent.
     was_interrupted: bool,
     /// What the person came back for.
-    returned: Option<Returned>,
+    resumed: Option<Resumed>,
 }
 
 #[component]
-fn Confirm(preview: Preview, shown: Shown) -> impl IntoView {
-    let Shown { person, refused, was_interrupted, returned } = shown;
+fn ConfirmDeletion(preview: DeletionPreview, data: DeletePageData) -> impl IntoView {
+    let DeletePageData { user_handle, refused, was_interrupted, resumed } = data;
     // Nothing to type where it would be refused.
     let is_open = preview.refused.is_none();
-    let typed = match &returned {
-        Some(Returned::GoesOn(Errand::Deletion(typed))) => Some(typed.clone()),
+    let typed = match &resumed {
+        Some(Resumed::Continue(PendingAction::Deletion(typed))) => Some(typed.clone()),
         _ => None,
     };
     view! {
-        <Frame title="Delete your account">
+        <Layout title="Delete your account">
             <h1>"Delete your account?"</h1>
-            <p class="lead">"This is what will happen, counted on " {preview.counted} "."</p>
-            <Notes refused was_interrupted returned/>
+            <p class="lead">"This is what will happen, counted on " {preview.counted_at} "."</p>
+            <Notes refused was_interrupted resumed/>
             <form class="card mt-6" method="post" action=RequestDeletion::url() autocomplete="off">
                 <div class="card-body">
-                    <PlanTable lines=preview.lines becomes="Becomes"/>
+                    <PlanTable rows=preview.lines outcome_heading="Becomes"/>
                     <input type="hidden" name="plan" value=preview.plan/>
-                    <input type="hidden" name="person" value=person/>
-                    {is_open.then(|| view! { <Field refused typed/> })}
+                    <input type="hidden" name="person" value=user_handle/>
+                    {is_open.then(|| view! { <ConfirmationField refused typed/> })}
                 </div>
                 <div class="card-foot card-foot-end">
                     <a class="button button-quiet" href="/">"Cancel"</a>
                     {is_open.then(|| view! { <button class="button button-destroy">"Delete account"</button> })}
                 </div>
             </form>
-        </Frame>
+        </Layout>
     }
 }
 
 /// What became of the last attempt, and of the way by the sign-in.
 #[component]
-fn Notes(refused: Option<Code>, was_interrupted: bool, returned: Option<Returned>) -> impl IntoView {
-    let is_dropped = returned == Some(Returned::SomebodyElse);
-    let has_confirmed = matches!(returned, Some(Returned::GoesOn(Errand::Confirm(_))));
-    (refused.is_some() || was_interrupted || is_dropped || has_confirmed).then(|| view! {
+fn Notes(refused: Option<ErrorCode>, was_interrupted: bool, resumed: Option<Resumed>) -> impl IntoView {
+    let is_other_user = resumed == Some(Resumed::OtherUser);
+    let has_confirmed = matches!(resumed, Some(Resumed::Continue(PendingAction::Confirm(_))));
+    (refused.is_some() || was_interrupted || is_other_user || has_confirmed).then(|| view! {
         <div class="grid gap-3 mt-6">
-            {is_dropped.then(|| view! { <Dropped/> })}
-            {has_confirmed.then(|| view! { <Note words="You confirmed that it's you. Nothing is deleted yet."/> })}
+            {is_other_user.then(|| view! { <OtherUserNotice/> })}
+            {has_confirmed.then(|| view! { <StatusNote words="You confirmed that it's you. Nothing is deleted yet."/> })}
             {was_interrupted.then(|| view! {
-                <Note words="Your session had ended in between, so nothing was deleted. Look at the table again, then confirm."/>
+                <StatusNote words="Your session had ended in between, so nothing was deleted. Look at the table again, then confirm."/>
             })}
-            {refused.map(|code| view! { <Refused code id="deletion-refused" place=Place::Page/> })}
+            {refused.map(|code| view! { <ErrorNotice code id="deletion-refused" return_to=ReturnTo::Page/> })}
         </div>
     })
 }
 
 /// The field for the words that confirm.
 #[component]
-fn Field(refused: Option<Code>, typed: Option<String>) -> impl IntoView {
+fn ConfirmationField(refused: Option<ErrorCode>, typed: Option<String>) -> impl IntoView {
     view! {
         <label class="confirm" for="deletion-confirmation">
             "Type " <span class="goes">{CONFIRMATION}</span> " to confirm"
@@ -118,7 +121,7 @@ fn Field(refused: Option<Code>, typed: Option<String>) -> impl IntoView {
             autocomplete="off"
             autocapitalize="none"
             spellcheck="false"
-            aria-invalid=(refused == Some(Code::ConfirmationMissing)).then_some("true")
+            aria-invalid=(refused == Some(ErrorCode::ConfirmationMissing)).then_some("true")
             aria-describedby=refused.map(|_| "deletion-refused")
         />
     }
@@ -129,38 +132,39 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::api::{Line, Tone};
+    use crate::api::{Disposition, PlanRow};
     use crate::rendering::{HOSTILE, Page, page};
 
-    async fn confirm(label: &'static str, refused: Option<Code>) -> Page {
-        let needs_step = refused.filter(|code| matches!(code, Code::ReverificationNeeded | Code::NotConfirmed));
-        let shown = move || Shown { person: "00ff00ff".to_owned(), refused, ..Shown::default() };
-        page(move || view! { <Confirm preview=preview(label, needs_step) shown=shown()/> }).await
+    async fn confirm(label: &'static str, refused: Option<ErrorCode>) -> Page {
+        let verification =
+            refused.filter(|code| matches!(code, ErrorCode::ReverificationNeeded | ErrorCode::StillUnverified));
+        let data = move || DeletePageData { user_handle: "00ff00ff".to_owned(), refused, ..DeletePageData::default() };
+        page(move || view! { <ConfirmDeletion preview=preview(label, verification) data=data()/> }).await
     }
 
-    async fn came_back(returned: Returned) -> Page {
-        let shown = move || Shown { returned: Some(returned.clone()), ..Shown::default() };
-        page(move || view! { <Confirm preview=preview("Comments", None) shown=shown()/> }).await
+    async fn resumed_page(resumed: Resumed) -> Page {
+        let data = move || DeletePageData { resumed: Some(resumed.clone()), ..DeletePageData::default() };
+        page(move || view! { <ConfirmDeletion preview=preview("Comments", None) data=data()/> }).await
     }
 
-    fn preview(label: &str, refused: Option<Code>) -> Preview {
-        Preview {
+    fn preview(label: &str, refused: Option<ErrorCode>) -> DeletionPreview {
+        DeletionPreview {
             plan: "5f0ca91e".to_owned(),
-            counted: "22 November 2026, 09:58 UTC".to_owned(),
+            counted_at: "22 November 2026, 09:58 UTC".to_owned(),
             lines: vec![
-                Line {
+                PlanRow {
                     label: label.to_owned(),
                     rows: "1,904".to_owned(),
-                    becomes: "deleted".to_owned(),
-                    why: None,
-                    tone: Tone::Goes,
+                    outcome: "deleted".to_owned(),
+                    reason: None,
+                    disposition: Disposition::Removed,
                 },
-                Line {
+                PlanRow {
                     label: "Usage log".to_owned(),
                     rows: "5,310".to_owned(),
-                    becomes: "kept until 22 November 2028".to_owned(),
-                    why: Some("billing disputes, Art. 17(3)(e)".to_owned()),
-                    tone: Tone::Stays,
+                    outcome: "kept until 22 November 2028".to_owned(),
+                    reason: Some("billing disputes, Art. 17(3)(e)".to_owned()),
+                    disposition: Disposition::Retained,
                 },
             ],
             refused,
@@ -174,15 +178,15 @@ mod tests {
 
     #[tokio::test]
     async fn wrong_words_are_told_at_the_field() {
-        let page = confirm("Comments", Some(Code::ConfirmationMissing)).await;
-        assert!(page.html.contains(Code::ConfirmationMissing.sentence()));
+        let page = confirm("Comments", Some(ErrorCode::ConfirmationMissing)).await;
+        assert!(page.html.contains(ErrorCode::ConfirmationMissing.message()));
         let field = page.tag(r#"name="confirmation""#);
         assert!(field.contains(r#"aria-invalid="true""#) && field.contains(r#"aria-describedby="deletion-refused""#));
     }
 
     #[tokio::test]
     async fn an_old_sign_in_is_offered_a_new_one() {
-        let page = confirm("Comments", Some(Code::ReverificationNeeded)).await;
+        let page = confirm("Comments", Some(ErrorCode::ReverificationNeeded)).await;
         assert!(page.tag(r#"value="page""#).contains(r#"name="for""#));
         assert!(page.html.contains(r#"action="/confirm-identity""#));
         assert!(!page.html.contains(r#"name="confirmation""#), "nothing to type where it would be refused");
@@ -190,20 +194,20 @@ mod tests {
 
     #[tokio::test]
     async fn who_could_not_confirm_is_not_sent_round_again() {
-        let page = confirm("Comments", Some(Code::NotConfirmed)).await;
+        let page = confirm("Comments", Some(ErrorCode::StillUnverified)).await;
         assert!(page.html.contains("write to us"));
         assert!(!page.html.contains("/confirm-identity"));
     }
 
     #[tokio::test]
     async fn who_comes_back_hears_what_became_of_it() {
-        let page = came_back(Returned::GoesOn(Errand::Confirm(Place::Page))).await;
+        let page = resumed_page(Resumed::Continue(PendingAction::Confirm(ReturnTo::Page))).await;
         assert!(page.html.contains("You confirmed that it's you."));
-        let page = came_back(Returned::SomebodyElse).await;
+        let page = resumed_page(Resumed::OtherUser).await;
         assert!(page.html.contains("was for another account, and was dropped."));
-        let page = came_back(Returned::GoesOn(Errand::Deletion("delete my".to_owned()))).await;
+        let page = resumed_page(Resumed::Continue(PendingAction::Deletion("delete my".to_owned()))).await;
         assert!(page.tag(r#"name="confirmation""#).contains(r#"value="delete my""#));
-        let page = came_back(Returned::GoesOn(Errand::Deletion(HOSTILE.to_owned()))).await;
+        let page = resumed_page(Resumed::Continue(PendingAction::Deletion(HOSTILE.to_owned()))).await;
         assert!(!page.html.contains("<script>alert"));
     }
 

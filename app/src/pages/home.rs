@@ -5,8 +5,8 @@ use leptos::prelude::*;
 
 use super::center::center;
 use super::landing::Landing;
-use crate::api::answer::Caller;
 use crate::api::context::Visitor;
+use crate::api::respond::Caller;
 
 /// `/`.
 #[component]

@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 
-use super::frame::Frame;
+use super::layout::Layout;
 use crate::api::context::Visitor;
 
 /// What can be done here, and the way in.
@@ -12,7 +12,7 @@ pub(crate) fn Landing(
     visitor: Visitor,
 ) -> impl IntoView {
     view! {
-        <Frame title="Privacy center">
+        <Layout title="Privacy center">
             <h1>"Your data, your decision"</h1>
             <p class="lead">"Sign in to decide about the data that we hold about you."</p>
             <ul class="card offers" role="list">
@@ -33,7 +33,7 @@ pub(crate) fn Landing(
                 />
             </ul>
             <p class="mt-8"><a class="button max-sm:w-full" href=visitor.sign_in_url>"Sign in"</a></p>
-        </Frame>
+        </Layout>
     }
 }
 

@@ -4,13 +4,13 @@ mod activity;
 mod center;
 mod confirm;
 mod delete;
-mod frame;
+mod error_page;
 mod home;
 mod landing;
+mod layout;
 mod receipt;
-mod trouble;
 
 pub(crate) use delete::Delete;
+pub(crate) use error_page::NotFound;
 pub(crate) use home::Home;
 pub(crate) use receipt::Receipt;
-pub(crate) use trouble::Missing;

@@ -7,12 +7,12 @@ use leptos_router::hooks::use_params_map;
 use lethe::deletion::{self, Outcome};
 
 use super::center::Scripts;
-use super::frame::Frame;
-use super::trouble::trouble;
-use crate::api::answer::Failure;
-use crate::api::{StepProgress, load};
+use super::error_page::error_page;
+use super::layout::Layout;
+use crate::api::respond::Failure;
+use crate::api::{StepProgress, view_model};
 use crate::components::{Check, PlanTable, ReceiptProgress};
-use crate::words;
+use crate::format;
 
 /// Seconds after which a running deletion's page loads again where no script runs.
 const REFRESH: &str = "4";
@@ -25,21 +25,21 @@ pub(crate) fn Receipt() -> impl IntoView {
     let lethe = use_context::<lethe::Lethe>()?;
     let code = use_params_map().with_untracked(|parameters| parameters.get("code").unwrap_or_default());
     Some(Suspend::new(async move {
-        match open(&lethe, &code).await {
-            Ok(receipt) if receipt.progress.finished => EitherOf3::A(view! { <Done receipt/> }),
-            Ok(receipt) => EitherOf3::B(view! { <Running receipt/> }),
-            Err(failure) => EitherOf3::C(trouble(failure)),
+        match load_receipt(&lethe, &code).await {
+            Ok(receipt) if receipt.progress.finished => EitherOf3::A(view! { <Completed receipt/> }),
+            Ok(receipt) => EitherOf3::B(view! { <InProgress receipt/> }),
+            Err(failure) => EitherOf3::C(error_page(failure)),
         }
     }))
 }
 
-async fn open(lethe: &lethe::Lethe, code: &str) -> Result<deletion::Receipt, Failure> {
-    let code = load::receipt_code(code)?;
+async fn load_receipt(lethe: &lethe::Lethe, code: &str) -> Result<deletion::Receipt, Failure> {
+    let code = view_model::receipt_code(code)?;
     Ok(deletion::receipt(lethe, &code).await?)
 }
 
 #[component]
-fn Running(receipt: deletion::Receipt) -> impl IntoView {
+fn InProgress(receipt: deletion::Receipt) -> impl IntoView {
     let code = receipt.code.as_str().to_owned();
     view! {
         <Scripts/>
@@ -47,34 +47,34 @@ fn Running(receipt: deletion::Receipt) -> impl IntoView {
         // Here and not in the head, which would have to look for itself and might find it finished already: then
         // nothing would load this page again.
         <noscript><meta http-equiv="refresh" content=REFRESH/></noscript>
-        <Frame title="Deleting your account">
+        <Layout title="Deleting your account">
             <h1>"Your account is being deleted"</h1>
             <p class="lead">
-                "Asked for on " {words::moment(receipt.requested_at)}
+                "Asked for on " {format::datetime(receipt.requested_at)}
                 ". Keep the address of this page: it opens without an account and becomes your receipt."
             </p>
             <section class="card mt-6" aria-label="Steps">
-                <ReceiptProgress code=code progress=load::progress(&receipt)/>
+                <ReceiptProgress code=code progress=view_model::progress(&receipt)/>
             </section>
             <p class="mt-6 text-soft">"Receipt " <code>{receipt.code.as_str().to_owned()}</code></p>
-        </Frame>
+        </Layout>
     }
 }
 
 #[component]
-fn Done(receipt: deletion::Receipt) -> impl IntoView {
-    let finished = receipt.finished_at.map(words::moment).unwrap_or_default();
-    let steps = load::progress(&receipt).steps;
-    let lines: Vec<_> = receipt.results.iter().filter(|result| result.rows > 0).map(load::result_line).collect();
-    let kept = receipt
+fn Completed(receipt: deletion::Receipt) -> impl IntoView {
+    let finished = receipt.finished_at.map(format::datetime).unwrap_or_default();
+    let steps = view_model::progress(&receipt).steps;
+    let rows: Vec<_> = receipt.results.iter().filter(|result| result.rows > 0).map(view_model::result_row).collect();
+    let has_retained = receipt
         .results
         .iter()
         .any(|result| result.rows > 0 && matches!(result.outcome, Outcome::Kept { until: Some(_), .. }));
     let position = receipt
         .log_position
-        .map(|(position, length)| format!("entry {} of {}", words::count(position), words::count(length)));
+        .map(|(position, length)| format!("entry {} of {}", format::count(position), format::count(length)));
     view! {
-        <Frame title="Receipt">
+        <Layout title="Receipt">
             <div class="seal" aria-hidden="true"><Check/></div>
             <h1>"It's done"</h1>
             <p class="lead">
@@ -84,13 +84,13 @@ fn Done(receipt: deletion::Receipt) -> impl IntoView {
             <section class="card mt-6" aria-labelledby="data-title">
                 <div class="card-head"><h2 id="data-title">"What became of your data"</h2></div>
                 <div class="card-body">
-                    {if lines.is_empty() {
+                    {if rows.is_empty() {
                         Either::Left(view! { <p>"There was nothing but the sign-in account."</p> })
                     } else {
-                        Either::Right(view! { <PlanTable lines becomes="Became"/> })
+                        Either::Right(view! { <PlanTable rows outcome_heading="Became"/> })
                     }}
                 </div>
-                {kept.then(|| view! {
+                {has_retained.then(|| view! {
                     <div class="card-foot"><p class="state">"What is kept goes by itself at its date."</p></div>
                 })}
             </section>
@@ -105,7 +105,7 @@ fn Done(receipt: deletion::Receipt) -> impl IntoView {
                 <div><dt>"Plan"</dt><dd><code>{receipt.plan.hash.clone()}</code></dd></div>
                 {position.map(|position| view! { <div><dt>"Log"</dt><dd><code>{position}</code></dd></div> })}
             </dl>
-        </Frame>
+        </Layout>
     }
 }
 
@@ -129,7 +129,7 @@ mod tests {
         let steps = Step::ALL.into_iter().enumerate().map(|(index, step)| StepStatus {
             step,
             status: if index < done { Status::Done } else { Status::Pending },
-            at: (index < done).then_some(AT),
+            finished_at: (index < done).then_some(AT),
             attempts: u32::from(index < done),
         });
         let finished = done == Step::ALL.len();
@@ -150,7 +150,7 @@ mod tests {
             requested_at: AT,
             due_at: datetime!(2026-12-22 09:58 UTC),
             finished_at: finished.then_some(datetime!(2026-11-22 09:58 UTC)),
-            progress: Progress { finished, steps: steps.collect(), attention: false },
+            progress: Progress { finished, steps: steps.collect(), needs_attention: false },
             plan: Plan { lines: Vec::new(), hash: "5f0ca91e".to_owned(), computed_at: AT },
             results: vec![
                 result(label, 2049, Outcome::Deleted),
@@ -165,19 +165,19 @@ mod tests {
     async fn while_it_runs_the_steps_are_shown() {
         let page = page(|| {
             provide_context(options());
-            view! { <Running receipt=receipt(2, "Posts")/> }
+            view! { <InProgress receipt=receipt(2, "Posts")/> }
         });
         assert_snapshot!(page.await.lines());
     }
 
     #[tokio::test]
     async fn a_receipt_says_what_was_done() {
-        assert_snapshot!(page(|| view! { <Done receipt=receipt(7, "Posts")/> }).await.lines());
+        assert_snapshot!(page(|| view! { <Completed receipt=receipt(7, "Posts")/> }).await.lines());
     }
 
     #[tokio::test]
     async fn a_label_is_never_markup() {
-        let page = page(|| view! { <Done receipt=receipt(7, HOSTILE)/> }).await;
+        let page = page(|| view! { <Completed receipt=receipt(7, HOSTILE)/> }).await;
         assert!(!page.html.contains("<script>alert"));
     }
 }

@@ -11,10 +11,10 @@ use serde::Deserialize;
 use tower::ServiceBuilder;
 use tower_http::services::{ServeDir, ServeFile};
 
-use crate::state::Server;
+use crate::state::AppState;
 
-const FOR_EVER: &str = "public, max-age=31536000, immutable";
-const AN_HOUR: &str = "public, max-age=3600";
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
+const ONE_HOUR: &str = "public, max-age=3600";
 
 /// Why the site's directory can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -26,18 +26,19 @@ pub struct SiteError {
 
 /// Names of the built files, as the build wrote them.
 #[derive(Deserialize)]
-struct Assets {
+struct AssetManifest {
     output_name: String,
     style: String,
     font: String,
 }
 
 /// Reads what was built.
-pub fn site(directory: &Path, brand: &str) -> Result<Site, SiteError> {
+pub fn load_site(directory: &Path, brand: &str) -> Result<Site, SiteError> {
     let unusable = |reason: String| SiteError { path: directory.display().to_string(), reason };
     let list = directory.join("assets.json");
     let text = std::fs::read_to_string(&list).map_err(|error| unusable(format!("assets.json: {error}")))?;
-    let assets: Assets = serde_json::from_str(&text).map_err(|error| unusable(format!("assets.json: {error}")))?;
+    let assets: AssetManifest =
+        serde_json::from_str(&text).map_err(|error| unusable(format!("assets.json: {error}")))?;
     let options = LeptosOptions::builder()
         .output_name(Arc::<str>::from(assets.output_name))
         .site_root(Arc::<str>::from(directory.to_string_lossy().into_owned()))
@@ -46,17 +47,17 @@ pub fn site(directory: &Path, brand: &str) -> Result<Site, SiteError> {
 }
 
 /// Routes for everything in the site's directory. The directory is read once; later files need a restart.
-pub fn routes(site: &Site) -> Router<Server> {
+pub fn routes(site: &Site) -> Router<AppState> {
     let root = Path::new(&*site.options.site_root);
     let pkg = ServeDir::new(root.join(&*site.options.site_pkg_dir))
         .append_index_html_on_directories(false)
         .precompressed_br()
         .precompressed_gzip();
-    let hashed = ServiceBuilder::new().map_response(|response| cached(response, FOR_EVER)).service(pkg);
+    let hashed = ServiceBuilder::new().map_response(|response| with_cache_control(response, IMMUTABLE)).service(pkg);
     let mut router = Router::new().nest_service("/pkg", hashed);
     for name in root_files(root) {
         let file = ServiceBuilder::new()
-            .map_response(|response| cached(response, AN_HOUR))
+            .map_response(|response| with_cache_control(response, ONE_HOUR))
             .service(ServeFile::new(root.join(&name)));
         router = router.route_service(&format!("/{name}"), file);
     }
@@ -77,7 +78,7 @@ fn root_files(root: &Path) -> Vec<String> {
         .collect()
 }
 
-fn cached<B>(mut response: http::Response<B>, value: &'static str) -> http::Response<B> {
+fn with_cache_control<B>(mut response: http::Response<B>, value: &'static str) -> http::Response<B> {
     if response.status().is_success() || response.status() == http::StatusCode::NOT_MODIFIED {
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static(value));
     }

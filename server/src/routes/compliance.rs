@@ -9,10 +9,10 @@ use lethe::export::Shape;
 use serde_json::Value;
 
 use super::{deletion, export};
-use crate::boundary::Scope;
+use crate::auth::CurrentUser;
+use crate::lifecycle::RequestContext;
 use crate::problem::{Document, Problem};
-use crate::state::Server;
-use crate::visit::SignedIn;
+use crate::state::AppState;
 
 /// The confirmation.
 #[derive(utoipa::ToSchema)]
@@ -39,12 +39,12 @@ pub(super) struct Confirmation {
             description = "a step failed; `deleted`, `log` and `receipt` are beside the problem's members, and it goes on by itself"),
     )
 )]
-pub async fn delete(State(server): State<Server>, person: SignedIn, body: Bytes) -> Result<Response, Problem> {
+pub async fn delete(State(server): State<AppState>, person: CurrentUser, body: Bytes) -> Result<Response, Problem> {
     if !is_confirmed(&body) {
         return Err(Refusal::ConfirmationMissing.into());
     }
-    deletion::admit(&server, &person)?;
-    deletion::run(&server, &person).await
+    deletion::authorize(&server, &person)?;
+    deletion::start_and_wait(&server, &person).await
 }
 
 /// Streams the mapped tables of the person who asks, by table name.
@@ -60,12 +60,12 @@ pub async fn delete(State(server): State<Server>, person: SignedIn, body: Bytes)
     )
 )]
 pub async fn download(
-    State(server): State<Server>,
-    axum::Extension(scope): axum::Extension<Scope>,
+    State(server): State<AppState>,
+    axum::Extension(scope): axum::Extension<RequestContext>,
     method: Method,
-    person: SignedIn,
+    person: CurrentUser,
 ) -> Result<Response, Problem> {
-    export::stream(&server, scope, &method, &person, Shape::TablesOnly).await
+    export::start_export(&server, scope, &method, &person, Shape::TablesOnly).await
 }
 
 /// Exactly `true`; a word that means it is not enough.

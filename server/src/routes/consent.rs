@@ -4,15 +4,15 @@ use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use lethe::Refusal;
-use lethe::consent::{self, Choice, Record, Source};
+use lethe::consent::{self, Choice, ConsentState, Source};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use time::format_description::well_known::Rfc3339;
 
+use crate::auth::CurrentUser;
 use crate::problem::{Document, Problem};
-use crate::state::Server;
-use crate::visit::SignedIn;
+use crate::state::AppState;
 
 /// How things stand, by purpose. The purposes are those of the catalogue; these are the usual ones.
 #[derive(utoipa::ToSchema)]
@@ -38,12 +38,12 @@ pub(super) struct Change {
 }
 
 /// A record on the wire.
-pub struct Answer(Record);
+pub struct ConsentResponse(ConsentState);
 
-impl Serialize for Answer {
+impl Serialize for ConsentResponse {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.standings.len() + 1))?;
-        for standing in &self.0.standings {
+        let mut map = serializer.serialize_map(Some(self.0.purposes.len() + 1))?;
+        for standing in &self.0.purposes {
             map.serialize_entry(&standing.purpose.key, &standing.granted)?;
         }
         let updated_at = self.0.updated_at.and_then(|at| at.format(&Rfc3339).ok());
@@ -61,9 +61,9 @@ impl Serialize for Answer {
         (status = 401, body = Document, content_type = "application/problem+json"),
     )
 )]
-pub async fn read(State(server): State<Server>, person: SignedIn) -> Result<Json<Answer>, Problem> {
+pub async fn read(State(server): State<AppState>, person: CurrentUser) -> Result<Json<ConsentResponse>, Problem> {
     let record = consent::current(&server.lethe, &person.subject, person.signal).await?;
-    Ok(Json(Answer(record)))
+    Ok(Json(ConsentResponse(record)))
 }
 
 /// Changes any of the purposes, all or none, and tells how things stand then.
@@ -77,13 +77,17 @@ pub async fn read(State(server): State<Server>, person: SignedIn) -> Result<Json
         (status = 401, body = Document, content_type = "application/problem+json"),
     )
 )]
-pub async fn change(State(server): State<Server>, person: SignedIn, body: Bytes) -> Result<Json<Answer>, Problem> {
-    let choices = choices(&body)?;
+pub async fn change(
+    State(server): State<AppState>,
+    person: CurrentUser,
+    body: Bytes,
+) -> Result<Json<ConsentResponse>, Problem> {
+    let choices = parse_choices(&body)?;
     let record = consent::set(&server.lethe, &person.subject, &choices, Source::Api, person.signal).await?;
-    Ok(Json(Answer(record)))
+    Ok(Json(ConsentResponse(record)))
 }
 
-fn choices(body: &[u8]) -> Result<Vec<Choice>, Refusal> {
+fn parse_choices(body: &[u8]) -> Result<Vec<Choice>, Refusal> {
     let body: Map<String, Value> =
         serde_json::from_slice(body).map_err(|_| Refusal::InvalidInput("an object of purposes is expected"))?;
     let choice = |(purpose, granted): (String, Value)| match granted {
@@ -103,15 +107,15 @@ mod tests {
     fn anything_but_booleans_is_refused() {
         for body in ["", "[]", "null", "true", r#"{"marketing":"yes"}"#, r#"{"marketing":1}"#, r#"{"marketing":null}"#]
         {
-            assert!(choices(body.as_bytes()).is_err(), "{body}");
+            assert!(parse_choices(body.as_bytes()).is_err(), "{body}");
         }
-        assert_eq!(choices(b"{}").expect("an empty change is a change of nothing"), vec![]);
+        assert_eq!(parse_choices(b"{}").expect("an empty change is a change of nothing"), vec![]);
     }
 
     proptest! {
         #[test]
         fn no_body_panics(body: Vec<u8>) {
-            let _ = choices(&body);
+            let _ = parse_choices(&body);
         }
     }
 }

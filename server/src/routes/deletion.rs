@@ -10,12 +10,12 @@ use lethe::deletion::{self, NewRequest, Origin, Progress, Request, Status};
 use serde::Serialize;
 use serde_json::json;
 
+use crate::auth::CurrentUser;
 use crate::problem::{Document, Problem};
-use crate::state::Server;
-use crate::visit::SignedIn;
+use crate::state::AppState;
 
 /// How long the answer waits for the deletion to finish. It goes on without it.
-const PATIENCE: Duration = Duration::from_secs(10);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How far the deletion is.
 #[derive(Serialize, utoipa::ToSchema)]
@@ -63,19 +63,19 @@ impl Deletion {
             description = "a step failed; `deleted`, `log` and `receipt` are beside the problem's members, and it goes on by itself"),
     )
 )]
-pub async fn delete(State(server): State<Server>, person: SignedIn) -> Result<Response, Problem> {
-    admit(&server, &person)?;
-    run(&server, &person).await
+pub async fn delete(State(server): State<AppState>, person: CurrentUser) -> Result<Response, Problem> {
+    authorize(&server, &person)?;
+    start_and_wait(&server, &person).await
 }
 
 /// Whether this person may ask for a deletion now.
-pub(super) fn admit(server: &Server, person: &SignedIn) -> Result<(), Problem> {
-    person.may_act()?;
+pub(super) fn authorize(server: &AppState, person: &CurrentUser) -> Result<(), Problem> {
+    person.require_fresh_sign_in()?;
     server.limits.deletions.check(&person.subject)
 }
 
 /// Asks for the deletion and stays with it for a while.
-pub(super) async fn run(server: &Server, person: &SignedIn) -> Result<Response, Problem> {
+pub(super) async fn start_and_wait(server: &AppState, person: &CurrentUser) -> Result<Response, Problem> {
     let new = NewRequest {
         subject: &person.subject,
         origin: Origin::Api,
@@ -83,13 +83,13 @@ pub(super) async fn run(server: &Server, person: &SignedIn) -> Result<Response, 
         contact: person.email.as_deref(),
     };
     let request = deletion::request(&server.lethe, new).await?;
-    server.people.forget(&person.subject).await;
+    server.profiles.remove(&person.subject).await;
     // A task of its own: who hangs up doesn't interrupt a step.
     let (lethe, id) = (server.lethe.clone(), request.id);
-    let running = tokio::spawn(async move { deletion::run(&lethe, id, PATIENCE).await });
+    let running = tokio::spawn(async move { deletion::run(&lethe, id, RESPONSE_TIMEOUT).await });
     let progress = match running.await.map_err(Problem::internal)? {
         Ok(progress) => progress,
-        Err(error) => return Err(Problem::from(error).with("receipt", receipt_path(&request))),
+        Err(error) => return Err(Problem::from(error).with_member("receipt", receipt_path(&request))),
     };
     let deletion = Deletion::new(&request, &progress);
     let has_failed = progress.steps.iter().any(|step| matches!(step.status, Status::Retrying | Status::Blocked));
@@ -97,9 +97,9 @@ pub(super) async fn run(server: &Server, person: &SignedIn) -> Result<Response, 
         Ok(Json(deletion).into_response())
     } else if has_failed {
         Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "deletion_unfinished")
-            .with("deleted", false)
-            .with("log", json!(deletion.log))
-            .with("receipt", deletion.receipt))
+            .with_member("deleted", false)
+            .with_member("log", json!(deletion.log))
+            .with_member("receipt", deletion.receipt))
     } else {
         Ok((StatusCode::ACCEPTED, Json(deletion)).into_response())
     }

@@ -11,13 +11,13 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use lethe::export::{self, Shape};
 use tokio::sync::mpsc;
 
-use crate::boundary::{Scope, accepts_page};
-use crate::problem::{Document, Problem, chain};
-use crate::state::Server;
-use crate::visit::SignedIn;
+use crate::auth::CurrentUser;
+use crate::lifecycle::{RequestContext, accepts_html};
+use crate::problem::{Document, Problem, error_chain};
+use crate::state::AppState;
 
 /// How long a piece may wait to be taken.
-const PATIENCE: Duration = Duration::from_mins(1);
+const STALL_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Everything that is kept about the person who asks.
 #[derive(utoipa::ToSchema)]
@@ -47,19 +47,19 @@ pub(super) struct Archive {
     )
 )]
 pub async fn download(
-    State(server): State<Server>,
-    axum::Extension(scope): axum::Extension<Scope>,
+    State(server): State<AppState>,
+    axum::Extension(scope): axum::Extension<RequestContext>,
     method: Method,
     headers: HeaderMap,
-    person: Result<SignedIn, Problem>,
+    person: Result<CurrentUser, Problem>,
 ) -> Result<Response, Problem> {
     let incident = scope.incident.clone();
     let answer = match person {
-        Ok(person) => stream(&server, scope, &method, &person, Shape::Full).await,
+        Ok(person) => start_export(&server, scope, &method, &person, Shape::Full).await,
         Err(problem) => Err(problem),
     };
     match answer {
-        Err(problem) if accepts_page(&headers) && is_told_by_the_card(&problem) => {
+        Err(problem) if accepts_html(&headers) && card_can_explain(&problem) => {
             problem.log(&incident);
             Ok(Redirect::to(&format!("/?export={}#copy", problem.code())).into_response())
         }
@@ -68,26 +68,26 @@ pub async fn download(
 }
 
 /// What the card on the page has words for. Anything else is a failure, with its incident.
-fn is_told_by_the_card(problem: &Problem) -> bool {
+fn card_can_explain(problem: &Problem) -> bool {
     [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN, StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE]
         .contains(&problem.status())
 }
 
 /// Streams an export in the given shape.
-pub(super) async fn stream(
-    server: &Server,
-    scope: Scope,
+pub(super) async fn start_export(
+    server: &AppState,
+    scope: RequestContext,
     method: &Method,
-    person: &SignedIn,
+    person: &CurrentUser,
     shape: Shape,
 ) -> Result<Response, Problem> {
     if method == Method::HEAD {
-        return Err(Problem::of_status(StatusCode::METHOD_NOT_ALLOWED));
+        return Err(Problem::from_status(StatusCode::METHOD_NOT_ALLOWED));
     }
-    person.may_act()?;
+    person.require_fresh_sign_in()?;
     server.limits.exports.check(&person.subject)?;
     let export = export::start(&server.lethe, &person.subject, shape).await?;
-    let body = taken_in_time(export.body, PATIENCE, scope.incident);
+    let body = with_stall_timeout(export.body, STALL_TIMEOUT, scope.incident);
     let mut response = Response::new(Body::from_stream(body));
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -101,25 +101,25 @@ pub(super) async fn stream(
 ///
 /// The head is sent by then, so that a failure can only cut the connection; and it must: a file that ends early
 /// is no JSON, and nobody takes it for the whole.
-fn taken_in_time(
+fn with_stall_timeout(
     mut pieces: BoxStream<'static, lethe::Result<Bytes>>,
     patience: Duration,
     incident: String,
-) -> impl Stream<Item = Result<Bytes, BrokenOff>> + Send + 'static {
+) -> impl Stream<Item = Result<Bytes, ExportAborted>> + Send + 'static {
     let (sender, receiver) = mpsc::channel(2);
     let reading = tokio::spawn(async move {
         while let Some(piece) = pieces.next().await {
             let piece = match piece {
                 Ok(piece) => piece,
                 Err(error) => {
-                    tracing::error!(incident, causes = chain(&error), "an export broke off");
-                    return Err(BrokenOff);
+                    tracing::error!(incident, causes = error_chain(&error), "an export broke off");
+                    return Err(ExportAborted);
                 }
             };
             let taken = tokio::time::timeout(patience, sender.send(piece)).await;
             if !matches!(taken, Ok(Ok(()))) {
                 tracing::info!(incident, "nobody takes an export any more");
-                return Err(BrokenOff);
+                return Err(ExportAborted);
             }
         }
         Ok(())
@@ -131,7 +131,7 @@ fn taken_in_time(
         // Only what was read to its end may end in good order.
         match reading.take()?.await {
             Ok(Ok(())) => None,
-            Ok(Err(BrokenOff)) | Err(_) => Some((Err(BrokenOff), (receiver, None))),
+            Ok(Err(ExportAborted)) | Err(_) => Some((Err(ExportAborted), (receiver, None))),
         }
     })
 }
@@ -139,7 +139,7 @@ fn taken_in_time(
 /// The connection is cut.
 #[derive(Debug, thiserror::Error)]
 #[error("the export broke off")]
-struct BrokenOff;
+struct ExportAborted;
 
 #[cfg(test)]
 mod tests {
@@ -153,25 +153,25 @@ mod tests {
     async fn a_whole_export_ends_in_good_order() {
         let whole = pieces(vec![Ok("a".into()), Ok("b".into()), Ok("c".into()), Ok("d".into())]);
         let taken: Vec<_> =
-            taken_in_time(whole, PATIENCE, String::new()).map(|piece| piece.expect("whole")).collect().await;
+            with_stall_timeout(whole, STALL_TIMEOUT, String::new()).map(|piece| piece.expect("whole")).collect().await;
         assert_eq!(taken, ["a", "b", "c", "d"]);
     }
 
     #[tokio::test]
     async fn an_export_that_fails_ends_with_an_error() {
         let broken = pieces(vec![Ok("a".into()), Err(lethe::Error::Internal("test")), Ok("b".into())]);
-        let taken: Vec<_> = taken_in_time(broken, PATIENCE, String::new()).collect().await;
-        assert!(matches!(taken.as_slice(), [Ok(_), Err(BrokenOff)]), "{taken:?}");
+        let taken: Vec<_> = with_stall_timeout(broken, STALL_TIMEOUT, String::new()).collect().await;
+        assert!(matches!(taken.as_slice(), [Ok(_), Err(ExportAborted)]), "{taken:?}");
     }
 
     #[tokio::test]
     async fn an_export_that_nobody_takes_is_broken_off() {
         let endless = stream::repeat_with(|| Ok("a".into())).boxed();
         let patience = Duration::from_millis(20);
-        let mut taken = Box::pin(taken_in_time(endless, patience, String::new()));
+        let mut taken = Box::pin(with_stall_timeout(endless, patience, String::new()));
         assert!(taken.next().await.is_some());
         tokio::time::sleep(patience * 20).await;
         let rest: Vec<_> = taken.collect().await;
-        assert!(matches!(rest.last(), Some(Err(BrokenOff))), "{rest:?}");
+        assert!(matches!(rest.last(), Some(Err(ExportAborted))), "{rest:?}");
     }
 }

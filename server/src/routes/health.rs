@@ -8,12 +8,12 @@ use lethe::Refusal;
 use serde_json::{Value, json};
 
 use crate::problem::Problem;
-use crate::state::Server;
+use crate::state::AppState;
 
-const PATIENCE: Duration = Duration::from_secs(2);
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The process runs.
-pub async fn alive() -> Json<Value> {
+pub async fn liveness() -> Json<Value> {
     Json(json!({"status": "ok"}))
 }
 
@@ -22,15 +22,15 @@ pub async fn alive() -> Json<Value> {
 /// Whether Clerk answers is told beside it and decides nothing: sessions are verified with cached keys,
 /// consent and deletions wait in their queues, and no other instance would reach Clerk better. Taking all
 /// of them out of service would only take away what still works.
-pub async fn ready(State(server): State<Server>) -> Result<Json<Value>, Problem> {
-    let migrated = tokio::time::timeout(PATIENCE, lethe::jobs::is_migrated(&server.lethe.database)).await;
+pub async fn readiness(State(server): State<AppState>) -> Result<Json<Value>, Problem> {
+    let migrated = tokio::time::timeout(DATABASE_TIMEOUT, lethe::jobs::is_migrated(&server.lethe.database)).await;
     match migrated {
         Ok(Ok(true)) => {
             let clerk = if server.lethe.clerk.is_reachable() { "ok" } else { "down" };
             Ok(Json(json!({"status": "ready", "clerk": clerk})))
         }
-        Ok(Ok(false)) => Err(Problem::from(Refusal::Unavailable).because("the database isn't migrated")),
-        Ok(Err(error)) => Err(Problem::from(Refusal::Unavailable).because(error)),
-        Err(elapsed) => Err(Problem::from(Refusal::Unavailable).because(elapsed)),
+        Ok(Ok(false)) => Err(Problem::from(Refusal::Unavailable).with_source("the database isn't migrated")),
+        Ok(Err(error)) => Err(Problem::from(Refusal::Unavailable).with_source(error)),
+        Err(elapsed) => Err(Problem::from(Refusal::Unavailable).with_source(elapsed)),
     }
 }

@@ -1,6 +1,6 @@
 //! Pages and server functions: hands Leptos what it needs and takes back what it made.
 
-use app::api::Code;
+use app::api::ErrorCode;
 use app::api::context::Visitor;
 use axum::extract::{Request, State};
 use axum::response::{Html, IntoResponse, Response};
@@ -10,36 +10,36 @@ use leptos::nonce::Nonce;
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{handle_server_fns_with_context, render_app_async_with_context};
 
-use crate::boundary::Scope;
+use crate::lifecycle::RequestContext;
 use crate::problem::Problem;
-use crate::state::Server;
+use crate::state::AppState;
 
 /// The one server function that starts something dear.
-const DELETION: &str = "/api/_/request_deletion";
+const REQUEST_DELETION_PATH: &str = "/api/_/request_deletion";
 
 /// Renders the page of this path.
-pub async fn page(State(server): State<Server>, request: Request) -> Response {
+pub async fn page(State(server): State<AppState>, request: Request) -> Response {
     let options = server.site.options.clone();
-    let render = render_app_async_with_context(context(&server), move || app::shell(options.clone()));
+    let render = render_app_async_with_context(leptos_context(&server), move || app::shell(options.clone()));
     render(request).await
 }
 
 /// Runs a server function.
-pub async fn function(State(server): State<Server>, request: Request) -> Response {
-    if request.uri().path() == DELETION
+pub async fn server_function(State(server): State<AppState>, request: Request) -> Response {
+    if request.uri().path() == REQUEST_DELETION_PATH
         && let Some(person) = request.extensions().get::<Visitor>().and_then(|visitor| visitor.person.as_ref())
-        && let Err(problem) = server.limits.deletions.check(&person.subject)
+        && let Err(problem) = server.limits.deletions.check(&person.clerk_user_id)
     {
         return problem.into_response();
     }
-    handle_server_fns_with_context(context(&server), request).await.into_response()
+    handle_server_fns_with_context(leptos_context(&server), request).await.into_response()
 }
 
 /// What no route answers: a page for people, a document for programs.
-pub async fn nothing(state: State<Server>, request: Request) -> Response {
+pub async fn not_found(state: State<AppState>, request: Request) -> Response {
     let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
     if !is_read || request.uri().path().starts_with("/api/") {
-        return Problem::of_status(StatusCode::NOT_FOUND).into_response();
+        return Problem::from_status(StatusCode::NOT_FOUND).into_response();
     }
     let mut response = page(state, request).await;
     if response.status() == StatusCode::OK {
@@ -51,31 +51,31 @@ pub async fn nothing(state: State<Server>, request: Request) -> Response {
 /// The page for what went wrong outside of the pages themselves: in the guards, in the session, in a panic.
 /// Plain text in the pages' frame: whatever is broken, this isn't rendered by it.
 #[must_use]
-pub fn failure(server: &Server, scope: &Scope, problem: &Problem) -> Response {
+pub fn error_page(server: &AppState, scope: &RequestContext, problem: &Problem) -> Response {
     let sentence = match problem.code() {
         "cross_origin" => "This was sent by another site, and therefore not done.",
         "too_large" => "That was too much at once.",
-        "method_not_allowed" => Code::NotFound.sentence(),
-        code => Code::parse(code).sentence(),
+        "method_not_allowed" => ErrorCode::NotFound.message(),
+        code => ErrorCode::parse(code).message(),
     };
     let html = format!(
         include_str!("failure.html"),
-        brand = escaped(&server.site.brand),
-        style = escaped(&server.site.style_path),
-        sentence = escaped(sentence),
+        brand = escape_html(&server.site.brand),
+        style = escape_html(&server.site.style_path),
+        sentence = escape_html(sentence),
         incident = scope.incident,
     );
     let mut response = (problem.status(), Html(html)).into_response();
-    problem.extend_headers(&mut response);
+    problem.set_headers(&mut response);
     response
 }
 
-fn escaped(text: &str) -> String {
+fn escape_html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// What every page and server function finds in its context.
-fn context(server: &Server) -> impl Fn() + Clone + Send + Sync + 'static {
+fn leptos_context(server: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
     let server = server.clone();
     move || {
         provide_context(server.lethe.clone());
@@ -84,7 +84,7 @@ fn context(server: &Server) -> impl Fn() + Clone + Send + Sync + 'static {
         if let Some(visitor) = parts.extensions.get::<Visitor>() {
             provide_context(visitor.clone());
         }
-        if let Some(scope) = parts.extensions.get::<Scope>() {
+        if let Some(scope) = parts.extensions.get::<RequestContext>() {
             provide_context(Nonce::from_value(scope.nonce.clone()));
         }
     }

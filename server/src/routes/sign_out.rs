@@ -5,18 +5,18 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
 
-use crate::state::Server;
-use crate::visit::Visit;
+use crate::auth::RequestSession;
+use crate::state::AppState;
 
 /// The hosted pages must not find a living session when the person comes back at once, so the answer waits a little.
-const PATIENCE: Duration = Duration::from_secs(2);
+const REVOCATION_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Ends the session at Clerk, clears the cookies and goes to the start page. With Clerk down the person is
 /// signed out here all the same, and the session ends when Clerk is back or when it expires.
-pub async fn sign_out(State(server): State<Server>, request: Request) -> Response {
-    let visit = request.extensions().get::<Visit>();
-    if let Some(session) = visit.and_then(|visit| visit.session.clone()) {
-        end(&server, session).await;
+pub async fn sign_out(State(server): State<AppState>, request: Request) -> Response {
+    let visit = request.extensions().get::<RequestSession>();
+    if let Some(session) = visit.and_then(|visit| visit.session_id.clone()) {
+        revoke_session(&server, session).await;
     }
     let mut response = Redirect::to("/").into_response();
     server.authenticator.clear(response.headers_mut());
@@ -24,7 +24,7 @@ pub async fn sign_out(State(server): State<Server>, request: Request) -> Respons
 }
 
 /// Ends a session at Clerk.
-pub(super) async fn end(server: &Server, session: String) {
+pub(super) async fn revoke_session(server: &AppState, session: String) {
     let clerk = server.lethe.clerk.clone();
     let revoking = tokio::spawn(async move {
         if let Err(error) = clerk.revoke_session(&session).await {
@@ -32,5 +32,5 @@ pub(super) async fn end(server: &Server, session: String) {
         }
     });
     // What takes longer goes on in the background.
-    let _ = tokio::time::timeout(PATIENCE, revoking).await;
+    let _ = tokio::time::timeout(REVOCATION_TIMEOUT, revoking).await;
 }

@@ -2,7 +2,7 @@
 //! verified; [`super::decision`] sees to the order.
 
 use data_encoding::BASE64URL_NOPAD;
-use lethe::subject::SubjectId;
+use lethe::subject::ClerkUserId;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
@@ -235,7 +235,7 @@ impl<'a> Token<'a> {
         let claims = &self.claims;
         let text = |claim: &Option<Value>| claim.as_ref().and_then(Value::as_str).map(str::to_owned);
         let id = self.session_id().ok_or(Reason::TokenTypeMismatch)?.to_owned();
-        let subject = claims.sub.as_ref().and_then(Value::as_str).and_then(|subject| SubjectId::parse(subject).ok());
+        let subject = claims.sub.as_ref().and_then(Value::as_str).and_then(|subject| ClerkUserId::parse(subject).ok());
         let subject = subject.ok_or(Reason::Token(TokenError::VerificationFailed))?;
         if claims.sts.as_ref().is_some_and(|status| status == "pending") {
             return Err(Reason::SessionPending);
@@ -298,7 +298,7 @@ fn seconds(number: f64) -> i64 {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
     /// Who.
-    pub subject: SubjectId,
+    pub subject: ClerkUserId,
     /// Clerk's id of the session, `sess_…`.
     pub id: String,
     /// When the token was issued, in seconds since the epoch.

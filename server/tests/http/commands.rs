@@ -12,7 +12,7 @@ use crate::process::{Process, lethe};
 use crate::support::{Directory, environment, rows_of, site};
 
 /// Everything around the binary.
-pub(crate) struct Place {
+pub(crate) struct Installation {
     /// Held so that nobody else gets it before the binary listens.
     _port: Port,
     pub(crate) url: String,
@@ -22,7 +22,7 @@ pub(crate) struct Place {
     pub(crate) environment: Vec<(&'static str, String)>,
 }
 
-impl Place {
+impl Installation {
     /// A migrated database with the sample's data.
     pub(crate) async fn new() -> Self {
         let place = Self::unmigrated().await;
@@ -63,13 +63,13 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 }
 
 /// Standard output as JSON, after a look at the exit code.
-fn answer(output: &Output, code: i32) -> Value {
+fn stdout_json(output: &Output, code: i32) -> Value {
     assert_eq!(output.status.code(), Some(code), "{}{}", text(&output.stdout), text(&output.stderr));
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// Standard error, after a look at the exit code.
-fn complaint(output: &Output, code: i32) -> String {
+fn stderr_text(output: &Output, code: i32) -> String {
     let complaint = text(&output.stderr);
     assert_eq!(output.status.code(), Some(code), "{complaint}");
     complaint
@@ -77,8 +77,8 @@ fn complaint(output: &Output, code: i32) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn migrating_again_changes_nothing_and_serving_comes_after_it() {
-    let place = Place::unmigrated().await;
-    let refused = complaint(&place.run(&["serve"]), 1);
+    let place = Installation::unmigrated().await;
+    let refused = stderr_text(&place.run(&["serve"]), 1);
     assert!(refused.contains("run `lethe migrate` first"), "{refused}");
     for _ in 0..2 {
         assert!(place.run(&["migrate"]).status.success());
@@ -90,36 +90,36 @@ async fn migrating_again_changes_nothing_and_serving_comes_after_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_missing_is_told_at_once() {
     let directory = Directory::new();
-    let refused = complaint(&run(&[], directory.path(), &["serve"]), 2);
+    let refused = stderr_text(&run(&[], directory.path(), &["serve"]), 2);
     for name in ["DATABASE_URL", "CLERK_SECRET_KEY", "LETHE_URL", "LETHE_SECRET", "LETHE_DATA_MAP"] {
         assert!(refused.contains(&format!("{name} is missing")), "{refused}");
     }
     let elsewhere = [("DATABASE_URL", "postgres://nobody:hidden@127.0.0.1:1/nothing".to_owned())];
-    let refused = complaint(&run(&elsewhere, directory.path(), &["migrate"]), 1);
+    let refused = stderr_text(&run(&elsewhere, directory.path(), &["migrate"]), 1);
     assert!(refused.contains("127.0.0.1:1/nothing") && !refused.contains("hidden"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_map_that_doesnt_fit_stops_the_start_and_names_the_table() {
-    let place = Place::new().await;
-    assert_eq!(answer(&place.run(&["map", "check", "--json"]), 0)["fits"], true);
+    let place = Installation::new().await;
+    assert_eq!(stdout_json(&place.run(&["map", "check", "--json"]), 0)["fits"], true);
     sqlx::query(
         "create table public.surprise (id bigint primary key, user_id text references public.users (clerk_id))",
     )
     .execute(place.database.pool())
     .await
     .unwrap();
-    let found = answer(&place.run(&["map", "check", "--json"]), 3);
+    let found = stdout_json(&place.run(&["map", "check", "--json"]), 3);
     assert_eq!(found["problems"][0]["table"], "public.surprise");
     let told = place.run(&["map", "check"]);
     assert!(text(&told.stdout).contains("public.surprise"), "{}", text(&told.stdout));
-    let refused = complaint(&place.run(&["serve"]), 1);
+    let refused = stderr_text(&place.run(&["serve"]), 1);
     assert!(refused.contains("public.surprise"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drafted_map_can_be_read() {
-    let place = Place::new().await;
+    let place = Installation::new().await;
     let drafted = place.run(&["map", "draft"]);
     assert!(drafted.status.success(), "{}", text(&drafted.stderr));
     let map = lethe::data_map::DataMap::parse(&text(&drafted.stdout)).unwrap();
@@ -128,7 +128,7 @@ async fn a_drafted_map_can_be_read() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn orphans_are_shown_first_and_deleted_when_asked() {
-    let place = Place::new().await;
+    let place = Installation::new().await;
     let (gone, there) = (person(2).id, person(0).id);
     place.clerk.delete_user(&gone).await;
     let before = rows_of(place.database.pool(), &gone).await;
@@ -136,24 +136,24 @@ async fn orphans_are_shown_first_and_deleted_when_asked() {
     assert!(before.iter().any(|(_, rows)| !rows.is_empty()));
 
     place.clerk.forget_requests();
-    let found = answer(&place.run(&["orphans", "--json"]), 3);
+    let found = stdout_json(&place.run(&["orphans", "--json"]), 3);
     assert_eq!(found["orphans"], json!([gone]));
     assert_eq!(found["people"], 8);
     assert_eq!(place.clerk.all_requests(), 1, "eight people are one call");
     assert_eq!(rows_of(place.database.pool(), &gone).await, before, "looking changes nothing");
 
-    let erased = answer(&place.run(&["orphans", "--erase", "--json"]), 0);
+    let erased = stdout_json(&place.run(&["orphans", "--erase", "--json"]), 0);
     assert_eq!((&erased["erased"], &erased["unfinished"]), (&json!(1), &json!(0)));
     assert!(rows_of(place.database.pool(), &gone).await.iter().all(|(_, rows)| rows.is_empty()));
     assert_eq!(rows_of(place.database.pool(), &there).await, neighbour);
-    assert_eq!(answer(&place.run(&["orphans", "--json"]), 0)["orphans"], json!([]));
+    assert_eq!(stdout_json(&place.run(&["orphans", "--json"]), 0)["orphans"], json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn while_clerk_cant_be_asked_nobody_is_an_orphan() {
-    let place = Place::new().await;
+    let place = Installation::new().await;
     place.clerk.fail(demo::testing::Fault { status: Some(503), ..Default::default() });
-    complaint(&place.run(&["orphans", "--erase"]), 1);
+    stderr_text(&place.run(&["orphans", "--erase"]), 1);
     let requests: i64 = sqlx::query_scalar("select count(*) from lethe.deletion_request")
         .fetch_one(place.database.pool())
         .await
@@ -163,13 +163,13 @@ async fn while_clerk_cant_be_asked_nobody_is_an_orphan() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_of_people_is_deleted_and_running_it_again_is_harmless() {
-    let place = Place::new().await;
+    let place = Installation::new().await;
     let file = place.directory.path().join("ids.txt");
     std::fs::write(&file, format!("# March\n{}\n\n{}\n", person(0).id, person(2).id)).unwrap();
     let file = file.to_str().unwrap();
     let neighbour = rows_of(place.database.pool(), &person(7).id).await;
     for _ in 0..2 {
-        let erased = answer(&place.run(&["erase", "--file", file, "--json"]), 0);
+        let erased = stdout_json(&place.run(&["erase", "--file", file, "--json"]), 0);
         assert_eq!((&erased["people"], &erased["unfinished"]), (&json!(2), &json!(0)));
     }
     for index in [0, 2] {
@@ -181,21 +181,21 @@ async fn a_list_of_people_is_deleted_and_running_it_again_is_harmless() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_with_a_wrong_line_deletes_nobody() {
-    let place = Place::new().await;
+    let place = Installation::new().await;
     let file = place.directory.path().join("ids.txt");
     std::fs::write(&file, format!("{}\nada@example.org\n", person(0).id)).unwrap();
-    let refused = complaint(&place.run(&["erase", "--file", file.to_str().unwrap()]), 1);
+    let refused = stderr_text(&place.run(&["erase", "--file", file.to_str().unwrap()]), 1);
     assert!(refused.contains("line 2") && !refused.contains("ada@example.org"), "{refused}");
     assert!(place.clerk.user(&person(0).id).await.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_is_verified_and_a_change_is_found() {
-    let place = Place::new().await;
+    let place = Installation::new().await;
     let file = place.directory.path().join("ids.txt");
     std::fs::write(&file, &person(0).id).unwrap();
-    answer(&place.run(&["erase", "--file", file.to_str().unwrap(), "--json"]), 0);
-    let found = answer(&place.run(&["audit", "verify", "--json"]), 0);
+    stdout_json(&place.run(&["erase", "--file", file.to_str().unwrap(), "--json"]), 0);
+    let found = stdout_json(&place.run(&["audit", "verify", "--json"]), 0);
     assert!(found["links"].as_u64().unwrap() > 0);
     // As somebody would who may do anything in the database.
     sqlx::raw_sql(
@@ -205,25 +205,25 @@ async fn the_log_is_verified_and_a_change_is_found() {
     .execute(&mut *place.database.pool().acquire().await.unwrap())
     .await
     .unwrap();
-    let found = answer(&place.run(&["audit", "verify", "--json"]), 3);
+    let found = stdout_json(&place.run(&["audit", "verify", "--json"]), 3);
     assert!(!found["broken"].as_array().unwrap().is_empty(), "{found}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_kept_for_a_time_goes_when_the_time_is_over() {
-    let place = Place::new().await;
+    let place = Installation::new().await;
     let file = place.directory.path().join("ids.txt");
     std::fs::write(&file, &person(1).id).unwrap();
-    answer(&place.run(&["erase", "--file", file.to_str().unwrap(), "--json"]), 0);
-    assert_eq!(answer(&place.run(&["purge", "--json"]), 0), json!({"ended": 0, "rows": 0}));
+    stdout_json(&place.run(&["erase", "--file", file.to_str().unwrap(), "--json"]), 0);
+    assert_eq!(stdout_json(&place.run(&["purge", "--json"]), 0), json!({"ended": 0, "rows": 0}));
     sqlx::query("update lethe.retention set due_at = now() - interval '1 day'")
         .execute(place.database.pool())
         .await
         .unwrap();
-    let purged = answer(&place.run(&["purge", "--json"]), 0);
+    let purged = stdout_json(&place.run(&["purge", "--json"]), 0);
     assert!(purged["rows"].as_u64().unwrap() > 0, "{purged}");
     let rows = rows_of(place.database.pool(), &person(1).id).await;
-    let left: Vec<_> = rows.iter().filter(|(_, rows)| !rows.is_empty()).map(|(table, _)| table.as_str()).collect();
+    let left: Vec<_> = rows.iter().filter(|(_, rows)| !rows.is_empty()).map(|(table, _)| *table).collect();
     for table in ["projects", "reports", "experiments", "pipelines", "datasets", "usage_logs"] {
         assert!(!left.contains(&table), "{table}: {left:?}");
     }
@@ -231,7 +231,7 @@ async fn what_was_kept_for_a_time_goes_when_the_time_is_over() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_names_nobody() {
-    let mut place = Place::new().await;
+    let mut place = Installation::new().await;
     place.environment.push(("LETHE_LOG", "info,lethe=debug,server=debug,app=debug".to_owned()));
     let server = Process::serve(&place.environment, place.directory.path(), &place.url).await;
     let http = reqwest::Client::new();

@@ -4,7 +4,7 @@ use demo::people::person;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::{Options, TestApp, eventually, json, masked, problem};
+use crate::support::{TestApp, TestOptions, eventually, json, masked, problem};
 
 const PATH: &str = "/api/privacy/consent";
 
@@ -98,7 +98,7 @@ async fn the_browsers_signal_keeps_sharing_off() {
 
 #[tokio::test]
 async fn the_mirror_keeps_what_others_wrote() {
-    let app = TestApp::with(Options { work: true, ..Options::default() }).await;
+    let app = TestApp::with(TestOptions { run_jobs: true, ..TestOptions::default() }).await;
     let id = person(0).id;
     let others = json!({"public_metadata": {"plan": "gold", "consent": {"kept_by": "somebody"}}});
     let answer = app
@@ -127,7 +127,7 @@ async fn the_mirror_keeps_what_others_wrote() {
 
 #[tokio::test]
 async fn saving_works_while_clerk_is_down_and_the_mirror_follows() {
-    let app = TestApp::with(Options { work: true, ..Options::default() }).await;
+    let app = TestApp::with(TestOptions { run_jobs: true, ..TestOptions::default() }).await;
     let ada = app.sign_in(0).await;
     // The keys that verify sessions are fetched once.
     json(ada.get(PATH).send().await.unwrap(), StatusCode::OK).await;

@@ -6,7 +6,7 @@ use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::Row;
 
-use crate::support::{Options, TestApp, eventually, header, json, limit, masked, problem};
+use crate::support::{TestApp, TestOptions, eventually, header, json, limit, masked, problem};
 
 const DELETE: &str = "/api/privacy/delete";
 const CONFIRMED: &str = "/api/compliance/gdpr-delete";
@@ -135,7 +135,7 @@ async fn nobody_deletes_in_anothers_name() {
 
 #[tokio::test]
 async fn a_failed_step_is_told_and_the_rest_follows_by_itself() {
-    let app = TestApp::with(Options { work: true, ..Options::default() }).await;
+    let app = TestApp::with(TestOptions { run_jobs: true, ..TestOptions::default() }).await;
     let ada = app.sign_in(0).await;
     app.clerk.fail(Fault {
         operation: Some("DELETE /v1/users/{user_id}".to_owned()),
@@ -206,7 +206,7 @@ async fn two_requests_at_once_are_one_deletion() {
 #[tokio::test]
 async fn too_many_attempts_have_to_wait() {
     let settings = vec![("LETHE_DELETIONS_PER_HOUR", limit(1))];
-    let app = TestApp::with(Options { settings, ..Options::default() }).await;
+    let app = TestApp::with(TestOptions { settings, ..TestOptions::default() }).await;
     // The map no longer fits, so that the deletion is refused and the person stays.
     sqlx::query(
         "create table public.surprise (id bigint primary key, user_id text references public.users (clerk_id))",
@@ -230,12 +230,12 @@ async fn the_receipt_opens_without_an_account() {
     let ada = app.sign_in(0).await;
     let answer = json(ada.delete(DELETE).send().await.unwrap(), StatusCode::OK).await;
     let receipt = answer["receipt"].as_str().unwrap();
-    let page = app.visit(receipt).send().await.unwrap();
+    let page = app.navigate(receipt).send().await.unwrap();
     assert_eq!(page.status(), StatusCode::OK);
     let page = page.text().await.unwrap();
     assert!(page.contains(receipt.trim_start_matches("/receipt/")), "{page}");
     assert!(!page.contains(&person(0).email), "{page}");
-    assert_eq!(app.visit("/receipt/0000-0000-0000-0000").send().await.unwrap().status(), StatusCode::NOT_FOUND);
+    assert_eq!(app.navigate("/receipt/0000-0000-0000-0000").send().await.unwrap().status(), StatusCode::NOT_FOUND);
 }
 
 async fn count(app: &TestApp, table: &str, column: &str, index: usize) -> i64 {

@@ -4,42 +4,42 @@ use demo::testing::{ClerkStandIn, Inbox, Port, StandInOptions};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::commands::{Place, run, text};
+use crate::commands::{Installation, run, text};
 use crate::support::Directory;
 
 /// A place where nothing is wrong.
 struct Healthy {
-    place: Place,
+    installation: Installation,
     _inbox: Inbox,
 }
 
 impl Healthy {
     async fn new() -> Self {
-        let mut place = Place::new().await;
+        let mut place = Installation::new().await;
         let inbox = Inbox::start().await;
         place.environment.extend([
             ("LETHE_SMTP_URL", inbox.smtp_url().to_owned()),
             ("LETHE_MAIL_FROM", "privacy@northwind.example".to_owned()),
             ("LETHE_ALERT_TO", "operators@northwind.example".to_owned()),
         ]);
-        Self { place, _inbox: inbox }
+        Self { installation: place, _inbox: inbox }
     }
 
     /// What is found when settings are other ones; the document and the exit status.
     fn with(&self, changes: &[(&'static str, &str)]) -> (Value, Option<i32>) {
-        let mut environment = self.place.environment.clone();
+        let mut environment = self.installation.environment.clone();
         environment.retain(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
         environment.extend(changes.iter().map(|(name, value)| (*name, (*value).to_owned())));
-        let output = run(&environment, self.place.directory.path(), &["doctor", "--json"]);
+        let output = run(&environment, self.installation.directory.path(), &["doctor", "--json"]);
         let document = serde_json::from_slice(&output.stdout)
             .unwrap_or_else(|_| panic!("{}{}", text(&output.stdout), text(&output.stderr)));
         (document, output.status.code())
     }
 
     /// Exactly these checks are wrong, each with a remedy.
-    fn is_wrong(&self, changes: &[(&'static str, &str)], wrong: &[&str]) -> Value {
+    fn assert_wrong(&self, changes: &[(&'static str, &str)], wrong: &[&str]) -> Value {
         let (document, code) = self.with(changes);
-        assert_eq!(of_status(&document, "wrong"), wrong, "{document:#}");
+        assert_eq!(checks_with_status(&document, "wrong"), wrong, "{document:#}");
         let expected = if wrong.contains(&"settings") { 2 } else { 3 };
         assert_eq!(code, Some(expected), "{document:#}");
         document
@@ -47,7 +47,7 @@ impl Healthy {
 }
 
 /// The checks of this status, each once. Whatever isn't right has a remedy.
-fn of_status(document: &Value, status: &str) -> Vec<String> {
+fn checks_with_status(document: &Value, status: &str) -> Vec<String> {
     let mut found = Vec::new();
     for line in document["checks"].as_array().unwrap() {
         if matches!(line["status"].as_str().unwrap(), "wrong" | "warning") {
@@ -61,7 +61,7 @@ fn of_status(document: &Value, status: &str) -> Vec<String> {
     found
 }
 
-fn line<'a>(document: &'a Value, check: &str) -> &'a Value {
+fn check<'a>(document: &'a Value, check: &str) -> &'a Value {
     document["checks"].as_array().unwrap().iter().find(|line| line["check"] == check).unwrap()
 }
 
@@ -76,8 +76,8 @@ async fn everything_is_right() {
     }
     insta::assert_json_snapshot!(document);
 
-    let mut printed = healthy.place.run(&["doctor"]).stdout;
-    printed.extend(healthy.place.run(&["doctor"]).stderr);
+    let mut printed = healthy.installation.run(&["doctor"]).stdout;
+    printed.extend(healthy.installation.run(&["doctor"]).stderr);
     let printed = text(&printed);
     assert!(printed.contains("✓ ok ") && printed.contains("keys_belong_together"), "{printed}");
     assert!(!printed.contains('\u{1b}'), "no colour where there is no terminal: {printed}");
@@ -85,11 +85,11 @@ async fn everything_is_right() {
         assert!(!printed.contains(secret) && !document.to_string().contains(secret), "{secret}: {printed}");
     }
     let entries: i64 = sqlx::query_scalar("select count(*) from lethe.audit_entry")
-        .fetch_one(healthy.place.database.pool())
+        .fetch_one(healthy.installation.database.pool())
         .await
         .unwrap();
     assert_eq!(entries, 0, "looking leaves no trace");
-    let storage = healthy.place.directory.path().join("storage/doctor");
+    let storage = healthy.installation.directory.path().join("storage/doctor");
     assert!(!storage.exists() || std::fs::read_dir(storage).unwrap().next().is_none(), "the small file is gone");
 }
 
@@ -105,17 +105,18 @@ async fn without_settings_every_missing_one_is_a_line() {
         let is_told = |line: &&Value| line["message"].as_str().unwrap() == format!("{name} is missing");
         assert_eq!(document["checks"].as_array().unwrap().iter().filter(is_told).count(), 1, "{name}: {document:#}");
     }
-    of_status(&document, "wrong");
+    checks_with_status(&document, "wrong");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_wrong_setting_hides_no_other_check() {
     let healthy = Healthy::new().await;
-    let document = healthy.is_wrong(&[("LETHE_LISTEN", "3000"), ("LETHE_SECRET", "c2hvcnQ=")], &["settings", "secret"]);
+    let document =
+        healthy.assert_wrong(&[("LETHE_LISTEN", "3000"), ("LETHE_SECRET", "c2hvcnQ=")], &["settings", "secret"]);
     assert!(!document.to_string().contains("c2hvcnQ="));
-    assert_eq!(line(&document, "data_map")["status"], "ok");
-    assert_eq!(line(&document, "keys_belong_together")["status"], "ok");
-    let document = healthy.is_wrong(&[("LETHE_CONFIG", "/nowhere/lethe.toml")], &["settings"]);
+    assert_eq!(check(&document, "data_map")["status"], "ok");
+    assert_eq!(check(&document, "keys_belong_together")["status"], "ok");
+    let document = healthy.assert_wrong(&[("LETHE_CONFIG", "/nowhere/lethe.toml")], &["settings"]);
     assert!(document.to_string().contains("LETHE_CONFIG"));
 }
 
@@ -127,16 +128,16 @@ async fn keys_are_compared() {
     let rotated = reqwest::Client::new().post(format!("{}/control/keys", other.url())).json(&json!({"forget": true}));
     assert!(rotated.send().await.unwrap().status().is_success());
     let publishable = [("CLERK_PUBLISHABLE_KEY", other.publishable_key()), ("CLERK_PROXY_URL", other.url())];
-    healthy.is_wrong(&publishable, &["keys_belong_together"]);
-    healthy.is_wrong(&[("CLERK_JWT_KEY", &other.jwt_key())], &["jwt_key"]);
-    let (document, code) = healthy.with(&[("CLERK_JWT_KEY", &healthy.place.clerk.jwt_key())]);
-    assert_eq!((code, &line(&document, "jwt_key")["status"]), (Some(0), &json!("ok")), "{document:#}");
+    healthy.assert_wrong(&publishable, &["keys_belong_together"]);
+    healthy.assert_wrong(&[("CLERK_JWT_KEY", &other.jwt_key())], &["jwt_key"]);
+    let (document, code) = healthy.with(&[("CLERK_JWT_KEY", &healthy.installation.clerk.jwt_key())]);
+    assert_eq!((code, &check(&document, "jwt_key")["status"]), (Some(0), &json!("ok")), "{document:#}");
 
-    let live = healthy.place.clerk.secret_key().replace("sk_test_", "sk_live_");
-    healthy.is_wrong(&[("CLERK_SECRET_KEY", &live)], &["key_kinds", "backend_api"]);
-    healthy.is_wrong(&[("CLERK_SECRET_KEY", "sk_test_ of another")], &["secret_key", "backend_api"]);
-    let document = healthy.is_wrong(&[("CLERK_PUBLISHABLE_KEY", "pk_test_x")], &["publishable_key"]);
-    assert_eq!(line(&document, "frontend_api")["status"], "skipped");
+    let live = healthy.installation.clerk.secret_key().replace("sk_test_", "sk_live_");
+    healthy.assert_wrong(&[("CLERK_SECRET_KEY", &live)], &["key_kinds", "backend_api"]);
+    healthy.assert_wrong(&[("CLERK_SECRET_KEY", "sk_test_ of another")], &["secret_key", "backend_api"]);
+    let document = healthy.assert_wrong(&[("CLERK_PUBLISHABLE_KEY", "pk_test_x")], &["publishable_key"]);
+    assert_eq!(check(&document, "frontend_api")["status"], "skipped");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -144,16 +145,19 @@ async fn whoever_doesnt_answer_is_a_line_after_a_few_seconds() {
     let healthy = Healthy::new().await;
     let port = Port::hold();
     let nobody = port.url();
-    healthy.is_wrong(&[("CLERK_API_URL", &nobody)], &["backend_api"]);
-    healthy.is_wrong(&[("CLERK_PROXY_URL", &nobody)], &["frontend_api"]);
-    healthy.is_wrong(&[("CLERK_SIGN_IN_URL", &format!("{}/nowhere", healthy.place.clerk.url()))], &["sign_in_url"]);
+    healthy.assert_wrong(&[("CLERK_API_URL", &nobody)], &["backend_api"]);
+    healthy.assert_wrong(&[("CLERK_PROXY_URL", &nobody)], &["frontend_api"]);
+    healthy.assert_wrong(
+        &[("CLERK_SIGN_IN_URL", &format!("{}/nowhere", healthy.installation.clerk.url()))],
+        &["sign_in_url"],
+    );
 
     // It takes connections and says nothing.
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = silent.local_addr().unwrap();
     let url = format!("http://{address}");
     let started = std::time::Instant::now();
-    let document = healthy.is_wrong(
+    let document = healthy.assert_wrong(
         &[
             ("CLERK_API_URL", &url),
             ("CLERK_PROXY_URL", &url),
@@ -170,25 +174,29 @@ async fn whoever_doesnt_answer_is_a_line_after_a_few_seconds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_clocks_are_compared() {
     let healthy = Healthy::new().await;
-    let control = format!("{}/control/clock", healthy.place.clerk.url());
+    let control = format!("{}/control/clock", healthy.installation.clerk.url());
     for (ahead, status, code) in
         [(3_500, "warning", 0), (-3_500, "warning", 0), (30_000, "wrong", 3), (-30_000, "wrong", 3)]
     {
         let set = reqwest::Client::new().put(&control).json(&json!({"ahead": ahead})).send().await.unwrap();
         assert!(set.status().is_success());
         let (document, given) = healthy.with(&[]);
-        assert_eq!((&line(&document, "clock")["status"], given), (&json!(status), Some(code)), "{ahead}: {document:#}");
-        of_status(&document, status);
+        assert_eq!(
+            (&check(&document, "clock")["status"], given),
+            (&json!(status), Some(code)),
+            "{ahead}: {document:#}"
+        );
+        checks_with_status(&document, status);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn settings_are_held_against_each_other() {
     let healthy = Healthy::new().await;
-    healthy.is_wrong(&[("CLERK_AUTHORIZED_PARTIES", "https://elsewhere.example")], &["authorized_parties"]);
-    let with_slash = format!("{}/", healthy.place.url);
-    healthy.is_wrong(&[("CLERK_AUTHORIZED_PARTIES", &with_slash)], &["authorized_parties"]);
-    healthy.is_wrong(&[("CLERK_WEBHOOK_SIGNING_SECRET", "whsec_!")], &["webhook_secret"]);
+    healthy.assert_wrong(&[("CLERK_AUTHORIZED_PARTIES", "https://elsewhere.example")], &["authorized_parties"]);
+    let with_slash = format!("{}/", healthy.installation.url);
+    healthy.assert_wrong(&[("CLERK_AUTHORIZED_PARTIES", &with_slash)], &["authorized_parties"]);
+    healthy.assert_wrong(&[("CLERK_WEBHOOK_SIGNING_SECRET", "whsec_!")], &["webhook_secret"]);
     for (name, value, checks) in [
         ("CLERK_WEBHOOK_SIGNING_SECRET", "whsec_AAAAAAAAAAAAAAAAAAAAAA==", vec!["webhook_secret"]),
         ("CLERK_REQUESTS_PER_TEN_SECONDS", "1000", vec!["rate"]),
@@ -197,30 +205,30 @@ async fn settings_are_held_against_each_other() {
         ("LETHE_ALERT_TO", "", vec!["mail"]),
     ] {
         let (document, code) = healthy.with(&[(name, value)]);
-        assert_eq!(of_status(&document, "warning"), checks, "{document:#}");
+        assert_eq!(checks_with_status(&document, "warning"), checks, "{document:#}");
         assert_eq!(code, Some(0), "{document:#}");
     }
     let live = "pk_live_Y2xlcmsuZXhhbXBsZS5vcmck";
-    healthy.is_wrong(&[("CLERK_PUBLISHABLE_KEY", live)], &["key_kinds", "https"]);
+    healthy.assert_wrong(&[("CLERK_PUBLISHABLE_KEY", live)], &["key_kinds", "https"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_folders_are_tried() {
     let healthy = Healthy::new().await;
-    let file = healthy.place.directory.path().join("a-file");
+    let file = healthy.installation.directory.path().join("a-file");
     std::fs::write(&file, "no folder").unwrap();
-    healthy.is_wrong(&[("LETHE_STORAGE", file.join("storage").to_str().unwrap())], &["store"]);
-    healthy.is_wrong(&[("LETHE_SITE", file.to_str().unwrap())], &["site"]);
-    std::fs::remove_file(healthy.place.directory.path().join("site/pkg/lethe-1.css")).unwrap();
-    healthy.is_wrong(&[], &["site"]);
+    healthy.assert_wrong(&[("LETHE_STORAGE", file.join("storage").to_str().unwrap())], &["store"]);
+    healthy.assert_wrong(&[("LETHE_SITE", file.to_str().unwrap())], &["site"]);
+    std::fs::remove_file(healthy.installation.directory.path().join("site/pkg/lethe-1.css")).unwrap();
+    healthy.assert_wrong(&[], &["site"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_database_is_looked_into() {
     let healthy = Healthy::new().await;
-    let pool = healthy.place.database.pool();
-    let unmigrated = Place::unmigrated().await;
-    healthy.is_wrong(&[("DATABASE_URL", unmigrated.database.url())], &["database_migrated"]);
+    let pool = healthy.installation.database.pool();
+    let unmigrated = Installation::unmigrated().await;
+    healthy.assert_wrong(&[("DATABASE_URL", unmigrated.database.url())], &["database_migrated"]);
 
     // A role of its own, without what it needs on one table.
     let role = format!("lethe_doctor_{}", uuid::Uuid::new_v4().simple());
@@ -232,11 +240,11 @@ async fn the_database_is_looked_into() {
          revoke delete on public.posts from {role}"
     );
     sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(pool).await.unwrap();
-    let mut url: url::Url = healthy.place.database.url().parse().unwrap();
+    let mut url: url::Url = healthy.installation.database.url().parse().unwrap();
     url.set_username(&role).unwrap();
     url.set_password(Some("hidden")).unwrap();
-    let document = healthy.is_wrong(&[("DATABASE_URL", url.as_str())], &["data_map"]);
-    let told = line(&document, "data_map")["message"].as_str().unwrap().to_owned();
+    let document = healthy.assert_wrong(&[("DATABASE_URL", url.as_str())], &["data_map"]);
+    let told = check(&document, "data_map")["message"].as_str().unwrap().to_owned();
     assert_eq!(told, "public.posts: the role that Lethe uses has no DELETE here");
     assert!(!document.to_string().contains("hidden"));
     sqlx::raw_sql(sqlx::AssertSqlSafe(format!("drop owned by {role}; drop role {role}"))).execute(pool).await.unwrap();
@@ -247,7 +255,7 @@ async fn the_database_is_looked_into() {
     .execute(pool)
     .await
     .unwrap();
-    let document = healthy.is_wrong(&[], &["data_map"]);
-    assert!(line(&document, "data_map")["message"].as_str().unwrap().starts_with("public.surprise"));
-    healthy.is_wrong(&[("LETHE_DATA_MAP", "/nowhere/data-map.toml")], &["data_map"]);
+    let document = healthy.assert_wrong(&[], &["data_map"]);
+    assert!(check(&document, "data_map")["message"].as_str().unwrap().starts_with("public.surprise"));
+    healthy.assert_wrong(&[("LETHE_DATA_MAP", "/nowhere/data-map.toml")], &["data_map"]);
 }

@@ -1,17 +1,18 @@
 //! Downloads: everything of one person, and nothing of anybody else.
 
 use demo::people::person;
+use demo::sample::PERSONAL_TABLES;
 use demo::testing::{Fault, TokenOptions};
 use reqwest::{Method, StatusCode};
 use serde_json::{Map, Value};
 
-use crate::support::{OWNED, Options, TestApp, header, json, limit, problem};
+use crate::support::{TestApp, TestOptions, header, json, limit, problem};
 
 const FULL: &str = "/api/privacy/export";
 const TABLES: &str = "/api/compliance/gdpr-export";
 
 /// What must never be in an export.
-const NEVER: [&str; 1] = ["secret_hash"];
+const NEVER_EXPORTED: [&str; 1] = ["secret_hash"];
 
 #[tokio::test]
 async fn an_export_equals_the_databases_rows() {
@@ -46,7 +47,7 @@ async fn an_export_holds_nothing_of_others() {
             assert!(!text.contains(theirs.as_str()), "{theirs} of person {index}");
         }
     }
-    for never in NEVER {
+    for never in NEVER_EXPORTED {
         assert!(!text.contains(never), "{never}");
     }
 }
@@ -56,7 +57,7 @@ async fn an_export_is_written_down() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     let bytes = ada.get(FULL).send().await.unwrap().bytes().await.unwrap();
-    let latest = lethe::export::latest(&app.lethe, &lethe::SubjectId::parse(&person(0).id).unwrap()).await.unwrap();
+    let latest = lethe::export::latest(&app.lethe, &lethe::ClerkUserId::parse(&person(0).id).unwrap()).await.unwrap();
     let latest = latest.expect("it was written down");
     assert_eq!(latest.bytes, bytes.len() as u64);
 }
@@ -75,7 +76,7 @@ async fn without_clerk_there_is_no_export_with_a_hole() {
 #[tokio::test]
 async fn too_many_exports_have_to_wait() {
     let settings = vec![("LETHE_EXPORTS_PER_HOUR", limit(2))];
-    let app = TestApp::with(Options { settings, ..Options::default() }).await;
+    let app = TestApp::with(TestOptions { settings, ..TestOptions::default() }).await;
     let ada = app.sign_in(0).await;
     for path in [FULL, TABLES] {
         json(ada.get(path).send().await.unwrap(), StatusCode::OK).await;
@@ -112,14 +113,14 @@ async fn asking_for_the_head_starts_nothing() {
 /// The person's rows of every table in which they have any, straight from the database.
 async fn expected(app: &TestApp, index: usize) -> Value {
     let mut tables = Map::new();
-    for (table, column) in OWNED {
+    for (table, column) in PERSONAL_TABLES {
         let query = format!(
             "select coalesce(jsonb_agg(to_jsonb(row) order by row.id), '[]') from public.{table} row where {column} = $1"
         );
         let mut rows: Value =
             sqlx::query_scalar(sqlx::AssertSqlSafe(query)).bind(person(index).id).fetch_one(app.pool()).await.unwrap();
         for row in rows.as_array_mut().unwrap() {
-            for never in NEVER {
+            for never in NEVER_EXPORTED {
                 row.as_object_mut().unwrap().remove(never);
             }
         }

@@ -9,13 +9,13 @@ use leptos::server_fn::axum::server_fn_paths;
 use reqwest::header::{ACCEPT, HeaderMap, ORIGIN};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use server::boundary::boundary;
+use server::lifecycle::lifecycle;
 use tower::ServiceExt;
 
-use crate::support::{Options, TestApp, header, json, limit, masked, problem};
+use crate::support::{TestApp, TestOptions, header, json, limit, masked, problem};
 
 /// Every route of the API that acts for a person.
-const PERSONAL: [(&str, &str); 6] = [
+const USER_ROUTES: [(&str, &str); 6] = [
     ("GET", "/api/privacy/consent"),
     ("POST", "/api/privacy/consent"),
     ("GET", "/api/privacy/export"),
@@ -34,7 +34,7 @@ fn method(name: &str) -> Method {
 #[tokio::test]
 async fn no_route_answers_without_a_session() {
     let app = TestApp::start().await;
-    for (name, path) in PERSONAL {
+    for (name, path) in USER_ROUTES {
         let answer = app.request(method(name), path).send().await.unwrap();
         problem(answer, StatusCode::UNAUTHORIZED, "not_signed_in").await;
         for token in ["nonsense", "a.b.c", "eyJhbGciOiJub25lIn0.e30."] {
@@ -66,7 +66,7 @@ async fn no_server_function_answers_without_a_session() {
 async fn nothing_is_written_for_other_origins() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
-    let personal = PERSONAL.map(|(name, path)| (method(name), path.to_owned())).into_iter();
+    let personal = USER_ROUTES.map(|(name, path)| (method(name), path.to_owned())).into_iter();
     let functions = server_fn_paths().map(|(path, method)| (method, path.to_owned()));
     let others = [(Method::POST, "/sign-out".to_owned()), (Method::POST, "/confirm-identity".to_owned())].into_iter();
     for (method, path) in personal.chain(functions).chain(others).filter(|(method, _)| *method != Method::GET) {
@@ -111,7 +111,7 @@ async fn what_isnt_there_is_a_problem_for_programs_and_a_page_for_people() {
         let answer = app.request(Method::POST, path).send().await.unwrap();
         problem(answer, StatusCode::NOT_FOUND, "not_found").await;
     }
-    let page = app.visit("/nothing/here").send().await.unwrap();
+    let page = app.navigate("/nothing/here").send().await.unwrap();
     assert_eq!(page.status(), StatusCode::NOT_FOUND);
     assert!(header(page.headers(), "content-type").starts_with("text/html"));
 }
@@ -142,7 +142,7 @@ async fn large_bodies_are_refused() {
     let ada = app.sign_in(0).await;
     let body = "x".repeat(64 * 1024 + 1);
     let functions = server_fn_paths().map(|(path, method)| (method, path.to_owned()));
-    let personal = PERSONAL.map(|(name, path)| (method(name), path.to_owned())).into_iter();
+    let personal = USER_ROUTES.map(|(name, path)| (method(name), path.to_owned())).into_iter();
     for (method, path) in functions.chain(personal).filter(|(method, _)| *method == Method::POST) {
         let answer = ada.request(method, &path).body(body.clone()).send().await.unwrap();
         problem(answer, StatusCode::PAYLOAD_TOO_LARGE, "too_large").await;
@@ -153,7 +153,7 @@ async fn large_bodies_are_refused() {
 async fn writes_without_a_session_are_limited_by_address() {
     let settings =
         vec![("LETHE_ANONYMOUS_WRITES_PER_MINUTE", limit(3)), ("LETHE_TRUSTED_PROXIES", "127.0.0.0/8".to_owned())];
-    let app = TestApp::with(Options { settings, ..Options::default() }).await;
+    let app = TestApp::with(TestOptions { settings, ..TestOptions::default() }).await;
     let write = |address: &str| {
         app.request(Method::POST, "/api/privacy/consent").header("x-forwarded-for", address).body("{}").send()
     };
@@ -193,9 +193,9 @@ async fn a_problem_document_has_this_shape() {
 async fn a_panic_is_one_requests_failure() {
     let app = TestApp::start().await;
     let router: Router = Router::new()
-        .route("/api/panics", get(panics))
-        .route("/panics", get(panics))
-        .layer(from_fn_with_state(app.server.clone(), boundary));
+        .route("/api/panics", get(panicking_handler))
+        .route("/panics", get(panicking_handler))
+        .layer(from_fn_with_state(app.server.clone(), lifecycle));
     for (path, accept, kind) in
         [("/api/panics", "*/*", "application/problem+json"), ("/panics", "text/html", "text/html; charset=utf-8")]
     {
@@ -214,7 +214,7 @@ async fn a_panic_is_one_requests_failure() {
 async fn pages_carry_their_guards() {
     let app = TestApp::start().await;
     let page = app.get("/").header(ACCEPT, "text/html").header("sec-fetch-dest", "empty").send().await.unwrap();
-    insta::assert_snapshot!(guards(&app, page.headers()), @r"
+    insta::assert_snapshot!(guard_headers(&app, page.headers()), @r"
     cache-control: no-store, private
     content-security-policy: default-src 'none'; script-src 'nonce-[nonce]' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; manifest-src 'self'; frame-src 'self' [clerk]; form-action 'self' [clerk]; base-uri 'none'; frame-ancestors 'none'
     cross-origin-opener-policy: same-origin
@@ -259,7 +259,7 @@ async fn a_nonce_is_used_once() {
 #[tokio::test]
 async fn encryption_is_insisted_on_where_there_is_any() {
     let settings = vec![("LETHE_URL", "https://privacy.example.org".to_owned())];
-    let app = TestApp::with(Options { settings, ..Options::default() }).await;
+    let app = TestApp::with(TestOptions { settings, ..TestOptions::default() }).await;
     let answer = app.get("/healthz").send().await.unwrap();
     assert_eq!(header(answer.headers(), "strict-transport-security"), "max-age=31536000");
     // A proxy may rewrite the host; the browser's origin is the public one.
@@ -295,7 +295,7 @@ async fn the_opt_out_signals_statement_is_there() {
 #[tokio::test]
 async fn metrics_are_for_this_machine_or_for_the_token() {
     let settings = vec![("LETHE_METRICS_TOKEN", "number-reader".to_owned())];
-    let app = TestApp::with(Options { settings, ..Options::default() }).await;
+    let app = TestApp::with(TestOptions { settings, ..TestOptions::default() }).await;
     json(app.get("/healthz").send().await.unwrap(), StatusCode::OK).await;
     let answer = app.get("/metrics").send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
@@ -313,7 +313,7 @@ async fn metrics_are_for_this_machine_or_for_the_token() {
 async fn the_description_names_every_route() {
     let app = TestApp::start().await;
     let description = json(app.get("/api/openapi.json").send().await.unwrap(), StatusCode::OK).await;
-    for (method, path) in PERSONAL {
+    for (method, path) in USER_ROUTES {
         let operation = &description["paths"][path][method.to_lowercase()];
         assert!(operation["responses"]["401"].is_object(), "{method} {path}");
     }
@@ -336,11 +336,11 @@ async fn assets_are_kept_for_ever_and_come_compressed() {
     }
 }
 
-async fn panics() {
+async fn panicking_handler() {
     panic!("inside")
 }
 
-fn guards(app: &TestApp, headers: &HeaderMap) -> String {
+fn guard_headers(app: &TestApp, headers: &HeaderMap) -> String {
     let mut lines: Vec<_> = headers
         .iter()
         .filter(|(name, _)| {

@@ -7,7 +7,7 @@ use demo::testing::Fault;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::support::{Options, TestApp, eventually, json};
+use crate::support::{TestApp, TestOptions, eventually, json};
 
 const CONSENT: &str = "/api/privacy/consent";
 
@@ -17,11 +17,12 @@ async fn readiness(app: &TestApp) -> serde_json::Value {
 
 #[tokio::test]
 async fn readiness_and_page_tell_it_and_sessions_and_preferences_go_on() {
-    let mut app = TestApp::with(Options { work: true, ..Options::default() }).await;
+    let mut app = TestApp::with(TestOptions { run_jobs: true, ..TestOptions::default() }).await;
     let id = person(0).id;
     let ada = app.sign_in(0).await.token;
-    let page =
-        async |app: &TestApp| app.visit("/").header("cookie", &ada.cookies).send().await.unwrap().text().await.unwrap();
+    let page = async |app: &TestApp| {
+        app.navigate("/").header("cookie", &ada.cookies).send().await.unwrap().text().await.unwrap()
+    };
     assert_eq!(readiness(&app).await, json!({"status": "ready", "clerk": "ok"}));
     assert!(!page(&app).await.contains("longer than usual"));
 
@@ -74,7 +75,7 @@ async fn an_export_is_refused_at_once_while_clerk_is_known_to_be_down() {
 /// What Clerk refuses for good is tried on, counted, and told to the person.
 #[tokio::test]
 async fn a_choice_that_clerk_refuses_is_told_as_delayed() {
-    let app = TestApp::with(Options { work: true, ..Options::default() }).await;
+    let app = TestApp::with(TestOptions { run_jobs: true, ..TestOptions::default() }).await;
     let ada = app.sign_in(0).await;
     let full = Fault {
         operation: Some("PATCH /v1/users/{user_id}/metadata".to_owned()),
@@ -86,7 +87,7 @@ async fn a_choice_that_clerk_refuses_is_told_as_delayed() {
     let saved = ada.post(CONSENT).json(&json!({"analytics": true})).send().await.unwrap();
     assert_eq!(json(saved, StatusCode::OK).await["analytics"], true);
     eventually("the page tells it", async || {
-        let page = ada.visit("/").send().await.unwrap().text().await.unwrap();
+        let page = ada.navigate("/").send().await.unwrap().text().await.unwrap();
         page.contains("takes longer than usual")
     })
     .await;

@@ -12,11 +12,11 @@ async fn a_page_view_asks_clerk_nothing() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     // The first view fetches the keys that verify sessions and, in the background, the name.
-    assert_eq!(ada.visit("/").send().await.unwrap().status(), StatusCode::OK);
+    assert_eq!(ada.navigate("/").send().await.unwrap().status(), StatusCode::OK);
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     app.clerk.forget_requests();
     for _ in 0..20 {
-        let page = ada.visit("/").send().await.unwrap();
+        let page = ada.navigate("/").send().await.unwrap();
         assert_eq!(page.status(), StatusCode::OK);
     }
     assert_eq!(app.clerk.all_requests(), 0);
@@ -26,11 +26,11 @@ async fn a_page_view_asks_clerk_nothing() {
 async fn a_page_view_works_while_clerk_is_down() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
-    assert_eq!(ada.visit("/").send().await.unwrap().status(), StatusCode::OK);
+    assert_eq!(ada.navigate("/").send().await.unwrap().status(), StatusCode::OK);
     app.clerk.fail(Fault { status: Some(503), ..Fault::default() });
     let grace = app.sign_in(1).await;
     for browser in [ada, grace] {
-        let page = browser.visit("/").send().await.unwrap();
+        let page = browser.navigate("/").send().await.unwrap();
         assert_eq!(page.status(), StatusCode::OK);
     }
 }
@@ -41,7 +41,7 @@ async fn stored_choices_are_shown_as_they_are() {
     let ada = app.sign_in(0).await;
     let choices = json!({"marketing": true, "analytics": false});
     json(ada.post("/api/privacy/consent").json(&choices).send().await.unwrap(), StatusCode::OK).await;
-    let page = ada.visit("/").send().await.unwrap().text().await.unwrap();
+    let page = ada.navigate("/").send().await.unwrap().text().await.unwrap();
     assert!(is_checked(&page, "marketing"), "{page}");
     assert!(!is_checked(&page, "analytics"), "{page}");
     assert!(!is_checked(&page, "thirdParty"), "{page}");
@@ -61,9 +61,9 @@ async fn a_page_without_a_session_offers_to_sign_in() {
 async fn the_name_is_shown_once_it_is_known() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
-    ada.visit("/").send().await.unwrap();
+    ada.navigate("/").send().await.unwrap();
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    let page = ada.visit("/").send().await.unwrap().text().await.unwrap();
+    let page = ada.navigate("/").send().await.unwrap().text().await.unwrap();
     assert!(page.contains(&person(0).email) || page.contains(&person(0).name()), "{page}");
 }
 
@@ -72,7 +72,7 @@ async fn an_erased_persons_page_is_a_signed_out_one() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     json(ada.delete("/api/privacy/delete").send().await.unwrap(), StatusCode::OK).await;
-    let page = ada.visit("/").send().await.unwrap();
+    let page = ada.navigate("/").send().await.unwrap();
     assert_eq!(page.status(), StatusCode::OK);
     let text = page.text().await.unwrap();
     assert!(text.contains("/sign-in"), "{text}");
@@ -97,7 +97,7 @@ async fn signing_out_ends_the_session_at_clerk_too() {
 async fn a_form_without_scripts_is_answered_with_a_page() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
-    let mark = app.lethe.keys.mark(&lethe::SubjectId::parse(&person(0).id).unwrap());
+    let mark = app.lethe.keys.user_handle(&lethe::ClerkUserId::parse(&person(0).id).unwrap());
     let answer = ada
         .post("/api/_/save_preferences")
         .header("accept", "text/html,application/xhtml+xml")
@@ -117,9 +117,9 @@ async fn a_form_without_scripts_is_answered_with_a_page() {
 async fn a_failure_is_a_page_with_its_incident() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
-    assert_eq!(ada.visit("/").send().await.unwrap().status(), StatusCode::OK);
+    assert_eq!(ada.navigate("/").send().await.unwrap().status(), StatusCode::OK);
     sqlx::query("alter schema lethe rename to elsewhere").execute(app.pool()).await.unwrap();
-    let page = ada.visit("/").send().await.unwrap();
+    let page = ada.navigate("/").send().await.unwrap();
     assert_eq!(page.status(), StatusCode::INTERNAL_SERVER_ERROR);
     let incident = header(page.headers(), "x-incident-id").to_owned();
     assert!(!incident.is_empty());
@@ -133,7 +133,7 @@ async fn a_failure_is_a_page_with_its_incident() {
 async fn an_expired_session_is_renewed_on_a_navigation_and_refused_on_a_write() {
     let app = TestApp::start().await;
     let token = app.clerk.sign_in_expired(&person(0).id).await;
-    let page = app.visit("/").header("cookie", &token.cookies).send().await.unwrap();
+    let page = app.navigate("/").header("cookie", &token.cookies).send().await.unwrap();
     assert_eq!(page.status(), StatusCode::TEMPORARY_REDIRECT);
     assert!(header(page.headers(), "location").starts_with(app.clerk.url()), "{page:?}");
     assert!(header(page.headers(), "location").contains("handshake"));

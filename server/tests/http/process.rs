@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// A lease has to run out and the queue has to notice, while other tests run too.
-const PATIENCE: Duration = Duration::from_secs(150);
+const PROCESS_TIMEOUT: Duration = Duration::from_secs(150);
 
 /// The binary with the settings of a test, and nothing else from this process's environment.
 pub(crate) fn lethe(environment: &[(&'static str, String)], directory: &Path, arguments: &[&str]) -> Command {
@@ -31,7 +31,7 @@ impl Process {
         while reqwest::get(format!("{url}/readyz")).await.is_err() {
             let ended = server.0.try_wait().unwrap();
             let log = || std::fs::read_to_string(directory.join("log")).unwrap_or_default();
-            assert!(ended.is_none() && started.elapsed() < PATIENCE, "it doesn't start: {}", log());
+            assert!(ended.is_none() && started.elapsed() < PROCESS_TIMEOUT, "it doesn't start: {}", log());
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         server
@@ -48,7 +48,7 @@ impl Process {
         let asked = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
         assert!(asked.success());
         let mut ended = None;
-        until("it stops", async || {
+        wait_until("it stops", async || {
             ended = self.0.try_wait().unwrap();
             ended.is_some()
         })
@@ -64,11 +64,11 @@ impl Drop for Process {
     }
 }
 
-pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+pub(crate) async fn wait_until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let waiting = async {
         while !condition().await {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(PATIENCE, waiting).await.unwrap_or_else(|_| panic!("not in time: {what}"));
+    tokio::time::timeout(PROCESS_TIMEOUT, waiting).await.unwrap_or_else(|_| panic!("not in time: {what}"));
 }

@@ -1,8 +1,10 @@
 //! The process dies, in every step of a deletion, before the step's work and between the work and its record.
 //! Started again it comes to the same end.
 
+use std::collections::BTreeMap;
+
 use demo::people::person;
-use demo::sample::{SeedOptions, seed};
+use demo::sample::{PERSONAL_TABLES, SeedOptions, seed};
 use demo::testing::{ClerkStandIn, Database, Port, StandInOptions};
 use futures::{StreamExt, stream};
 use lethe::deletion::Step;
@@ -10,33 +12,34 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgPool};
 
-use crate::process::{Process, lethe, until};
-use crate::support::{Directory, OWNED, environment, rows_of, site};
+use crate::process::{Process, lethe, wait_until};
+use crate::support::{Directory, environment, rows_of, site};
 
 /// Has rows in both products.
-const WHO: usize = 3;
+const SUBJECT: usize = 3;
 const NEIGHBOUR: usize = 4;
 /// Servers that are killed side by side.
-const AT_ONCE: usize = 7;
+const MAX_CONCURRENT: usize = 7;
 
 /// Where in a step the process dies.
 #[derive(Clone, Copy, Debug)]
-enum Moment {
+enum KillPoint {
     /// Before its work.
-    Claimed,
+    BeforeWork,
     /// After its work, before the record.
-    Recording,
+    BeforeRecord,
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn whenever_the_process_dies_the_end_is_the_same() {
-    let expected = end_of(None).await;
+    let expected = delete_with_real_binary(None).await;
     assert_eq!(expected.statuses, ["done"; 7]);
     assert!(!expected.clerk_knows);
-    let moments = Step::ALL.into_iter().flat_map(|step| [(step, Moment::Claimed), (step, Moment::Recording)]);
+    let moments =
+        Step::ALL.into_iter().flat_map(|step| [(step, KillPoint::BeforeWork), (step, KillPoint::BeforeRecord)]);
     let ends: Vec<_> = stream::iter(moments)
-        .map(|(step, moment)| async move { (step, moment, end_of(Some((step, moment))).await) })
-        .buffer_unordered(AT_ONCE)
+        .map(|(step, moment)| async move { (step, moment, delete_with_real_binary(Some((step, moment))).await) })
+        .buffer_unordered(MAX_CONCURRENT)
         .collect()
         .await;
     assert_eq!(ends.len(), 14);
@@ -47,9 +50,9 @@ async fn whenever_the_process_dies_the_end_is_the_same() {
 
 /// Everything that must not depend on how often the process died.
 #[derive(Debug, PartialEq)]
-struct End {
+struct FinalState {
     rows: Vec<(String, Value)>,
-    neighbour: Vec<(String, Vec<String>)>,
+    neighbour: BTreeMap<&'static str, Vec<String>>,
     statuses: Vec<String>,
     tombstones: i64,
     people_known: i64,
@@ -60,7 +63,7 @@ struct End {
 }
 
 /// Deletes one person with the real binary; with `death`, kills it there and starts it again.
-async fn end_of(death: Option<(Step, Moment)>) -> End {
+async fn delete_with_real_binary(death: Option<(Step, KillPoint)>) -> FinalState {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let port = Port::hold();
     let url = port.url();
@@ -81,18 +84,18 @@ async fn end_of(death: Option<(Step, Moment)>) -> End {
     let neighbour = rows_of(database.pool(), &person(NEIGHBOUR).id).await;
     let mut server = Process::serve(&environment, directory.path(), &url).await;
     if let Some((step, moment)) = death {
-        stop_at(database.pool(), step, moment).await;
+        sleep_at(database.pool(), step, moment).await;
     }
-    let token = clerk.sign_in(&person(WHO).id).await;
+    let token = clerk.sign_in(&person(SUBJECT).id).await;
     let http = reqwest::Client::new();
     let asked = http.delete(format!("{url}/api/privacy/delete")).bearer_auth(&token.jwt).send();
     if death.is_some() {
         let asking = tokio::spawn(asked);
-        until("the step is reached", async || is_asleep(database.pool()).await).await;
+        wait_until("the step is reached", async || is_asleep(database.pool()).await).await;
         server.kill();
         let _ = asking.await;
         // What the dead process asked of Postgres goes with it; Postgres would notice only on waking up.
-        until("its sessions are gone", async || {
+        wait_until("its sessions are gone", async || {
             let ended = "select count(pg_terminate_backend(pid)) from pg_stat_activity
                  where application_name = 'lethe' and datname = current_database()";
             sqlx::query_scalar::<_, i64>(ended).fetch_one(database.pool()).await.unwrap() == 0
@@ -103,22 +106,22 @@ async fn end_of(death: Option<(Step, Moment)>) -> End {
     } else {
         assert_eq!(asked.await.unwrap().status(), StatusCode::OK);
     }
-    until("the deletion ends", async || {
+    wait_until("the deletion ends", async || {
         let open = "select count(*) from lethe.deletion_request where finished_at is null";
         sqlx::query_scalar::<_, i64>(open).fetch_one(database.pool()).await.unwrap() == 0
     })
     .await;
 
-    let mut end = end(database.pool(), &clerk).await;
+    let mut end = final_state(database.pool(), &clerk).await;
     assert_eq!(end.neighbour, neighbour, "killed at {death:?}");
     assert!(server.stop().await);
     end.chain_holds = lethe(&environment, directory.path(), &["audit", "verify"]).status().unwrap().success();
     end
 }
 
-async fn end(pool: &PgPool, clerk: &ClerkStandIn) -> End {
+async fn final_state(pool: &PgPool, clerk: &ClerkStandIn) -> FinalState {
     let mut rows = Vec::new();
-    for (table, column) in OWNED {
+    for (table, column) in PERSONAL_TABLES {
         // Only whether something is stamped can be the same, not when.
         let query = format!(
             "select coalesce(jsonb_agg(
@@ -128,14 +131,14 @@ async fn end(pool: &PgPool, clerk: &ClerkStandIn) -> End {
                 order by row.id), '[]')
             from public.{table} row where {column} = $1"
         );
-        let of_table = sqlx::query_scalar(AssertSqlSafe(query)).bind(person(WHO).id).fetch_one(pool).await.unwrap();
+        let of_table = sqlx::query_scalar(AssertSqlSafe(query)).bind(person(SUBJECT).id).fetch_one(pool).await.unwrap();
         rows.push((table.to_owned(), of_table));
     }
     let one = async |query: &'static str| sqlx::query_scalar::<_, i64>(query).fetch_one(pool).await.unwrap();
     let mut results: Value =
         sqlx::query_scalar("select results from lethe.deletion_request").fetch_one(pool).await.unwrap();
     without_times(&mut results);
-    End {
+    FinalState {
         rows,
         neighbour: rows_of(pool, &person(NEIGHBOUR).id).await,
         statuses: sqlx::query_scalar("select status from lethe.deletion_step order by position")
@@ -146,7 +149,7 @@ async fn end(pool: &PgPool, clerk: &ClerkStandIn) -> End {
         people_known: one("select count(*) from lethe.data_subject").await,
         obligations: one("select count(*) from lethe.retention").await,
         results,
-        clerk_knows: clerk.user(&person(WHO).id).await.is_some(),
+        clerk_knows: clerk.user(&person(SUBJECT).id).await.is_some(),
         chain_holds: true,
     }
 }
@@ -164,10 +167,10 @@ fn without_times(value: &mut Value) {
 }
 
 /// Lets whoever claims or records this step sleep until it is killed.
-async fn stop_at(pool: &PgPool, step: Step, moment: Moment) {
+async fn sleep_at(pool: &PgPool, step: Step, moment: KillPoint) {
     let status = match moment {
-        Moment::Claimed => "running",
-        Moment::Recording => "done",
+        KillPoint::BeforeWork => "running",
+        KillPoint::BeforeRecord => "done",
     };
     let name = step.name();
     let statements = format!(

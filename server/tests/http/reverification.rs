@@ -6,7 +6,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE, COOKIE, HeaderMap, REFERER, SET_COOK
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Map, Value, json};
 
-use crate::support::{Browser, Options, TestApp, header, json, limit, masked, problem};
+use crate::support::{Browser, TestApp, TestOptions, header, json, limit, masked, problem};
 
 const EXPORTS: [&str; 2] = ["/api/privacy/export", "/api/compliance/gdpr-export"];
 const DELETE: &str = "/api/privacy/delete";
@@ -15,12 +15,12 @@ const CONFIRM: &str = "/confirm-identity";
 const REQUEST_DELETION: &str = "/api/_/request_deletion";
 
 /// A sign-in whose token says this about its factors' ages; `null`: nothing.
-fn factors(ages: &Value) -> TokenOptions {
+fn token_with_factor_ages(ages: &Value) -> TokenOptions {
     TokenOptions { claims: Map::from_iter([("fva".to_owned(), ages.clone())]), ..TokenOptions::default() }
 }
 
-fn too_old() -> TokenOptions {
-    factors(&json!([30, -1]))
+fn stale_sign_in() -> TokenOptions {
+    token_with_factor_ages(&json!([30, -1]))
 }
 
 #[tokio::test]
@@ -43,7 +43,7 @@ async fn ten_minutes_by_the_factor_that_counts() {
         (json!(["3", -1]), false),
         (json!("3"), false),
     ] {
-        let ada = app.sign_in_with(0, factors(&ages)).await;
+        let ada = app.sign_in_with(0, token_with_factor_ages(&ages)).await;
         for path in EXPORTS {
             for request in [ada.get(path), ada.bearer(Method::GET, path)] {
                 let answer = request.send().await.unwrap();
@@ -63,7 +63,7 @@ async fn ten_minutes_by_the_factor_that_counts() {
     assert!(app.clerk.user(&person(0).id).await.is_some());
     // The same ages let a deletion through, a person each.
     for (index, ages) in [json!([9, -1]), json!([30, 9]), json!([-1, 3])].into_iter().enumerate() {
-        let somebody = app.sign_in_with(index, factors(&ages)).await;
+        let somebody = app.sign_in_with(index, token_with_factor_ages(&ages)).await;
         let [by_method, by_word] = deletions(&somebody);
         let answer = if index == 0 { by_word } else { by_method };
         assert_eq!(json(answer.send().await.unwrap(), StatusCode::OK).await["deleted"], true, "{ages}");
@@ -73,7 +73,7 @@ async fn ten_minutes_by_the_factor_that_counts() {
 #[tokio::test]
 async fn the_answer_is_a_problem_and_clerks_hint_in_one() {
     let app = TestApp::start().await;
-    let ada = app.sign_in_with(0, too_old()).await;
+    let ada = app.sign_in_with(0, stale_sign_in()).await;
     let document = assert_reverification(ada.get(EXPORTS[0]).send().await.unwrap()).await;
     insta::assert_json_snapshot!(masked(&document, "incident"), @r#"
     {
@@ -96,16 +96,16 @@ async fn the_answer_is_a_problem_and_clerks_hint_in_one() {
 #[tokio::test]
 async fn what_is_neither_deletion_nor_disclosure_needs_no_fresh_sign_in() {
     let app = TestApp::start().await;
-    let ada = app.sign_in_with(0, too_old()).await;
+    let ada = app.sign_in_with(0, stale_sign_in()).await;
     let record = ada.post("/api/privacy/consent").json(&json!({"marketing": true})).send().await.unwrap();
     assert_eq!(json(record, StatusCode::OK).await["marketing"], true);
-    assert_eq!(ada.visit("/").send().await.unwrap().status(), StatusCode::OK);
+    assert_eq!(ada.navigate("/").send().await.unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]
 async fn somebody_who_acts_for_a_person_is_refused_first_and_sent_nowhere() {
     let app = TestApp::start().await;
-    let options = TokenOptions { actor: Some(person(5).id), ..too_old() };
+    let options = TokenOptions { actor: Some(person(5).id), ..stale_sign_in() };
     let ada = app.sign_in_with(0, options).await;
     for request in deletions(&ada).into_iter().chain(EXPORTS.map(|path| ada.get(path))) {
         let document = problem(request.send().await.unwrap(), StatusCode::FORBIDDEN, "impersonated").await;
@@ -113,20 +113,20 @@ async fn somebody_who_acts_for_a_person_is_refused_first_and_sent_nowhere() {
     }
     let answer = ada.post(CONFIRM).form(&[("for", "page")]).send().await.unwrap();
     problem(answer, StatusCode::FORBIDDEN, "impersonated").await;
-    let page = ada.visit("/delete").send().await.unwrap().text().await.unwrap();
+    let page = ada.navigate("/delete").send().await.unwrap().text().await.unwrap();
     assert!(!page.contains(CONFIRM) && !page.contains("name=\"confirmation\""), "{page}");
 }
 
 #[tokio::test]
 async fn the_page_and_its_function_refuse_an_old_sign_in() {
     let app = TestApp::start().await;
-    let ada = app.sign_in_with(0, too_old()).await;
-    let page = ada.visit("/delete").send().await.unwrap().text().await.unwrap();
+    let ada = app.sign_in_with(0, stale_sign_in()).await;
+    let page = ada.navigate("/delete").send().await.unwrap().text().await.unwrap();
     assert!(page.contains(CONFIRM) && !page.contains("name=\"confirmation\""), "{page}");
-    let fields = fields_of(&page, "delete my account");
+    let fields = deletion_form_fields(&page, "delete my account");
     let answer = ada.post(REQUEST_DELETION).form(&fields).send().await.unwrap();
     assert_eq!(json(answer, StatusCode::FORBIDDEN).await["code"], "reverification_needed");
-    let answer = plainly(ada.post(REQUEST_DELETION), &app).form(&fields).send().await.unwrap();
+    let answer = as_plain_form(ada.post(REQUEST_DELETION), &app).form(&fields).send().await.unwrap();
     assert_eq!(header(answer.headers(), "location"), "/delete?refused=reverification_needed");
     let preview = ada.get(&format!("/api/_/preview_deletion?person={}", fields[1].1)).send().await.unwrap();
     assert_eq!(json(preview, StatusCode::OK).await["refused"], "reverification_needed");
@@ -141,11 +141,11 @@ async fn who_confirms_comes_back_to_where_they_were() {
         ("export", "/", "/#copy", "Your download is ready to start."),
         ("dialog", "/", "/#deletion", "\"reopened\":true"),
     ] {
-        let ada = app.sign_in_with(0, too_old()).await;
+        let ada = app.sign_in_with(0, stale_sign_in()).await;
         let sent = ada.post(CONFIRM).form(&[("for", place)]).send().await.unwrap();
         assert_eq!(sent.status(), StatusCode::SEE_OTHER);
-        assert_eq!(way_back(&app, sent.headers()), format!("{}{back}", app.url));
-        let errand = errand(sent.headers());
+        assert_eq!(redirect_url(&app, sent.headers()), format!("{}{back}", app.url));
+        let errand = resume_cookie(sent.headers());
         assert!(!errand.contains(&person(0).id), "{errand}");
         let lines = set_cookies(sent.headers());
         assert!(lines.iter().any(|line| line.starts_with("__session=;")), "{lines:?}");
@@ -155,12 +155,12 @@ async fn who_confirms_comes_back_to_where_they_were() {
         assert_eq!(session["status"], "revoked");
 
         let again = app.sign_in(0).await;
-        let page = visit_with(&app, &again, path, &errand).await;
+        let page = navigate_with_cookie(&app, &again, path, &errand).await;
         assert!(set_cookies(page.headers()).iter().any(|line| line.starts_with("lethe-errand=; ")), "{page:?}");
-        let text = plain(page).await;
+        let text = unescaped_text(page).await;
         assert!(text.contains(told), "{place}: {text}");
         // Once.
-        let text = plain(again.visit(path).send().await.unwrap()).await;
+        let text = unescaped_text(again.navigate(path).send().await.unwrap()).await;
         assert!(!text.contains(told), "{place}");
     }
     assert!(app.clerk.user(&person(0).id).await.is_some(), "confirming deletes nobody");
@@ -170,12 +170,12 @@ async fn who_confirms_comes_back_to_where_they_were() {
 async fn somebody_else_gets_nothing_of_what_was_begun() {
     let app = TestApp::start().await;
     for (place, path) in [("page", "/delete"), ("export", "/"), ("dialog", "/"), ("page", "/"), ("dialog", "/delete")] {
-        let ada = app.sign_in_with(0, too_old()).await;
+        let ada = app.sign_in_with(0, stale_sign_in()).await;
         let sent = ada.post(CONFIRM).form(&[("for", place)]).send().await.unwrap();
         let grace = app.sign_in(1).await;
-        let page = visit_with(&app, &grace, path, &errand(sent.headers())).await;
+        let page = navigate_with_cookie(&app, &grace, path, &resume_cookie(sent.headers())).await;
         assert!(set_cookies(page.headers()).iter().any(|line| line.starts_with("lethe-errand=; ")));
-        let text = plain(page).await;
+        let text = unescaped_text(page).await;
         assert!(text.contains("Somebody else is signed in now."), "{place} {path}: {text}");
         assert!(!text.contains("\"reopened\":true") && !text.contains("You confirmed"), "{place} {path}");
     }
@@ -185,19 +185,19 @@ async fn somebody_else_gets_nothing_of_what_was_begun() {
 async fn who_still_confirms_nothing_is_told_and_not_sent_round_again() {
     let app = TestApp::start().await;
     for ages in [json!([-1, -1]), Value::Null, json!([30, -1])] {
-        let ada = app.sign_in_with(0, factors(&ages)).await;
+        let ada = app.sign_in_with(0, token_with_factor_ages(&ages)).await;
         let sent = ada.post(CONFIRM).form(&[("for", "page")]).send().await.unwrap();
-        let again = app.sign_in_with(0, factors(&ages)).await;
-        let page = visit_with(&app, &again, "/delete", &errand(sent.headers())).await;
-        let remembered = errand(page.headers());
+        let again = app.sign_in_with(0, token_with_factor_ages(&ages)).await;
+        let page = navigate_with_cookie(&app, &again, "/delete", &resume_cookie(sent.headers())).await;
+        let remembered = resume_cookie(page.headers());
         let text = page.text().await.unwrap();
         assert!(text.contains("nothing confirmed that it") && text.contains("write to us"), "{ages}: {text}");
         assert!(!text.contains(CONFIRM), "{ages}");
         // Neither after a reload, nor in the dialog, nor at the download.
-        let page = visit_with(&app, &again, "/delete", &remembered).await.text().await.unwrap();
+        let page = navigate_with_cookie(&app, &again, "/delete", &remembered).await.text().await.unwrap();
         assert!(page.contains("write to us") && !page.contains(CONFIRM), "{ages}");
-        let page = visit_with(&app, &again, "/?export=reverification_needed", &remembered).await;
-        let page = plain(page).await;
+        let page = navigate_with_cookie(&app, &again, "/?export=reverification_needed", &remembered).await;
+        let page = unescaped_text(page).await;
         assert!(page.contains("write to us"), "{ages}: {page}");
         assert!(!page.contains("\"reopened\":true") && !page.contains("value=\"export\""), "{ages}");
     }
@@ -206,12 +206,12 @@ async fn who_still_confirms_nothing_is_told_and_not_sent_round_again() {
 #[tokio::test]
 async fn an_errand_that_somebody_made_up_is_ignored() {
     let app = TestApp::start().await;
-    let ada = app.sign_in_with(0, too_old()).await;
+    let ada = app.sign_in_with(0, stale_sign_in()).await;
     let sent = ada.post(CONFIRM).form(&[("for", "page")]).send().await.unwrap();
-    let real = errand(sent.headers());
+    let real = resume_cookie(sent.headers());
     let again = app.sign_in(0).await;
     for made_up in ["", "e30", &real[..real.len() - 1], &format!("{real}A"), &real.to_uppercase()] {
-        let page = visit_with(&app, &again, "/delete", made_up).await.text().await.unwrap();
+        let page = navigate_with_cookie(&app, &again, "/delete", made_up).await.text().await.unwrap();
         assert!(!page.contains("You confirmed") && !page.contains("Somebody else is signed in now"), "{made_up}");
     }
     for (place, status) in [("nowhere", 400), ("https://evil.example", 400), ("", 400)] {
@@ -235,12 +235,12 @@ async fn who_is_signed_out_has_nothing_to_confirm() {
 async fn a_form_is_for_the_person_whom_it_was_made_for() {
     let app = TestApp::start().await;
     let (ada, grace) = (app.sign_in(0).await, app.sign_in(1).await);
-    let page = ada.visit("/delete").send().await.unwrap().text().await.unwrap();
-    let fields = fields_of(&page, "delete my account");
+    let page = ada.navigate("/delete").send().await.unwrap().text().await.unwrap();
+    let fields = deletion_form_fields(&page, "delete my account");
     // In the meantime somebody else has signed in, in another tab.
     let answer = grace.post(REQUEST_DELETION).form(&fields).send().await.unwrap();
     assert_eq!(json(answer, StatusCode::CONFLICT).await["code"], "another_person");
-    let answer = plainly(grace.post(REQUEST_DELETION), &app).form(&fields).send().await.unwrap();
+    let answer = as_plain_form(grace.post(REQUEST_DELETION), &app).form(&fields).send().await.unwrap();
     assert_eq!(header(answer.headers(), "location"), "/delete?refused=another_person");
     let choices = [("granted[0]", "marketing"), ("person", fields[1].1.as_str())];
     let answer = grace.post("/api/_/save_preferences").form(&choices).send().await.unwrap();
@@ -259,17 +259,22 @@ async fn a_form_is_for_the_person_whom_it_was_made_for() {
 async fn a_form_that_comes_when_the_session_is_over_comes_back_filled() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
-    let mark = fields_of(&ada.visit("/delete").send().await.unwrap().text().await.unwrap(), "")[1].1.clone();
+    let mark =
+        deletion_form_fields(&ada.navigate("/delete").send().await.unwrap().text().await.unwrap(), "")[1].1.clone();
     let expired = app.clerk.sign_in_expired(&person(0).id).await;
     let interrupted = |path: &str| {
         let request = app.request(Method::POST, path).header(COOKIE, &expired.cookies);
-        plainly(request.header("sec-fetch-site", "same-origin"), &app)
+        as_plain_form(request.header("sec-fetch-site", "same-origin"), &app)
     };
 
     let choices = [("granted[0]", "analytics"), ("person", mark.as_str())];
     let sent = interrupted("/api/_/save_preferences").form(&choices).send().await.unwrap();
     assert_eq!(header(sent.headers(), "location"), "/?unsaved=not_signed_in#preferences");
-    let page = visit_with(&app, &ada, "/?unsaved=not_signed_in", &errand(sent.headers())).await.text().await.unwrap();
+    let page = navigate_with_cookie(&app, &ada, "/?unsaved=not_signed_in", &resume_cookie(sent.headers()))
+        .await
+        .text()
+        .await
+        .unwrap();
     assert!(page.contains("Your choice is filled in again."), "{page}");
     let ticked = |page: &str, key: &str| {
         let tag = page.split("<input").find(|tag| tag.contains(&format!("purpose-{key}\""))).unwrap();
@@ -282,12 +287,12 @@ async fn a_form_that_comes_when_the_session_is_over_comes_back_filled() {
     let typed = [("plan", "0"), ("person", mark.as_str()), ("confirmation", "delete my accou")];
     let sent = interrupted(REQUEST_DELETION).form(&typed).send().await.unwrap();
     assert_eq!(header(sent.headers(), "location"), "/delete?refused=not_signed_in");
-    let kept = errand(sent.headers());
-    let page = visit_with(&app, &ada, "/delete?refused=not_signed_in", &kept).await.text().await.unwrap();
+    let kept = resume_cookie(sent.headers());
+    let page = navigate_with_cookie(&app, &ada, "/delete?refused=not_signed_in", &kept).await.text().await.unwrap();
     assert!(page.contains("value=\"delete my accou\"") && page.contains("Your session had ended in between"), "{page}");
 
     let grace = app.sign_in(1).await;
-    let page = visit_with(&app, &grace, "/delete", &kept).await.text().await.unwrap();
+    let page = navigate_with_cookie(&app, &grace, "/delete", &kept).await.text().await.unwrap();
     assert!(!page.contains("delete my accou\"") && page.contains("Somebody else is signed in now."), "{page}");
 
     // A script has its form still.
@@ -319,16 +324,16 @@ async fn a_frame_of_this_site_renews_a_session() {
 #[tokio::test]
 async fn a_browser_hears_from_the_card_why_there_is_no_file() {
     let settings = vec![("LETHE_EXPORTS_PER_HOUR", limit(1))];
-    let app = TestApp::with(Options { settings, ..Options::default() }).await;
+    let app = TestApp::with(TestOptions { settings, ..TestOptions::default() }).await;
     let location = async |browser: &Browser<'_>| {
-        let answer = browser.visit(EXPORTS[0]).send().await.unwrap();
+        let answer = browser.navigate(EXPORTS[0]).send().await.unwrap();
         assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{answer:?}");
         header(answer.headers(), "location").to_owned()
     };
     let words =
-        async |browser: &Browser<'_>, path: &str| browser.visit(path).send().await.unwrap().text().await.unwrap();
+        async |browser: &Browser<'_>, path: &str| browser.navigate(path).send().await.unwrap().text().await.unwrap();
 
-    let old = app.sign_in_with(0, too_old()).await;
+    let old = app.sign_in_with(0, stale_sign_in()).await;
     assert_eq!(location(&old).await, "/?export=reverification_needed#copy");
     let page = words(&old, "/?export=reverification_needed").await;
     assert!(page.contains("id=\"copy-refused\"") && page.contains("value=\"export\""), "{page}");
@@ -376,12 +381,12 @@ async fn assert_reverification(answer: Response) -> Value {
 }
 
 /// As a browser sends a form without script.
-fn plainly(request: RequestBuilder, app: &TestApp) -> RequestBuilder {
+fn as_plain_form(request: RequestBuilder, app: &TestApp) -> RequestBuilder {
     request.header(ACCEPT, "text/html,application/xhtml+xml").header(REFERER, format!("{}/", app.url))
 }
 
 /// The fields of the form that deletes.
-fn fields_of(page: &str, typed: &str) -> [(&'static str, String); 3] {
+fn deletion_form_fields(page: &str, typed: &str) -> [(&'static str, String); 3] {
     let hidden = |name: &str| {
         let tag = page.split("<input").find(|tag| tag.contains(&format!("name=\"{name}\""))).unwrap_or_default();
         let value = tag.split("value=\"").nth(1).and_then(|rest| rest.split('"').next());
@@ -390,13 +395,13 @@ fn fields_of(page: &str, typed: &str) -> [(&'static str, String); 3] {
     [("plan", hidden("plan")), ("person", hidden("person")), ("confirmation", typed.to_owned())]
 }
 
-async fn visit_with(app: &TestApp, browser: &Browser<'_>, path: &str, errand: &str) -> Response {
+async fn navigate_with_cookie(app: &TestApp, browser: &Browser<'_>, path: &str, errand: &str) -> Response {
     let cookies = format!("{}; lethe-errand={errand}", browser.token.cookies);
-    app.visit(path).header(COOKIE, cookies).send().await.unwrap()
+    app.navigate(path).header(COOKIE, cookies).send().await.unwrap()
 }
 
 /// A page's text without the marks that stand for quotes.
-async fn plain(page: Response) -> String {
+async fn unescaped_text(page: Response) -> String {
     page.text().await.unwrap().replace("&quot;", "\"").replace("&#x27;", "'")
 }
 
@@ -405,14 +410,14 @@ fn set_cookies(headers: &HeaderMap) -> Vec<String> {
 }
 
 /// What the browser keeps from now on.
-fn errand(headers: &HeaderMap) -> String {
+fn resume_cookie(headers: &HeaderMap) -> String {
     let lines = set_cookies(headers);
     let kept = lines.iter().find_map(|line| line.strip_prefix("lethe-errand=")?.split(';').next());
     kept.filter(|kept| !kept.is_empty()).unwrap_or_else(|| panic!("an errand is kept: {lines:?}")).to_owned()
 }
 
 /// Where the sign-in page is to lead back to.
-fn way_back(app: &TestApp, headers: &HeaderMap) -> String {
+fn redirect_url(app: &TestApp, headers: &HeaderMap) -> String {
     let location = url::Url::parse(header(headers, "location")).unwrap();
     assert!(location.as_str().starts_with(&format!("{}/sign-in", app.clerk.url())), "{location}");
     let (_, back) = location.query_pairs().find(|(name, _)| name == "redirect_url").unwrap();

@@ -1,9 +1,9 @@
 //! A server for a test, and what a browser or a program sends to it.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use demo::people::person;
 use demo::sample::{SeedOptions, seed};
@@ -12,46 +12,31 @@ use lethe::Lethe;
 use reqwest::header::{ACCEPT, AUTHORIZATION, COOKIE, HeaderMap, ORIGIN};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
-use server::settings::{Settings, Values};
-use server::state::Server;
-use server::{open, serve};
+use server::config::{ServerConfig, Values};
+use server::state::AppState;
+use server::{bootstrap, serve};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use demo::testing::{eventually, rows_of};
+
 pub(crate) const SECRET: &str = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldCE=";
 
-/// The tables that hold people, with the column that tells whose row it is.
-pub(crate) const OWNED: [(&str, &str); 13] = [
-    ("users", "clerk_id"),
-    ("posts", "author_id"),
-    ("comments", "author_id"),
-    ("preferences", "user_id"),
-    ("profiles", "user_id"),
-    ("projects", "user_id"),
-    ("reports", "user_id"),
-    ("experiments", "user_id"),
-    ("pipelines", "user_id"),
-    ("datasets", "user_id"),
-    ("api_keys", "user_id"),
-    ("activity_logs", "user_id"),
-    ("usage_logs", "user_id"),
-];
-
 /// How a test's server differs from the usual one.
-pub(crate) struct Options {
+pub(crate) struct TestOptions {
     pub(crate) people: usize,
     pub(crate) rows_per_person: usize,
     /// Whether the queue is worked.
-    pub(crate) work: bool,
+    pub(crate) run_jobs: bool,
     /// Further settings.
     pub(crate) settings: Vec<(&'static str, String)>,
 }
 
-impl Default for Options {
+impl Default for TestOptions {
     fn default() -> Self {
-        Self { people: 8, rows_per_person: 2, work: false, settings: Vec::new() }
+        Self { people: 8, rows_per_person: 2, run_jobs: false, settings: Vec::new() }
     }
 }
 
@@ -59,7 +44,7 @@ impl Default for Options {
 pub(crate) struct TestApp {
     pub(crate) url: String,
     pub(crate) lethe: Lethe,
-    pub(crate) server: Server,
+    pub(crate) server: AppState,
     pub(crate) clerk: ClerkStandIn,
     pub(crate) database: Database,
     pub(crate) http: reqwest::Client,
@@ -91,10 +76,10 @@ impl Drop for Directory {
 
 impl TestApp {
     pub(crate) async fn start() -> Self {
-        Self::with(Options::default()).await
+        Self::with(TestOptions::default()).await
     }
 
-    pub(crate) async fn with(options: Options) -> Self {
+    pub(crate) async fn with(options: TestOptions) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
         let url = format!("http://{}", listener.local_addr().expect("a bound socket has an address"));
@@ -114,17 +99,17 @@ impl TestApp {
         let mut environment = environment(&url, &clerk, database.url(), directory.path());
         environment.extend(options.settings);
         let mut values = Values::from_sources(None, environment).expect("text");
-        let settings = Settings::read(&mut values);
+        let settings = ServerConfig::read(&mut values);
         let settings = values.finish(settings).expect("complete");
-        let lethe = open::open(&settings).await.expect("everything is there");
-        open::check(&lethe).await.expect("the sample's data map fits");
+        let lethe = bootstrap::build(&settings).await.expect("everything is there");
+        bootstrap::ensure_ready(&lethe).await.expect("the sample's data map fits");
 
         let stop = CancellationToken::new();
-        let server = serve::assemble(&settings, lethe.clone()).expect("the settings fit together");
-        let serving = serve::answer(listener, server.clone(), stop.clone());
+        let server = serve::build_state(&settings, lethe.clone()).expect("the settings fit together");
+        let serving = serve::run(listener, server.clone(), stop.clone());
         let mut tasks = vec![tokio::spawn(async move { serving.await.expect("it serves") })];
-        if options.work {
-            let working = lethe::jobs::work(lethe.clone(), stop.clone().cancelled_owned());
+        if options.run_jobs {
+            let working = lethe::jobs::run_worker(lethe.clone(), stop.clone().cancelled_owned());
             tasks.push(tokio::spawn(async move { working.await.expect("it works") }));
         }
         let http = reqwest::Client::builder()
@@ -148,7 +133,7 @@ impl TestApp {
     }
 
     /// A navigation as a browser makes it.
-    pub(crate) fn visit(&self, path: &str) -> RequestBuilder {
+    pub(crate) fn navigate(&self, path: &str) -> RequestBuilder {
         self.get(path).header(ACCEPT, "text/html,application/xhtml+xml").header("sec-fetch-dest", "document")
     }
 
@@ -162,8 +147,8 @@ impl TestApp {
         Browser { app: self, token }
     }
 
-    /// Every row of one person in every table, as text.
-    pub(crate) async fn rows_of(&self, index: usize) -> Vec<(String, Vec<String>)> {
+    /// Everything that the sample application has about a person, by table.
+    pub(crate) async fn rows_of(&self, index: usize) -> BTreeMap<&'static str, Vec<String>> {
         rows_of(self.pool(), &person(index).id).await
     }
 
@@ -212,8 +197,8 @@ impl Browser<'_> {
     }
 
     /// A navigation.
-    pub(crate) fn visit(&self, path: &str) -> RequestBuilder {
-        self.app.visit(path).header(COOKIE, &self.token.cookies)
+    pub(crate) fn navigate(&self, path: &str) -> RequestBuilder {
+        self.app.navigate(path).header(COOKIE, &self.token.cookies)
     }
 
     /// A request of a program that brings the token itself.
@@ -264,21 +249,6 @@ pub(crate) fn site(directory: &Path) {
     }
 }
 
-/// Every row of one person in every table, as text.
-pub(crate) async fn rows_of(pool: &PgPool, id: &str) -> Vec<(String, Vec<String>)> {
-    let mut all = Vec::new();
-    for (table, column) in OWNED {
-        let query = format!("select row::text from public.{table} row where {column} = $1 order by 1");
-        let rows = sqlx::query_scalar(sqlx::AssertSqlSafe(query))
-            .bind(id)
-            .fetch_all(pool)
-            .await
-            .expect("a table of the sample");
-        all.push((table.to_owned(), rows));
-    }
-    all
-}
-
 /// The body as JSON, after a look at the status.
 pub(crate) async fn json(response: Response, status: StatusCode) -> Value {
     let given = response.status();
@@ -308,17 +278,6 @@ pub(crate) fn masked(document: &Value, member: &str) -> Value {
 
 pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-}
-
-/// Waits until `condition` holds, ten seconds at most.
-pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    for _ in 0..400 {
-        if condition().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
-    panic!("{what} didn't come about in ten seconds");
 }
 
 /// Few enough for a test to reach.

@@ -4,19 +4,19 @@ use std::path::Path;
 
 use demo::people::person;
 use demo::testing::Fault;
-use lethe::SubjectId;
+use lethe::ClerkUserId;
 use lethe::clerk::{Client, ClientSettings};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::{Options, TestApp, eventually, json};
+use crate::support::{TestApp, TestOptions, eventually, json};
 
 const CONSENT: &str = "/api/privacy/consent";
 
 /// Two tabs, fifty milliseconds to Clerk, and somebody else who writes to the same metadata.
 #[tokio::test]
 async fn with_a_slow_clerk_no_withdrawal_is_lost_in_fifty_rounds() {
-    let app = TestApp::with(Options { work: true, ..Options::default() }).await;
+    let app = TestApp::with(TestOptions { run_jobs: true, ..TestOptions::default() }).await;
     let ada = app.sign_in(0).await;
     let id = person(0).id;
     // Another application's server, with a budget of its own.
@@ -33,7 +33,7 @@ async fn with_a_slow_clerk_no_withdrawal_is_lost_in_fifty_rounds() {
         let write = async {
             if round % 10 == 0 {
                 others
-                    .merge_metadata(&SubjectId::parse(&id).unwrap(), json!({"theirs": {"round": round}}))
+                    .merge_metadata(&ClerkUserId::parse(&id).unwrap(), json!({"theirs": {"round": round}}))
                     .await
                     .map(drop)
             } else {
@@ -73,7 +73,7 @@ async fn an_export_begins_before_it_is_read_to_its_end_and_nobody_waits_for_it()
     };
     assert!(!is_finished().await, "the first bytes come before the last row is read");
     for _ in 0..20 {
-        assert_eq!(other.visit("/").send().await.unwrap().status(), StatusCode::OK);
+        assert_eq!(other.navigate("/").send().await.unwrap().status(), StatusCode::OK);
     }
     assert!(!is_finished().await, "the others were served while it went on");
     let mut text = first.to_vec();

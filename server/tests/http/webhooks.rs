@@ -7,13 +7,13 @@ use ring::hmac;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use crate::support::{Options, TestApp, eventually, header, json, limit, problem};
+use crate::support::{TestApp, TestOptions, eventually, header, json, limit, problem};
 
 const PATH: &str = "/api/webhooks/clerk";
 
 #[tokio::test]
 async fn a_person_deleted_elsewhere_is_deleted_here() {
-    let app = TestApp::with(Options { work: true, ..Options::default() }).await;
+    let app = TestApp::with(TestOptions { run_jobs: true, ..TestOptions::default() }).await;
     app.clerk.set_webhook_url(&format!("{}{PATH}", app.url));
     let neighbour = app.rows_of(1).await;
     app.clerk.delete_user(&person(0).id).await;
@@ -91,7 +91,7 @@ async fn what_is_too_old_or_too_new_is_refused() {
 #[tokio::test]
 async fn a_flood_of_forgeries_is_told_to_wait_and_keeps_nobody_out() {
     let settings = vec![("LETHE_ANONYMOUS_WRITES_PER_MINUTE", limit(3))];
-    let app = TestApp::with(Options { settings, ..Options::default() }).await;
+    let app = TestApp::with(TestOptions { settings, ..TestOptions::default() }).await;
     for _ in 0..3 {
         let answer = delivery(&app, "msg_1", now(), "v1,bm8=", "{}").send().await.unwrap();
         problem(answer, StatusCode::BAD_REQUEST, "webhook_rejected").await;

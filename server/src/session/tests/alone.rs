@@ -14,7 +14,7 @@ const FROM_LETHE: [&str; 9] = [
     "lethe::clerk::Jwks",
     "lethe::clerk::Kind",
     "lethe::clerk::RefreshRequest",
-    "lethe::subject::SubjectId",
+    "lethe::subject::ClerkUserId",
 ];
 
 /// Every path that begins with `start`, braces written out.
