@@ -1,4 +1,4 @@
-//! What the browser downloads holds neither SQL nor a server's types.
+//! Checks that what the browser downloads contains neither SQL nor server types.
 
 use std::fs;
 
@@ -10,7 +10,7 @@ use crate::install::WASM;
 use crate::process;
 use crate::workspace::Workspace;
 
-/// Packages that only a server may have.
+/// Packages that only a server may depend on.
 const SERVER_ONLY: [&str; 14] = [
     "lethe",
     "server",
@@ -28,7 +28,7 @@ const SERVER_ONLY: [&str; 14] = [
     "ring",
 ];
 
-/// Texts that would tell of SQL, of a server's library or of its settings.
+/// Text that would come from SQL, a server's library or a server's settings.
 const TRACES: [&str; 12] = [
     "SELECT ",
     "INSERT INTO",
@@ -44,14 +44,14 @@ const TRACES: [&str; 12] = [
     "LETHE_SECRET",
 ];
 
-/// Two checks: the dependencies, and the bytes.
+/// Checks the dependencies, and the bytes of the WASM.
 pub(crate) fn check(workspace: &Workspace) -> Result<Count> {
     let mut command = workspace.cargo();
     command.args(["tree", "--package", "frontend", "--target", WASM, "--edges", "normal"]);
     command.args(["--prefix", "none", "--format", "{p}"]);
     let tree = process::output(&mut command)?;
     let packages = server_packages(&tree);
-    report("packages of the server among the browser's", &packages);
+    report("server packages among the frontend's dependencies", &packages);
 
     let file = build::wasm_file(workspace);
     let bytes = fs::read(&file).with_context(|| format!("can't read {}", file.display()))?;
@@ -84,13 +84,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_package_is_found_by_its_whole_name() {
+    fn packages_are_compared_by_their_whole_name() {
         assert_eq!(server_packages("frontend v0.1.0\nleptos v0.8.23\nhttp v1.0.0\n"), Vec::<&str>::new());
         assert_eq!(server_packages("frontend v0.1.0 (/x)\nlethe v0.1.0 (/x)\naxum-core v1\n"), ["lethe"]);
     }
 
     #[test]
-    fn a_trace_is_found_between_other_bytes() {
+    fn traces_are_found_among_other_bytes() {
         assert_eq!(traces(b"\0asm\x01Select one\0"), Vec::<&str>::new());
         assert_eq!(traces(b"\0asm\x01SELECT 1\0registry/sqlx-core/src"), ["SELECT ", "sqlx"]);
     }

@@ -1,4 +1,4 @@
-//! Where a cluster lies, whose it is, and which of Debian's Postgres versions runs it.
+//! Where the files of a cluster are, which user owns them, and which installed Postgres version runs it.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, chown};
@@ -9,15 +9,16 @@ use data_encoding::HEXLOWER;
 use nix::unistd::{Uid, User};
 use ring::digest;
 
+use super::stale;
 use crate::data_folder::write_private;
 use crate::install;
 use crate::process::RunAs;
 
 const VERSIONS: &str = "/usr/lib/postgresql";
-const REMEMBERED: &str = "cluster.path";
+const PATH_FILE: &str = "cluster.path";
 
-/// The folder of Postgres' programs: for an existing cluster those of its version, else the newest. Installs Postgres
-/// when there is none.
+/// Returns the folder of Postgres' programs: for an existing cluster those of its version, otherwise the newest. Installs
+/// Postgres if there is none.
 pub(crate) fn binaries(cluster: &Path) -> Result<PathBuf> {
     if let Ok(version) = fs::read_to_string(cluster.join("PG_VERSION")) {
         let version = version.trim();
@@ -28,7 +29,7 @@ pub(crate) fn binaries(cluster: &Path) -> Result<PathBuf> {
             return Ok(folder);
         }
         bail!(
-            "{} was made by Postgres {version}, which isn't installed; install the package postgresql-{version}, or \
+            "{} was created by Postgres {version}, which isn't installed; install the package postgresql-{version}, or \
              start afresh with `cargo xtask reset`",
             cluster.display()
         );
@@ -39,7 +40,7 @@ pub(crate) fn binaries(cluster: &Path) -> Result<PathBuf> {
     installed().pop().with_context(|| format!("Postgres is installed, but not under {VERSIONS}"))
 }
 
-/// Folders with a Postgres server, the newest last.
+/// Returns the folders with a Postgres server, the newest last.
 fn installed() -> Vec<PathBuf> {
     let mut folders: Vec<(u32, PathBuf)> = fs::read_dir(VERSIONS)
         .into_iter()
@@ -55,7 +56,8 @@ fn installed() -> Vec<PathBuf> {
     folders.into_iter().map(|(_, folder)| folder).collect()
 }
 
-/// Postgres refuses to run as root: then it runs as `postgres`, whom Debian's package has made, or as `nobody`.
+/// Returns the user to run Postgres as if this program runs as root, which Postgres refuses: `postgres`, created by
+/// Debian's package, or `nobody`.
 pub(crate) fn run_as() -> Result<Option<RunAs>> {
     if !Uid::effective().is_root() {
         return Ok(None);
@@ -68,28 +70,28 @@ pub(crate) fn run_as() -> Result<Option<RunAs>> {
     bail!("Postgres can't run as root, and there is neither a user `postgres` nor `nobody`");
 }
 
-/// The folder that holds the cluster of a data folder. It lies in the data folder wherever Postgres' user can get there,
-/// and else below /var/tmp; the data folder remembers which.
+/// Returns the folder of a data folder's cluster, and creates it if needed. It is in the data folder if Postgres' user can
+/// reach that, otherwise below /var/tmp; the data folder stores the path.
 pub(crate) fn directory(data: &Path, run_as: Option<&RunAs>) -> Result<PathBuf> {
-    let memory = data.join(REMEMBERED);
-    if let Some(remembered) = remembered(data) {
-        return Ok(remembered);
+    let memory = data.join(PATH_FILE);
+    if let Some(stored) = stored(data) {
+        return Ok(stored);
     }
     let chosen = match run_as {
-        Some(_) if !everybody_may_pass(data) => outside(data),
+        Some(_) if !is_reachable_by_all(data) => outside(data),
         _ => data.join("postgres"),
     };
     if chosen.exists() {
-        // Nothing remembers it, so its password is lost with the data folder that it belonged to.
+        // No data folder refers to it, so its password is lost.
         check_owner(&chosen, run_as)?;
-        super::clear_stale(&chosen.join("data"))?;
+        stale::clear(&chosen.join("data"))?;
         fs::remove_dir_all(&chosen)?;
     }
-    fs::create_dir(&chosen).with_context(|| format!("can't make {}", chosen.display()))?;
+    fs::create_dir(&chosen).with_context(|| format!("can't create {}", chosen.display()))?;
     if let Some(run_as) = run_as {
         chown(&chosen, Some(run_as.user), Some(run_as.group))?;
         if !chosen.starts_with(data) {
-            println!("Postgres' user can't reach {}, so the cluster lies in {}", data.display(), chosen.display());
+            println!("Postgres' user can't reach {}, so the cluster is in {}", data.display(), chosen.display());
         }
     }
     fs::set_permissions(&chosen, std::os::unix::fs::PermissionsExt::from_mode(0o700))?;
@@ -97,9 +99,9 @@ pub(crate) fn directory(data: &Path, run_as: Option<&RunAs>) -> Result<PathBuf> 
     Ok(chosen)
 }
 
-/// The folder of the cluster that a data folder remembers, as long as it exists.
-pub(crate) fn remembered(data: &Path) -> Option<PathBuf> {
-    let path = PathBuf::from(fs::read_to_string(data.join(REMEMBERED)).ok()?.trim());
+/// Returns the cluster folder that a data folder refers to, if it exists.
+pub(crate) fn stored(data: &Path) -> Option<PathBuf> {
+    let path = PathBuf::from(fs::read_to_string(data.join(PATH_FILE)).ok()?.trim());
     let ours = path == data.join("postgres") || path == outside(data);
     (ours && path.is_dir()).then_some(path)
 }
@@ -109,8 +111,8 @@ fn outside(data: &Path) -> PathBuf {
     Path::new("/var/tmp").join(format!("lethe-{}", HEXLOWER.encode(&digest.as_ref()[..8])))
 }
 
-/// Whether every folder above and including this one lets everybody pass.
-fn everybody_may_pass(folder: &Path) -> bool {
+/// Whether this folder and all folders above it may be traversed by every user.
+fn is_reachable_by_all(folder: &Path) -> bool {
     folder.ancestors().all(|folder| fs::metadata(folder).is_ok_and(|metadata| metadata.mode() & 0o001 != 0))
 }
 
@@ -118,7 +120,7 @@ fn check_owner(folder: &Path, run_as: Option<&RunAs>) -> Result<()> {
     let owner = fs::symlink_metadata(folder)?.uid();
     let expected = run_as.map_or_else(|| Uid::effective().as_raw(), |run_as| run_as.user);
     if owner != expected {
-        bail!("{} exists and belongs to somebody else", folder.display());
+        bail!("{} exists and belongs to another user", folder.display());
     }
     Ok(())
 }
@@ -128,18 +130,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_place_outside_depends_on_the_data_folder_alone() {
+    fn the_outside_location_depends_on_the_data_folder_only() {
         assert_eq!(outside(Path::new("/root/a")), outside(Path::new("/root/a")));
         assert_ne!(outside(Path::new("/root/a")), outside(Path::new("/root/b")));
     }
 
     #[test]
-    fn a_private_folder_lets_nobody_pass() {
+    fn a_private_folder_is_not_reachable() {
         let folder = std::env::temp_dir().join(format!("xtask-private-{}", std::process::id()));
         fs::create_dir(&folder).expect("it is new");
         fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("it is ours");
-        assert!(!everybody_may_pass(&folder));
+        assert!(!is_reachable_by_all(&folder));
         fs::remove_dir(&folder).expect("it exists");
-        assert!(everybody_may_pass(Path::new("/usr")));
+        assert!(is_reachable_by_all(Path::new("/usr")));
     }
 }

@@ -1,4 +1,4 @@
-//! One run of the load tool `wrk`.
+//! Runs the load generator `wrk`.
 
 use std::fs;
 use std::process::{Child, Command, Stdio};
@@ -6,26 +6,27 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
+use super::report::rounded;
 use super::usage;
 use crate::process;
 use crate::stack::Stack;
 use crate::{interrupt, progress};
 
-/// What `wrk` asks for.
+/// The request that `wrk` repeats.
 #[derive(Debug)]
 pub(super) struct Request<'a> {
-    /// Shown while it runs.
+    /// The name in the progress output.
     pub(super) name: &'a str,
     pub(super) path: &'a str,
-    /// The body of a POST of JSON, as a Lua expression; GET without one.
+    /// The JSON body of a POST request, as a Lua expression; without one it is a GET request.
     pub(super) body: Option<&'a str>,
-    /// Bearers, used in turn; none means that nobody is signed in.
+    /// Session tokens, used in rotation; if empty, requests are anonymous.
     pub(super) tokens: &'a [String],
     pub(super) connections: u32,
     pub(super) seconds: u32,
 }
 
-/// What came of it. Times in milliseconds.
+/// The result.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Load {
     pub(super) connections: u32,
@@ -33,13 +34,13 @@ pub(super) struct Load {
     pub(super) requests_per_second: f64,
     pub(super) p50_ms: f64,
     pub(super) p99_ms: f64,
-    /// Time of the processors that the server used for one request.
+    /// CPU time of the server per request.
     pub(super) processor_ms: f64,
-    /// Answers of 400 and above, and connections that broke.
+    /// Responses with a status of 400 or above, and failed connections.
     pub(super) errors: u64,
 }
 
-/// Runs a request for its time, calling `watch` ten times a second.
+/// Repeats a request for its duration, calling `watch` ten times a second.
 pub(super) fn run(stack: &Stack, request: &Request<'_>, mut watch: impl FnMut()) -> Result<Load> {
     let script = stack.folder().join("load.lua");
     fs::write(&script, lua(stack, request))?;
@@ -53,7 +54,7 @@ pub(super) fn run(stack: &Stack, request: &Request<'_>, mut watch: impl FnMut())
             .arg("--script")
             .arg(&script)
             .arg(stack.url());
-        let mut command = process::leashed(&command, "TERM", None);
+        let mut command = process::with_death_signal(&command, "TERM", None);
         let mut child = process::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit()))?;
         let ended = wait(&mut child, &mut watch);
         if ended.is_err() {
@@ -62,8 +63,8 @@ pub(super) fn run(stack: &Stack, request: &Request<'_>, mut watch: impl FnMut())
         let output = child.wait_with_output()?;
         ended?;
         let text = String::from_utf8_lossy(&output.stdout);
-        let mut load = parse(&text, request.connections).with_context(|| format!("wrk said:\n{text}"))?;
-        load.take_processor_time(usage::processor_ms(stack.server_id())? - before);
+        let mut load = parse(&text, request.connections).with_context(|| format!("wrk printed:\n{text}"))?;
+        load.set_processor_time(usage::processor_ms(stack.server_id())? - before);
         if load.requests == 0 || load.errors * 100 > load.requests {
             bail!("{} of {} requests failed", load.errors, load.requests);
         }
@@ -95,10 +96,10 @@ local headers = {{
   ["Origin"] = "{origin}",
   ["Sec-Fetch-Site"] = "same-origin",
 }}
-local turn = 0
+local count = 0
 request = function()
-  turn = turn + 1
-  headers["Authorization"] = tokens[turn % #tokens + 1]
+  count = count + 1
+  headers["Authorization"] = tokens[count % #tokens + 1]
   return wrk.format("{method}", "{path}", headers, {body})
 end
 done = function(summary, latency)
@@ -133,14 +134,9 @@ fn parse(output: &str, connections: u32) -> Result<Load> {
 
 impl Load {
     #[expect(clippy::cast_precision_loss, reason = "a run has far fewer than 2^53 requests")]
-    fn take_processor_time(&mut self, milliseconds: f64) {
+    fn set_processor_time(&mut self, milliseconds: f64) {
         self.processor_ms = (milliseconds / self.requests.max(1) as f64 * 1e3).round() / 1e3;
     }
-}
-
-/// One digit behind the point.
-pub(super) fn rounded(value: f64) -> f64 {
-    (value * 10.0).round() / 10.0
 }
 
 #[cfg(test)]
@@ -150,7 +146,7 @@ mod tests {
     #[test]
     fn the_result_line_is_read() {
         let mut load = parse("Running 10s test\nRESULT 20000 10000000 1500 9000 3\n", 32).expect("it has a result");
-        load.take_processor_time(10_000.0);
+        load.set_processor_time(10_000.0);
         assert!((load.processor_ms - 0.5).abs() < 0.001);
         assert_eq!((load.requests, load.errors), (20_000, 3));
         assert!((load.requests_per_second - 2000.0).abs() < 0.1);
