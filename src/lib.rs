@@ -38,7 +38,11 @@ use sqlx::PgPool;
 use url::Url;
 
 pub use clock::Clock;
-pub use error::{Error, Refusal, Result};
+pub use error::{Error, Result};
+pub use lethe_error_code::ErrorCode;
+// Until every caller uses the new name.
+#[doc(hidden)]
+pub use lethe_error_code::ErrorCode as Refusal;
 pub use random::Random;
 pub use subject::{ClerkUserId, Presence};
 

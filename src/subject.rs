@@ -4,7 +4,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use crate::deletion::ReceiptCode;
-use crate::{Lethe, Refusal, Result};
+use crate::{ErrorCode, Lethe, Result};
 
 /// A Clerk user id, `user_…`. Its `Debug` shows nothing: an id is personal data.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,7 +58,7 @@ pub async fn presence(lethe: &Lethe, subject: &ClerkUserId) -> Result<Presence> 
 pub(crate) async fn refuse_erased(lethe: &Lethe, connection: &mut PgConnection, subject: &ClerkUserId) -> Result<()> {
     match presence_on(lethe, connection, subject).await? {
         Presence::Active => Ok(()),
-        Presence::Deleting(_) | Presence::Erased => Err(Refusal::AccountDeleted.into()),
+        Presence::Deleting(_) | Presence::Erased => Err(ErrorCode::AccountDeleted.into()),
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) use mirror::mirror;
 use crate::audit::{self, Entry};
 use crate::jobs::{self, MirrorConsent};
 use crate::subject::{self, ClerkUserId, DataSubject};
-use crate::{Lethe, Refusal, Result};
+use crate::{Error, Lethe, Result};
 
 /// One decision of a person.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -212,7 +212,7 @@ fn changes<'a>(
 ) -> Result<Vec<(&'a Purpose, bool)>> {
     let mut changes: Vec<(&Purpose, bool)> = Vec::new();
     for choice in choices {
-        let purpose = purposes.find(&choice.purpose).ok_or(Refusal::InvalidInput("there is no such purpose"))?;
+        let purpose = purposes.find(&choice.purpose).ok_or(Error::InvalidInput("there is no such purpose"))?;
         let granted = choice.granted && !(gpc && purpose.opt_out_signal);
         let decided = decisions.get(&purpose.key).map(|decision| decision.granted);
         changes.retain(|(other, _)| other.key != purpose.key);

@@ -10,7 +10,7 @@ use super::{ReceiptCode, Step};
 use crate::audit::{self, Entry};
 use crate::jobs::{self, AdvanceDeletion};
 use crate::subject::{self, ClerkUserId, Presence};
-use crate::{Error, Lethe, Refusal, Result, data_map, keys};
+use crate::{Error, ErrorCode, Lethe, Result, data_map, keys};
 
 /// GDPR 12(3): without undue delay and within one month of the request.
 const RESPONSE_DEADLINE: Duration = Duration::days(30);
@@ -86,11 +86,11 @@ pub(crate) struct PreparedRequest {
 
 /// Asks for the deletion of a person. One live deletion a person: asking again answers it.
 ///
-/// Refused with [`Refusal::PlanChanged`] when the plan that was confirmed isn't the one that would
-/// be executed, and with [`Refusal::AccountDeleted`] when the person was erased before.
+/// Refused with [`ErrorCode::PlanChanged`] when the plan that was confirmed isn't the one that would
+/// be executed, and with [`ErrorCode::AccountDeleted`] when the person was erased before.
 pub async fn request(lethe: &Lethe, new: NewRequest<'_>) -> Result<Request> {
     match subject::presence(lethe, new.subject).await? {
-        Presence::Erased if new.origin.is_data_subject() => return Err(Refusal::AccountDeleted.into()),
+        Presence::Erased if new.origin.is_data_subject() => return Err(ErrorCode::AccountDeleted.into()),
         // A restored backup can bring rows back: an operator erases again.
         Presence::Erased | Presence::Deleting(_) | Presence::Active => {}
     }
@@ -112,7 +112,7 @@ pub(crate) async fn prepare(lethe: &Lethe, new: NewRequest<'_>) -> Result<Prepar
         plan => plan?,
     };
     if new.confirmed_plan.is_some_and(|confirmed| confirmed != plan.hash) {
-        return Err(Refusal::PlanChanged.into());
+        return Err(ErrorCode::PlanChanged.into());
     }
     let contact = new.contact.map(|contact| keys::seal(lethe.keys.contact(), contact.as_bytes(), &lethe.random));
     Ok(PreparedRequest { plan, receipt: ReceiptCode::generate(&lethe.random), contact, origin: new.origin })
@@ -171,6 +171,6 @@ async fn existing_request(transaction: &mut PgTransaction<'_>, subject: &ClerkUs
             .fetch_optional(&mut **transaction)
             .await?;
     // It was finished between the two statements.
-    let found = found.ok_or(Refusal::AccountDeleted)?;
+    let found = found.ok_or(ErrorCode::AccountDeleted)?;
     Ok(Request { id: found.id, receipt: ReceiptCode::from_database(found.receipt_code) })
 }

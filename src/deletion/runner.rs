@@ -12,7 +12,7 @@ use super::step_actions::{self, OpenDeletion};
 use crate::audit::{self, Entry};
 use crate::clerk;
 use crate::jobs::{self, AdvanceDeletion, SendAlert};
-use crate::{Error, Lethe, Refusal, Result};
+use crate::{Error, ErrorCode, Lethe, Result};
 
 /// How long a step is held without a sign of life. Whoever dies loses it after this.
 const LEASE_DURATION: Duration = Duration::from_secs(10);
@@ -162,7 +162,7 @@ fn failure_code(error: &Error) -> (&'static str, bool) {
         Error::Clerk(error) if error.kind() == clerk::Kind::ManagedByScim => ("clerk_user_managed_by_scim", true),
         Error::Clerk(_) => ("clerk_failed", false),
         Error::Map(_) => ("data_map_mismatch", true),
-        Error::Refused(Refusal::PlanChanged) => ("plan_changed", true),
+        Error::Refused(ErrorCode::PlanChanged) => ("plan_changed", true),
         Error::RowsRemaining(_) => ("rows_left_behind", true),
         Error::Storage(_) => ("archive_store_failed", false),
         Error::Database(_) => ("database_failed", false),
@@ -318,7 +318,7 @@ pub async fn progress(lethe: &Lethe, request: Uuid) -> Result<Progress> {
     .fetch_all(&lethe.database)
     .await?;
     if rows.is_empty() {
-        return Err(Refusal::NotFound.into());
+        return Err(ErrorCode::NotFound.into());
     }
     let attention = rows.iter().any(|row| row.attention_since.is_some());
     let steps = rows

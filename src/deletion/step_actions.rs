@@ -10,7 +10,7 @@ use super::step::Step;
 use crate::clerk::DeleteOutcome;
 use crate::jobs::{self, SendReceipt};
 use crate::subject::ClerkUserId;
-use crate::{Error, Lethe, Refusal, Result, data_map, keys};
+use crate::{Error, ErrorCode, Lethe, Result, data_map, keys};
 
 /// An open deletion.
 pub(super) struct OpenDeletion {
@@ -124,7 +124,7 @@ async fn erase_application_data(
     let now = lethe.clock.now();
     let plan = plan(&resolved, transaction, &deletion.subject, now).await?;
     if !deletion.plan_hash.is_empty() && deletion.plan_hash != plan.hash {
-        return Err(Refusal::PlanChanged.into());
+        return Err(ErrorCode::PlanChanged.into());
     }
     let results = erase(&resolved, transaction, &deletion.subject, now).await?;
     for result in &results {

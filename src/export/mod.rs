@@ -22,7 +22,7 @@ use tokio_util::bytes::Bytes;
 pub use snapshot::Snapshot;
 
 use crate::subject::ClerkUserId;
-use crate::{Error, Lethe, Refusal, Result, audit, clerk};
+use crate::{Error, ErrorCode, Lethe, Result, audit, clerk};
 
 /// Each export holds a connection of its own for as long as its reader takes.
 const MAX_CONCURRENT: usize = 8;
@@ -51,10 +51,10 @@ pub struct Export {
 /// Begins the export of `subject`.
 ///
 /// Whatever can fail before the first byte fails here: Clerk, the map, the database, and
-/// [`Refusal::TooManyRequests`] while too many others are being read. Then the stream writes `export.completed`
+/// [`ErrorCode::TooManyRequests`] while too many others are being read. Then the stream writes `export.completed`
 /// into the audit log after its last byte was taken, and ends.
 pub async fn start(lethe: &Lethe, subject: &ClerkUserId, shape: Shape) -> Result<Export> {
-    let permit = EXPORT_PERMITS.try_acquire().map_err(|_| Refusal::TooManyRequests)?;
+    let permit = EXPORT_PERMITS.try_acquire().map_err(|_| ErrorCode::TooManyRequests)?;
     let envelope = match shape {
         Shape::Full => Envelope::full(&profile(lethe, subject).await?, lethe.clock.now())?,
         Shape::TablesOnly => Envelope::default(),
@@ -84,7 +84,7 @@ pub async fn latest(lethe: &Lethe, subject: &ClerkUserId) -> Result<Option<Compl
 
 /// The person as Clerk knows them. Without it there would be a hole in the file that nobody sees.
 async fn profile(lethe: &Lethe, subject: &ClerkUserId) -> Result<Value> {
-    let user = lethe.clerk.user(subject).await?.ok_or(Refusal::AccountDeleted)?;
+    let user = lethe.clerk.user(subject).await?.ok_or(ErrorCode::AccountDeleted)?;
     let sessions = lethe.clerk.sessions(subject).await?;
     Ok(clerk::profile(&user, &sessions))
 }

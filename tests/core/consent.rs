@@ -1,8 +1,8 @@
 //! Consent: the ledger, the current view, the mirror.
 
 use demo::testing::Fault;
+use lethe::Error;
 use lethe::consent::{Choice, Source, current, set};
-use lethe::{Error, Refusal};
 
 use crate::world::{World, eventually, subject};
 
@@ -49,7 +49,7 @@ async fn unknown_purpose_refuses_all_choices() {
     let world = World::start().await;
     let choices = [choose("marketing", true), choose("mind_reading", true)];
     let refused = set(&world.lethe, &subject(0), &choices, Source::Api, false).await;
-    assert!(matches!(refused, Err(Error::Refused(Refusal::InvalidInput(_)))));
+    assert!(matches!(refused, Err(Error::InvalidInput(_))));
     let record = current(&world.lethe, &subject(0), false).await.unwrap();
     assert_eq!(record.updated_at, None);
 }
