@@ -21,6 +21,7 @@ pub mod data_map;
 pub mod deletion;
 mod error;
 pub mod export;
+pub mod ids;
 pub mod jobs;
 pub mod keys;
 pub mod mail;
@@ -41,10 +42,11 @@ pub use clock::Clock;
 pub use error::{Error, Result};
 pub use lethe_error_code::ErrorCode;
 // Until every caller uses the new name.
+pub use ids::{ClerkUserId, DataSubjectId, UserHandle};
 #[doc(hidden)]
 pub use lethe_error_code::ErrorCode as Refusal;
 pub use random::Random;
-pub use subject::{ClerkUserId, Presence};
+pub use subject::Presence;
 
 /// Everything that an operation needs. Cheap to clone.
 #[derive(Clone, Debug)]

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{ConsentState, snapshot};
 use crate::clerk::MetadataOutcome;
-use crate::subject::ClerkUserId;
+use crate::ids::ClerkUserId;
 use crate::{Error, Lethe, Result};
 
 /// Brings Clerk's copy up to the ledger. Runs twice with one effect.

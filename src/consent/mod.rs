@@ -8,7 +8,6 @@ mod mirror;
 
 use std::collections::HashMap;
 
-use serde_json::json;
 use sqlx::{Connection, PgConnection};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -16,9 +15,12 @@ use uuid::Uuid;
 pub use catalogue::{InvalidPurposes, LegalBasis, Purpose, Purposes};
 pub(crate) use mirror::mirror;
 
-use crate::audit::{self, Entry};
+pub use crate::audit::Source;
+
+use crate::audit::{self, AuditEvent, ConsentChange};
+use crate::ids::{ClerkUserId, DataSubjectId};
 use crate::jobs::{self, MirrorConsent};
-use crate::subject::{self, ClerkUserId, DataSubject};
+use crate::subject;
 use crate::{Error, Lethe, Result};
 
 /// One decision of a person.
@@ -28,27 +30,6 @@ pub struct Choice {
     pub purpose: String,
     /// Given, or refused and withdrawn.
     pub granted: bool,
-}
-
-/// By what means a decision came.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The preference page.
-    Page,
-    /// The HTTP interface.
-    Api,
-    /// The browser's opt-out signal (Global Privacy Control).
-    Gpc,
-}
-
-impl Source {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Page => "page",
-            Self::Api => "api",
-            Self::Gpc => "signal",
-        }
-    }
 }
 
 /// How things stand with one purpose.
@@ -91,7 +72,7 @@ struct Decision {
 
 /// What is known of a person by one query.
 struct StoredConsent {
-    subject: Option<DataSubject>,
+    subject: Option<DataSubjectId>,
     decisions: HashMap<String, Decision>,
     mirror_delayed_since: Option<OffsetDateTime>,
 }
@@ -148,8 +129,8 @@ pub async fn set(
         subject::refuse_erased(lethe, &mut transaction, subject).await?;
         data_subject
     };
-    if append(lethe, &mut transaction, &data_subject, &changes, source, now).await? {
-        jobs::enqueue(lethe, &mut transaction, MirrorConsent { subject: data_subject.id }).await?;
+    if append(lethe, &mut transaction, data_subject, &changes, source, now).await? {
+        jobs::enqueue(lethe, &mut transaction, MirrorConsent { subject: data_subject.0 }).await?;
     }
     transaction.commit().await?;
     for (purpose, granted) in changes {
@@ -160,7 +141,7 @@ pub async fn set(
 
 async fn load(lethe: &Lethe, connection: &mut PgConnection, subject: &ClerkUserId) -> Result<StoredConsent> {
     let rows = sqlx::query!(
-        r#"select person.id, person.sealing_key, person.mirror_delayed_since, purpose.key as "purpose?",
+        r#"select person.id, person.mirror_delayed_since, purpose.key as "purpose?",
             entry.granted as "granted?", entry.recorded_at as "recorded_at?"
         from lethe.data_subject person
         cross join unnest($2::text[]) as purpose (key)
@@ -177,7 +158,7 @@ async fn load(lethe: &Lethe, connection: &mut PgConnection, subject: &ClerkUserI
     let mut stored = StoredConsent { subject: None, decisions: HashMap::new(), mirror_delayed_since: None };
     for row in rows {
         stored.mirror_delayed_since = row.mirror_delayed_since;
-        stored.subject = Some(DataSubject { id: row.id, sealing_key: subject::key(&row.sealing_key) });
+        stored.subject = Some(DataSubjectId(row.id));
         if let (Some(purpose), Some(granted), Some(at)) = (row.purpose, row.granted, row.recorded_at) {
             stored.decisions.insert(purpose, Decision { granted, at });
         }
@@ -228,18 +209,18 @@ fn changes<'a>(
 async fn append(
     lethe: &Lethe,
     connection: &mut PgConnection,
-    data_subject: &DataSubject,
+    data_subject: DataSubjectId,
     changes: &[(&Purpose, bool)],
     source: Source,
     now: OffsetDateTime,
 ) -> Result<bool> {
-    let changed: Vec<_> = changes
-        .iter()
-        .map(|(purpose, granted)| json!({"purpose": purpose.key, "granted": granted, "text": purpose.version}))
-        .collect();
-    let open = json!({"changes": changed, "source": source.name()});
-    let entry =
-        audit::prepare(lethe, Entry { kind: "consent.changed", subject: Some(data_subject), open, personal: None });
+    let change = |(purpose, granted): &(&Purpose, bool)| ConsentChange {
+        granted: *granted,
+        purpose: purpose.key.clone(),
+        text: purpose.version.clone(),
+    };
+    let event = AuditEvent::ConsentChanged { changes: changes.iter().map(change).collect(), source };
+    let entry = audit::prepare(lethe, Some(data_subject), event);
     let purposes: Vec<String> = changes.iter().map(|(purpose, _)| purpose.key.clone()).collect();
     let granted: Vec<bool> = changes.iter().map(|(_, granted)| *granted).collect();
     let versions: Vec<String> = changes.iter().map(|(purpose, _)| purpose.version.clone()).collect();
@@ -257,12 +238,12 @@ async fn append(
         insert into lethe.consent_mirror (subject_id, wanted_at) values ($1, $7)
         on conflict on constraint consent_mirror_pkey do update set wanted_at = excluded.wanted_at
         returning (xmax = 0) as "new!""#,
-        data_subject.id,
+        data_subject.0,
         &purposes,
         &granted,
         &versions,
         &hashes,
-        source.name(),
+        source.as_str(),
         now,
         entry.kind,
         entry.open,

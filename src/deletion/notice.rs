@@ -3,7 +3,7 @@
 use time::macros::format_description;
 use uuid::Uuid;
 
-use crate::audit::{self, Entry};
+use crate::audit::{self, AuditEvent};
 use crate::mail::{self, Letter};
 use crate::{Error, Lethe, Result, keys};
 
@@ -22,17 +22,18 @@ pub(crate) async fn send_receipt(lethe: &Lethe, request: Uuid) -> Result<()> {
         .map_err(|_| Error::Internal("a time can't be written"))?;
     let link = receipt_url(lethe, &row.receipt_code)?;
     let sent = match lethe.mailer.send(&address, receipt_letter(lethe, &at, &link, &row.receipt_code)).await {
-        Ok(()) => "receipt.sent",
+        Ok(()) => AuditEvent::ReceiptSent { request },
         // The server says that this address will never work. The receipt still opens by its code.
-        Err(mail::Error::Message | mail::Error::Transport { permanent: true }) => "receipt.undeliverable",
+        Err(mail::Error::Message | mail::Error::Transport { permanent: true }) => {
+            AuditEvent::ReceiptUndeliverable { request }
+        }
         Err(error) => return Err(error.into()),
     };
     let mut transaction = lethe.database.begin().await?;
     sqlx::query!("update lethe.deletion_request set contact = null where id = $1", request)
         .execute(&mut *transaction)
         .await?;
-    let open = serde_json::json!({"request": request});
-    audit::append(lethe, &mut transaction, Entry { kind: sent, subject: None, open, personal: None }).await?;
+    audit::append(lethe, &mut transaction, None, sent).await?;
     transaction.commit().await?;
     Ok(())
 }

@@ -1,15 +1,15 @@
 //! Asking for a deletion: what it would do, and the one transaction that makes it certain.
 
-use serde_json::json;
 use sqlx::PgTransaction;
 use time::Duration;
 use uuid::Uuid;
 
 use super::plan::{Plan, plan};
 use super::{ReceiptCode, Step};
-use crate::audit::{self, Entry};
+use crate::audit::{self, AuditEvent};
+use crate::ids::ClerkUserId;
 use crate::jobs::{self, AdvanceDeletion};
-use crate::subject::{self, ClerkUserId, Presence};
+use crate::subject::{self, Presence};
 use crate::{Error, ErrorCode, Lethe, Result, data_map, keys};
 
 /// GDPR 12(3): without undue delay and within one month of the request.
@@ -125,7 +125,7 @@ pub(crate) async fn create(
     subject: &ClerkUserId,
     draft: PreparedRequest,
 ) -> Result<Request> {
-    let person = subject::ensure(lethe, transaction, subject).await?;
+    let subject_id = subject::ensure(lethe, transaction, subject).await?;
     let (id, now) = (lethe.random.uuid(), lethe.clock.now());
     let plan = serde_json::to_value(&draft.plan).map_err(|_| Error::Internal("a plan can't be written as JSON"))?;
     let inserted = sqlx::query!(
@@ -135,7 +135,7 @@ pub(crate) async fn create(
         on conflict (clerk_id) where clerk_id is not null do nothing",
         id,
         draft.receipt.as_str(),
-        person.id,
+        subject_id.0,
         subject.as_str(),
         draft.contact,
         draft.origin.name(),
@@ -158,9 +158,9 @@ pub(crate) async fn create(
     )
     .execute(&mut **transaction)
     .await?;
-    let open = json!({"request": id, "origin": draft.origin.name(), "plan": draft.plan.hash});
-    let entry = Entry { kind: "deletion.requested", subject: Some(&person), open, personal: None };
-    audit::append(lethe, transaction, entry).await?;
+    let requested =
+        AuditEvent::DeletionRequested { origin: draft.origin.name().to_owned(), plan: draft.plan.hash, request: id };
+    audit::append(lethe, transaction, Some(subject_id), requested).await?;
     jobs::enqueue(lethe, transaction, AdvanceDeletion { request: id }).await?;
     Ok(Request { id, receipt: draft.receipt })
 }

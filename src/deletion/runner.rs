@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use serde_json::json;
 use sqlx::PgTransaction;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::step::{Progress, Status, Step, StepStatus};
 use super::step_actions::{self, OpenDeletion};
-use crate::audit::{self, Entry};
+use crate::audit::{self, AuditEvent};
 use crate::clerk;
 use crate::jobs::{self, AdvanceDeletion, SendAlert};
 use crate::{Error, ErrorCode, Lethe, Result};
@@ -129,8 +128,9 @@ async fn execute_step(lethe: &Lethe, request: Uuid, claim: &Claim) -> Result<Adv
     if finished.rows_affected() != 1 {
         return Err(Error::Internal(LOST));
     }
-    let open = json!({"request": request, "step": claim.step.name(), "detail": detail});
-    append_audit(lethe, &mut transaction, "deletion.step_finished", open).await?;
+    let step = claim.step.name().to_owned();
+    let finished = AuditEvent::DeletionStepFinished { detail, request, step };
+    audit::append(lethe, &mut transaction, None, finished).await?;
     let last = claim.step == Step::Receipt;
     if !last {
         jobs::enqueue(lethe, &mut transaction, AdvanceDeletion { request }).await?;
@@ -145,15 +145,6 @@ async fn execute_step(lethe: &Lethe, request: Uuid, claim: &Claim) -> Result<Adv
         return Ok(Advance::Finished);
     }
     Ok(Advance::StepDone)
-}
-
-async fn append_audit(
-    lethe: &Lethe,
-    transaction: &mut PgTransaction<'_>,
-    kind: &'static str,
-    open: serde_json::Value,
-) -> Result<()> {
-    audit::append(lethe, transaction, Entry { kind, subject: None, open, personal: None }).await.map(drop)
 }
 
 /// Why a step failed, as one closed word, and whether only a person can mend it.
@@ -222,8 +213,9 @@ async fn escalate(
     .execute(&mut **transaction)
     .await?;
     if first.rows_affected() == 1 {
-        let open = json!({"request": request, "step": step, "failure": word});
-        append_audit(lethe, transaction, "deletion.needs_attention", open).await?;
+        let (failure, step) = (word.to_owned(), step.to_owned());
+        let needs_attention = AuditEvent::DeletionNeedsAttention { failure, request, step };
+        audit::append(lethe, transaction, None, needs_attention).await?;
         jobs::enqueue(lethe, transaction, SendAlert { request }).await?;
     }
     Ok(())

@@ -7,9 +7,10 @@ use uuid::Uuid;
 use super::erasure::{erase, verify};
 use super::plan::plan;
 use super::step::Step;
+use crate::audit::{self, AuditEvent};
 use crate::clerk::DeleteOutcome;
+use crate::ids::ClerkUserId;
 use crate::jobs::{self, SendReceipt};
-use crate::subject::ClerkUserId;
 use crate::{Error, ErrorCode, Lethe, Result, data_map, keys};
 
 /// An open deletion.
@@ -184,17 +185,8 @@ async fn write_tombstone(lethe: &Lethe, transaction: &mut PgTransaction<'_>, del
 
 /// Closes the request. Its last link to the person goes.
 async fn complete(lethe: &Lethe, transaction: &mut PgTransaction<'_>, deletion: &OpenDeletion) -> Result<()> {
-    let entry = crate::audit::append(
-        lethe,
-        transaction,
-        crate::audit::Entry {
-            kind: "deletion.completed",
-            subject: None,
-            open: json!({"request": deletion.id}),
-            personal: None,
-        },
-    )
-    .await?;
+    let completed = AuditEvent::DeletionCompleted { request: deletion.id };
+    let entry = audit::append(lethe, transaction, None, completed).await?;
     let mail = sqlx::query_scalar!(
         r#"update lethe.deletion_request set finished_at = $2, clerk_id = null, audit_entry_id = $3
         where id = $1 returning contact is not null as "mail!""#,

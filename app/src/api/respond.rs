@@ -58,7 +58,7 @@ impl Caller {
 
     /// Names this person to their own browser.
     pub(crate) fn user_handle(&self) -> String {
-        self.lethe.keys.user_handle(&self.person.clerk_user_id)
+        self.lethe.keys.user_handle(&self.person.clerk_user_id).into()
     }
 
     /// Refuses a deletion or a disclosure to somebody else, and to whoever didn't lately prove who
