@@ -27,6 +27,7 @@ pub mod keys;
 pub mod mail;
 pub mod orphans;
 pub mod overview;
+pub mod purposes;
 mod random;
 pub mod retention;
 pub mod storage;
@@ -62,7 +63,7 @@ pub struct Dependencies {
     /// Where personal data is and what becomes of it.
     pub data_map: data_map::DataMap,
     /// What a person may decide on.
-    pub purposes: consent::Purposes,
+    pub purposes: purposes::Purposes,
     /// What is kept outside the database.
     pub storage: storage::Storage,
     /// Messages out.

@@ -78,6 +78,27 @@ pub(crate) async fn ensure(
     find(connection, subject).await?.ok_or(Error::Internal("a data subject vanished within its transaction"))
 }
 
+/// Locks the person's row until the transaction ends and returns its id. Inserts the row if there is none.
+/// Fails with [`ErrorCode::AccountDeleted`] if the person was erased.
+pub(crate) async fn lock(lethe: &Lethe, connection: &mut PgConnection, subject: &ClerkUserId) -> Result<DataSubjectId> {
+    if let Some(id) = find_and_lock(connection, subject).await? {
+        return Ok(id);
+    }
+    ensure(lethe, connection, subject).await?;
+    refuse_erased(lethe, connection, subject).await?;
+    find_and_lock(connection, subject).await?.ok_or(Error::Internal("a data subject vanished before it was locked"))
+}
+
+async fn find_and_lock(connection: &mut PgConnection, subject: &ClerkUserId) -> Result<Option<DataSubjectId>> {
+    let id = sqlx::query_scalar!(
+        "select id from lethe.data_subject where clerk_id = $1 for no key update",
+        subject.as_str()
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(id.map(DataSubjectId))
+}
+
 /// Returns the id of the person's row.
 pub(crate) async fn find(connection: &mut PgConnection, subject: &ClerkUserId) -> Result<Option<DataSubjectId>> {
     let id = sqlx::query_scalar!("select id from lethe.data_subject where clerk_id = $1", subject.as_str())
