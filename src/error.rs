@@ -3,6 +3,7 @@
 
 use lethe_error_code::ErrorCode;
 
+use crate::platform::queue;
 use crate::{clerk, data_map};
 
 /// The result of an operation.
@@ -20,9 +21,6 @@ pub enum Error {
     /// A query or a connection failed.
     #[error("database error")]
     Database(#[from] sqlx::Error),
-    /// A migration failed.
-    #[error("database migration failed")]
-    Migration(#[from] sqlx::migrate::MigrateError),
     /// A call to Clerk failed.
     #[error("call to Clerk failed")]
     Clerk(#[from] clerk::Error),
@@ -36,8 +34,8 @@ pub enum Error {
     #[error("message not sent")]
     Mail(#[from] crate::mail::Error),
     /// The job queue failed.
-    #[error("job queue error")]
-    Queue(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error(transparent)]
+    Queue(#[from] queue::Error),
     /// The verification of an erasure found this many rows.
     #[error("{0} rows remain after the erasure")]
     RowsRemaining(u64),
@@ -119,7 +117,7 @@ mod tests {
         for error in [
             Error::Database(disconnected()),
             Error::Map(data_map::Error::Database(disconnected())),
-            Error::Queue(Box::new(QueueError(disconnected()))),
+            Error::Queue(queue::Error::new(QueueError(disconnected()))),
         ] {
             assert_eq!(error.public(), ErrorCode::Unavailable, "{error:?}");
         }

@@ -16,7 +16,8 @@ use uuid::Uuid;
 pub use chain::{Verification, seal, verify};
 pub use event::{AuditEvent, ConsentChange, Source};
 
-use crate::{ClerkUserId, DataSubjectId, Lethe, Result, clock, subject};
+use crate::platform::clock;
+use crate::{ClerkUserId, DataSubjectId, Lethe, Result, subject};
 
 /// An entry as it is stored.
 pub(crate) struct PreparedEntry {

@@ -1,19 +1,34 @@
 //! Brings the copy of a person's consent in Clerk's `public_metadata.consent` up to date.
 
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
 use super::ledger::snapshot;
 use crate::clerk::MetadataOutcome;
+use crate::platform::queue::Job;
 use crate::{ClerkUserId, DataSubjectId, Error, Lethe, Result};
+
+/// The job that writes a person's state to Clerk.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct MirrorConsent {
+    pub(crate) subject: DataSubjectId,
+}
+
+impl Job for MirrorConsent {
+    const NAME: &'static str = "mirror_consent";
+
+    fn id(&self) -> Uuid {
+        self.subject.0
+    }
+}
 
 /// Writes the newest state to Clerk. Idempotent.
 ///
 /// The row that asks for the job is deleted before the ledger is read, so a later change enqueues another
 /// job. Two jobs of one person may overlap and write in any order; each reads the ledger again after its
 /// write, and writes once more if there is a newer entry, so the last write is the newest.
-pub(crate) async fn mirror(lethe: &Lethe, subject: Uuid) -> Result<()> {
-    let subject = DataSubjectId(subject);
+pub(crate) async fn mirror(lethe: &Lethe, MirrorConsent { subject }: MirrorConsent) -> Result<()> {
     sqlx::query!("delete from lethe.consent_mirror where subject_id = $1", subject.0).execute(&lethe.database).await?;
     let mut written = None;
     loop {

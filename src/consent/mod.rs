@@ -10,13 +10,12 @@ mod submission;
 
 use sqlx::{Connection, PgConnection, PgTransaction};
 
-pub(crate) use mirror::mirror;
+pub(crate) use mirror::{MirrorConsent, mirror};
 pub use state::{ConsentState, PurposeState, Revision};
 pub use submission::{Submission, submit};
 
 use self::ledger::{Change, Decisions};
 pub use crate::audit::Source;
-use crate::jobs::{self, MirrorConsent};
 use crate::{ClerkUserId, DataSubjectId, Lethe, Result, subject};
 
 // Until every caller names them where they are defined.
@@ -91,7 +90,7 @@ async fn write(
 ) -> Result<()> {
     let at = decisions.next_time(lethe.clock.now());
     if ledger::append(lethe, transaction, subject, &changes, source, at).await? {
-        jobs::enqueue(lethe, transaction, MirrorConsent { subject: subject.0 }).await?;
+        lethe.queue().enqueue(transaction, MirrorConsent { subject }).await?;
     }
     decisions.apply(changes, at);
     Ok(())

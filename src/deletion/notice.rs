@@ -1,14 +1,30 @@
 //! The messages of a deletion: the receipt to who was erased, the alert to the operators.
 
+use serde::{Deserialize, Serialize};
 use time::macros::format_description;
 use uuid::Uuid;
 
 use crate::audit::{self, AuditEvent};
 use crate::mail::{self, Letter};
+use crate::platform::queue::Job;
 use crate::{Error, Lethe, Result, keys};
 
+/// The job that mails the receipt of a deletion.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SendReceipt {
+    pub(crate) request: Uuid,
+}
+
+impl Job for SendReceipt {
+    const NAME: &'static str = "send_receipt";
+
+    fn id(&self) -> Uuid {
+        self.request
+    }
+}
+
 /// Mails the receipt and forgets the address. Does nothing when that has been done.
-pub(crate) async fn send_receipt(lethe: &Lethe, request: Uuid) -> Result<()> {
+pub(crate) async fn send_receipt(lethe: &Lethe, SendReceipt { request }: SendReceipt) -> Result<()> {
     let row =
         sqlx::query!("select receipt_code, contact, finished_at from lethe.deletion_request where id = $1", request,)
             .fetch_one(&lethe.database)
@@ -52,8 +68,22 @@ fn receipt_letter(lethe: &Lethe, at: &str, link: &str, code: &str) -> Letter {
     }
 }
 
+/// The job that reports a deletion to the operators.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SendAlert {
+    pub(crate) request: Uuid,
+}
+
+impl Job for SendAlert {
+    const NAME: &'static str = "send_alert";
+
+    fn id(&self) -> Uuid {
+        self.request
+    }
+}
+
 /// Tells the operators that a deletion keeps failing. Names nobody.
-pub(crate) async fn send_alert(lethe: &Lethe, request: Uuid) -> Result<()> {
+pub(crate) async fn send_alert(lethe: &Lethe, SendAlert { request }: SendAlert) -> Result<()> {
     let Some(address) = &lethe.config.alert_address else {
         tracing::error!(%request, "a deletion needs attention, and no address for alerts is set");
         return Ok(());

@@ -5,10 +5,10 @@ use time::Duration;
 use uuid::Uuid;
 
 use super::plan::{Plan, plan};
+use super::runner::AdvanceDeletion;
 use super::{ReceiptCode, Step};
 use crate::audit::{self, AuditEvent};
 use crate::ids::ClerkUserId;
-use crate::jobs::{self, AdvanceDeletion};
 use crate::subject::{self, Presence};
 use crate::{Error, ErrorCode, Lethe, Result, data_map, keys};
 
@@ -161,7 +161,7 @@ pub(crate) async fn create(
     let requested =
         AuditEvent::DeletionRequested { origin: draft.origin.name().to_owned(), plan: draft.plan.hash, request: id };
     audit::append(lethe, transaction, Some(subject_id), requested).await?;
-    jobs::enqueue(lethe, transaction, AdvanceDeletion { request: id }).await?;
+    lethe.queue().enqueue(transaction, AdvanceDeletion { request: id }).await?;
     Ok(Request { id, receipt: draft.receipt })
 }
 

@@ -2,15 +2,17 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use sqlx::PgTransaction;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::notice::SendAlert;
 use super::step::{Progress, Status, Step, StepStatus};
 use super::step_actions::{self, OpenDeletion};
 use crate::audit::{self, AuditEvent};
 use crate::clerk;
-use crate::jobs::{self, AdvanceDeletion, SendAlert};
+use crate::platform::queue::Job;
 use crate::{Error, ErrorCode, Lethe, Result};
 
 /// How long a step is held without a sign of life. Whoever dies loses it after this.
@@ -133,7 +135,7 @@ async fn execute_step(lethe: &Lethe, request: Uuid, claim: &Claim) -> Result<Adv
     audit::append(lethe, &mut transaction, None, finished).await?;
     let last = claim.step == Step::Receipt;
     if !last {
-        jobs::enqueue(lethe, &mut transaction, AdvanceDeletion { request }).await?;
+        lethe.queue().enqueue(&mut transaction, AdvanceDeletion { request }).await?;
     }
     transaction.commit().await?;
     metrics::counter!("lethe_deletion_steps_total", "step" => claim.step.name(), "outcome" => "done").increment(1);
@@ -191,7 +193,7 @@ async fn record_failure(lethe: &Lethe, request: Uuid, claim: &Claim, error: &Err
     if blocked || claim.attempt >= ATTEMPTS_BEFORE_ATTENTION {
         escalate(lethe, &mut transaction, request, step, word, now).await?;
     }
-    jobs::enqueue_in(lethe, &mut transaction, AdvanceDeletion { request }, pause).await?;
+    lethe.queue().enqueue_in(&mut transaction, AdvanceDeletion { request }, pause).await?;
     transaction.commit().await?;
     Ok(())
 }
@@ -216,7 +218,7 @@ async fn escalate(
         let (failure, step) = (word.to_owned(), step.to_owned());
         let needs_attention = AuditEvent::DeletionNeedsAttention { failure, request, step };
         audit::append(lethe, transaction, None, needs_attention).await?;
-        jobs::enqueue(lethe, transaction, SendAlert { request }).await?;
+        lethe.queue().enqueue(transaction, SendAlert { request }).await?;
     }
     Ok(())
 }
@@ -248,12 +250,26 @@ async fn idle_reason(lethe: &Lethe, request: Uuid) -> Result<Advance> {
     })
 }
 
+/// The job that runs the next step of a deletion.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct AdvanceDeletion {
+    pub(crate) request: Uuid,
+}
+
+impl Job for AdvanceDeletion {
+    const NAME: &'static str = "advance_deletion";
+
+    fn id(&self) -> Uuid {
+        self.request
+    }
+}
+
 /// What the queue does with a deletion. The step enqueues the next one itself.
-pub(crate) async fn advance_by_job(lethe: &Lethe, request: Uuid) -> Result<()> {
+pub(crate) async fn advance_by_job(lethe: &Lethe, AdvanceDeletion { request }: AdvanceDeletion) -> Result<()> {
     if advance(lethe, request).await? == Advance::LeasedElsewhere {
         // Whoever holds it may have died: look again when the lease is over.
         let mut connection = lethe.database.acquire().await?;
-        jobs::enqueue_at_latest(lethe, &mut connection, AdvanceDeletion { request }, LEASE_DURATION).await?;
+        lethe.queue().enqueue_at_latest(&mut connection, AdvanceDeletion { request }, LEASE_DURATION).await?;
     }
     Ok(())
 }
@@ -275,7 +291,7 @@ pub async fn resume_all(lethe: &Lethe) -> Result<u64> {
     let mut connection = lethe.database.acquire().await?;
     for request in &open {
         let delay = request.due.map_or(Duration::ZERO, |due| (due - now).try_into().unwrap_or_default());
-        jobs::enqueue_at_latest(lethe, &mut connection, AdvanceDeletion { request: request.id }, delay).await?;
+        lethe.queue().enqueue_at_latest(&mut connection, AdvanceDeletion { request: request.id }, delay).await?;
     }
     Ok(open.len() as u64)
 }

@@ -5,12 +5,12 @@ use sqlx::PgTransaction;
 use uuid::Uuid;
 
 use super::erasure::{erase, verify};
+use super::notice::SendReceipt;
 use super::plan::plan;
 use super::step::Step;
 use crate::audit::{self, AuditEvent};
 use crate::clerk::DeleteOutcome;
 use crate::ids::ClerkUserId;
-use crate::jobs::{self, SendReceipt};
 use crate::{Error, ErrorCode, Lethe, Result, data_map, keys};
 
 /// An open deletion.
@@ -197,7 +197,7 @@ async fn complete(lethe: &Lethe, transaction: &mut PgTransaction<'_>, deletion: 
     .fetch_one(&mut **transaction)
     .await?;
     if mail {
-        jobs::enqueue(lethe, transaction, SendReceipt { request: deletion.id }).await?;
+        lethe.queue().enqueue(transaction, SendReceipt { request: deletion.id }).await?;
     }
     Ok(())
 }

@@ -7,7 +7,7 @@ use ring::{hkdf, hmac};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::ids::{ClerkUserId, UserHandle};
-use crate::random::Random;
+use crate::platform::Random;
 
 /// Why a secret can't be used.
 #[derive(Debug, thiserror::Error)]
