@@ -1,14 +1,30 @@
 //! The messages of a deletion: the receipt to who was erased, the alert to the operators.
 
+use serde::{Deserialize, Serialize};
 use time::macros::format_description;
 use uuid::Uuid;
 
-use crate::audit::{self, Entry};
+use crate::audit::{self, AuditEvent};
 use crate::mail;
+use crate::platform::queue::Job;
 use crate::{Error, Lethe, Result, keys};
 
+/// The job that mails the receipt of a deletion.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SendReceipt {
+    pub(crate) request: Uuid,
+}
+
+impl Job for SendReceipt {
+    const NAME: &'static str = "send_receipt";
+
+    fn id(&self) -> Uuid {
+        self.request
+    }
+}
+
 /// Mails the receipt and forgets the address. Does nothing when that has been done.
-pub(crate) async fn send_receipt(lethe: &Lethe, request: Uuid) -> Result<()> {
+pub(crate) async fn send_receipt(lethe: &Lethe, SendReceipt { request }: SendReceipt) -> Result<()> {
     let row =
         sqlx::query!("select receipt_code, contact, finished_at from lethe.deletion_request where id = $1", request,)
             .fetch_one(&lethe.database)
@@ -28,23 +44,38 @@ pub(crate) async fn send_receipt(lethe: &Lethe, request: Uuid) -> Result<()> {
         receipt_code: &row.receipt_code,
     };
     let sent = match lethe.mailer.send(&address, email.render()?).await {
-        Ok(()) => "receipt.sent",
+        Ok(()) => AuditEvent::ReceiptSent { request },
         // The server says that this address will never work. The receipt still opens by its code.
-        Err(mail::Error::Message | mail::Error::Transport { permanent: true }) => "receipt.undeliverable",
+        Err(mail::Error::Message | mail::Error::Transport { permanent: true }) => {
+            AuditEvent::ReceiptUndeliverable { request }
+        }
         Err(error) => return Err(error.into()),
     };
     let mut transaction = lethe.database.begin().await?;
     sqlx::query!("update lethe.deletion_request set contact = null where id = $1", request)
         .execute(&mut *transaction)
         .await?;
-    let open = serde_json::json!({"request": request});
-    audit::append(lethe, &mut transaction, Entry { kind: sent, subject: None, open, personal: None }).await?;
+    audit::append(lethe, &mut transaction, None, sent).await?;
     transaction.commit().await?;
     Ok(())
 }
 
+/// The job that reports a deletion to the operators.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SendAlert {
+    pub(crate) request: Uuid,
+}
+
+impl Job for SendAlert {
+    const NAME: &'static str = "send_alert";
+
+    fn id(&self) -> Uuid {
+        self.request
+    }
+}
+
 /// Tells the operators that a deletion keeps failing. Names nobody.
-pub(crate) async fn send_alert(lethe: &Lethe, request: Uuid) -> Result<()> {
+pub(crate) async fn send_alert(lethe: &Lethe, SendAlert { request }: SendAlert) -> Result<()> {
     let Some(address) = &lethe.config.alert_address else {
         tracing::error!(%request, "a deletion needs attention, and no address for alerts is set");
         return Ok(());

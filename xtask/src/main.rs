@@ -119,12 +119,12 @@ fn dispatch(task: Task) -> Result<ExitCode> {
             println!("{}\n{}", programs.lethe.display(), workspace.site().display());
         }
         Task::Prepare { check } => prepare::run(&workspace, check)?,
-            Task::Styles { check } => styles::run(&workspace, check)?,
-            Task::Generate { check } => generate::run(&workspace, check)?,
-            Task::Graph(graph) => return graph.run(&workspace),
-            Task::Test(test) => return test.run(&workspace),
-            Task::Size(size) => size.run(&workspace)?,
-            Task::Bench(bench) => bench.run(&workspace)?,
+        Task::Styles { check } => styles::run(&workspace, check)?,
+        Task::Generate { check } => generate::run(&workspace, check)?,
+        Task::Graph(graph) => return graph.run(&workspace),
+        Task::Test(test) => return test.run(&workspace),
+        Task::Size(size) => size.run(&workspace)?,
+        Task::Bench(bench) => bench.run(&workspace)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -77,7 +77,7 @@ async fn connect(values: &Values) -> Option<Result<PgPool, String>> {
 }
 
 async fn check_migrations(pool: &PgPool) -> CheckResult {
-    match lethe::jobs::is_migrated(pool).await {
+    match lethe::database::is_migrated(pool).await {
         Ok(true) => CheckResult::ok(MIGRATED, "Lethe's tables are as this version needs them"),
         Ok(false) => {
             CheckResult::wrong(MIGRATED, "Lethe's tables aren't as this version needs them", "run `lethe migrate`")

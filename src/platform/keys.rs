@@ -6,8 +6,8 @@ use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundK
 use ring::{hkdf, hmac};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::random::Random;
-use crate::subject::ClerkUserId;
+use crate::ids::{ClerkUserId, UserHandle};
+use crate::platform::Random;
 
 /// Why a secret can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -60,8 +60,8 @@ impl Keys {
     /// Names a person to their own browser: 32 characters of a keyed hash, which tell nothing about
     /// them and are of no use elsewhere.
     #[must_use]
-    pub fn user_handle(&self, subject: &ClerkUserId) -> String {
-        HEXLOWER.encode(&hmac::sign(&self.user_handle, subject.as_str().as_bytes()).as_ref()[..16])
+    pub fn user_handle(&self, subject: &ClerkUserId) -> UserHandle {
+        UserHandle(HEXLOWER.encode(&hmac::sign(&self.user_handle, subject.as_str().as_bytes()).as_ref()[..16]))
     }
 
     /// Seals what a browser keeps for the server: it can neither be read nor made by anybody else.

@@ -5,9 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use object_store::local::LocalFileSystem;
-use object_store::{ObjectStore, ObjectStoreExt, PutPayload, path::Path as Key};
-
-use crate::Result;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload, Result, path::Path as Key};
 
 /// The archive store.
 #[derive(Clone, Debug)]
@@ -39,7 +37,7 @@ impl Storage {
         match self.0.head(&Key::from(key)).await {
             Ok(_) => Ok(true),
             Err(object_store::Error::NotFound { .. }) => Ok(false),
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
         }
     }
 
