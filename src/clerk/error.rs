@@ -166,7 +166,7 @@ impl std::fmt::Display for Details {
             Kind::RateLimited { .. } => formatter.write_str("too many requests")?,
             Kind::Invalid => formatter.write_str("refused")?,
             Kind::Unavailable if self.short_circuited => {
-                formatter.write_str("not called, since it is known to be down")?
+                formatter.write_str("not called, since it is known to be down")?;
             }
             Kind::Unavailable => formatter.write_str("unavailable")?,
             Kind::Unreadable => formatter.write_str("unreadable response")?,
