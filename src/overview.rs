@@ -1,21 +1,19 @@
-//! The overview: what a person sees first. It knows nothing that [`consent`] and [`audit`] don't
-//! say, and reads both by one connection: giving one back costs as much as a query.
+//! What the first page shows: the consent state and the latest activity, read over one connection.
 
 use crate::audit::{self, Activity};
 use crate::consent::{self, ConsentState};
 use crate::{ClerkUserId, Lethe, Result};
 
-/// How things stand, and how they came to stand so.
+/// The data of the first page.
 #[derive(Clone, Debug)]
 pub struct Overview {
-    /// The person's choices.
+    /// The state of each purpose.
     pub consent: ConsentState,
-    /// The newest entries about them, newest first.
+    /// Entries of the audit log about the person, newest first.
     pub activity: Vec<Activity>,
 }
 
-/// Reads it for `subject`, with the browser's opt-out `signal` as in [`consent::current`], and
-/// with so many entries at most.
+/// Reads the overview of `subject`, with at most `entries` of activity. `gpc` is as in [`consent::current`].
 pub async fn read(lethe: &Lethe, subject: &ClerkUserId, gpc: bool, entries: u32) -> Result<Overview> {
     let mut connection = lethe.database.acquire().await?;
     Ok(Overview {
