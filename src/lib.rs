@@ -14,7 +14,6 @@
 
 pub mod audit;
 pub mod clerk;
-pub mod clerk_events;
 mod clock;
 pub mod consent;
 pub mod data_map;
@@ -24,10 +23,9 @@ pub mod export;
 pub mod jobs;
 pub mod keys;
 pub mod mail;
-pub mod orphans;
 pub mod overview;
 mod random;
-pub mod retention;
+mod receipt_code;
 pub mod storage;
 pub mod subject;
 

@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use crate::deletion::ReceiptCode;
+use crate::receipt_code::ReceiptCode;
 use crate::{Lethe, Refusal, Result};
 
 /// A Clerk user id, `user_…`. Its `Debug` shows nothing: an id is personal data.

@@ -6,7 +6,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::run;
-use crate::{clerk_events, deletion, retention};
+use crate::deletion::{self, clerk_events, retention};
 
 /// Minute, hour, day, month, weekday, job.
 pub(super) const CRONTAB: &str = "\
