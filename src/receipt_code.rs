@@ -1,6 +1,6 @@
 //! The code that opens a receipt without an account.
 
-use crate::Random;
+use crate::platform::Random;
 
 /// The code of a receipt: 20 characters of Crockford's base 32 in groups of four, 100 random bits.
 ///

@@ -13,7 +13,7 @@ use super::grammar::{
     non_empty_reason,
 };
 use super::rules::{DataMap, ExportRule, IgnoredTable, Owner, Reference, TableRule, default_label};
-use crate::consent::{Purpose, Purposes};
+use crate::purposes::{Purpose, Purposes};
 
 impl DataMap {
     /// Parses a map. Unknown keys are errors.

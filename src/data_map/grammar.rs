@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use toml::Spanned;
 
 use super::period::Period;
-use crate::consent::Purpose;
+use crate::purposes::Purpose;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -2,7 +2,7 @@
 
 use super::erase::Erase;
 use super::grammar::ReferenceAction;
-use crate::consent::Purposes;
+use crate::purposes::Purposes;
 
 /// A data map.
 #[derive(Clone, Debug)]

@@ -1,13 +1,13 @@
 //! Handles events that Clerk delivers by webhook: each delivery once, in any order.
 
-use serde_json::json;
 use time::Duration;
 
 use super::request::{NewRequest, Origin, PreparedRequest, create, prepare};
-use crate::audit::{self, Entry};
+use crate::audit::{self, AuditEvent};
 use crate::clerk::webhook::Event;
+use crate::ids::ClerkUserId;
 use crate::subject::{self, Presence};
-use crate::{ClerkUserId, Lethe, Result};
+use crate::{Lethe, Result};
 
 /// How long delivery ids are kept. Clerk retries a delivery for about a day and a half.
 const DELIVERY_RETENTION: Duration = Duration::days(30);
@@ -42,13 +42,13 @@ pub async fn receive(lethe: &Lethe, delivery: &str, event: &Event) -> Result<Rec
     if inserted.rows_affected() == 0 {
         return Ok(Received::Duplicate);
     }
-    let mut open = json!({"event": event.kind(), "delivery": delivery});
-    if let Some((subject, prepared)) = deletion {
-        let request = create(lethe, &mut transaction, subject, prepared).await?;
-        open["request"] = json!(request.id);
-    }
-    let entry = Entry { kind: "webhook.received", subject: None, open, personal: None };
-    audit::append(lethe, &mut transaction, entry).await?;
+    let request = match deletion {
+        Some((subject, prepared)) => Some(create(lethe, &mut transaction, subject, prepared).await?.id),
+        None => None,
+    };
+    let received =
+        AuditEvent::WebhookReceived { delivery: delivery.to_owned(), event: event.kind().to_owned(), request };
+    audit::append(lethe, &mut transaction, None, received).await?;
     transaction.commit().await?;
     Ok(Received::Processed)
 }

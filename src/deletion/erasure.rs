@@ -10,7 +10,8 @@ use time::OffsetDateTime;
 use super::plan::PlanLine;
 use super::statements::{BindParams as _, Effect, PlannedStatement, planned_statements};
 use crate::data_map::{self, DeletionSet, Problem, ReferenceAction, Removal, Resolved, sql};
-use crate::{ClerkUserId, Error, Result};
+use crate::ids::ClerkUserId;
+use crate::{Error, Result};
 
 /// The advisory lock by which erasures wait for each other. The number is arbitrary, but not used elsewhere.
 const ERASURE_LOCK_KEY: i64 = 0x6c65_7468_6532;

@@ -35,8 +35,8 @@ pub use runner::{Advance, advance, resume_all, run};
 pub use step::{Status, Step};
 pub use verification::{Leftover, verify};
 
-pub(crate) use notice::{send_alert, send_receipt};
-pub(crate) use runner::advance_by_job;
+pub(crate) use notice::{SendAlert, SendReceipt, send_alert, send_receipt};
+pub(crate) use runner::{AdvanceDeletion, advance_by_job};
 
 pub use crate::data_map::{Outcome, PlanHash};
 pub use crate::receipt_code::ReceiptCode;

@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use sqlx::PgConnection;
 
 use crate::data_map::{self, Resolved, ResolvedOwner, sql};
-use crate::{ClerkUserId, Lethe, Result};
+use crate::ids::ClerkUserId;
+use crate::{Lethe, Result};
 
 /// The most ids that Clerk takes in one call.
 const PAGE_SIZE: i64 = 100;

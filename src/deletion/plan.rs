@@ -6,8 +6,9 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::statements::{BindParams as _, PlannedStatement, planned_statements};
+use crate::Result;
 use crate::data_map::{DeletionSet, Outcome, PlanHash, Resolved, sql};
-use crate::{ClerkUserId, Result};
+use crate::ids::ClerkUserId;
 
 /// What a deletion will do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::step::{Status, Step};
 use crate::receipt_code::ReceiptCode;
-use crate::{Error, Lethe, Refusal, Result};
+use crate::{Error, ErrorCode, Lethe, Result};
 
 /// How far a deletion is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ struct StepRow {
     attention_since: Option<OffsetDateTime>,
 }
 
-/// Returns how far the deletion `request` is. Refused with [`Refusal::NotFound`] if there is none.
+/// Returns how far the deletion `request` is. Refused with [`ErrorCode::NotFound`] if there is none.
 pub async fn progress(lethe: &Lethe, request: Uuid) -> Result<Progress> {
     let rows = sqlx::query_as!(
         StepRow,
@@ -54,7 +54,7 @@ pub async fn progress(lethe: &Lethe, request: Uuid) -> Result<Progress> {
     from_rows(rows)
 }
 
-/// Returns how far the deletion with this receipt is, for pages that poll. Refused with [`Refusal::NotFound`] if there
+/// Returns how far the deletion with this receipt is, for pages that poll. Refused with [`ErrorCode::NotFound`] if there
 /// is none.
 pub async fn progress_of(lethe: &Lethe, code: &ReceiptCode) -> Result<Progress> {
     let rows = sqlx::query_as!(
@@ -71,7 +71,7 @@ pub async fn progress_of(lethe: &Lethe, code: &ReceiptCode) -> Result<Progress> 
 
 fn from_rows(rows: Vec<StepRow>) -> Result<Progress> {
     if rows.is_empty() {
-        return Err(Refusal::NotFound.into());
+        return Err(ErrorCode::NotFound.into());
     }
     let was_escalated = rows.iter().any(|row| row.attention_since.is_some());
     let steps = rows.into_iter().map(StepStatus::from_row).collect::<Result<Vec<_>>>()?;

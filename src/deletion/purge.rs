@@ -5,8 +5,9 @@ use time::OffsetDateTime;
 
 use super::erasure::{ErasureRun, mismatch};
 use super::statements::{Effect, PlannedStatement, reference_statements};
+use crate::Result;
 use crate::data_map::{DeletionSet, Outcome, Problem, Removal, Resolved};
-use crate::{ClerkUserId, Result};
+use crate::ids::ClerkUserId;
 
 /// Deletes the person's rows of `table` whose time is over: in a stamped table those that have a stamp, in a kept one
 /// all. The caller knows that it is over, and purges tables in the order of [`erase`](super::erase)'s results.

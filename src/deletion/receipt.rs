@@ -8,7 +8,7 @@ use super::erasure::TableResult;
 use super::plan::{Plan, PlanLine};
 use super::progress::{Progress, progress};
 use crate::receipt_code::ReceiptCode;
-use crate::{Error, Lethe, Refusal, Result};
+use crate::{Error, ErrorCode, Lethe, Result};
 
 /// What was requested and what was done.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub struct Receipt {
     pub log_position: Option<(u64, u64)>,
 }
 
-/// Returns the receipt with this code. Refused with [`Refusal::NotFound`] if there is none.
+/// Returns the receipt with this code. Refused with [`ErrorCode::NotFound`] if there is none.
 pub async fn receipt(lethe: &Lethe, code: &ReceiptCode) -> Result<Receipt> {
     let row = sqlx::query!(
         r#"select request.id, request.requested_at, request.due_at, request.finished_at, request.plan, request.results,
@@ -43,7 +43,7 @@ pub async fn receipt(lethe: &Lethe, code: &ReceiptCode) -> Result<Receipt> {
     )
     .fetch_optional(&lethe.database)
     .await?
-    .ok_or(Refusal::NotFound)?;
+    .ok_or(ErrorCode::NotFound)?;
     let unreadable = |_| Error::Internal("a stored plan can't be read");
     let plan: Plan = serde_json::from_value(row.plan).map_err(unreadable)?;
     let mut results: Vec<TableResult> =

@@ -1,18 +1,18 @@
 //! Requests a deletion: what it would do, and the transaction after which it will happen.
 
-use serde_json::json;
 use sqlx::PgTransaction;
 use time::Duration;
 use uuid::Uuid;
 
 use super::plan::{Plan, plan};
+use super::runner::AdvanceDeletion;
 use super::step::Step;
-use crate::audit::{self, Entry};
+use crate::audit::{self, AuditEvent};
 use crate::data_map::{self, PlanHash};
-use crate::jobs::{self, AdvanceDeletion};
+use crate::ids::ClerkUserId;
 use crate::receipt_code::ReceiptCode;
-use crate::subject::{self, ClerkUserId, Presence};
-use crate::{Error, Lethe, Refusal, Result, keys};
+use crate::subject::{self, Presence};
+use crate::{Error, ErrorCode, Lethe, Result, keys};
 
 /// GDPR 12(3): without undue delay and within one month of the request.
 const RESPONSE_DEADLINE: Duration = Duration::days(30);
@@ -88,12 +88,12 @@ pub(crate) struct PreparedRequest {
 
 /// Requests the deletion of a user. A user has one open deletion at most: requesting again returns it.
 ///
-/// Refused with [`Refusal::PlanChanged`] if the confirmed plan isn't the one that would be executed, and with
-/// [`Refusal::AccountDeleted`] if the user was erased before.
+/// Refused with [`ErrorCode::PlanChanged`] if the confirmed plan isn't the one that would be executed, and with
+/// [`ErrorCode::AccountDeleted`] if the user was erased before.
 #[tracing::instrument(name = "request_deletion", skip_all, fields(origin = new.origin.name()))]
 pub async fn request(lethe: &Lethe, new: NewRequest<'_>) -> Result<Request> {
     match subject::presence(lethe, new.subject).await? {
-        Presence::Erased if new.origin.is_data_subject() => return Err(Refusal::AccountDeleted.into()),
+        Presence::Erased if new.origin.is_data_subject() => return Err(ErrorCode::AccountDeleted.into()),
         // Restoring a backup can bring rows back; an operator erases them again.
         Presence::Erased | Presence::Deleting(_) | Presence::Active => {}
     }
@@ -115,7 +115,7 @@ pub(crate) async fn prepare(lethe: &Lethe, new: NewRequest<'_>) -> Result<Prepar
         plan => plan?,
     };
     if new.confirmed_plan.is_some_and(|confirmed| *confirmed != plan.hash) {
-        return Err(Refusal::PlanChanged.into());
+        return Err(ErrorCode::PlanChanged.into());
     }
     let contact = new.contact.map(|contact| keys::seal(lethe.keys.contact(), contact.as_bytes(), &lethe.random));
     Ok(PreparedRequest { plan, receipt: ReceiptCode::generate(&lethe.random), contact, origin: new.origin })
@@ -128,7 +128,7 @@ pub(crate) async fn create(
     subject: &ClerkUserId,
     prepared: PreparedRequest,
 ) -> Result<Request> {
-    let person = subject::ensure(lethe, transaction, subject).await?;
+    let subject_id = subject::ensure(lethe, transaction, subject).await?;
     let (id, now) = (lethe.random.uuid(), lethe.clock.now());
     let plan = serde_json::to_value(&prepared.plan).map_err(|_| Error::Internal("a plan isn't serializable"))?;
     let inserted = sqlx::query!(
@@ -138,7 +138,7 @@ pub(crate) async fn create(
         on conflict (clerk_id) where clerk_id is not null do nothing",
         id,
         prepared.receipt.as_str(),
-        person.id,
+        subject_id.0,
         subject.as_str(),
         prepared.contact,
         prepared.origin.name(),
@@ -161,10 +161,13 @@ pub(crate) async fn create(
     )
     .execute(&mut **transaction)
     .await?;
-    let open = json!({"request": id, "origin": prepared.origin.name(), "plan": prepared.plan.hash});
-    let entry = Entry { kind: "deletion.requested", subject: Some(&person), open, personal: None };
-    audit::append(lethe, transaction, entry).await?;
-    jobs::enqueue(lethe, transaction, AdvanceDeletion { request: id }).await?;
+    let requested = AuditEvent::DeletionRequested {
+        origin: prepared.origin.name().to_owned(),
+        plan: prepared.plan.hash.to_string(),
+        request: id,
+    };
+    audit::append(lethe, transaction, Some(subject_id), requested).await?;
+    lethe.queue().enqueue(transaction, AdvanceDeletion { request: id }).await?;
     Ok(Request { id, receipt: prepared.receipt })
 }
 
@@ -174,6 +177,6 @@ async fn existing_request(transaction: &mut PgTransaction<'_>, subject: &ClerkUs
             .fetch_optional(&mut **transaction)
             .await?;
     // It was completed between the two statements.
-    let found = found.ok_or(Refusal::AccountDeleted)?;
+    let found = found.ok_or(ErrorCode::AccountDeleted)?;
     Ok(Request { id: found.id, receipt: ReceiptCode::from_database(found.receipt_code) })
 }

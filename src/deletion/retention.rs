@@ -1,11 +1,11 @@
 //! Retention: deletes what a deletion left behind for a time, when that time is over.
 
-use serde_json::json;
 use uuid::Uuid;
 
 use super::purge::purge;
-use crate::audit::{self, Entry};
-use crate::{ClerkUserId, Error, Lethe, Result, data_map};
+use crate::audit::{self, AuditEvent};
+use crate::ids::ClerkUserId;
+use crate::{Error, Lethe, Result, data_map};
 
 /// What one run deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,9 +70,8 @@ async fn purge_one(lethe: &Lethe, due: &DueRetention) -> Result<u64> {
     )
     .execute(&mut *transaction)
     .await?;
-    let open = json!({"request": due.request, "table": due.table, "rows": rows});
-    let entry = Entry { kind: "retention.ended", subject: None, open, personal: None };
-    audit::append(lethe, &mut transaction, entry).await?;
+    let ended = AuditEvent::RetentionEnded { request: due.request, rows, table: due.table.clone() };
+    audit::append(lethe, &mut transaction, None, ended).await?;
     transaction.commit().await?;
     Ok(rows)
 }

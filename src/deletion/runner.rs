@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use sqlx::PgTransaction;
 use uuid::Uuid;
 
 use super::lease::{LEASE_DURATION, Lease, StepError};
+use super::notice::SendAlert;
 use super::progress::{Progress, progress};
 use super::retry::retry_delay;
 use super::step::{Status, Step};
 use super::step_actions::{self, OpenDeletion};
-use crate::audit::{self, Entry};
-use crate::jobs::{self, AdvanceDeletion, SendAlert};
-use crate::{Error, Lethe, Refusal, Result, clerk};
+use crate::audit::{self, AuditEvent};
+use crate::platform::queue::Job;
+use crate::{Error, ErrorCode, Lethe, Result, clerk};
 
 /// Operators are alerted when a step has failed this many times.
 const ATTEMPTS_BEFORE_ALERT: i32 = 5;
@@ -66,11 +67,12 @@ async fn execute_step(lethe: &Lethe, lease: &Lease) -> Result<Advance, StepError
     let mut transaction = lethe.database.begin().await?;
     let detail = step_actions::run_in_transaction(lethe, &mut transaction, &deletion, lease.step, external).await?;
     lease.complete(lethe, &mut transaction).await?;
-    let open = json!({"request": lease.request, "step": lease.step.name(), "detail": detail});
-    append_audit(lethe, &mut transaction, "deletion.step_finished", open).await?;
+    let (request, step) = (lease.request, lease.step.name().to_owned());
+    let finished = AuditEvent::DeletionStepFinished { detail, request, step };
+    audit::append(lethe, &mut transaction, None, finished).await?;
     let is_last = lease.step == Step::Receipt;
     if !is_last {
-        jobs::enqueue(lethe, &mut transaction, AdvanceDeletion { request: lease.request }).await?;
+        lethe.queue().enqueue(&mut transaction, AdvanceDeletion { request }).await?;
     }
     transaction.commit().await?;
     count_step(lease.step, "done");
@@ -84,15 +86,6 @@ async fn execute_step(lethe: &Lethe, lease: &Lease) -> Result<Advance, StepError
     Ok(Advance::Finished)
 }
 
-async fn append_audit(
-    lethe: &Lethe,
-    transaction: &mut PgTransaction<'_>,
-    kind: &'static str,
-    open: serde_json::Value,
-) -> Result<()> {
-    audit::append(lethe, transaction, Entry { kind, subject: None, open, personal: None }).await.map(drop)
-}
-
 fn count_step(step: Step, outcome: &'static str) {
     metrics::counter!("lethe_deletion_steps_total", "step" => step.name(), "outcome" => outcome).increment(1);
 }
@@ -103,7 +96,7 @@ fn failure_code(error: &Error) -> (&'static str, bool) {
         Error::Clerk(error) if error.kind() == clerk::Kind::ManagedByScim => ("clerk_user_managed_by_scim", true),
         Error::Clerk(_) => ("clerk_failed", false),
         Error::Map(_) => ("data_map_mismatch", true),
-        Error::Refused(Refusal::PlanChanged) => ("plan_changed", true),
+        Error::Refused(ErrorCode::PlanChanged) => ("plan_changed", true),
         Error::RowsRemaining(_) => ("rows_left_behind", true),
         Error::Storage(_) => ("archive_store_failed", false),
         Error::Database(_) => ("database_failed", false),
@@ -124,7 +117,7 @@ async fn record_failure(lethe: &Lethe, lease: &Lease, error: &Error) -> Result<(
     if blocked || lease.attempt >= ATTEMPTS_BEFORE_ALERT {
         escalate(lethe, &mut transaction, lease, code).await?;
     }
-    jobs::enqueue_in(lethe, &mut transaction, AdvanceDeletion { request: lease.request }, delay).await?;
+    lethe.queue().enqueue_in(&mut transaction, AdvanceDeletion { request: lease.request }, delay).await?;
     transaction.commit().await?;
     Ok(())
 }
@@ -140,9 +133,10 @@ async fn escalate(lethe: &Lethe, transaction: &mut PgTransaction<'_>, lease: &Le
     .execute(&mut **transaction)
     .await?;
     if first.rows_affected() == 1 {
-        let open = json!({"request": request, "step": lease.step.name(), "failure": code});
-        append_audit(lethe, transaction, "deletion.needs_attention", open).await?;
-        jobs::enqueue(lethe, transaction, SendAlert { request }).await?;
+        let (failure, step) = (code.to_owned(), lease.step.name().to_owned());
+        let needs_attention = AuditEvent::DeletionNeedsAttention { failure, request, step };
+        audit::append(lethe, transaction, None, needs_attention).await?;
+        lethe.queue().enqueue(transaction, SendAlert { request }).await?;
     }
     Ok(())
 }
@@ -163,12 +157,26 @@ async fn idle_reason(lethe: &Lethe, request: Uuid) -> Result<Advance> {
     })
 }
 
+/// The job that executes the next step of a deletion.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct AdvanceDeletion {
+    pub(crate) request: Uuid,
+}
+
+impl Job for AdvanceDeletion {
+    const NAME: &'static str = "advance_deletion";
+
+    fn id(&self) -> Uuid {
+        self.request
+    }
+}
+
 /// Executes the next step for the queue. The step itself enqueues the one after it.
-pub(crate) async fn advance_by_job(lethe: &Lethe, request: Uuid) -> Result<()> {
+pub(crate) async fn advance_by_job(lethe: &Lethe, AdvanceDeletion { request }: AdvanceDeletion) -> Result<()> {
     if advance(lethe, request).await? == Advance::LeasedElsewhere {
         // The other process may have crashed: look again when its lease has ended.
         let mut connection = lethe.database.acquire().await?;
-        jobs::enqueue_at_latest(lethe, &mut connection, AdvanceDeletion { request }, LEASE_DURATION).await?;
+        lethe.queue().enqueue_at_latest(&mut connection, AdvanceDeletion { request }, LEASE_DURATION).await?;
     }
     Ok(())
 }
@@ -190,7 +198,7 @@ pub async fn resume_all(lethe: &Lethe) -> Result<u64> {
     let mut connection = lethe.database.acquire().await?;
     for request in &open {
         let delay = request.due.map_or(Duration::ZERO, |due| (due - now).try_into().unwrap_or_default());
-        jobs::enqueue_at_latest(lethe, &mut connection, AdvanceDeletion { request: request.id }, delay).await?;
+        lethe.queue().enqueue_at_latest(&mut connection, AdvanceDeletion { request: request.id }, delay).await?;
     }
     Ok(open.len() as u64)
 }

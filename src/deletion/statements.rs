@@ -5,10 +5,10 @@ use sqlx::postgres::{PgArguments, Postgres};
 use sqlx::query::{Query, QueryScalar};
 use time::OffsetDateTime;
 
-use crate::ClerkUserId;
 use crate::data_map::{
     DeletionSet, Outcome, ReferenceAction, Resolved, ResolvedReference, RowAction, Table, TableIndex,
 };
+use crate::ids::ClerkUserId;
 
 /// A statement before it is executed: on which rows of a table, and what happens to them.
 pub(super) struct PlannedStatement<'a> {

@@ -5,12 +5,14 @@ use sqlx::PgTransaction;
 use uuid::Uuid;
 
 use super::erasure::erase;
+use super::notice::SendReceipt;
 use super::step::Step;
 use super::verification::verify;
+use crate::audit::{self, AuditEvent};
 use crate::clerk::DeleteOutcome;
-use crate::data_map::PlanHash;
-use crate::jobs::{self, SendReceipt};
-use crate::{ClerkUserId, Error, Lethe, Refusal, Result, data_map, keys};
+use crate::data_map::{self, PlanHash};
+use crate::ids::ClerkUserId;
+use crate::{Error, ErrorCode, Lethe, Result, keys};
 
 /// A deletion that isn't finished.
 pub(super) struct OpenDeletion {
@@ -125,7 +127,7 @@ async fn erase_application_data(
     let resolved = data_map::resolve(&lethe.data_map, transaction).await?;
     let plan_hash = resolved.hash();
     if deletion.plan_hash.as_ref().is_some_and(|confirmed| *confirmed != plan_hash) {
-        return Err(Refusal::PlanChanged.into());
+        return Err(ErrorCode::PlanChanged.into());
     }
     let results = erase(&resolved, transaction, &deletion.subject, lethe.clock.now()).await?;
     for result in &results {
@@ -185,17 +187,8 @@ async fn write_tombstone(lethe: &Lethe, transaction: &mut PgTransaction<'_>, del
 
 /// Completes the request. Its last link to the person, the Clerk user id, is removed.
 async fn complete(lethe: &Lethe, transaction: &mut PgTransaction<'_>, deletion: &OpenDeletion) -> Result<()> {
-    let entry = crate::audit::append(
-        lethe,
-        transaction,
-        crate::audit::Entry {
-            kind: "deletion.completed",
-            subject: None,
-            open: json!({"request": deletion.id}),
-            personal: None,
-        },
-    )
-    .await?;
+    let completed = AuditEvent::DeletionCompleted { request: deletion.id };
+    let entry = audit::append(lethe, transaction, None, completed).await?;
     let has_contact = sqlx::query_scalar!(
         r#"update lethe.deletion_request set finished_at = $2, clerk_id = null, audit_entry_id = $3
         where id = $1 returning contact is not null as "mail!""#,
@@ -206,7 +199,7 @@ async fn complete(lethe: &Lethe, transaction: &mut PgTransaction<'_>, deletion: 
     .fetch_one(&mut **transaction)
     .await?;
     if has_contact {
-        jobs::enqueue(lethe, transaction, SendReceipt { request: deletion.id }).await?;
+        lethe.queue().enqueue(transaction, SendReceipt { request: deletion.id }).await?;
     }
     Ok(())
 }

@@ -5,8 +5,9 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::statements::{BindParams as _, not_yet_erased};
+use crate::Result;
 use crate::data_map::{Resolved, RowAction, sql};
-use crate::{ClerkUserId, Result};
+use crate::ids::ClerkUserId;
 
 /// Rows that should have been deleted or changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

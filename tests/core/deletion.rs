@@ -9,7 +9,7 @@ use lethe::deletion::clerk_events::{Received, receive};
 use lethe::deletion::{
     self, Advance, NewRequest, Origin, Outcome, PlanHash, Request, Status, Step, orphans, retention,
 };
-use lethe::{Error, Presence, Refusal, audit, subject as person};
+use lethe::{Error, ErrorCode, Presence, audit, subject as person};
 
 use crate::world::{World, eventually, subject};
 
@@ -211,7 +211,7 @@ async fn outdated_plan_is_refused() {
     let outdated = PlanHash::from_text("0".repeat(64));
     let stale = NewRequest { confirmed_plan: Some(&outdated), ..by(&person, Origin::Page) };
     let refused = deletion::request(&world.lethe, stale).await;
-    assert!(matches!(refused, Err(Error::Refused(Refusal::PlanChanged))));
+    assert!(matches!(refused, Err(Error::Refused(ErrorCode::PlanChanged))));
     let plan = deletion::preview(&world.lethe, &person).await.unwrap();
     let fresh = NewRequest { confirmed_plan: Some(&plan.hash), ..by(&person, Origin::Page) };
     deletion::request(&world.lethe, fresh).await.unwrap();
@@ -261,7 +261,7 @@ async fn late_choice_does_not_bring_an_erased_user_back() {
     assert!(deletion::run(&world.lethe, request.id, TIMEOUT).await.unwrap().finished);
     let choice = Choice { purpose: "marketing".to_owned(), granted: true };
     let late = consent::set(&world.lethe, &subject(0), &[choice], Source::Page, false).await;
-    assert!(matches!(late, Err(Error::Refused(Refusal::AccountDeleted))));
+    assert!(matches!(late, Err(Error::Refused(ErrorCode::AccountDeleted))));
     let people: i64 = sqlx::query_scalar("select count(*) from lethe.data_subject where clerk_id = $1")
         .bind(subject(0).as_str())
         .fetch_one(world.pool())
@@ -270,7 +270,7 @@ async fn late_choice_does_not_bring_an_erased_user_back() {
     assert_eq!(people, 0);
     assert!(matches!(
         deletion::request(&world.lethe, by(&subject(0), Origin::Api)).await,
-        Err(Error::Refused(Refusal::AccountDeleted))
+        Err(Error::Refused(ErrorCode::AccountDeleted))
     ));
 }
 
@@ -304,7 +304,7 @@ async fn progress_is_found_by_request_and_by_receipt_code() {
     assert_eq!((progress.steps[0].status, progress.steps[1].status), (Status::Done, Status::Pending));
     let unknown = deletion::ReceiptCode::parse(deletion::ReceiptCode::EXAMPLE).unwrap();
     let missing = deletion::progress_of(&world.lethe, &unknown).await;
-    assert!(matches!(missing, Err(Error::Refused(Refusal::NotFound))));
+    assert!(matches!(missing, Err(Error::Refused(ErrorCode::NotFound))));
 }
 
 #[tokio::test]

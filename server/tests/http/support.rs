@@ -1,9 +1,9 @@
 //! A server for a test, and what a browser or a program sends to it.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use demo::people::person;
 use demo::sample::{SeedOptions, seed};
@@ -20,24 +20,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) const SECRET: &str = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldCE=";
+pub(crate) use demo::testing::{eventually, rows_of};
 
-/// The tables that hold people, with the column that tells whose row it is.
-pub(crate) const OWNER_COLUMNS: [(&str, &str); 13] = [
-    ("users", "clerk_id"),
-    ("posts", "author_id"),
-    ("comments", "author_id"),
-    ("preferences", "user_id"),
-    ("profiles", "user_id"),
-    ("projects", "user_id"),
-    ("reports", "user_id"),
-    ("experiments", "user_id"),
-    ("pipelines", "user_id"),
-    ("datasets", "user_id"),
-    ("api_keys", "user_id"),
-    ("activity_logs", "user_id"),
-    ("usage_logs", "user_id"),
-];
+pub(crate) const SECRET: &str = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldCE=";
 
 /// How a test's server differs from the usual one.
 pub(crate) struct TestOptions {
@@ -107,7 +92,7 @@ impl TestApp {
         .await;
         let sample = SeedOptions { people: options.people, rows_per_person: options.rows_per_person };
         seed(database.pool(), &sample).await.expect("the sample fits its schema");
-        lethe::jobs::migrate(database.pool()).await.expect("the migrations run");
+        lethe::database::migrate(database.pool()).await.expect("the migrations run");
 
         let directory = Directory::new();
         site(&directory.path().join("site"));
@@ -162,8 +147,8 @@ impl TestApp {
         Browser { app: self, token }
     }
 
-    /// Every row of one person in every table, as text.
-    pub(crate) async fn rows_of(&self, index: usize) -> Vec<(String, Vec<String>)> {
+    /// Everything that the sample application has about a person, by table.
+    pub(crate) async fn rows_of(&self, index: usize) -> BTreeMap<&'static str, Vec<String>> {
         rows_of(self.pool(), &person(index).id).await
     }
 
@@ -264,21 +249,6 @@ pub(crate) fn site(directory: &Path) {
     }
 }
 
-/// Every row of one person in every table, as text.
-pub(crate) async fn rows_of(pool: &PgPool, id: &str) -> Vec<(String, Vec<String>)> {
-    let mut all = Vec::new();
-    for (table, column) in OWNER_COLUMNS {
-        let query = format!("select row::text from public.{table} row where {column} = $1 order by 1");
-        let rows = sqlx::query_scalar(sqlx::AssertSqlSafe(query))
-            .bind(id)
-            .fetch_all(pool)
-            .await
-            .expect("a table of the sample");
-        all.push((table.to_owned(), rows));
-    }
-    all
-}
-
 /// The body as JSON, after a look at the status.
 pub(crate) async fn json(response: Response, status: StatusCode) -> Value {
     let given = response.status();
@@ -308,17 +278,6 @@ pub(crate) fn masked(document: &Value, member: &str) -> Value {
 
 pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-}
-
-/// Waits until `condition` holds, ten seconds at most.
-pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    for _ in 0..400 {
-        if condition().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
-    panic!("{what} didn't come about in ten seconds");
 }
 
 /// Few enough for a test to reach.

@@ -1,18 +1,17 @@
-//! `bench session`: the decision who asks, with cached keys, beside one bare RSA verification of the same token.
+//! `bench session`: authenticating a request with cached keys, compared with one RSA verification of the same token.
 
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::load::rounded;
-use super::{Machine, Report};
+use super::report::{Machine, Report, rounded};
 use crate::workspace::Workspace;
 
-/// What is wanted, in microseconds.
-const WANTED_US: f64 = 100.0;
+/// The most that a decision should take, in microseconds.
+const TARGET_US: f64 = 100.0;
 
-/// What the example `session_cost` of the server measured.
+/// The output of clerk-session's example `session_cost`.
 #[derive(Debug, Deserialize)]
 struct Cost {
     build: String,
@@ -23,7 +22,7 @@ struct Cost {
     allocated_bytes_at_once: u64,
 }
 
-/// What was measured.
+/// The report; each time is in microseconds.
 #[derive(Debug, Serialize)]
 pub(super) struct Session {
     machine: Machine,
@@ -32,9 +31,9 @@ pub(super) struct Session {
     decision_us: f64,
     /// One RSA verification of the same token.
     reference_us: f64,
-    /// How many verifications a decision costs.
+    /// The cost of a decision in verifications.
     ratio: f64,
-    /// What all but the verification costs.
+    /// The cost of a decision without the verification.
     own_us: f64,
     wanted_us: f64,
     allocations: u64,
@@ -44,16 +43,17 @@ pub(super) struct Session {
 
 pub(super) fn measure(workspace: &Workspace, machine: Machine) -> Result<Session> {
     let mut build = workspace.cargo();
-    build.args(["build", "--release", "-p", "server", "--features", "app/ssr", "--example", "session_cost"]);
-    if !build.status().context("cargo can't be started")?.success() {
-        bail!("the benchmark doesn't build");
+    build.args(["build", "--release", "-p", "clerk-session", "--example", "session_cost"]);
+    if !build.status().context("cargo could not be started")?.success() {
+        bail!("the benchmark does not build");
     }
     let program = workspace.target.join("release/examples/session_cost");
-    let output = Command::new(&program).output().with_context(|| format!("{} can't be started", program.display()))?;
+    let output =
+        Command::new(&program).output().with_context(|| format!("{} could not be started", program.display()))?;
     if !output.status.success() {
         bail!("the benchmark failed: {}", String::from_utf8_lossy(&output.stderr));
     }
-    let cost: Cost = serde_json::from_slice(&output.stdout).context("the benchmark wrote no result")?;
+    let cost: Cost = serde_json::from_slice(&output.stdout).context("the benchmark printed no result")?;
     Ok(Session {
         machine,
         build: cost.build,
@@ -61,7 +61,7 @@ pub(super) fn measure(workspace: &Workspace, machine: Machine) -> Result<Session
         reference_us: rounded(cost.reference_us),
         ratio: rounded(cost.decision_us / cost.reference_us),
         own_us: rounded(cost.decision_us - cost.reference_us),
-        wanted_us: WANTED_US,
+        wanted_us: TARGET_US,
         allocations: cost.allocations,
         allocated_bytes: cost.allocated_bytes,
         allocated_bytes_at_once: cost.allocated_bytes_at_once,
@@ -72,7 +72,7 @@ impl Report for Session {
     fn text(&self) -> String {
         format!(
             "{} build, {} cores\n\
-             decision                    {:>9.2} µs (wanted: under {:.0} µs)\n\
+             decision                    {:>9.2} µs (target: under {:.0} µs)\n\
              one RSA check (reference)   {:>9.2} µs\n\
              ratio                       {:>9.2}\n\
              without the check           {:>9.2} µs\n\

@@ -1,10 +1,10 @@
 //! What Clerk answers, by the secret key and by the publishable key.
 
-use data_encoding::{BASE64, BASE64URL_NOPAD};
+use clerk_session::{Config, PublicKey, ValidatedConfig};
 use futures::join;
 use lethe::Clock;
+use lethe::clerk::Jwk;
 use lethe::clerk::probe::{ProbeError, ProbeResponse, probe};
-use lethe::clerk::{Client, ClientSettings, Jwk};
 use secrecy::SecretString;
 use url::Url;
 
@@ -12,7 +12,7 @@ use super::CHECK_TIMEOUT;
 use super::report::CheckResult;
 use super::settings::{not_set, url_setting};
 use crate::config::Values;
-use crate::session::{self, Authenticator};
+use crate::session;
 
 /// Tokens whose times differ by more than this are refused.
 const MAX_CLOCK_SKEW: time::Duration = time::Duration::seconds(5);
@@ -46,17 +46,16 @@ pub(super) async fn check_clerk(values: &Values) -> Vec<CheckResult> {
 fn frontend_and_sign_in_urls(values: &Values) -> Option<(Url, Url)> {
     // What these addresses are doesn't depend on it.
     let own = url_setting(values, "LETHE_URL").or_else(|| Url::parse("http://localhost").ok())?;
-    let settings = session::Settings {
+    let config = Config {
         proxy_url: url_setting(values, "CLERK_PROXY_URL"),
         sign_in_url: url_setting(values, "CLERK_SIGN_IN_URL"),
-        ..session::Settings::new(values.text("CLERK_PUBLISHABLE_KEY")?, own.clone())
+        ..Config::new(values.text("CLERK_PUBLISHABLE_KEY")?, own.clone())
     };
-    let client = Client::new(&ClientSettings::new(SecretString::default())).ok()?;
-    let authenticator = Authenticator::new(settings, client, Clock::system()).ok()?;
-    let mut sign_in = authenticator.sign_in_url().clone();
+    let config = ValidatedConfig::new(config).ok()?;
+    let mut sign_in = config.sign_in_url().clone();
     // As people are sent there.
     sign_in.query_pairs_mut().append_pair("redirect_url", own.as_str());
-    Some((authenticator.frontend_url().clone(), sign_in))
+    Some((config.frontend_url().clone(), sign_in))
 }
 
 fn backend_url(values: &Values) -> Option<Url> {
@@ -163,7 +162,7 @@ fn check_jwt_key(values: &Values, backend: &ProbeResult, frontend: &ProbeResult)
     let Some(pem) = values.text("CLERK_JWT_KEY") else {
         return CheckResult::skipped(CHECK, "CLERK_JWT_KEY isn't set: keys are fetched and cached");
     };
-    let Some(der) = der_from_pem(pem) else {
+    let Some(configured) = PublicKey::from_pem(pem) else {
         return CheckResult::wrong(CHECK, "CLERK_JWT_KEY is no public key in PEM", remedy);
     };
     let published: Vec<&Jwk> = [backend, frontend]
@@ -175,22 +174,12 @@ fn check_jwt_key(values: &Values, backend: &ProbeResult, frontend: &ProbeResult)
     if published.is_empty() {
         return CheckResult::skipped(CHECK, "needs one API's keys to be compared with");
     }
-    let holds = |key: &Jwk| {
-        let modulus = BASE64URL_NOPAD.decode(key.n.as_bytes()).unwrap_or_default();
-        !modulus.is_empty() && der.windows(modulus.len()).any(|part| part == modulus)
-    };
-    if published.into_iter().any(holds) {
+    let is_same =
+        |key: &Jwk| PublicKey::from_jwk(&session::jwk(key.clone())).is_some_and(|key| key.is_same_key(&configured));
+    if published.into_iter().any(is_same) {
         return CheckResult::ok(CHECK, "CLERK_JWT_KEY is a key of this instance");
     }
     CheckResult::wrong(CHECK, "CLERK_JWT_KEY is none of this instance's keys: no session would be accepted", remedy)
-}
-
-fn der_from_pem(pem: &str) -> Option<Vec<u8>> {
-    let pem = pem.replace("\\n", "\n");
-    let (_, rest) = pem.split_once("-----BEGIN PUBLIC KEY-----")?;
-    let (body, _) = rest.split_once("-----END PUBLIC KEY-----")?;
-    let body: String = body.split_whitespace().collect();
-    BASE64.decode(body.as_bytes()).ok().filter(|der| !der.is_empty())
 }
 
 fn check_sign_in_url(url: Option<&Url>, answer: &ProbeResult) -> CheckResult {
