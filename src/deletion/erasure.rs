@@ -200,3 +200,21 @@ fn ensure_all_written(statement: &PlannedStatement<'_>, expected: u64, rows: u64
     let remedy = "Let Lethe's role change them, or change the table's rule in the map";
     Err(mismatch(statement.table.problem(message, remedy)))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn stored_result_is_one_object() {
+        let stored = json!({
+            "table": "public.posts", "label": "Posts", "rows": 2, "outcome": {"kind": "detached"}, "others": true,
+            "purge_due": "2026-12-22T09:58:00Z",
+        });
+        let result: TableResult = serde_json::from_value(stored.clone()).unwrap();
+        assert_eq!((result.line.rows, result.line.others), (2, true));
+        assert_eq!(serde_json::to_value(result).unwrap(), stored);
+    }
+}

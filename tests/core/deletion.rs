@@ -51,7 +51,7 @@ async fn deleted_user_is_erased_and_the_neighbour_is_unchanged() {
     ["public.users", "public.posts", "public.comments"].into_iter().for_each(counted);
     assert!(receipt.finished_at.is_some() && receipt.log_position.is_some());
 
-    // Nothing is left that leads to the person, and the chain still holds.
+    // Nothing is left that identifies the user, and the audit log is intact.
     let traces: i64 = sqlx::query_scalar(
         "select (select count(*) from lethe.data_subject where clerk_id = $1)
             + (select count(*) from lethe.deletion_request where clerk_id is not null)
@@ -108,7 +108,7 @@ async fn deletion_continues_after_a_crash_between_any_two_steps() {
         for _ in 0..steps {
             assert_eq!(deletion::advance(&world.lethe, request.id).await.unwrap(), Advance::StepDone);
         }
-        // Nobody holds it now; another process finds it by itself.
+        // No process executes it now; another one finds it by itself.
         let _working = world.start_worker();
         eventually("the rest of the steps", || async {
             deletion::progress(&world.lethe, request.id).await.unwrap().finished
@@ -152,7 +152,7 @@ async fn failing_clerk_step_is_retried_after_the_data_was_erased() {
     let step = &progress.steps[4];
     assert_eq!((step.step, step.status), (Step::ClerkUser, Status::Retrying));
     assert_eq!(progress.steps[2].status, Status::Done);
-    // The person can't get in meanwhile, and asking again is the same deletion.
+    // The user is rejected meanwhile, and another request returns the same deletion.
     assert!(matches!(person::presence(&world.lethe, &subject(0)).await.unwrap(), Presence::Deleting(_)));
     assert_eq!(ask(&world, 0).await.id, request.id);
     let _working = world.start_worker();
@@ -228,7 +228,7 @@ async fn unmapped_table_stops_the_deletion() {
     let refused = deletion::request(&world.lethe, by(&subject(0), Origin::Api)).await;
     assert!(matches!(refused, Err(Error::Map(_))), "{refused:?}");
     assert_eq!(world.rows_of(&subject(0)).await, before);
-    // From elsewhere it is taken in, waits, and goes on when the map fits again.
+    // A request by webhook is stored; it is blocked until the map is corrected.
     let request = deletion::request(&world.lethe, by(&subject(0), Origin::Webhook)).await.unwrap();
     let progress = deletion::run(&world.lethe, request.id, TIMEOUT).await.unwrap();
     assert_eq!(progress.steps[2].status, Status::Blocked);
@@ -247,7 +247,7 @@ async fn deletion_at_clerk_erases_once() {
     let [request] = requests[..] else { panic!("{requests:?}") };
     assert!(deletion::run(&world.lethe, request, TIMEOUT).await.unwrap().finished);
     assert!(world.rows_of(&subject(0)).await.values().all(Vec::is_empty));
-    // Late news of it starts nothing.
+    // A late event starts nothing.
     receive(&world.lethe, "msg_3", &event).await.unwrap();
     let requests: i64 =
         sqlx::query_scalar("select count(*) from lethe.deletion_request").fetch_one(world.pool()).await.unwrap();

@@ -1,4 +1,4 @@
-//! The first map that is written from a schema.
+//! The draft of a map that is written from a schema.
 
 use demo::testing::Database;
 use lethe::data_map::{self, DataMap, Error};

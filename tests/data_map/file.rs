@@ -1,4 +1,4 @@
-//! The file's form.
+//! The map's file: what isn't valid.
 
 use lethe::data_map::{DataMap, Error};
 

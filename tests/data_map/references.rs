@@ -11,7 +11,7 @@ async fn ignored_table_cannot_reference_deleted_rows() {
     assert_problem(&problem(&database, &map).await, "public.likes", "post_id", "would block the deletion");
 }
 
-/// Notes with tags by others, and what a foreign key between them does.
+/// A database with notes and other people's tags on them; `action` is the foreign key's.
 async fn tagged(action: &str, nullable: bool) -> Database {
     let null = if nullable { "" } else { "NOT NULL" };
     only(&format!(

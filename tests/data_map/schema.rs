@@ -132,7 +132,7 @@ async fn owner_column_must_be_able_to_hold_a_user_id() {
         "{PEOPLE_RULE} [[table]]\nname = \"public.notes\"\nowner = \"owner\"\nexport = \"all\"\nerase = \"delete\""
     );
     assert_problem(&problem(&database, &map).await, "public.notes", "owner", "can't hold a Clerk user id");
-    // The same column as a path needs no foreign key where the primary key fits.
+    // As a path, the column needs no foreign key if its type is that of the primary key.
     let map = map.replace("owner = \"owner\"", "owner = \"owner -> public.people\"");
     assert!(problems(&database, &map).await.is_empty());
 }

@@ -6,14 +6,14 @@ use sqlx::AssertSqlSafe;
 
 pub(crate) const SAMPLE: &str = include_str!("../../demo/data-map.toml");
 
-/// A database in which `schema` stands beside the sample application.
+/// Creates a database with the sample application and `schema`.
 pub(crate) async fn database(schema: &str) -> Database {
     let database = Database::create().await;
     sqlx::raw_sql(AssertSqlSafe(schema)).execute(database.pool()).await.unwrap();
     database
 }
 
-/// A database with nothing but `schema`.
+/// Creates a database with `schema` alone.
 pub(crate) async fn only(schema: &str) -> Database {
     database(&format!("DROP SCHEMA public CASCADE; CREATE SCHEMA public; {schema}")).await
 }
@@ -28,7 +28,7 @@ pub(crate) async fn problems(database: &Database, map: &str) -> Vec<Problem> {
     }
 }
 
-/// The one problem there is, as table, column and message.
+/// Returns table, column and message of the only problem.
 pub(crate) async fn problem(database: &Database, map: &str) -> (String, String, String) {
     let problems = problems(database, map).await;
     let [problem] = problems.as_slice() else { panic!("one problem expected, got {problems:#?}") };

@@ -4,7 +4,7 @@ use lethe::{Error, data_map};
 
 use crate::support::{count, erase, named, only, plan, rows_of, run};
 
-/// Two people, notes of the first and tags of both on them.
+/// Two people with notes, and tags of both on the notes.
 const NOTES: &str = "
     CREATE TABLE people (id bigint PRIMARY KEY, clerk_id text NOT NULL UNIQUE);
     CREATE TABLE notes (id bigint PRIMARY KEY, user_id text NOT NULL REFERENCES people (clerk_id));

@@ -1,4 +1,4 @@
-//! Names that would end a quotation, a statement or a comment.
+//! Names of tables and columns that would end a quotation, a statement or a comment.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +15,12 @@ use sqlx::AssertSqlSafe;
 
 use crate::support::{count, erase, named, only, resolve, run};
 
-/// At most 63 bytes, as Postgres keeps of a name, and no path's arrow.
+/// Names that Postgres doesn't truncate, without the arrow of a path.
 fn identifier() -> impl Strategy<Value = String> {
     let odd = prop_oneof![
         "[a-z\"'$;.\\\\ -]{1,20}",
         "(select|user|from|table|\"\"|--|/\\*|\\$1|\\{\\}|@)",
-        // As the statements themselves name what they read.
+        // Aliases in the statements.
         "(t|t_|r|key|locked|pages)",
         "[\\PC]{1,12}",
         any::<[char; 6]>().prop_map(|letters| letters.into_iter().collect()),
@@ -41,20 +41,20 @@ fn sql(name: &str) -> String {
 
 /// Exports, erases and purges a person in tables and columns with these names.
 async fn assert_usable(database: &Database, names: &[String]) {
-    let [schema, people, notes, key, mark, secret] = names else { panic!("six names") };
+    let [schema, people, notes, key, stamp, secret] = names else { panic!("six names") };
     let (people_sql, notes_sql) =
         (format!("{}.{}", sql(schema), sql(people)), format!("{}.{}", sql(schema), sql(notes)));
     run(
         database.pool(),
         &format!(
             "DROP SCHEMA IF EXISTS {schema} CASCADE; CREATE SCHEMA {schema}; \
-             CREATE TABLE {people_sql} ({key} text PRIMARY KEY, {mark} timestamptz, {secret} text); \
-             CREATE TABLE {notes_sql} ({mark} text REFERENCES {people_sql} ({key}), {key} bigint PRIMARY KEY, {secret} timestamptz); \
+             CREATE TABLE {people_sql} ({key} text PRIMARY KEY, {stamp} timestamptz, {secret} text); \
+             CREATE TABLE {notes_sql} ({stamp} text REFERENCES {people_sql} ({key}), {key} bigint PRIMARY KEY, {secret} timestamptz); \
              INSERT INTO {people_sql} VALUES ('user_a', NULL, 'x'), ('user_b', NULL, 'y'); \
              INSERT INTO {notes_sql} VALUES ('user_a', 1), ('user_b', 2)",
             schema = sql(schema),
             key = sql(key),
-            mark = sql(mark),
+            stamp = sql(stamp),
             secret = sql(secret),
         ),
     )
@@ -64,14 +64,14 @@ async fn assert_usable(database: &Database, names: &[String]) {
     };
     let name = |table: &str| toml(&format!("{schema}.{table}"));
     let map = format!(
-        "[[subject]]\ntable = {}\nkey = {key}\nexport = \"all\"\nerase = {{ scrub = {{ {secret} = \"null\" }}, stamp = [{mark}] }}\n\
+        "[[subject]]\ntable = {}\nkey = {key}\nexport = \"all\"\nerase = {{ scrub = {{ {secret} = \"null\" }}, stamp = [{stamp}] }}\n\
          [[table]]\nname = {}\nowner = {}\nexport = \"all\"\nerase = {{ stamp = [{secret}], purge_after = \"1 day\" }}\n",
         name(people),
         name(notes),
-        toml(&format!("{mark} -> {schema}.{people}")),
+        toml(&format!("{stamp} -> {schema}.{people}")),
         key = toml(key),
         secret = toml(secret),
-        mark = toml(mark),
+        stamp = toml(stamp),
     );
     let who = named("user_a");
     let snapshot = Snapshot::open(database.pool(), &DataMap::parse(&map).unwrap(), &who).await.unwrap();
@@ -80,7 +80,7 @@ async fn assert_usable(database: &Database, names: &[String]) {
     let rows: Vec<_> = file.values().flatten().collect();
     assert_eq!(rows.len(), 2);
     assert!(rows.iter().any(|row| row.get(secret) == Some(&Value::from("x"))));
-    assert!(rows.iter().any(|row| row.get(mark) == Some(&Value::from("user_a"))));
+    assert!(rows.iter().any(|row| row.get(stamp) == Some(&Value::from("user_a"))));
 
     erase(database.pool(), &map, &who).await.unwrap();
     let query = format!("SELECT (t.*)::text FROM {people_sql} AS t ORDER BY {}", sql(key));
@@ -107,7 +107,7 @@ fn any_name_can_be_exported_erased_and_purged() {
         Ok(())
     });
     tried.unwrap();
-    // Its connections belong to the runtime.
+    // The connections belong to the runtime.
     runtime.block_on(database.drop_all());
 }
 

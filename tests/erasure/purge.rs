@@ -11,7 +11,7 @@ async fn stamped_and_kept_rows_are_purged_when_their_time_is_over() {
     let database = seeded().await;
     let pool = database.pool();
     let (who, other) = (subject(3), subject(1));
-    // The application had hidden a project before; it goes with the rest.
+    // The application had hidden a project before; it is purged with the others.
     let hidden = format!(
         "UPDATE projects SET deleted_at = '2026-02-20' WHERE id = (SELECT min(id) FROM projects WHERE user_id = '{}')",
         who.as_str()

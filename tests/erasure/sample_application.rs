@@ -14,7 +14,7 @@ use crate::support::{
 async fn erasure_covers_every_table_and_leaves_the_neighbour_byte_identical() {
     let database = seeded().await;
     let pool = database.pool();
-    // 3 uses both products; 4 writes no comment under 3's posts.
+    // Person 3 uses both products; person 4 has no comment under 3's posts.
     let (who, neighbour) = (subject(3), subject(4));
     let before = everything(pool).await;
     let plan = plan(pool, SAMPLE, &who).await;
@@ -23,7 +23,7 @@ async fn erasure_covers_every_table_and_leaves_the_neighbour_byte_identical() {
     }
     let results = erase(pool, SAMPLE, &who).await.unwrap();
 
-    // What was announced is what happened.
+    // The plan says what happened.
     let announced: BTreeMap<_, _> =
         plan.lines.iter().map(|line| ((line.table.clone(), line.others), line.rows)).collect();
     assert_eq!(rows_of(&results), announced);
@@ -48,7 +48,7 @@ async fn erasure_covers_every_table_and_leaves_the_neighbour_byte_identical() {
     assert_eq!(count(pool, &scrubbed).await, 1);
     assert_eq!(count(pool, &format!("api_keys WHERE user_id = '{id}' AND revoked_at IS NULL")).await, 0);
 
-    // Nobody else lost a row, and only comments under the posts that went were changed.
+    // Nobody else lost a row, and only comments under deleted posts were changed.
     let email = people::person(3).email;
     for (table, rows) in &before {
         let foreign = |rows: &[String]| -> Vec<String> {
@@ -76,8 +76,8 @@ async fn second_run_changes_nothing() {
     assert_eq!(everything(database.pool()).await, once);
     for result in results {
         let line = result.line;
-        let is_kept = matches!(line.outcome, Outcome::Kept { .. });
-        assert!(is_kept || line.rows == 0, "{} was changed again", line.table);
+        let stays = matches!(line.outcome, Outcome::Retained { .. });
+        assert!(stays || line.rows == 0, "{} was changed again", line.table);
     }
 }
 
@@ -104,7 +104,7 @@ async fn outcomes_have_their_dates() {
         matches!(outcome("projects"), Outcome::Stamped { purge_at: Some(at), .. } if *at == datetime!(2026-03-31 12:00 UTC))
     );
     assert!(
-        matches!(outcome("usage_logs"), Outcome::Kept { until: Some(at), .. } if *at == datetime!(2028-03-01 12:00 UTC))
+        matches!(outcome("usage_logs"), Outcome::Retained { until: Some(at), .. } if *at == datetime!(2028-03-01 12:00 UTC))
     );
     assert!(matches!(outcome("api_keys"), Outcome::Stamped { purge_at: None, .. }));
     let written = serde_json::to_value(&plan).unwrap();

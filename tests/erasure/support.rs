@@ -71,7 +71,7 @@ pub(crate) async fn erase(pool: &PgPool, map: &str, subject: &ClerkUserId) -> le
     erase_at(pool, map, subject, NOW).await
 }
 
-/// Every row of the sample application, by table, as text.
+/// Returns every row of the sample application as text, by table.
 pub(crate) async fn everything(pool: &PgPool) -> BTreeMap<String, Vec<String>> {
     let map = DataMap::parse(SAMPLE).unwrap();
     let mut tables = BTreeMap::new();
@@ -83,7 +83,7 @@ pub(crate) async fn everything(pool: &PgPool) -> BTreeMap<String, Vec<String>> {
     tables
 }
 
-/// The rows that name the person.
+/// Returns the rows that contain the person's id.
 pub(crate) fn of(everything: &BTreeMap<String, Vec<String>>, subject: &ClerkUserId) -> BTreeMap<String, Vec<String>> {
     let own = |rows: &Vec<String>| rows.iter().filter(|row| row.contains(subject.as_str())).cloned().collect();
     everything.iter().map(|(table, rows)| (table.clone(), own(rows))).collect()

@@ -70,7 +70,7 @@ fn Completed(receipt: deletion::Receipt) -> impl IntoView {
     let has_retained = receipt
         .results
         .iter()
-        .any(|result| result.line.rows > 0 && matches!(result.line.outcome, Outcome::Kept { until: Some(_), .. }));
+        .any(|result| result.line.rows > 0 && matches!(result.line.outcome, Outcome::Retained { until: Some(_), .. }));
     let position = receipt
         .log_position
         .map(|(position, length)| format!("entry {} of {}", format::count(position), format::count(length)));
@@ -138,7 +138,7 @@ mod tests {
             line: PlanLine { table: "public.table".to_owned(), label: label.to_owned(), rows, outcome, others: false },
             purge_due: None,
         };
-        let kept = Outcome::Kept {
+        let kept = Outcome::Retained {
             reason: "billing disputes, Art. 17(3)(e)".to_owned(),
             until: Some(datetime!(2028-11-22 09:58 UTC)),
         };

@@ -36,7 +36,7 @@ impl Strategy for Keep {
     }
 
     fn outcome(&self, now: OffsetDateTime) -> Outcome {
-        Outcome::Kept { reason: self.reason.clone(), until: self.period.map(|period| period.after(now)) }
+        Outcome::Retained { reason: self.reason.clone(), until: self.period.map(|period| period.after(now)) }
     }
 
     fn action(&self, _relation: &Relation, _parameters: &mut Parameters) -> RowAction {

@@ -31,7 +31,8 @@ pub enum Outcome {
         purge_at: Option<OffsetDateTime>,
     },
     /// They stay as they are.
-    Kept {
+    #[serde(rename = "kept")]
+    Retained {
         /// Why, and on what legal basis.
         reason: String,
         /// When they are deleted; `None` if never.
@@ -40,4 +41,27 @@ pub enum Outcome {
     },
     /// The column that references a deleted row becomes NULL.
     Detached,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Plans and results are stored as JSON, so their names must not change with a new version of Lethe.
+    #[test]
+    fn stored_outcomes_can_be_read() {
+        let stored = [
+            json!({"kind": "deleted"}),
+            json!({"kind": "scrubbed", "columns": ["email"], "stamped": [], "left": ["plan"], "reason": "billing"}),
+            json!({"kind": "stamped", "columns": ["deleted_at"], "purge_at": "2026-12-22T09:58:00Z"}),
+            json!({"kind": "kept", "reason": "tax law", "until": null}),
+            json!({"kind": "detached"}),
+        ];
+        for outcome in stored {
+            let read: Outcome = serde_json::from_value(outcome.clone()).unwrap();
+            assert_eq!(serde_json::to_value(read).unwrap(), outcome);
+        }
+    }
 }

@@ -56,12 +56,12 @@ pub(crate) struct EraseTarget<'a> {
 
 impl EraseTarget<'_> {
     /// Reports a column that only the database writes.
-    pub(super) fn check_writable(&self, column: &Column, verb: &str, problems: &mut Problems) {
+    pub(super) fn check_writable(&self, column: &Column, participle: &str, problems: &mut Problems) {
         if column.generated {
             problems.add_for_column(
                 self.name,
                 &column.name,
-                format!("the database generates the column, so it can't be {verb}"),
+                format!("the database generates the column, so it can't be {participle}"),
                 "Name the columns that it is generated from",
             );
         }
