@@ -91,10 +91,10 @@ fn outcome_text(outcome: &Outcome, done: bool) -> (String, Option<String>) {
             (format!("{hidden} {day}"), None)
         }
         Outcome::Stamped { columns, purge_at: None } => (format!("marked as {}", stamp_label(columns)), None),
-        Outcome::Kept { reason, until: Some(until) } => {
+        Outcome::Retained { reason, until: Some(until) } => {
             (format!("kept until {}", date(until.to_offset(UtcOffset::UTC).date())), Some(reason.clone()))
         }
-        Outcome::Kept { reason, until: None } => ("kept".to_owned(), Some(reason.clone())),
+        Outcome::Retained { reason, until: None } => ("kept".to_owned(), Some(reason.clone())),
         Outcome::Detached if done => (
             "stayed with their authors".to_owned(),
             Some("Written by others. Only the link to what was yours went.".to_owned()),
@@ -108,7 +108,7 @@ fn outcome_text(outcome: &Outcome, done: bool) -> (String, Option<String>) {
 
 /// Whether rows with this outcome stay.
 pub(crate) const fn is_retained(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Kept { .. } | Outcome::Detached)
+    matches!(outcome, Outcome::Retained { .. } | Outcome::Detached)
 }
 
 /// What a step of a deletion will do, and did.
@@ -222,7 +222,7 @@ mod tests {
         let revoked = Outcome::Stamped { columns: columns(&["updated_at", "revoked_at"]), purge_at: None };
         assert_eq!(planned_outcome(&revoked).0, "marked as revoked");
         let kept =
-            Outcome::Kept { reason: "billing disputes".to_owned(), until: Some(datetime!(2028-11-22 09:00 UTC)) };
+            Outcome::Retained { reason: "billing disputes".to_owned(), until: Some(datetime!(2028-11-22 09:00 UTC)) };
         assert_eq!(
             planned_outcome(&kept),
             ("kept until 22 November 2028".to_owned(), Some("billing disputes".to_owned()))

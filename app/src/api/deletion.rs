@@ -39,7 +39,7 @@ pub async fn request_deletion(
 ) -> Result<DeletionStarted, PublicError> {
     use super::respond;
     use super::resume::PendingAction;
-    use lethe::deletion::{self, NewRequest, Origin};
+    use lethe::deletion::{self, NewRequest, Origin, PlanHash};
 
     let started = async {
         let caller = respond::Caller::for_form_owner(&user_handle)?;
@@ -48,7 +48,7 @@ pub async fn request_deletion(
         let request = NewRequest {
             subject: &caller.person.clerk_user_id,
             origin: Origin::Page,
-            confirmed_plan: Some(&plan),
+            confirmed_plan: Some(&PlanHash::from_text(plan)),
             contact: caller.person.email.as_deref(),
         };
         Ok(deletion::request(&caller.lethe, request).await?)

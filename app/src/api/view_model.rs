@@ -77,7 +77,7 @@ pub(crate) fn preview(plan: &Plan, refused: Option<ErrorCode>) -> DeletionPrevie
         reason: None,
         disposition: Disposition::Removed,
     });
-    DeletionPreview { plan: plan.hash.clone(), counted_at: format::datetime(plan.computed_at), lines, refused }
+    DeletionPreview { plan: plan.hash.to_string(), counted_at: format::datetime(plan.computed_at), lines, refused }
 }
 
 fn plan_row(planned: &PlanLine) -> PlanRow {
@@ -86,7 +86,8 @@ fn plan_row(planned: &PlanLine) -> PlanRow {
 
 /// One kind of data and what became of it.
 pub(crate) fn result_row(result: &TableResult) -> PlanRow {
-    row(&result.label, result.rows, format::completed_outcome(&result.outcome), &result.outcome, result.others)
+    let PlanLine { label, rows, outcome, others, .. } = &result.line;
+    row(label, *rows, format::completed_outcome(outcome), outcome, *others)
 }
 
 fn row(

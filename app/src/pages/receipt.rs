@@ -65,11 +65,12 @@ fn InProgress(receipt: deletion::Receipt) -> impl IntoView {
 fn Completed(receipt: deletion::Receipt) -> impl IntoView {
     let finished = receipt.finished_at.map(format::datetime).unwrap_or_default();
     let steps = view_model::progress(&receipt).steps;
-    let rows: Vec<_> = receipt.results.iter().filter(|result| result.rows > 0).map(view_model::result_row).collect();
+    let rows: Vec<_> =
+        receipt.results.iter().filter(|result| result.line.rows > 0).map(view_model::result_row).collect();
     let has_retained = receipt
         .results
         .iter()
-        .any(|result| result.rows > 0 && matches!(result.outcome, Outcome::Kept { until: Some(_), .. }));
+        .any(|result| result.line.rows > 0 && matches!(result.line.outcome, Outcome::Retained { until: Some(_), .. }));
     let position = receipt
         .log_position
         .map(|(position, length)| format!("entry {} of {}", format::count(position), format::count(length)));
@@ -102,7 +103,7 @@ fn Completed(receipt: deletion::Receipt) -> impl IntoView {
             </section>
             <dl class="facts">
                 <div><dt>"Receipt"</dt><dd><code>{receipt.code.as_str().to_owned()}</code></dd></div>
-                <div><dt>"Plan"</dt><dd><code>{receipt.plan.hash.clone()}</code></dd></div>
+                <div><dt>"Plan"</dt><dd><code>{receipt.plan.hash.to_string()}</code></dd></div>
                 {position.map(|position| view! { <div><dt>"Log"</dt><dd><code>{position}</code></dd></div> })}
             </dl>
         </Layout>
@@ -116,7 +117,7 @@ fn done_step(step: StepProgress) -> impl IntoView {
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
-    use lethe::deletion::{Plan, Progress, ReceiptCode, Status, Step, StepStatus, TableResult};
+    use lethe::deletion::{Plan, PlanHash, PlanLine, Progress, ReceiptCode, Status, Step, StepStatus, TableResult};
     use time::OffsetDateTime;
     use time::macros::datetime;
 
@@ -134,24 +135,20 @@ mod tests {
         });
         let finished = done == Step::ALL.len();
         let result = |label: &str, rows, outcome| TableResult {
-            table: "public.table".to_owned(),
-            label: label.to_owned(),
-            rows,
-            outcome,
-            others: false,
+            line: PlanLine { table: "public.table".to_owned(), label: label.to_owned(), rows, outcome, others: false },
             purge_due: None,
         };
-        let kept = Outcome::Kept {
+        let kept = Outcome::Retained {
             reason: "billing disputes, Art. 17(3)(e)".to_owned(),
             until: Some(datetime!(2028-11-22 09:58 UTC)),
         };
         deletion::Receipt {
-            code: ReceiptCode::parse("7Q2M-9KXA-41TD-0000-ABCD").unwrap(),
+            code: ReceiptCode::parse(ReceiptCode::EXAMPLE).unwrap(),
             requested_at: AT,
             due_at: datetime!(2026-12-22 09:58 UTC),
             finished_at: finished.then_some(datetime!(2026-11-22 09:58 UTC)),
             progress: Progress { finished, steps: steps.collect(), needs_attention: false },
-            plan: Plan { lines: Vec::new(), hash: "5f0ca91e".to_owned(), computed_at: AT },
+            plan: Plan { lines: Vec::new(), hash: PlanHash::from_text("5f0ca91e".to_owned()), computed_at: AT },
             results: vec![
                 result(label, 2049, Outcome::Deleted),
                 result("Projects", 0, Outcome::Deleted),

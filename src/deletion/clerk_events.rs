@@ -1,35 +1,36 @@
-//! Taking in what Clerk tells: each delivery once, in any order.
+//! Handles events that Clerk delivers by webhook: each delivery once, in any order.
 
 use time::Duration;
 
+use super::request::{NewRequest, Origin, PreparedRequest, create, prepare};
 use crate::audit::{self, AuditEvent};
 use crate::clerk::webhook::Event;
-use crate::deletion::{self, NewRequest, Origin};
 use crate::ids::ClerkUserId;
 use crate::subject::{self, Presence};
 use crate::{Lethe, Result};
 
-/// Clerk gives up after about a day and a half; whatever is older can't come again.
+/// How long delivery ids are kept. Clerk retries a delivery for about a day and a half.
 const DELIVERY_RETENTION: Duration = Duration::days(30);
 
-/// What became of a delivery.
+/// The result of handling a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Received {
-    /// It was taken in.
+    /// It was handled.
     Processed,
-    /// It had been taken in before.
+    /// It had been handled before.
     Duplicate,
 }
 
-/// Takes in a verified delivery. A person deleted elsewhere is erased here; our own deletion,
-/// told back to us, changes nothing.
+/// Handles a verified delivery. A user who was deleted elsewhere is erased here; the event that our own deletion caused
+/// changes nothing.
+#[tracing::instrument(name = "webhook", skip_all, fields(delivery = %delivery, kind = event.kind()))]
 pub async fn receive(lethe: &Lethe, delivery: &str, event: &Event) -> Result<Received> {
-    let erase = match event {
+    let deletion = match event {
         Event::UserDeleted { id: Some(subject) } => prepare_deletion(lethe, subject).await?,
         _ => None,
     };
     let mut transaction = lethe.database.begin().await?;
-    let first = sqlx::query!(
+    let inserted = sqlx::query!(
         "insert into lethe.webhook_delivery (id, kind, received_at) values ($1, $2, $3)
         on conflict on constraint webhook_delivery_pkey do nothing",
         delivery,
@@ -38,13 +39,13 @@ pub async fn receive(lethe: &Lethe, delivery: &str, event: &Event) -> Result<Rec
     )
     .execute(&mut *transaction)
     .await?;
-    if first.rows_affected() == 0 {
+    if inserted.rows_affected() == 0 {
         return Ok(Received::Duplicate);
     }
-    let mut request = None;
-    if let Some((subject, draft)) = erase {
-        request = Some(deletion::create(lethe, &mut transaction, subject, draft).await?.id);
-    }
+    let request = match deletion {
+        Some((subject, prepared)) => Some(create(lethe, &mut transaction, subject, prepared).await?.id),
+        None => None,
+    };
     let received =
         AuditEvent::WebhookReceived { delivery: delivery.to_owned(), event: event.kind().to_owned(), request };
     audit::append(lethe, &mut transaction, None, received).await?;
@@ -52,23 +53,23 @@ pub async fn receive(lethe: &Lethe, delivery: &str, event: &Event) -> Result<Rec
     Ok(Received::Processed)
 }
 
-/// What a deletion that was done elsewhere means here; nothing, when it was ours.
+/// Prepares the deletion of a user who was deleted elsewhere; returns `None` if the deletion was ours.
 async fn prepare_deletion<'a>(
     lethe: &Lethe,
     subject: &'a ClerkUserId,
-) -> Result<Option<(&'a ClerkUserId, deletion::PreparedRequest)>> {
+) -> Result<Option<(&'a ClerkUserId, PreparedRequest)>> {
     if subject::presence(lethe, subject).await? != Presence::Active {
         return Ok(None);
     }
     let new = NewRequest { subject, origin: Origin::Webhook, confirmed_plan: None, contact: None };
-    Ok(Some((subject, deletion::prepare(lethe, new).await?)))
+    Ok(Some((subject, prepare(lethe, new).await?)))
 }
 
-/// Forgets the ids of deliveries that can't come again. Answers how many.
+/// Deletes the ids of deliveries that Clerk no longer retries. Returns their number.
 pub async fn delete_old_deliveries(lethe: &Lethe) -> Result<u64> {
     let before = lethe.clock.now() - DELIVERY_RETENTION;
-    let forgotten = sqlx::query!("delete from lethe.webhook_delivery where received_at < $1", before)
+    let deleted = sqlx::query!("delete from lethe.webhook_delivery where received_at < $1", before)
         .execute(&lethe.database)
         .await?;
-    Ok(forgotten.rows_affected())
+    Ok(deleted.rows_affected())
 }

@@ -1,20 +1,22 @@
-//! Retention: what a deletion left behind for a time is erased when that time is over.
+//! Retention: deletes what a deletion left behind for a time, when that time is over.
 
 use uuid::Uuid;
 
+use super::purge::purge;
 use crate::audit::{self, AuditEvent};
 use crate::ids::ClerkUserId;
-use crate::{Error, Lethe, Result, data_map, deletion};
+use crate::{Error, Lethe, Result, data_map};
 
-/// What one run erased.
+/// What one run deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Purged {
-    /// Tables of people whose time was over.
+    /// Expired retention periods: each is one table of one person.
     pub expired: u64,
-    /// Rows that were erased.
+    /// Deleted rows.
     pub rows: u64,
 }
 
+/// A retention period that has expired.
 struct DueRetention {
     id: i64,
     request: Uuid,
@@ -22,17 +24,18 @@ struct DueRetention {
     subject: ClerkUserId,
 }
 
-/// Erases everything whose time is over, each table of each person in a transaction of its own.
+/// Deletes the rows of every expired retention period, each in a transaction of its own.
+#[tracing::instrument(skip_all)]
 pub async fn purge_expired(lethe: &Lethe) -> Result<Purged> {
-    let mut erased = Purged::default();
+    let mut purged = Purged::default();
     while let Some(due) = next_expired(lethe).await? {
-        erased.rows += purge_one(lethe, &due).await?;
-        erased.expired += 1;
+        purged.rows += purge_one(lethe, &due).await?;
+        purged.expired += 1;
     }
-    Ok(erased)
+    Ok(purged)
 }
 
-/// The oldest one that is due; children come before their parents, as they were noted.
+/// Returns the oldest one. Children come before their parents, because they were stored in that order.
 async fn next_expired(lethe: &Lethe) -> Result<Option<DueRetention>> {
     let row = sqlx::query!(
         r#"select id, request_id, table_name, clerk_id as "clerk_id!" from lethe.retention
@@ -42,26 +45,28 @@ async fn next_expired(lethe: &Lethe) -> Result<Option<DueRetention>> {
     .fetch_optional(&lethe.database)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let subject = ClerkUserId::parse(&row.clerk_id).map_err(|_| Error::Internal("a stored id is unreadable"))?;
+    let subject =
+        ClerkUserId::parse(&row.clerk_id).map_err(|_| Error::Internal("invalid Clerk user id in the database"))?;
     Ok(Some(DueRetention { id: row.id, request: row.request_id, table: row.table_name, subject }))
 }
 
+#[tracing::instrument(name = "purge", skip_all, fields(request = %due.request, table = due.table))]
 async fn purge_one(lethe: &Lethe, due: &DueRetention) -> Result<u64> {
     let mut transaction = lethe.database.begin().await?;
-    let taken = sqlx::query!("select from lethe.retention where id = $1 and finished_at is null for update", due.id)
-        .fetch_optional(&mut *transaction)
-        .await?;
-    if taken.is_none() {
+    let unfinished =
+        sqlx::query!("select from lethe.retention where id = $1 and finished_at is null for update", due.id)
+            .fetch_optional(&mut *transaction)
+            .await?;
+    if unfinished.is_none() {
         return Ok(0);
     }
     let resolved = data_map::resolve(&lethe.data_map, &mut transaction).await?;
-    let rows = deletion::purge(&resolved, &mut transaction, &due.table, &due.subject).await?;
-    let counted = i64::try_from(rows).unwrap_or(i64::MAX);
+    let rows = purge(&resolved, &mut transaction, &due.table, &due.subject).await?;
     sqlx::query!(
         "update lethe.retention set finished_at = $2, clerk_id = null, rows_erased = $3 where id = $1",
         due.id,
         lethe.clock.now(),
-        counted,
+        i64::try_from(rows).unwrap_or(i64::MAX),
     )
     .execute(&mut *transaction)
     .await?;
