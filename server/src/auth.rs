@@ -98,7 +98,7 @@ async fn load_user(server: &AppState, session: &Session, subject: ClerkUserId) -
     };
     let profile = profile.unwrap_or_default();
     current_user::CurrentUser {
-        user_handle: UserHandle::new(server.lethe.keys.user_handle(&subject)),
+        user_handle: UserHandle::new(server.lethe.keys.user_handle(&subject).into()),
         clerk_user_id: subject,
         session_id: session.id.clone(),
         email: session.email.clone().or(profile.email),

@@ -93,7 +93,7 @@ pub fn load_data_map(path: &Path) -> anyhow::Result<DataMap> {
 
 /// Refuses a database that wasn't migrated, and a data map that doesn't fit it.
 pub async fn ensure_ready(lethe: &Lethe) -> anyhow::Result<()> {
-    if !lethe::jobs::is_migrated(&lethe.database).await? {
+    if !lethe::database::is_migrated(&lethe.database).await? {
         bail!("the database isn't migrated; run `lethe migrate` first");
     }
     let mut connection = lethe.database.acquire().await?;

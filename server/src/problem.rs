@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
-use lethe::{Error, Refusal};
+use lethe::{Error, ErrorCode};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -85,7 +85,7 @@ impl Problem {
     /// Too many requests; told after what time another one is welcome.
     #[must_use]
     pub fn too_many_requests(retry_after: Duration) -> Self {
-        Self { retry_after: Some(retry_after), ..Self::from(Refusal::TooManyRequests) }
+        Self { retry_after: Some(retry_after), ..Self::from(ErrorCode::TooManyRequests) }
     }
 
     /// The person must confirm anew who they are.
@@ -176,12 +176,12 @@ impl Problem {
     }
 }
 
-impl From<Refusal> for Problem {
-    fn from(refusal: Refusal) -> Self {
-        let status = StatusCode::from_u16(refusal.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let problem = Self::new(status, refusal.code());
-        match refusal {
-            Refusal::Unavailable => Self { retry_after: Some(Duration::from_secs(5)), ..problem },
+impl From<ErrorCode> for Problem {
+    fn from(code: ErrorCode) -> Self {
+        let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let problem = Self::new(status, code.as_str());
+        match code {
+            ErrorCode::Unavailable => Self { retry_after: Some(Duration::from_secs(5)), ..problem },
             _ => problem,
         }
     }
@@ -189,16 +189,10 @@ impl From<Refusal> for Problem {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let refusal = match &error {
-            Error::Refused(refusal) => return Self::from(*refusal),
-            // The database or Clerk can't be reached: later it will work.
-            Error::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_)) => {
-                Some(Refusal::Unavailable)
-            }
-            Error::Clerk(error) if error.retryable() => Some(Refusal::Unavailable),
-            _ => None,
-        };
-        refusal.map_or_else(|| Self::from_status(StatusCode::INTERNAL_SERVER_ERROR), Self::from).with_source(error)
+        match error {
+            Error::Refused(code) => Self::from(code),
+            error => Self::from(error.public()).with_source(error),
+        }
     }
 }
 

@@ -56,7 +56,7 @@ pub(crate) fn center(lethe: Lethe, user: CurrentUser) -> impl IntoView {
                 };
                 Either::Left(view! { <Center data messages/> })
             }
-            Err(error) => Either::Right(error_page(error.into())),
+            Err(error) => Either::Right(error_page(&error)),
         }
     })
 }

@@ -44,7 +44,7 @@ pub(crate) fn Delete() -> impl IntoView {
     Some(Either::Right(Suspend::new(async move {
         match lethe::deletion::preview(&lethe, &user.clerk_user_id).await {
             Ok(plan) => Either::Left(view! { <ConfirmDeletion preview=view_model::preview(&plan, refused_now) data/> }),
-            Err(error) => Either::Right(error_page(error.into())),
+            Err(error) => Either::Right(error_page(&error)),
         }
     })))
 }

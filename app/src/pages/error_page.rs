@@ -8,7 +8,7 @@ use lethe_error_code::ErrorCode;
 use super::layout::Layout;
 use crate::error::PublicError;
 use crate::response::set_status;
-use crate::server::respond::{self, Failure};
+use crate::server::respond::into_public;
 
 /// No page has this address, or what the page would show doesn't exist.
 #[component]
@@ -24,8 +24,8 @@ pub(crate) fn NotFound() -> impl IntoView {
 }
 
 /// Renders an error instead of a page, sets the status and logs the failure. The incident's id is the one in the log.
-pub(crate) fn error_page(failure: Failure) -> impl IntoView {
-    let PublicError { code, incident } = respond::into_public(failure);
+pub(crate) fn error_page(error: &lethe::Error) -> impl IntoView + use<> {
+    let PublicError { code, incident } = into_public(error);
     if code == ErrorCode::NotFound {
         return Either::Left(view! { <NotFound/> });
     }

@@ -49,7 +49,7 @@ fn UserMenu(user: CurrentUser) -> impl IntoView {
     let initials = initials(&user);
     view! {
         <div class="flex items-center gap-3 text-sm min-w-0">
-            {label.map(|label| view! { <span class="text-soft truncate max-sm:hidden">{label}</span> })}
+            {label.map(|label| view! { <span class="signed-in-as truncate">{label}</span> })}
             {initials.map(|initials| view! { <span class="initials" aria-hidden="true">{initials}</span> })}
             <form method="post" action="/sign-out">
                 <button class="link">"Sign out"</button>

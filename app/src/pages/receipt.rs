@@ -12,7 +12,6 @@ use crate::components::{Check, PlanTable};
 use crate::dto::StepProgress;
 use crate::format;
 use crate::islands::ReceiptProgress;
-use crate::server::respond::Failure;
 use crate::server::view_model;
 
 /// Seconds after which the page of a running deletion reloads without script.
@@ -29,14 +28,14 @@ pub(crate) fn Receipt() -> impl IntoView {
         match load_receipt(&lethe, &code).await {
             Ok(receipt) if receipt.progress.finished => EitherOf3::A(view! { <Completed receipt/> }),
             Ok(receipt) => EitherOf3::B(view! { <InProgress receipt/> }),
-            Err(failure) => EitherOf3::C(error_page(failure)),
+            Err(error) => EitherOf3::C(error_page(&error)),
         }
     }))
 }
 
-async fn load_receipt(lethe: &lethe::Lethe, code: &str) -> Result<deletion::Receipt, Failure> {
+async fn load_receipt(lethe: &lethe::Lethe, code: &str) -> lethe::Result<deletion::Receipt> {
     let code = view_model::receipt_code(code)?;
-    Ok(deletion::receipt(lethe, &code).await?)
+    deletion::receipt(lethe, &code).await
 }
 
 #[component]

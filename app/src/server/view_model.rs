@@ -1,6 +1,6 @@
 //! Turns the values of `lethe` into the values that pages show.
 
-use lethe::consent::{Choice, ConsentState, PurposeState};
+use lethe::consent::{ConsentState, PurposeState};
 use lethe::deletion::{Outcome, Plan, PlanLine, Progress, ReceiptCode, Status, StepStatus, TableResult};
 use lethe::export::Completed;
 use lethe_error_code::ErrorCode;
@@ -14,45 +14,17 @@ use crate::format::{self, Tense};
 /// A user's consent state.
 pub(crate) fn preferences(state: &ConsentState) -> Preferences {
     Preferences {
-        purposes: state.purposes.iter().map(|purpose| purpose_choice(purpose, state.gpc_applied)).collect(),
-        revision: revision(state),
+        purposes: state.purposes.iter().map(purpose_choice).collect(),
+        revision: state.revision().to_string(),
         changed: state.updated_at.map(format::datetime),
     }
 }
 
-/// What the user decided between `previously_granted` and `granted`.
-pub(crate) fn choices(
-    state: &ConsentState,
-    granted: &[String],
-    previously_granted: &[String],
-    base: Option<&str>,
-) -> Result<Vec<Choice>, ErrorCode> {
-    let known = |key: &String| state.purposes.iter().any(|it| it.purpose.key == *key);
-    if !granted.iter().chain(previously_granted).all(known) {
-        return Err(ErrorCode::InvalidInput);
-    }
-    if base.is_some_and(|base| base != revision(state)) {
-        return Err(ErrorCode::ChangedElsewhere);
-    }
-    let decided = state.purposes.iter().filter_map(|it| {
-        let key = &it.purpose.key;
-        let now = granted.contains(key);
-        let undecided = it.since.is_none() && !(state.gpc_applied && it.purpose.opt_out_signal);
-        (undecided || now != previously_granted.contains(key)).then(|| Choice { purpose: key.clone(), granted: now })
-    });
-    Ok(decided.collect())
-}
-
-fn revision(state: &ConsentState) -> String {
-    state.updated_at.map(format::rfc3339_micros).unwrap_or_default()
-}
-
-fn purpose_choice(state: &PurposeState, gpc_applied: bool) -> PurposeChoice {
-    let PurposeState { purpose, granted, since } = state;
-    let locked = gpc_applied && purpose.opt_out_signal;
+fn purpose_choice(state: &PurposeState) -> PurposeChoice {
+    let PurposeState { purpose, granted, since, locked } = state;
     let on_or_off = if *granted { "on" } else { "off" };
     let status = match since {
-        _ if locked => "held off".to_owned(),
+        _ if *locked => "held off".to_owned(),
         Some(at) => format!("{on_or_off} since {}", format::date(at.date())),
         None if *granted => "on by default".to_owned(),
         None => on_or_off.to_owned(),
@@ -63,7 +35,7 @@ fn purpose_choice(state: &PurposeState, gpc_applied: bool) -> PurposeChoice {
         text: purpose.text.clone(),
         granted: *granted,
         status,
-        locked,
+        locked: *locked,
     }
 }
 

@@ -58,7 +58,7 @@ pub async fn request_deletion(
             confirmed_plan: Some(&plan),
             contact: user.email.as_deref(),
         };
-        Ok(deletion::request(&lethe, request).await?)
+        deletion::request(&lethe, request).await
     };
     let started =
         started.await.map(|request| DeletionStarted { receipt: format!("/receipt/{}", request.receipt.as_str()) });
@@ -79,7 +79,7 @@ pub async fn deletion_progress_of(
 
     let progress = async {
         let code = view_model::receipt_code(&code)?;
-        Ok(lethe::deletion::receipt(&context::lethe()?, &code).await?)
+        lethe::deletion::receipt(&context::lethe()?, &code).await
     };
     respond::respond(progress.await.map(|receipt| view_model::progress(&receipt.progress)))
 }

@@ -13,7 +13,7 @@ pub async fn latest_export() -> Result<Option<CompletedExport>, PublicError> {
 
     let latest = async {
         let user = context::current_user()?;
-        Ok(lethe::export::latest(&context::lethe()?, &user.clerk_user_id).await?)
+        lethe::export::latest(&context::lethe()?, &user.clerk_user_id).await
     };
     respond::respond(latest.await.map(|latest| latest.as_ref().map(view_model::completed_export)))
 }

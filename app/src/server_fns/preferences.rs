@@ -27,7 +27,8 @@ pub async fn save_preferences(
     #[server(rename = "person")]
     user_handle: UserHandle,
 ) -> Result<Preferences, PublicError> {
-    use lethe::consent::{self, Source};
+    use lethe::audit::Source;
+    use lethe::consent::{self, Revision, Submission};
 
     use crate::server::resume::PendingAction;
     use crate::server::{context, respond, view_model};
@@ -35,9 +36,9 @@ pub async fn save_preferences(
     let saved = async {
         let user = context::form_owner(&user_handle)?;
         let lethe = context::lethe()?;
-        let state = consent::current(&lethe, &user.clerk_user_id, context::gpc()).await?;
-        let choices = view_model::choices(&state, &granted, &previously_granted, base.as_deref())?;
-        Ok(consent::set(&lethe, &user.clerk_user_id, &choices, Source::Page, context::gpc()).await?)
+        let base = base.map(Revision::from);
+        let submission = Submission { granted: &granted, shown: &previously_granted, base: base.as_ref() };
+        consent::submit(&lethe, &user.clerk_user_id, submission, Source::Page, context::gpc()).await
     };
     let saved = saved.await.map(|state| view_model::preferences(&state));
     respond::stash_form(&saved, &user_handle, || PendingAction::Preferences(granted));

@@ -159,7 +159,7 @@ fn load_config(mut values: Values) -> Result<ServerConfig, ConfigError> {
 async fn bootstrap_batch(values: Values) -> anyhow::Result<lethe::Lethe> {
     let lethe = bootstrap::build_for_batch(&load_config(values)?).await?;
     anyhow::ensure!(
-        lethe::jobs::is_migrated(&lethe.database).await?,
+        lethe::database::is_migrated(&lethe.database).await?,
         "the database isn't migrated; run `lethe migrate` first"
     );
     Ok(lethe)

@@ -43,7 +43,7 @@ pub async fn begin(State(server): State<AppState>, request: Request) -> Result<R
     let sign_in = with_fragment(server.authenticator.sign_in_url_for(&parts), part);
     let mut response = Redirect::to(sign_in.as_str()).into_response();
     server.authenticator.clear(response.headers_mut());
-    let mark = app::dto::UserHandle::new(server.lethe.keys.user_handle(&person.subject));
+    let mark = app::dto::UserHandle::new(server.lethe.keys.user_handle(&person.subject).into());
     if let Some(cookie) = resume::to_cookie(&server.lethe, &mark, PendingAction::Confirm(place)) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }

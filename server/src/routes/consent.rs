@@ -3,7 +3,7 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use lethe::Refusal;
+use lethe::Error;
 use lethe::consent::{self, Choice, ConsentState, Source};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -87,12 +87,12 @@ pub async fn change(
     Ok(Json(ConsentResponse(record)))
 }
 
-fn parse_choices(body: &[u8]) -> Result<Vec<Choice>, Refusal> {
+fn parse_choices(body: &[u8]) -> Result<Vec<Choice>, Error> {
     let body: Map<String, Value> =
-        serde_json::from_slice(body).map_err(|_| Refusal::InvalidInput("an object of purposes is expected"))?;
+        serde_json::from_slice(body).map_err(|_| Error::InvalidInput("an object of purposes is expected"))?;
     let choice = |(purpose, granted): (String, Value)| match granted {
         Value::Bool(granted) => Ok(Choice { purpose, granted }),
-        _ => Err(Refusal::InvalidInput("a purpose is true or false")),
+        _ => Err(Error::InvalidInput("a purpose is true or false")),
     };
     body.into_iter().map(choice).collect()
 }

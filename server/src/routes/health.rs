@@ -23,7 +23,7 @@ pub async fn liveness() -> Json<Value> {
 /// consent and deletions wait in their queues, and no other instance would reach Clerk better. Taking all
 /// of them out of service would only take away what still works.
 pub async fn readiness(State(server): State<AppState>) -> Result<Json<Value>, Problem> {
-    let migrated = tokio::time::timeout(DATABASE_TIMEOUT, lethe::jobs::is_migrated(&server.lethe.database)).await;
+    let migrated = tokio::time::timeout(DATABASE_TIMEOUT, lethe::database::is_migrated(&server.lethe.database)).await;
     match migrated {
         Ok(Ok(true)) => {
             let clerk = if server.lethe.clerk.is_reachable() { "ok" } else { "down" };

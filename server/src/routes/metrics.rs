@@ -46,7 +46,7 @@ pub async fn render(State(server): State<AppState>, request: Request) -> Respons
     let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
     metrics::gauge!("lethe_database_connections", "state" => "idle").set(f64::from(idle));
     // Where the database is down its numbers are missing, and that is told by their absence.
-    if let Ok(Ok((waiting, failed))) = tokio::time::timeout(BACKLOG_TIMEOUT, lethe::jobs::backlog(pool)).await {
+    if let Ok(Ok((waiting, failed))) = tokio::time::timeout(BACKLOG_TIMEOUT, lethe::queue::backlog(pool)).await {
         metrics::gauge!("lethe_jobs_waiting").set(gauge_value(waiting));
         metrics::gauge!("lethe_jobs_retrying").set(gauge_value(failed));
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use lethe::Random;
 use lethe::data_map::{self, DataMap, Error};
-use lethe::mail::{Mailer, Unready};
+use lethe::mail::{Mailer, SmtpCheckError};
 use lethe::storage::Storage;
 use sqlx::PgPool;
 
@@ -77,7 +77,7 @@ async fn connect(values: &Values) -> Option<Result<PgPool, String>> {
 }
 
 async fn check_migrations(pool: &PgPool) -> CheckResult {
-    match lethe::jobs::is_migrated(pool).await {
+    match lethe::database::is_migrated(pool).await {
         Ok(true) => CheckResult::ok(MIGRATED, "Lethe's tables are as this version needs them"),
         Ok(false) => {
             CheckResult::wrong(MIGRATED, "Lethe's tables aren't as this version needs them", "run `lethe migrate`")
@@ -158,15 +158,15 @@ pub(super) async fn check_mail(values: &Values) -> CheckResult {
     }
 }
 
-const fn remedy(unready: Unready) -> &'static str {
-    match unready {
-        Unready::Unreachable | Unready::TimedOut => {
+const fn remedy(error: SmtpCheckError) -> &'static str {
+    match error {
+        SmtpCheckError::Unreachable | SmtpCheckError::TimedOut => {
             "see that host and port in LETHE_SMTP_URL are right and not behind a firewall"
         }
-        Unready::Tls => {
+        SmtpCheckError::Tls => {
             "see that the server's certificate is valid for this host, and that smtp:// or smtps:// fits the port"
         }
-        Unready::Refused(_) => {
+        SmtpCheckError::Refused(_) => {
             "see that user and password in LETHE_SMTP_URL are right; the mail server's log tells more"
         }
     }
