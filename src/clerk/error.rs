@@ -170,7 +170,7 @@ impl std::fmt::Display for Details {
             Kind::RateLimited { .. } => formatter.write_str("too many requests")?,
             Kind::Invalid => formatter.write_str("refused")?,
             Kind::Unavailable if self.short_circuited => {
-                formatter.write_str("down for some time, so it was not asked")?
+                formatter.write_str("down for some time, so it was not asked")?;
             }
             Kind::Unavailable => formatter.write_str("unavailable")?,
             Kind::Unreadable => formatter.write_str("the answer can't be read")?,
