@@ -1,19 +1,21 @@
-//! What the first page shows: the consent state and the latest activity, read over one connection.
+//! What the first page shows. Reads [`consent`] and [`audit`] on one connection: a checkout from the pool costs as much
+//! as a query.
 
 use crate::audit::{self, Activity};
 use crate::consent::{self, ConsentState};
 use crate::{ClerkUserId, Lethe, Result};
 
-/// The data of the first page.
+/// A user's consent and recent activity.
 #[derive(Clone, Debug)]
 pub struct Overview {
-    /// The state of each purpose.
+    /// The user's choices.
     pub consent: ConsentState,
-    /// Entries of the audit log about the person, newest first.
+    /// The latest audit entries about the user, newest first.
     pub activity: Vec<Activity>,
 }
 
-/// Reads the overview of `subject`, with at most `entries` of activity. `gpc` is as in [`consent::current`].
+/// Returns the overview of `subject` with up to `entries` audit entries. `gpc` is the browser's opt-out signal, as in
+/// [`consent::current`].
 pub async fn read(lethe: &Lethe, subject: &ClerkUserId, gpc: bool, entries: u32) -> Result<Overview> {
     let mut connection = lethe.database.acquire().await?;
     Ok(Overview {

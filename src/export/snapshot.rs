@@ -10,7 +10,7 @@ use sqlx::{Connection, PgConnection, PgPool};
 use tokio_util::bytes::{BufMut, Bytes, BytesMut};
 
 use crate::Result;
-use crate::data_map::{self, DataMap, Resolved, Table, sql};
+use crate::data_map::{self, DataMap, Resolved, Table, TableIndex, sql};
 use crate::ids::ClerkUserId;
 
 /// Chunks are sent when they reach this size.
@@ -100,9 +100,9 @@ impl Snapshot {
     }
 }
 
-/// Returns the exported tables by index, each with its name in the file.
-fn names_in_file(resolved: &Resolved) -> Vec<(usize, String)> {
-    let exported = resolved.tables.iter().enumerate().filter(|(_, table)| table.export.is_some());
+/// Returns the exported tables, each with its key in the file.
+fn names_in_file(resolved: &Resolved) -> Vec<(TableIndex, String)> {
+    let exported = resolved.tables.enumerate().filter(|(_, table)| table.export.is_some());
     let short =
         |table: &Table| table.rule.name.rsplit_once('.').map_or(table.rule.name.clone(), |(_, name)| name.to_owned());
     let mut uses: BTreeMap<String, usize> = BTreeMap::new();
@@ -117,15 +117,15 @@ fn names_in_file(resolved: &Resolved) -> Vec<(usize, String)> {
         .collect()
 }
 
-/// Returns the statement that selects the person's rows of one table as JSON.
-fn select(resolved: &Resolved, table_index: usize) -> String {
+/// Every row of the person in one table, as JSON text.
+fn select(resolved: &Resolved, table_index: TableIndex) -> String {
     let table = &resolved.tables[table_index];
     let columns: Vec<String> = table.export.iter().flatten().map(|column| column.json("t")).collect();
     // `r.*` and not `r`, which would be a column of that name where there is one.
     format!(
         "SELECT to_json(r.*)::text FROM (SELECT {} FROM {} AS t WHERE {} ORDER BY {}) AS r",
         columns.join(", "),
-        table.sql,
+        table.quoted_name,
         resolved.owned_rows(table_index, "t"),
         table.order_by("t")
     )

@@ -1,8 +1,7 @@
 //! `lethe orphans`.
 
 use lethe::Lethe;
-use lethe::deletion::Origin;
-use lethe::orphans;
+use lethe::deletion::{Origin, orphans};
 use serde_json::json;
 
 use super::erase::{self, BatchOutcome};

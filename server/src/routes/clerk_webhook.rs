@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use lethe::clerk::webhook::{self, Event, Rejection};
-use lethe::clerk_events::Received;
+use lethe::deletion::clerk_events::{self, Received};
 use serde_json::json;
 
 use crate::middleware::client_ip;
@@ -30,7 +30,7 @@ pub async fn receive(State(server): State<AppState>, request: Request) -> Result
         Err(Problem::new(StatusCode::BAD_REQUEST, "webhook_rejected").with_source(rejection))
     })?;
     let delivery = header_text(&parts.headers, "svix-id").ok_or(Problem::from_status(StatusCode::BAD_REQUEST))?;
-    let received = lethe::clerk_events::receive(&server.lethe, delivery, &event).await?;
+    let received = clerk_events::receive(&server.lethe, delivery, &event).await?;
     match &event {
         Event::UserUpdated(user) => server.profiles.update_cached(user.id(), user).await,
         Event::UserDeleted { id: Some(subject) } => server.profiles.remove(subject).await,
