@@ -1,7 +1,7 @@
 //! Consent: an append-only ledger of decisions, and the state that results from it.
 //!
 //! Postgres is authoritative. Clerk's `public_metadata.consent` is a copy that a job brings up to date
-//! ([`mirror`]); nothing else here knows Clerk.
+//! (`mirror`); nothing else here knows Clerk.
 
 mod ledger;
 mod mirror;
