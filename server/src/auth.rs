@@ -9,8 +9,7 @@ use axum::response::{IntoResponse, Response};
 use clerk_session::{Outcome, Session};
 use http::Method;
 use http::request::Parts;
-use lethe::{ClerkUserId, Presence, Refusal, subject};
-use lethe_error_code::ErrorCode;
+use lethe::{ClerkUserId, ErrorCode, Presence, subject};
 
 use crate::middleware::client_ip;
 use crate::problem::Problem;
@@ -62,7 +61,7 @@ fn is_frame(parts: &Parts) -> bool {
 async fn attach_user(server: &AppState, parts: &mut Parts, session: Option<&Session>) -> Result<(), Problem> {
     let authentication: Authentication = match session {
         Some(session) => {
-            let subject = ClerkUserId::parse(&session.user_id).map_err(|_other_form| Refusal::NotSignedIn)?;
+            let subject = ClerkUserId::parse(&session.user_id).map_err(|_other_form| ErrorCode::NotSignedIn)?;
             match subject::presence(&server.lethe, &subject).await? {
                 Presence::Active => Ok(load_user(server, session, subject).await),
                 Presence::Deleting(_) | Presence::Erased => {
@@ -160,7 +159,7 @@ impl CurrentUser {
     /// who they are.
     pub fn require_fresh_sign_in(&self) -> Result<(), Problem> {
         if self.impersonated {
-            Err(Refusal::Impersonated.into())
+            Err(ErrorCode::Impersonated.into())
         } else if self.recently_verified {
             Ok(())
         } else {
@@ -177,6 +176,6 @@ impl<S: Send + Sync> FromRequestParts<S> for CurrentUser {
             return Ok(person);
         }
         let is_gone = parts.extensions.get::<RequestSession>().is_some_and(|session| session.account_deleted);
-        Err(if is_gone { Refusal::AccountDeleted } else { Refusal::NotSignedIn }.into())
+        Err(if is_gone { ErrorCode::AccountDeleted } else { ErrorCode::NotSignedIn }.into())
     }
 }

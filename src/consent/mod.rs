@@ -18,10 +18,6 @@ use self::ledger::{Change, Decisions};
 pub use crate::audit::Source;
 use crate::{ClerkUserId, DataSubjectId, Lethe, Result, subject};
 
-// Until every caller names them where they are defined.
-#[doc(hidden)]
-pub use crate::purposes::{InvalidPurposes, LegalBasis, Purpose, Purposes};
-
 /// Returns the state of `subject`. With `gpc`, the browser's Global Privacy Control signal, the purposes that
 /// it concerns are off (11 CCR 7025(c)).
 pub async fn current(lethe: &Lethe, subject: &ClerkUserId, gpc: bool) -> Result<ConsentState> {

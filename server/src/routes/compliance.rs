@@ -4,7 +4,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
 use http::Method;
-use lethe::Refusal;
+use lethe::ErrorCode;
 use lethe::export::Shape;
 use serde_json::Value;
 
@@ -41,7 +41,7 @@ pub(super) struct Confirmation {
 )]
 pub async fn delete(State(server): State<AppState>, person: CurrentUser, body: Bytes) -> Result<Response, Problem> {
     if !is_confirmed(&body) {
-        return Err(Refusal::ConfirmationMissing.into());
+        return Err(ErrorCode::ConfirmationMissing.into());
     }
     deletion::authorize(&server, &person)?;
     deletion::start_and_wait(&server, &person).await

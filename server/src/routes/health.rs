@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use lethe::Refusal;
+use lethe::ErrorCode;
 use serde_json::{Value, json};
 
 use crate::problem::Problem;
@@ -29,8 +29,8 @@ pub async fn readiness(State(server): State<AppState>) -> Result<Json<Value>, Pr
             let clerk = if server.lethe.clerk.is_reachable() { "ok" } else { "down" };
             Ok(Json(json!({"status": "ready", "clerk": clerk})))
         }
-        Ok(Ok(false)) => Err(Problem::from(Refusal::Unavailable).with_source("the database isn't migrated")),
-        Ok(Err(error)) => Err(Problem::from(Refusal::Unavailable).with_source(error)),
-        Err(elapsed) => Err(Problem::from(Refusal::Unavailable).with_source(elapsed)),
+        Ok(Ok(false)) => Err(Problem::from(ErrorCode::Unavailable).with_source("the database isn't migrated")),
+        Ok(Err(error)) => Err(Problem::from(ErrorCode::Unavailable).with_source(error)),
+        Err(elapsed) => Err(Problem::from(ErrorCode::Unavailable).with_source(elapsed)),
     }
 }
