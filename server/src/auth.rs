@@ -1,6 +1,7 @@
 //! Who asks: from the session's decision to what handlers and pages know of the visitor.
 
-use app::api::context::{Person, Visitor};
+use app::dto::UserHandle;
+use app::server::current_user::{self, Authentication};
 use axum::body::Body;
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::middleware::Next;
@@ -9,8 +10,8 @@ use clerk_session::{Outcome, Session};
 use http::Method;
 use http::request::Parts;
 use lethe::{ClerkUserId, Presence, Refusal, subject};
+use lethe_error_code::ErrorCode;
 
-use crate::lifecycle::RequestContext;
 use crate::middleware::client_ip;
 use crate::problem::Problem;
 use crate::profile_cache::Profile;
@@ -59,45 +60,45 @@ fn is_frame(parts: &Parts) -> bool {
 
 /// Tells handlers and pages who asks; refuses strangers who write too often.
 async fn attach_user(server: &AppState, parts: &mut Parts, session: Option<&Session>) -> Result<(), Problem> {
-    let (person, is_gone) = match session {
+    let authentication: Authentication = match session {
         Some(session) => {
             let subject = ClerkUserId::parse(&session.user_id).map_err(|_other_form| Refusal::NotSignedIn)?;
             match subject::presence(&server.lethe, &subject).await? {
-                Presence::Active => (Some(load_person(server, session, subject).await), false),
+                Presence::Active => Ok(load_user(server, session, subject).await),
                 Presence::Deleting(_) | Presence::Erased => {
                     server.profiles.remove(&subject).await;
-                    (None, true)
+                    Err(ErrorCode::AccountDeleted)
                 }
             }
         }
-        None => (None, false),
+        None => Err(ErrorCode::NotSignedIn),
     };
     let is_write = !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
-    if person.is_none() && is_write {
+    if authentication.is_err() && is_write {
         let client = client_ip::client_ip(&server.trusted_proxies, parts);
         server.limits.anonymous_writes.check_ip(client)?;
     }
-    let incident = parts.extensions.get::<RequestContext>().map(|scope| scope.incident.clone()).unwrap_or_default();
-    let visitor = Visitor {
-        person,
-        gpc: parts.headers.get("sec-gpc").is_some_and(|value| value.as_bytes() == b"1"),
-        incident,
-        sign_in_url: server.authenticator.sign_in_url_for(parts).into(),
-    };
-    parts.extensions.insert(visitor);
-    parts
-        .extensions
-        .insert(RequestSession { session_id: session.map(|session| session.id.clone()), account_deleted: is_gone });
+    parts.extensions.insert(RequestSession {
+        session_id: session.map(|session| session.id.clone()),
+        account_deleted: matches!(authentication, Err(ErrorCode::AccountDeleted)),
+    });
+    parts.extensions.insert(authentication);
     Ok(())
 }
 
-async fn load_person(server: &AppState, session: &Session, subject: ClerkUserId) -> Person {
+/// Whether the browser sends the opt-out signal (Global Privacy Control).
+pub(crate) fn gpc(parts: &Parts) -> bool {
+    parts.headers.get("sec-gpc").is_some_and(|value| value.as_bytes() == b"1")
+}
+
+async fn load_user(server: &AppState, session: &Session, subject: ClerkUserId) -> current_user::CurrentUser {
     let profile = match (&session.email, &session.name) {
         (Some(_), Some(_)) => None,
         _ => load_profile(server, session, &subject).await,
     };
     let profile = profile.unwrap_or_default();
-    Person {
+    current_user::CurrentUser {
+        user_handle: UserHandle::new(server.lethe.keys.user_handle(&subject).into()),
         clerk_user_id: subject,
         session_id: session.id.clone(),
         email: session.email.clone().or(profile.email),
@@ -145,14 +146,13 @@ pub struct CurrentUser {
 impl CurrentUser {
     /// The person of this request, where there is one.
     pub fn from_parts(parts: &Parts) -> Option<Self> {
-        let visitor = parts.extensions.get::<Visitor>()?;
-        let person = visitor.person.as_ref()?;
+        let person = parts.extensions.get::<Authentication>()?.as_ref().ok()?;
         Some(Self {
             subject: person.clerk_user_id.clone(),
             email: person.email.clone(),
             impersonated: person.impersonated,
             recently_verified: person.recently_verified,
-            signal: visitor.gpc,
+            signal: gpc(parts),
         })
     }
 

@@ -14,5 +14,5 @@ pub mod profile_cache;
 pub mod router;
 pub mod routes;
 pub mod serve;
-pub mod session;
+mod session;
 pub mod state;

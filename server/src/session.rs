@@ -9,7 +9,7 @@ use futures::future::BoxFuture;
 use lethe::clerk::{self, Client};
 
 /// The Backend API by Lethe's Clerk client.
-pub struct ClerkBackend(pub Client);
+pub(crate) struct ClerkBackend(pub(crate) Client);
 
 impl BackendApi for ClerkBackend {
     fn jwks(&self) -> BoxFuture<'_, Result<Jwks, BackendError>> {
@@ -38,13 +38,13 @@ impl BackendApi for ClerkBackend {
 }
 
 /// Lethe's clock as the session's.
-pub fn clock(clock: &lethe::Clock) -> Clock {
+pub(crate) fn clock(clock: &lethe::Clock) -> Clock {
     let clock = clock.clone();
     Arc::new(move || clock.now().into())
 }
 
 /// The key as `clerk-session` reads it.
-pub fn jwk(key: clerk::Jwk) -> Jwk {
+pub(crate) fn jwk(key: clerk::Jwk) -> Jwk {
     let clerk::Jwk { kid, kty, alg, n, e } = key;
     Jwk { kid, kty, alg, n, e }
 }

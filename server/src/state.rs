@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use app::api::context::Site;
+use app::server::context::Site;
 use clerk_session::Authenticator;
 use lethe::Lethe;
 use lethe::clerk::webhook;

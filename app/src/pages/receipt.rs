@@ -1,4 +1,4 @@
-//! A deletion's receipt: its progress while it runs, then the proof. Open to whoever has the code.
+//! A deletion's receipt: the progress while it runs, then the proof. Open to everybody who has the code.
 
 use leptos::either::{Either, EitherOf3};
 use leptos::nonce::use_nonce;
@@ -6,18 +6,18 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use lethe::deletion::{self, Outcome};
 
-use super::center::Scripts;
 use super::error_page::error_page;
-use super::layout::Layout;
-use crate::api::respond::Failure;
-use crate::api::{StepProgress, view_model};
-use crate::components::{Check, PlanTable, ReceiptProgress};
+use super::layout::{Layout, Scripts};
+use crate::components::{Check, PlanTable};
+use crate::dto::StepProgress;
 use crate::format;
+use crate::islands::ReceiptProgress;
+use crate::server::view_model;
 
-/// Seconds after which a running deletion's page loads again where no script runs.
-const REFRESH: &str = "4";
-/// Loads it again where scripts run, but the one that wakes the island never comes.
-const REFRESH_UNLESS_AWAKE: &str = "setTimeout(()=>document.querySelector('[data-awake]')||location.reload(),6000)";
+/// Seconds after which the page of a running deletion reloads without script.
+const RELOAD_SECONDS: &str = "4";
+/// Reloads the page if scripts run, but the island's bundle never arrives.
+const RELOAD_UNLESS_HYDRATED: &str = "setTimeout(()=>document.querySelector('[data-awake]')||location.reload(),6000)";
 
 /// `/receipt/{code}`.
 #[component]
@@ -28,14 +28,14 @@ pub(crate) fn Receipt() -> impl IntoView {
         match load_receipt(&lethe, &code).await {
             Ok(receipt) if receipt.progress.finished => EitherOf3::A(view! { <Completed receipt/> }),
             Ok(receipt) => EitherOf3::B(view! { <InProgress receipt/> }),
-            Err(failure) => EitherOf3::C(error_page(failure)),
+            Err(error) => EitherOf3::C(error_page(&error)),
         }
     }))
 }
 
-async fn load_receipt(lethe: &lethe::Lethe, code: &str) -> Result<deletion::Receipt, Failure> {
+async fn load_receipt(lethe: &lethe::Lethe, code: &str) -> lethe::Result<deletion::Receipt> {
     let code = view_model::receipt_code(code)?;
-    Ok(deletion::receipt(lethe, &code).await?)
+    deletion::receipt(lethe, &code).await
 }
 
 #[component]
@@ -43,10 +43,10 @@ fn InProgress(receipt: deletion::Receipt) -> impl IntoView {
     let code = receipt.code.as_str().to_owned();
     view! {
         <Scripts/>
-        <script nonce=use_nonce()>{REFRESH_UNLESS_AWAKE}</script>
-        // Here and not in the head, which would have to look for itself and might find it finished already: then
-        // nothing would load this page again.
-        <noscript><meta http-equiv="refresh" content=REFRESH/></noscript>
+        <script nonce=use_nonce()>{RELOAD_UNLESS_HYDRATED}</script>
+        // Not in the head: that is rendered by a second look at the deletion, which may find it finished already. Then
+        // nothing would reload this page.
+        <noscript><meta http-equiv="refresh" content=RELOAD_SECONDS/></noscript>
         <Layout title="Deleting your account">
             <h1>"Your account is being deleted"</h1>
             <p class="lead">
@@ -54,7 +54,7 @@ fn InProgress(receipt: deletion::Receipt) -> impl IntoView {
                 ". Keep the address of this page: it opens without an account and becomes your receipt."
             </p>
             <section class="card mt-6" aria-label="Steps">
-                <ReceiptProgress code=code progress=view_model::progress(&receipt)/>
+                <ReceiptProgress code=code progress=view_model::progress(&receipt.progress)/>
             </section>
             <p class="mt-6 text-soft">"Receipt " <code>{receipt.code.as_str().to_owned()}</code></p>
         </Layout>
@@ -64,7 +64,7 @@ fn InProgress(receipt: deletion::Receipt) -> impl IntoView {
 #[component]
 fn Completed(receipt: deletion::Receipt) -> impl IntoView {
     let finished = receipt.finished_at.map(format::datetime).unwrap_or_default();
-    let steps = view_model::progress(&receipt).steps;
+    let steps = view_model::progress(&receipt.progress).steps;
     let rows: Vec<_> =
         receipt.results.iter().filter(|result| result.line.rows > 0).map(view_model::result_row).collect();
     let has_retained = receipt
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_label_is_never_markup() {
+    async fn label_is_never_markup() {
         let page = page(|| view! { <Completed receipt=receipt(7, HOSTILE)/> }).await;
         assert!(!page.html.contains("<script>alert"));
     }

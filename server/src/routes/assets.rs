@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use app::api::context::Site;
+use app::server::context::Site;
 use axum::Router;
 use http::{HeaderValue, header};
 use leptos::config::LeptosOptions;

@@ -5,7 +5,7 @@
 //! person signs in once more, and comes back to where they were. What they were about to do is kept in
 //! their browser ([`errand`]), bound to them: nothing of it is released to anybody else.
 
-use app::api::resume::{self, PendingAction, ReturnTo};
+use app::server::resume::{self, PendingAction, ReturnTo};
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -43,7 +43,7 @@ pub async fn begin(State(server): State<AppState>, request: Request) -> Result<R
     let sign_in = with_fragment(server.authenticator.sign_in_url_for(&parts), part);
     let mut response = Redirect::to(sign_in.as_str()).into_response();
     server.authenticator.clear(response.headers_mut());
-    let mark = String::from(server.lethe.keys.user_handle(&person.subject));
+    let mark = app::dto::UserHandle::new(server.lethe.keys.user_handle(&person.subject).into());
     if let Some(cookie) = resume::to_cookie(&server.lethe, &mark, PendingAction::Confirm(place)) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }

@@ -1,7 +1,8 @@
 //! Pages and server functions: hands Leptos what it needs and takes back what it made.
 
-use app::api::ErrorCode;
-use app::api::context::Visitor;
+use app::server::context::{self, SignInUrl};
+use app::server::current_user::Authentication;
+use app::server_fns::REQUEST_DELETION_PATH;
 use axum::extract::{Request, State};
 use axum::response::{Html, IntoResponse, Response};
 use http::request::Parts;
@@ -9,13 +10,12 @@ use http::{Method, StatusCode};
 use leptos::nonce::Nonce;
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{handle_server_fns_with_context, render_app_async_with_context};
+use lethe_error_code::ErrorCode;
 
+use crate::auth::gpc;
 use crate::lifecycle::RequestContext;
 use crate::problem::Problem;
 use crate::state::AppState;
-
-/// The one server function that starts something dear.
-const REQUEST_DELETION_PATH: &str = "/api/_/request_deletion";
 
 /// Renders the page of this path.
 pub async fn page(State(server): State<AppState>, request: Request) -> Response {
@@ -27,7 +27,7 @@ pub async fn page(State(server): State<AppState>, request: Request) -> Response 
 /// Runs a server function.
 pub async fn server_function(State(server): State<AppState>, request: Request) -> Response {
     if request.uri().path() == REQUEST_DELETION_PATH
-        && let Some(person) = request.extensions().get::<Visitor>().and_then(|visitor| visitor.person.as_ref())
+        && let Some(Ok(person)) = request.extensions().get::<Authentication>()
         && let Err(problem) = server.limits.deletions.check(&person.clerk_user_id)
     {
         return problem.into_response();
@@ -81,11 +81,13 @@ fn leptos_context(server: &AppState) -> impl Fn() + Clone + Send + Sync + 'stati
         provide_context(server.lethe.clone());
         provide_context(server.site.clone());
         let Some(parts) = use_context::<Parts>() else { return };
-        if let Some(visitor) = parts.extensions.get::<Visitor>() {
-            provide_context(visitor.clone());
+        if let Some(authentication) = parts.extensions.get::<Authentication>() {
+            provide_context(authentication.clone());
         }
-        if let Some(scope) = parts.extensions.get::<RequestContext>() {
-            provide_context(Nonce::from_value(scope.nonce.clone()));
+        provide_context(SignInUrl(server.authenticator.sign_in_url_for(&parts).into()));
+        if let Some(RequestContext { incident, nonce }) = parts.extensions.get::<RequestContext>().cloned() {
+            provide_context(Nonce::from_value(nonce.clone()));
+            provide_context(context::RequestContext { incident, nonce, gpc: gpc(&parts) });
         }
     }
 }

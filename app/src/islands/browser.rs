@@ -1,18 +1,25 @@
-//! What the islands want of the browser, in the words of the islands.
+//! What islands need of the browser: storage, navigation, and a session that lasts.
 
 use std::future::Future;
 
-use leptos::prelude::window;
-use web_sys::Storage;
+use leptos::prelude::{document, window};
+use lethe_error_code::ErrorCode;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::js_sys::Promise;
+use web_sys::wasm_bindgen::JsCast;
+use web_sys::{HtmlElement, Storage};
 
-use crate::api::{ErrorCode, PublicError};
+use crate::error::PublicError;
 
-/// Storage that outlives the window. `None` where it is switched off.
+/// How long the renewal of the session may take.
+const RENEWAL_TIMEOUT_MS: i32 = 10_000;
+
+/// Storage that outlives the window. `None` if the user has disabled it.
 pub(super) fn local_storage() -> Option<Storage> {
     window().local_storage().ok().flatten()
 }
 
-/// Storage of this tab, until it is closed. `None` where it is switched off.
+/// Storage of this tab, until it is closed. `None` if the user has disabled it.
 pub(super) fn session_storage() -> Option<Storage> {
     window().session_storage().ok().flatten()
 }
@@ -23,12 +30,12 @@ pub(super) fn navigate(path: &str) {
     let _ = window().location().set_href(path);
 }
 
-/// Asks the server for this page again.
+/// Loads this page again.
 pub(super) fn reload() {
     let _ = window().location().reload();
 }
 
-/// Calls; where the session is over, renews it and calls once more. The page stays as it is.
+/// Calls the server. If the session has ended, renews it and calls once more, without leaving the page.
 pub(super) async fn with_session<Value, Call>(call: impl Fn() -> Call) -> Result<Value, PublicError>
 where
     Call: Future<Output = Result<Value, PublicError>>,
@@ -42,19 +49,9 @@ where
     }
 }
 
-/// Loads the page that takes the way by Clerk into a frame that nobody sees: only documents may take
-/// that way. Ends when it is there, or when it takes too long; whether it helped, the next call tells.
-#[cfg(feature = "hydrate")]
+/// Loads the page that redirects by way of Clerk into a hidden frame, as Clerk's handshake only works for documents.
+/// Returns when the frame has loaded or the time is up. The next call shows whether it helped.
 async fn renew_session() {
-    use leptos::prelude::document;
-    use wasm_bindgen_futures::JsFuture;
-    use web_sys::HtmlElement;
-    use web_sys::js_sys::Promise;
-    use web_sys::wasm_bindgen::JsCast;
-
-    /// In milliseconds.
-    const RENEWAL_TIMEOUT_MS: i32 = 10_000;
-
     let frame = document().create_element("iframe").ok().and_then(|frame| frame.dyn_into::<HtmlElement>().ok());
     let Some((frame, body)) = frame.zip(document().body()) else { return };
     frame.set_hidden(true);
@@ -67,8 +64,3 @@ async fn renew_session() {
     let _ = JsFuture::from(loaded).await;
     frame.remove();
 }
-
-/// Only the browser has frames.
-#[cfg(not(feature = "hydrate"))]
-#[expect(clippy::unused_async, reason = "the same signature as in the browser")]
-async fn renew_session() {}

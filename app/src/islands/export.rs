@@ -1,60 +1,53 @@
-//! The button that downloads a copy. It is a link that the browser follows by itself; in the
-//! browser this only watches until the server says that the file is complete.
+//! The button that downloads a copy. It is an ordinary link. The island only polls until the server has completed
+//! the file.
 
 use std::time::Duration;
 
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use lethe_error_code::ErrorCode;
 
 use super::browser;
-use super::icon::Check;
-use crate::api::{CompletedExport, ErrorCode, latest_export};
+use crate::components::Check;
+use crate::dto::CompletedExport;
+use crate::server_fns::latest_export;
 
-/// Between two questions whether the file is complete.
+/// Pause between two polls.
 const POLL_INTERVAL: Duration = Duration::from_millis(1200);
-/// Questions after which the watching ends; a file may take longer, and comes all the same.
+/// Polls after which the island gives up. The download itself isn't affected.
 const MAX_POLLS: u32 = 500;
 
 #[derive(Clone, PartialEq, Eq)]
 enum State {
+    /// Holds the last completed export, if there is one.
     Idle(Option<CompletedExport>),
     Preparing,
     Done(CompletedExport),
-    /// Not known, though the download may go on.
+    /// Polling failed. The download may continue.
     Unknown(ErrorCode),
-    /// The server refused it.
+    /// The server refused the download.
     Refused(ErrorCode),
 }
 
-/// The download button with its state.
+/// The download button and its state.
 #[island]
 pub(crate) fn ExportButton(
-    /// The last finished export.
+    /// The last completed export.
     latest: Option<CompletedExport>,
-    /// When the page was made; an export that is finished later is the one that begins here.
+    /// When the page was rendered. An export with a greater id is the one that this button started.
     now: String,
     /// Why a download was refused just now.
     refused: Option<ErrorCode>,
 ) -> impl IntoView {
-    let before = StoredValue::new(now);
+    let newest_known = StoredValue::new(now);
     let state = RwSignal::new(refused.map_or(State::Idle(latest), State::Refused));
-    let status_text = move || {
-        state.with(|state| match state {
-            State::Idle(None) => "The file comes straight to you. No copy of it stays here.".to_owned(),
-            State::Idle(Some(last)) => format!("Last downloaded {}: {}", last.at, last.content),
-            State::Preparing => "Preparing… You can stay here or go on.".to_owned(),
-            State::Done(download) => format!("Downloaded {}", download.content),
-            State::Unknown(code) => format!("Your browser's download list knows more. {}", code.message()),
-            State::Refused(code) => format!("Not downloaded. {}", code.message()),
-        })
-    };
     let start = move |event: leptos::ev::MouseEvent| {
         if state.get_untracked() == State::Preparing {
             event.prevent_default();
             return;
         }
         state.set(State::Preparing);
-        poll(state, before, MAX_POLLS);
+        schedule_poll(state, newest_known, MAX_POLLS);
     };
     view! {
         <div class="card-foot">
@@ -73,7 +66,7 @@ pub(crate) fn ExportButton(
                 <Show when=move || state.with(|state| *state == State::Preparing)>
                     <span class="spinner" aria-hidden="true"></span>
                 </Show>
-                <span>{status_text}</span>
+                <span>{move || state.with(status_text)}</span>
             </p>
             <a
                 class="button"
@@ -87,20 +80,31 @@ pub(crate) fn ExportButton(
     }
 }
 
-/// Asks until there is a newer export than before.
-fn poll(state: RwSignal<State>, before: StoredValue<String>, polls_left: u32) {
-    let request = move || {
+fn status_text(state: &State) -> String {
+    match state {
+        State::Idle(None) => "The file comes straight to you. No copy of it stays here.".to_owned(),
+        State::Idle(Some(last)) => format!("Last downloaded {}: {}", last.at, last.content),
+        State::Preparing => "Preparing… You can stay here or go on.".to_owned(),
+        State::Done(download) => format!("Downloaded {}", download.content),
+        State::Unknown(code) => format!("Your browser's download list knows more. {}", code.message()),
+        State::Refused(code) => format!("Not downloaded. {}", code.message()),
+    }
+}
+
+/// Polls until the server has completed a newer export than `newest_known`.
+fn schedule_poll(state: RwSignal<State>, newest_known: StoredValue<String>, polls_left: u32) {
+    let poll = move || {
         spawn_local(async move {
             match browser::with_session(latest_export).await {
-                Ok(Some(download)) if before.with_value(|before| download.id > *before) => {
-                    before.set_value(download.id.clone());
-                    state.set(State::Done(download));
+                Ok(Some(export)) if newest_known.with_value(|known| export.id > *known) => {
+                    newest_known.set_value(export.id.clone());
+                    state.set(State::Done(export));
                 }
-                Ok(_) if polls_left > 0 => poll(state, before, polls_left - 1),
-                Ok(last) => state.set(State::Idle(last)),
+                Ok(_) if polls_left > 0 => schedule_poll(state, newest_known, polls_left - 1),
+                Ok(latest) => state.set(State::Idle(latest)),
                 Err(error) => state.set(State::Unknown(error.code)),
             }
         });
     };
-    set_timeout(request, POLL_INTERVAL);
+    set_timeout(poll, POLL_INTERVAL);
 }

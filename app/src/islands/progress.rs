@@ -1,36 +1,43 @@
-//! The steps of a deletion while it runs. Rendered once by the server; in the browser it asks on,
-//! and lets the server show the receipt when everything is done.
+//! The steps of a running deletion. The server renders them once; the island polls, and loads the page again when
+//! the receipt is complete.
 
 use std::time::Duration;
 
+use gloo_net::http::Request;
 use leptos::prelude::*;
+use leptos::server_fn::ServerFn;
 use leptos::task::spawn_local;
+use lethe_error_code::ErrorCode;
+use web_sys::RequestCredentials;
 
 use super::browser;
-use super::icon::Check;
-use crate::api::{DeletionProgress, ErrorCode, StepProgress, StepState};
+use crate::components::Check;
+use crate::dto::{DeletionProgress, StepProgress, StepState};
+use crate::error::PublicError;
+use crate::server_fns::DeletionProgressOf;
 
-/// Between two questions.
+/// Pause between two polls.
 const POLL_INTERVAL: Duration = Duration::from_millis(900);
 
-/// The steps, and a line that says how far they are.
+/// The steps, and a line that sums them up.
 #[island]
 pub(crate) fn ReceiptProgress(
     /// The receipt's code.
     code: String,
-    /// How far the deletion was when the page was made.
+    /// The deletion's progress when the page was rendered.
     progress: DeletionProgress,
 ) -> impl IntoView {
     let progress = RwSignal::new(progress);
     let error = RwSignal::new(None);
-    let awake = RwSignal::new(false);
+    // The page's script loads the page again unless it finds this mark.
+    let is_hydrated = RwSignal::new(false);
     Effect::new(move |_| {
-        awake.set(true);
+        is_hydrated.set(true);
         schedule_poll(code.clone(), progress, error);
     });
     view! {
         <div class="card-body">
-            <ol class="steps" data-awake=move || awake.get().then_some("true")>
+            <ol class="steps" data-awake=move || is_hydrated.get().then_some("true")>
                 {move || progress.with(|progress| progress.steps.iter().map(step).collect_view())}
             </ol>
         </div>
@@ -44,17 +51,17 @@ pub(crate) fn ReceiptProgress(
 
 fn step(step: &StepProgress) -> impl IntoView + use<> {
     let StepProgress { title, state, at } = step.clone();
-    let (state_name, state_text) = match state {
+    let (name, text) = match state {
         StepState::Pending => ("pending", "waits"),
         StepState::Running => ("running", "under way"),
         StepState::Blocked => ("blocked", "needs attention"),
         StepState::Done => ("done", "done"),
     };
     view! {
-        <li data-step=state_name>
+        <li data-step=name>
             <span class="step-mark" aria-hidden="true">{(state == StepState::Done).then(|| view! { <Check/> })}</span>
             <span>{title}</span>
-            <span class="step-told">{at.unwrap_or_else(|| state_text.to_owned())}</span>
+            <span class="step-told">{at.unwrap_or_else(|| text.to_owned())}</span>
         </li>
     }
 }
@@ -96,27 +103,14 @@ fn schedule_poll(code: String, progress: RwSignal<DeletionProgress>, error: RwSi
     set_timeout(poll, POLL_INTERVAL);
 }
 
-/// Asks the server how far the deletion is.
-#[cfg(feature = "hydrate")]
+/// Requests the progress. The code alone authorizes it, so the request carries no cookies, and the server doesn't look
+/// up a session whose user is being deleted.
 async fn fetch_progress(code: &str) -> Result<DeletionProgress, ErrorCode> {
-    use gloo_net::http::Request;
-    use leptos::server_fn::ServerFn;
-
-    use crate::api::{DeletionProgressOf, PublicError};
-
-    // A code holds letters, digits and dashes, so it needs no encoding.
-    let address = format!("{}?code={code}", DeletionProgressOf::url());
-    let response = Request::get(&address).send().await.map_err(|_| ErrorCode::Unreachable)?;
+    let request = Request::get(DeletionProgressOf::url()).query([("code", code)]).credentials(RequestCredentials::Omit);
+    let response = request.send().await.map_err(|_| ErrorCode::Unreachable)?;
     if response.ok() {
         response.json().await.map_err(|_| ErrorCode::Unreachable)
     } else {
         Err(response.json::<PublicError>().await.map_or(ErrorCode::Internal, |error| error.code))
     }
-}
-
-/// Only the browser asks.
-#[cfg(not(feature = "hydrate"))]
-#[expect(clippy::unused_async, reason = "the same signature as in the browser")]
-async fn fetch_progress(_code: &str) -> Result<DeletionProgress, ErrorCode> {
-    Err(ErrorCode::Unreachable)
 }
