@@ -37,7 +37,7 @@ pub async fn save_preferences(
         let user = context::form_owner(&user_handle)?;
         let lethe = context::lethe()?;
         let base = base.map(Revision::from);
-        let submission = Submission { granted: &granted, shown: &previously_granted, base: base.as_ref() };
+        let submission = Submission { granted: &granted, previously_granted: &previously_granted, base: base.as_ref() };
         consent::submit(&lethe, &user.clerk_user_id, submission, Source::Page, context::gpc()).await
     };
     let saved = saved.await.map(|state| view_model::preferences(&state));
