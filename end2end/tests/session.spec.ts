@@ -1,9 +1,9 @@
-// Who asks? Clerk's own library and Lethe get the same requests and must agree.
+// Clerk's SDK and the crate clerk-session authenticate the same generated requests and must agree.
 
 import { readFileSync } from 'node:fs';
 import { expect, test } from '@playwright/test';
 import * as clerk from '../support/clerk.ts';
-import { Lethe, Sdk, type Answer } from '../support/session/ask.ts';
+import { ClerkSession, Sdk, type Outcome } from '../support/session/authenticate.ts';
 import { draw, type Case, type World } from '../support/session/cases.ts';
 import { differences } from '../support/session/differences.ts';
 import { Random } from '../support/session/random.ts';
@@ -13,13 +13,13 @@ import { settings } from '../support/settings.ts';
 const example = process.env['LETHE_SESSION_EXAMPLE'];
 const seed = Number(process.env['LETHE_SESSION_SEED'] ?? Date.now() % 1_000_000);
 const requests = Number(process.env['LETHE_SESSION_REQUESTS'] ?? 2_000);
-/** Requests with one time: what the stand-in signs for them in the meantime is not yet in their future. */
-const AT_ONCE = 200;
+/** Requests with the same time, so that what the stand-in signs for them meanwhile is not in their future. */
+const BATCH = 200;
 
-/** What hasn't occurred by then is rare by chance: as many again are drawn, at most so many times. */
-const PATIENCE = 10;
+/** While a reason or a difference has not occurred, more requests are generated: at most so many times as many. */
+const MAX_ROUNDS = 10;
 
-/** Each must have occurred, or the requests have become too tame. */
+/** Each must occur, or the generated requests do not cover enough. */
 const REASONS = [
   'client-uat-but-no-session-token',
   'dev-browser-missing',
@@ -46,42 +46,42 @@ const REASONS = [
   'token-verification-failed',
 ];
 
-test("Lethe decides as Clerk's library does", async () => {
-  test.skip(!example, 'LETHE_SESSION_EXAMPLE is not set: `cargo build -p server --example session`');
+test("clerk-session decides as Clerk's SDK does", async () => {
+  test.skip(!example, 'LETHE_SESSION_EXAMPLE is not set: `cargo build -p clerk-session --example session`');
   console.log(`requests follow from LETHE_SESSION_SEED=${seed}`);
   const random = new Random(seed);
   const world = await prepare();
-  const [sdk, lethe] = [new Sdk(), new Lethe(example ?? '')];
+  const [sdk, crate] = [new Sdk(), new ClerkSession(example ?? '')];
   const seen = { reasons: new Set<string | null>(), differences: new Set<string>(), disagreements: [] as unknown[], inOrder: 0 };
   const missing = () => REASONS.filter((reason) => !seen.reasons.has(reason));
   const unseen = () => differences.filter(({ entry, shownBy }) => !shownBy && !seen.differences.has(entry)).map(({ entry }) => entry);
-  const isTame = () => missing().length + unseen().length > 0;
+  const isIncomplete = () => missing().length + unseen().length > 0;
   test.setTimeout(5 * 60_000);
-  for (let done = 0; done < requests || (isTame() && done < PATIENCE * requests); done += AT_ONCE) {
+  for (let done = 0; done < requests || (isIncomplete() && done < MAX_ROUNDS * requests); done += BATCH) {
     const now = Date.now();
-    const cases = Array.from({ length: AT_ONCE }, () => draw(random, { ...world, mayRotate: done === 0 }, now));
+    const cases = Array.from({ length: BATCH }, () => draw(random, { ...world, mayRotate: done === 0 }, now));
     const rendered = await render(cases);
     for (const [index, drawn] of cases.entries()) {
-      const [toSdk, toLethe] = rendered[index] as [Rendered, Rendered];
-      const theirs = masked(await silently(() => sdk.ask(drawn, toSdk, now)), toSdk);
-      const ours = masked(await lethe.ask(drawn, toLethe, now), toLethe);
+      const [toSdk, toCrate] = rendered[index] as [Rendered, Rendered];
+      const theirs = masked(await silently(() => sdk.authenticate(drawn, toSdk, now)), toSdk);
+      const ours = masked(await crate.authenticate(drawn, toCrate, now), toCrate);
       seen.reasons.add(theirs.reason);
       if (ours.status === 'signed-in') seen.inOrder += 1;
       const difference = compare(drawn, theirs, ours, seen.differences);
-      if (difference) seen.disagreements.push({ number: done + index, theirs, ours, traits: [...drawn.traits], drawn, ...toLethe });
+      if (difference) seen.disagreements.push({ number: done + index, theirs, ours, traits: [...drawn.traits], drawn, ...toCrate });
     }
   }
-  lethe.end();
+  crate.end();
   expect(seen.disagreements.slice(0, 3), `${seen.disagreements.length} disagreements with seed ${seed}`).toEqual([]);
   expect(missing(), 'reasons that never occurred').toEqual([]);
   expect(seen.inOrder, 'people who were signed in').toBeGreaterThan(requests / 20);
   expect(unseen(), 'listed differences that are none').toEqual([]);
 });
 
-test("the session layer's list of differences is the one that is tested", () => {
-  const module = readFileSync(new URL('../../server/src/session/mod.rs', import.meta.url), 'utf8');
+test("clerk-session's documented differences are the tested ones", () => {
+  const module = readFileSync(new URL('../../crates/clerk-session/src/lib.rs', import.meta.url), 'utf8');
   const [, list = ''] = module.split('# Deliberate differences to the SDK\n');
-  const lines = list.split('\n\n')[0]?.split('\n').map((line) => line.replace(/^\/\/! ?/, '')) ?? [];
+  const lines = list.split('\n//!\n')[0]?.split('\n').map((line) => line.replace(/^\/\/! ?/, '')) ?? [];
   const entries = lines.join('\n').split(/^\* /m).slice(1).map((entry) => entry.replace(/\s+/g, ' ').trim());
   expect(entries.length).toBe(differences.length);
   entries.forEach((entry, index) => expect(entry.startsWith(differences[index]?.entry ?? '?'), entry).toBe(true));
@@ -108,7 +108,7 @@ async function prepare(): Promise<World> {
 }
 
 /** Whether they differ for no listed reason. Notes the listed ones. */
-function compare(drawn: Case, theirs: Answer, ours: Answer, occurred: Set<string>): boolean {
+function compare(drawn: Case, theirs: Outcome, ours: Outcome, occurred: Set<string>): boolean {
   let expected = theirs;
   for (const { entry, without } of differences) {
     const rest = without?.(expected) ?? expected;
@@ -121,16 +121,16 @@ function compare(drawn: Case, theirs: Answer, ours: Answer, occurred: Set<string
   return !reason;
 }
 
-function equal(one: Answer, other: Answer): boolean {
+function equal(one: Outcome, other: Outcome): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
 }
 
 /** Without what differs by chance: the nonce, and the tokens of a renewed session. */
-function masked(answer: Answer, request: Rendered): Answer {
+function masked(outcome: Outcome, request: Rendered): Outcome {
   const nonce = /__clerk_handshake_nonce=([^&; ]+)/.exec(`${request.path} ${request.headers.join(' ')}`)?.[1];
   const mask = (text: string) => (nonce ? text.replaceAll(nonce, 'NONCE') : text);
   const token = (text: string) => text.replace(/=[^.;=]+\.([^.;]+)\.[^.;]*;/, (_, claims: string) => `=${subjectOf(claims)};`);
-  const { status, reason, location, cookies, session, allowOrigin } = answer;
+  const { status, reason, location, cookies, session, allowOrigin } = outcome;
   return { status, reason, location: location && mask(location), cookies: cookies.map(mask).map(token), session, allowOrigin };
 }
 

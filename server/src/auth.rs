@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use clerk_session::{Outcome, Session};
 use http::Method;
 use http::request::Parts;
 use lethe::{ClerkUserId, Presence, Refusal, subject};
@@ -14,7 +15,6 @@ use crate::middleware::client_ip;
 use crate::problem::Problem;
 use crate::profile_cache::Profile;
 use crate::routes::renewal;
-use crate::session::{Outcome, Session};
 use crate::state::AppState;
 
 /// A token younger than this was just brought from Clerk, so the visitor is waiting for Clerk anyway.
@@ -60,13 +60,16 @@ fn is_frame(parts: &Parts) -> bool {
 /// Tells handlers and pages who asks; refuses strangers who write too often.
 async fn attach_user(server: &AppState, parts: &mut Parts, session: Option<&Session>) -> Result<(), Problem> {
     let (person, is_gone) = match session {
-        Some(session) => match subject::presence(&server.lethe, &session.subject).await? {
-            Presence::Active => (Some(load_person(server, session).await), false),
-            Presence::Deleting(_) | Presence::Erased => {
-                server.profiles.remove(&session.subject).await;
-                (None, true)
+        Some(session) => {
+            let subject = ClerkUserId::parse(&session.user_id).map_err(|_other_form| Refusal::NotSignedIn)?;
+            match subject::presence(&server.lethe, &subject).await? {
+                Presence::Active => (Some(load_person(server, session, subject).await), false),
+                Presence::Deleting(_) | Presence::Erased => {
+                    server.profiles.remove(&subject).await;
+                    (None, true)
+                }
             }
-        },
+        }
         None => (None, false),
     };
     let is_write = !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
@@ -88,14 +91,14 @@ async fn attach_user(server: &AppState, parts: &mut Parts, session: Option<&Sess
     Ok(())
 }
 
-async fn load_person(server: &AppState, session: &Session) -> Person {
+async fn load_person(server: &AppState, session: &Session, subject: ClerkUserId) -> Person {
     let profile = match (&session.email, &session.name) {
         (Some(_), Some(_)) => None,
-        _ => load_profile(server, session).await,
+        _ => load_profile(server, session, &subject).await,
     };
     let profile = profile.unwrap_or_default();
     Person {
-        clerk_user_id: session.subject.clone(),
+        clerk_user_id: subject,
         session_id: session.id.clone(),
         email: session.email.clone().or(profile.email),
         name: session.name.clone().or(profile.name),
@@ -104,14 +107,10 @@ async fn load_person(server: &AppState, session: &Session) -> Person {
     }
 }
 
-async fn load_profile(server: &AppState, session: &Session) -> Option<Profile> {
+async fn load_profile(server: &AppState, session: &Session, subject: &ClerkUserId) -> Option<Profile> {
     let now = server.lethe.clock.now().unix_timestamp();
     let is_fresh = session.issued_at.is_some_and(|issued_at| now - issued_at < FRESH_TOKEN_SECONDS);
-    let profile = if is_fresh {
-        server.profiles.get_or_wait(&session.subject).await
-    } else {
-        server.profiles.get_or_prefetch(&session.subject).await
-    };
+    let profile = if is_fresh { server.profiles.get_or_wait(subject).await } else { server.profiles.get_or_prefetch(subject).await };
     profile.map(|profile| (*profile).clone())
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::serve::ListenerExt;
+use clerk_session::{Authenticator, Config};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use lethe::Lethe;
@@ -20,7 +21,8 @@ use crate::middleware::security_headers::SecurityHeaders;
 use crate::profile_cache::ProfileCache;
 use crate::router;
 use crate::routes::{assets, metrics};
-use crate::session::{self, Authenticator};
+use crate::middleware::client_ip;
+use crate::session::{self, ClerkBackend};
 use crate::state::{AppState, AppStateInner};
 
 /// How long the last requests and jobs may take after the signal to stop.
@@ -54,7 +56,7 @@ pub fn build_state(settings: &ServerConfig, lethe: Lethe) -> anyhow::Result<AppS
 fn authenticator(settings: &ServerConfig, lethe: &Lethe) -> anyhow::Result<Authenticator> {
     let clerk = &settings.clerk;
     let proxies = settings.trusted_proxies.clone();
-    let session = session::Settings {
+    let config = Config {
         proxy_url: clerk.proxy_url.clone(),
         jwt_key: clerk.jwt_key.clone(),
         authorized_parties: clerk.authorized_parties.clone(),
@@ -62,10 +64,13 @@ fn authenticator(settings: &ServerConfig, lethe: &Lethe) -> anyhow::Result<Authe
         is_satellite: clerk.is_satellite,
         satellite_auto_sync: clerk.satellite_auto_sync,
         domain: clerk.domain.clone(),
-        trusted_proxy: Arc::new(move |peer| proxies.trusts(peer)),
-        ..session::Settings::new(&clerk.publishable_key, settings.url.clone())
+        trust_forwarded: Arc::new(move |parts| {
+            client_ip::peer_ip(&parts.extensions).is_some_and(|peer| proxies.trusts(peer))
+        }),
+        clock: session::clock(&lethe.clock),
+        ..Config::new(&clerk.publishable_key, settings.url.clone())
     };
-    Authenticator::new(session, lethe.clerk.clone(), lethe.clock.clone()).context("the settings of Clerk can't be used")
+    Authenticator::new(config, ClerkBackend(lethe.clerk.clone())).context("the settings of Clerk can't be used")
 }
 
 /// Answers until `stop` comes, then finishes what has begun.

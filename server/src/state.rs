@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use app::api::context::Site;
+use clerk_session::Authenticator;
 use lethe::Lethe;
 use lethe::clerk::webhook;
 use metrics_exporter_prometheus::PrometheusHandle;
@@ -14,7 +15,6 @@ use crate::config::TrustedProxies;
 use crate::middleware::rate_limit::RateLimits;
 use crate::middleware::security_headers::SecurityHeaders;
 use crate::profile_cache::ProfileCache;
-use crate::session::Authenticator;
 
 /// A serving process.
 #[derive(Clone)]

@@ -1,9 +1,9 @@
-// Requests by chance: what a browser, a script or an attacker may send, to applications that are set up in many ways.
+// Random requests that a browser, a script or an attacker may send, to applications with different configurations.
 
 import { createHash } from 'node:crypto';
 import type { Random } from './random.ts';
 
-/** How an application is set up; the names are those of `server/examples/session.rs`. */
+/** The configuration of an application; the names are those of `crates/clerk-session/examples/session.rs`. */
 export type Application = {
   publishableKey: string;
   publicUrl: string;
@@ -21,7 +21,7 @@ export type Application = {
 
 type Json = Record<string, unknown>;
 
-/** A token to be made. `null` in the header takes a field away. */
+/** A token to be made. `null` removes a member of the header. */
 export type Token = {
   key: 'right' | 'foreign' | 'HS256' | 'none' | 'rotated';
   header: Json;
@@ -30,7 +30,7 @@ export type Token = {
 };
 
 export type Value = string | Token | Lines;
-/** `Set-Cookie` lines of a handshake, given out for a nonce or within a token. */
+/** `Set-Cookie` lines of a handshake, by a nonce or in a token. */
 export type Lines = { by: 'nonce' | 'token'; token?: Omit<Token, 'claims'>; lines: [name: string, value: Value, rest: string][] };
 
 export type Case = {
@@ -41,7 +41,7 @@ export type Case = {
   headers: [name: string, value: string][];
   bearer?: Value;
   cookies: [name: string, value: Value][];
-  /** What the table of differences asks for. */
+  /** What the differences depend on. */
   traits: Set<Trait>;
 };
 
@@ -53,7 +53,7 @@ export type Trait =
   | 'another address'
   | 'unknown satellite';
 
-/** What the stand-in has: its keys, and somebody who is signed in. */
+/** The stand-in's keys, and a signed-in user. */
 export type World = {
   clerkUrl: string;
   publishableKey: string;
@@ -61,7 +61,7 @@ export type World = {
   session: string;
   user: string;
   refresh: string;
-  /** Whether a token may be signed with a key that is replaced at once; making a new one takes a while. */
+  /** Whether a token may be signed with a key that is then replaced; generating a new one takes a while. */
   mayRotate: boolean;
 };
 

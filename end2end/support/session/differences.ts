@@ -1,18 +1,18 @@
-// Where Lethe differs from Clerk's library on purpose. The reasons stand in `server/src/session/mod.rs`, in a list that
-// the test holds against this one. A difference that never occurs fails the test, so the list can only shrink.
+// Where the crate `clerk-session` differs from Clerk's SDK on purpose. The reasons are in `crates/clerk-session/src/lib.rs`,
+// in a list that the test compares with this one. A difference that never occurs fails the test, so the list stays true.
 
-import type { Answer } from './ask.ts';
+import type { Outcome } from './authenticate.ts';
 import type { Case, Token } from './cases.ts';
 
 export type Difference = {
-  /** How its entry in the module's list begins. */
+  /** The beginning of its entry in the crate's list. */
   entry: string;
-  /** Where it can't be seen in a decision: what shows it instead. */
+  /** For differences that no outcome shows: the file with their test. */
   shownBy?: string;
-  /** Clerk's answer without what Lethe leaves out. */
-  without?: (theirs: Answer) => Answer;
-  /** Whether it is why these two answers differ. */
-  explains?: (drawn: Case, theirs: Answer, ours: Answer) => boolean;
+  /** The SDK's outcome without what this crate leaves out. */
+  without?: (theirs: Outcome) => Outcome;
+  /** Whether it explains that these outcomes differ. */
+  explains?: (drawn: Case, theirs: Outcome, ours: Outcome) => boolean;
 };
 
 const name = (line: string) => line.split('=')[0] ?? '';
@@ -29,7 +29,7 @@ function brought(drawn: Case): Token | undefined {
   return undefined;
 }
 
-/** Of two session cookies one can't be read by Lethe: then it is the other one that counts. */
+/** Of two session cookies this crate refuses to parse one, so the other one counts. */
 function hasAnother(drawn: Case): boolean {
   const tokens = drawn.cookies.map(([cookie, value]) => (/^__session(_|$)/.test(cookie) && typeof value === 'object' && 'claims' in value ? value : null));
   return tokens.some((token) => token?.damage === 'padded') && tokens.some((token) => token && !token.damage && isOfASession(token));
@@ -44,7 +44,7 @@ const isDevelopment = (drawn: Case) => drawn.application.publishableKey.startsWi
 
 export const differences: Difference[] = [
   {
-    entry: 'A write with an expired token and a refresh cookie is renewed on the server.',
+    entry: 'A write with an expired token and a refresh cookie is refreshed on the server.',
     explains: (drawn, theirs, ours) =>
       isWrite(drawn.method) &&
       theirs.reason === 'session-token-expired-refresh-non-eligible-non-get' &&
@@ -66,7 +66,7 @@ export const differences: Difference[] = [
     explains: (drawn, theirs, ours) => {
       const isIn = theirs.status === 'signed-in' || theirs.reason === 'primary-domain-cross-origin-sync';
       const token = brought(drawn);
-      // What a handshake brought is left aside, and the cookies that are there decide.
+      // The handshake is ignored, and the request's cookies decide.
       if (token && !isOfASession(token) && (isIn || theirs.status === 'clean')) return true;
       return drawn.traits.has('no session id') && ours.reason === 'token-type-mismatch' && isIn;
     },
@@ -78,7 +78,7 @@ export const differences: Difference[] = [
       ours.reason === 'session-token-pending' &&
       (theirs.status === 'signed-in' || theirs.reason === 'primary-domain-cross-origin-sync'),
   },
-  { entry: "A nonce that can't be looked up", shownBy: 'server/src/session/tests/with_clerk.rs' },
+  { entry: "A nonce that can't be resolved", shownBy: 'crates/clerk-session/src/tests/stand_in.rs' },
   {
     entry: "Of a handshake's cookies only those of Clerk's are set",
     without: (theirs) => ({ ...theirs, cookies: theirs.cookies.filter((line) => name(line).startsWith('__')) }),
@@ -88,7 +88,7 @@ export const differences: Difference[] = [
     explains: (drawn, theirs, ours) =>
       isDevelopment(drawn) && hasHandshake(drawn) && theirs.status === 'throws' && ours.status === 'signed-out',
   },
-  { entry: 'Keys are fetched again in the background', shownBy: 'server/src/session/key_cache.rs' },
+  { entry: 'Keys are fetched again in the background', shownBy: 'crates/clerk-session/src/key_cache.rs' },
   {
     entry: 'The public address is a setting.',
     explains: (drawn, theirs, ours) =>
@@ -102,16 +102,16 @@ export const differences: Difference[] = [
     entry: 'A primary domain deals with satellites that it knows',
     explains: (drawn, theirs, ours) =>
       drawn.traits.has('unknown satellite') &&
-      // Lethe never answers such a one, and goes on as if it hadn't been named.
+      // This crate never responds to an unknown satellite and ignores the parameter.
       ours.reason !== 'primary-responds-to-syncing' &&
       ours.reason !== theirs.reason &&
       (['primary-responds-to-syncing', 'primary-domain-cross-origin-sync'].includes(theirs.reason ?? '') ||
         (theirs.status === 'throws' && isDevelopment(drawn))),
   },
-  { entry: 'No organization is activated by URL', shownBy: 'server/src/session/tests/differences.rs' },
+  { entry: 'No organization is activated by URL', shownBy: 'crates/clerk-session/src/tests/differences.rs' },
   {
-    entry: "A handshake's answer carries no `Access-Control-Allow-Origin: null`",
+    entry: "A handshake's response carries no `Access-Control-Allow-Origin: null`",
     without: (theirs) => ({ ...theirs, allowOrigin: null }),
   },
-  { entry: "Renewing sends the browser's headers without `Cookie` and `Authorization`", shownBy: 'server/src/session/tests/differences.rs' },
+  { entry: "Refreshing sends the browser's headers without `Cookie` and `Authorization`", shownBy: 'crates/clerk-session/src/tests/differences.rs' },
 ];

@@ -1,4 +1,4 @@
-// From a drawn request to its text: makes the tokens and the nonces that it names.
+// Turns a generated request into text: makes its tokens and nonces.
 
 import { createHmac, createSign, generateKeyPairSync } from 'node:crypto';
 import * as clerk from '../clerk.ts';

@@ -1,4 +1,4 @@
-//! `bench session`: the decision who asks, with cached keys, beside one bare RSA verification of the same token.
+//! `bench session`: authenticating a request with cached keys, compared with one RSA verification of the same token.
 
 use std::process::Command;
 
@@ -9,10 +9,10 @@ use super::load::rounded;
 use super::{Machine, Report};
 use crate::workspace::Workspace;
 
-/// What is wanted, in microseconds.
-const WANTED_US: f64 = 100.0;
+/// The most that a decision should take, in microseconds.
+const TARGET_US: f64 = 100.0;
 
-/// What the example `session_cost` of the server measured.
+/// The output of clerk-session's example `session_cost`.
 #[derive(Debug, Deserialize)]
 struct Cost {
     build: String,
@@ -23,7 +23,7 @@ struct Cost {
     allocated_bytes_at_once: u64,
 }
 
-/// What was measured.
+/// The report; each time is in microseconds.
 #[derive(Debug, Serialize)]
 pub(super) struct Session {
     machine: Machine,
@@ -44,12 +44,13 @@ pub(super) struct Session {
 
 pub(super) fn measure(workspace: &Workspace, machine: Machine) -> Result<Session> {
     let mut build = workspace.cargo();
-    build.args(["build", "--release", "-p", "server", "--features", "app/ssr", "--example", "session_cost"]);
-    if !build.status().context("cargo can't be started")?.success() {
-        bail!("the benchmark doesn't build");
+    build.args(["build", "--release", "-p", "clerk-session", "--example", "session_cost"]);
+    if !build.status().context("cargo could not be started")?.success() {
+        bail!("the benchmark does not build");
     }
     let program = workspace.target.join("release/examples/session_cost");
-    let output = Command::new(&program).output().with_context(|| format!("{} can't be started", program.display()))?;
+    let output =
+        Command::new(&program).output().with_context(|| format!("{} could not be started", program.display()))?;
     if !output.status.success() {
         bail!("the benchmark failed: {}", String::from_utf8_lossy(&output.stderr));
     }
@@ -61,7 +62,7 @@ pub(super) fn measure(workspace: &Workspace, machine: Machine) -> Result<Session
         reference_us: rounded(cost.reference_us),
         ratio: rounded(cost.decision_us / cost.reference_us),
         own_us: rounded(cost.decision_us - cost.reference_us),
-        wanted_us: WANTED_US,
+        wanted_us: TARGET_US,
         allocations: cost.allocations,
         allocated_bytes: cost.allocated_bytes,
         allocated_bytes_at_once: cost.allocated_bytes_at_once,

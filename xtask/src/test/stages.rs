@@ -18,7 +18,7 @@ use crate::stack::{Sample, Stack};
 use crate::workspace::Workspace;
 
 /// Packages that run on a server. They are tested together, so that their dependencies are compiled once for all.
-const SERVER_SIDE: [&str; 8] = ["-p", "lethe", "-p", "app", "-p", "server", "-p", "demo"];
+const SERVER_SIDE: [&str; 10] = ["-p", "lethe", "-p", "app", "-p", "server", "-p", "demo", "-p", "clerk-session"];
 const WITH_PAGES: [&str; 2] = ["--features", "app/ssr"];
 
 /// What a stage may use, started by the first stage that does.

@@ -1,5 +1,6 @@
 //! What can be told from the settings alone.
 
+use clerk_session::{InstanceKind, PublishableKey};
 use lethe::clerk::webhook;
 use lethe::keys::Keys;
 use secrecy::ExposeSecret;
@@ -7,7 +8,6 @@ use url::{Host, Url};
 
 use super::report::CheckResult;
 use crate::config::Values;
-use crate::session::{InstanceKind, PublishableKey};
 
 /// Svix makes its secrets of so many bytes at least.
 const WEBHOOK_SECRET_BYTES: usize = 24;

@@ -1,0 +1,260 @@
+//! The I/O around the decision: fetches keys, resolves handshakes, refreshes sessions, logs.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use http::header::{AUTHORIZATION, CONNECTION, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue};
+use url::Url;
+
+use crate::backend::{BackendApi, BackendErrorKind, RefreshRequest};
+use crate::clock;
+use crate::config::{Config, ConfigError};
+use crate::cookies;
+use crate::decision::{self, Decision, Refresh};
+use crate::handshake;
+use crate::key_cache::{INTERVALS, Intervals, KeyCache};
+use crate::keys::{KeyMiss, KeySource};
+use crate::outcome::{Authenticated, Outcome};
+use crate::reason::{Reason, RefreshFailure};
+use crate::request::AuthRequest;
+use crate::validated_config::ValidatedConfig;
+
+/// Anybody can make up a nonce, and resolving one costs a call: more than these would be an attempt to use up the
+/// instance's rate limit.
+const NONCES_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
+const NONCE_BURST: NonZeroU32 = NonZeroU32::new(50).expect("not zero");
+/// Clerk's nonces are shorter.
+const MAX_NONCE_BYTES: usize = 512;
+
+/// Authenticates requests: the SDK's `authenticateRequest`. Cheap to clone; clones share the keys.
+#[derive(Clone)]
+pub struct Authenticator(Arc<Shared>);
+
+struct Shared {
+    config: ValidatedConfig,
+    keys: KeyCache,
+    backend: Arc<dyn BackendApi>,
+    nonces: DefaultDirectRateLimiter,
+}
+
+/// How far the decision has come.
+enum Stage {
+    Start,
+    HandshakeFailed,
+    Handshake { lines: Vec<String>, has_clock_skew: bool },
+    Refreshed(Result<Vec<String>, RefreshFailure>),
+}
+
+impl Authenticator {
+    /// Checks the configuration; fetches nothing.
+    pub fn new(config: Config, backend: impl BackendApi + 'static) -> Result<Self, ConfigError> {
+        Self::with_intervals(INTERVALS, config, backend)
+    }
+
+    pub(crate) fn with_intervals(
+        intervals: Intervals,
+        config: Config,
+        backend: impl BackendApi + 'static,
+    ) -> Result<Self, ConfigError> {
+        let config = ValidatedConfig::new(config)?;
+        let backend: Arc<dyn BackendApi> = Arc::new(backend);
+        let keys = KeyCache::new(backend.clone(), intervals);
+        let nonces = RateLimiter::direct(Quota::per_second(NONCES_PER_SECOND).allow_burst(NONCE_BURST));
+        Ok(Self(Arc::new(Shared { config, keys, backend, nonces })))
+    }
+
+    /// Fetches the keys, so that the first request does not wait for them. A failure is logged; the first request that
+    /// needs keys tries again.
+    pub async fn warm_up(&self) {
+        if self.0.config.jwt_key.is_none() {
+            self.0.keys.refresh_for(&self.0.keys.ring()).await;
+        }
+    }
+
+    /// Authenticates a request. With cached keys and a valid session token this makes no call.
+    ///
+    /// Must run within a Tokio runtime.
+    pub async fn authenticate(&self, parts: &Parts) -> Authenticated {
+        let Shared { config, keys: cache, .. } = &*self.0;
+        let now = self.now();
+        let request = AuthRequest::new(parts, config, now);
+        let mut stage = Stage::Start;
+        let mut on_miss = KeyMiss::Fetch;
+        loop {
+            let ring = cache.ring();
+            let keys = KeySource { ring: &ring, on_miss };
+            let decision = match &stage {
+                Stage::Start => decision::decide(&request, config, keys, now),
+                Stage::HandshakeFailed => decision::decide_by_cookies(&request, config, keys, now),
+                Stage::Handshake { lines, has_clock_skew: false } => {
+                    decision::after_handshake(lines, &request, config, keys, now)
+                }
+                Stage::Handshake { lines, has_clock_skew: true } => {
+                    decision::after_handshake_with_clock_skew(lines, &request, config, keys, now)
+                }
+                Stage::Refreshed(refreshed) => {
+                    decision::after_refresh(refreshed.as_deref(), &request, config, keys, now)
+                }
+            };
+            log(&decision);
+            match decision {
+                Decision::FetchKeys => on_miss = cache.refresh_for(&ring).await,
+                Decision::ResolveNonce(nonce) => stage = self.resolve(&nonce).await,
+                Decision::Resolved(lines) => stage = Stage::handshake(lines),
+                Decision::HandshakeFailed(_) => stage = Stage::HandshakeFailed,
+                Decision::ClockSkew(_) => stage = stage.with_clock_skew(),
+                Decision::Refresh(refresh) => stage = Stage::Refreshed(self.refresh(refresh, &request).await),
+                Decision::SignedIn(session) => return stage.finish(Outcome::SignedIn(session)),
+                Decision::SignedOut(reason) | Decision::RedirectLoop(reason) => {
+                    return stage.finish(Outcome::SignedOut(reason));
+                }
+                Decision::HandshakeRejected(error) => {
+                    return stage.finish(Outcome::SignedOut(Reason::Token(error)));
+                }
+                Decision::RemoveHandshakeParams(location) => {
+                    return stage.finish(Outcome::Redirect { location, reason: None });
+                }
+                Decision::Handshake(handshake) => {
+                    let handshake = *handshake;
+                    return Authenticated {
+                        outcome: Outcome::Redirect { location: handshake.location, reason: Some(handshake.reason) },
+                        set_cookies: vec![handshake.counter],
+                    };
+                }
+            }
+        }
+    }
+
+    /// The sign-in page.
+    #[must_use]
+    pub fn sign_in_url(&self) -> &Url {
+        self.0.config.sign_in_url()
+    }
+
+    /// The sign-in page, which leads back to this request's URL.
+    #[must_use]
+    pub fn sign_in_url_for(&self, parts: &Parts) -> Url {
+        handshake::sign_in_url(&AuthRequest::new(parts, &self.0.config, self.now()), &self.0.config)
+    }
+
+    /// The base of the Frontend API, where handshakes lead to.
+    #[must_use]
+    pub fn frontend_url(&self) -> &Url {
+        self.0.config.frontend_url()
+    }
+
+    /// `Set-Cookie` lines that sign the browser out at this application. The session goes on until you end it with the
+    /// Backend API's `POST /v1/sessions/{session_id}/revoke`.
+    #[must_use]
+    pub fn sign_out_cookies(&self) -> Vec<HeaderValue> {
+        cookies::expired_cookies(&self.0.config.cookie_names, &self.0.config.config.public_url)
+    }
+
+    /// Adds [`Self::sign_out_cookies`] to a response's headers.
+    pub fn clear(&self, headers: &mut HeaderMap) {
+        for cookie in self.sign_out_cookies() {
+            headers.append(SET_COOKIE, cookie);
+        }
+    }
+
+    fn now(&self) -> i64 {
+        clock::unix_milliseconds(&self.0.config.config.clock)
+    }
+
+    async fn resolve(&self, nonce: &str) -> Stage {
+        let is_plausible = nonce.len() <= MAX_NONCE_BYTES && nonce.bytes().all(|byte| byte.is_ascii_graphic());
+        if !is_plausible {
+            return Stage::handshake(Vec::new());
+        }
+        if self.0.nonces.check().is_err() {
+            tracing::warn!("too many handshake nonces at once; this one is ignored");
+            return Stage::HandshakeFailed;
+        }
+        match self.0.backend.handshake_payload(nonce).await {
+            Ok(lines) => Stage::handshake(lines),
+            Err(error) if error.kind == BackendErrorKind::Refused => {
+                tracing::info!(%error, "a handshake nonce could not be resolved");
+                Stage::handshake(Vec::new())
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a handshake nonce could not be resolved");
+                Stage::HandshakeFailed
+            }
+        }
+    }
+
+    async fn refresh(&self, refresh: Refresh, request: &AuthRequest<'_>) -> Result<Vec<String>, RefreshFailure> {
+        let omitted = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, CONNECTION];
+        let headers = request.headers.iter().filter(|(name, _)| !omitted.contains(*name));
+        let request_headers = headers
+            .filter_map(|(name, value)| Some((name.as_str().to_owned(), vec![value.to_str().ok()?.to_owned()])))
+            .collect();
+        let body = RefreshRequest {
+            expired_token: refresh.expired_token,
+            refresh_token: refresh.refresh_token,
+            request_origin: request.origin().to_owned(),
+            request_headers,
+            suffixed_cookies: request.uses_suffixed_cookies,
+        };
+        self.0.backend.refresh_session(&refresh.session_id, body).await.map_err(|error| {
+            tracing::info!(%error, "a session could not be refreshed");
+            match (error.code, error.kind) {
+                (Some(code), _) => RefreshFailure::Refused(code),
+                (None, BackendErrorKind::Unreachable) => RefreshFailure::Unreachable,
+                (None, BackendErrorKind::Unavailable | BackendErrorKind::Refused) => RefreshFailure::RefusedWithoutCode,
+            }
+        })
+    }
+}
+
+impl Stage {
+    fn handshake(lines: Vec<String>) -> Self {
+        Self::Handshake { lines, has_clock_skew: false }
+    }
+
+    fn with_clock_skew(self) -> Self {
+        match self {
+            Self::Handshake { lines, .. } => Self::Handshake { lines, has_clock_skew: true },
+            stage => stage,
+        }
+    }
+
+    /// The outcome with the cookies of this stage. Those of a refreshed session are set only if it is valid.
+    fn finish(self, outcome: Outcome) -> Authenticated {
+        let set_cookies = match (&self, &outcome) {
+            (Self::Handshake { lines, .. }, _) | (Self::Refreshed(Ok(lines)), Outcome::SignedIn(_)) => {
+                decision::cookies_to_set(lines)
+            }
+            _ => Vec::new(),
+        };
+        Authenticated { outcome, set_cookies }
+    }
+}
+
+/// Logs decisions that an operator may have to act on.
+fn log(decision: &Decision) {
+    match decision {
+        Decision::RedirectLoop(reason) => tracing::warn!(
+            reason = %reason.as_str(),
+            "redirect loop: the session could not be established; check that the publishable key and the secret key \
+             belong to the same instance",
+        ),
+        Decision::HandshakeRejected(error) => {
+            tracing::error!(
+                error = error.as_str(),
+                "the handshake token is not valid; check whether Clerk's keys changed"
+            );
+        }
+        Decision::HandshakeFailed(reason) => {
+            tracing::warn!(reason = %reason.as_str(), "a handshake brought no valid session token and is ignored");
+        }
+        Decision::ClockSkew(error) => tracing::error!(
+            error = error.as_str(),
+            "this machine's clock differs from Clerk's; sessions will be lost until it is set",
+        ),
+        _ => {}
+    }
+}

@@ -1,0 +1,155 @@
+//! Authenticates HTTP requests with [Clerk](https://clerk.com) sessions and makes the same decisions as Clerk's backend
+//! SDK for JavaScript (`@clerk/backend` 3.25): cookies with and without suffix, bearer tokens, handshakes, refreshing,
+//! development and production instances, satellites. `http` types in, a decision out; no web framework.
+//!
+//! [`Authenticator`] authenticates a request. With cached keys and a valid session token that costs one RSA
+//! verification and no call. It does the I/O around [`decision`], which is a pure function of request, configuration,
+//! keys and time: it fetches keys, resolves handshakes and refreshes sessions by a [`BackendApi`], of which
+//! [`HttpBackend`] is the ready-made one.
+//!
+//! This crate says who sends a request. What they may do, users and organizations are the application's part.
+//!
+//! # Example: axum
+//! ```
+//! use axum::extract::{Request, State};
+//! use axum::http::StatusCode;
+//! use axum::middleware::{Next, from_fn_with_state};
+//! use axum::response::Response;
+//! use axum::routing::get;
+//! use axum::{Extension, Router};
+//! use clerk_session::{Authenticator, Config, HttpBackend, Session};
+//!
+//! /// Adds the session to the request's extensions, where there is one.
+//! async fn authenticate(State(authenticator): State<Authenticator>, request: Request, next: Next) -> Response {
+//!     let (mut parts, body) = request.into_parts();
+//!     let authenticated = authenticator.authenticate(&parts).await;
+//!     if let Some(redirect) = authenticated.redirect() {
+//!         return redirect;
+//!     }
+//!     if let Some(session) = authenticated.session() {
+//!         parts.extensions.insert(session.clone());
+//!     }
+//!     let mut response = next.run(Request::from_parts(parts, body)).await;
+//!     authenticated.apply(response.headers_mut());
+//!     response
+//! }
+//!
+//! async fn profile(session: Option<Extension<Session>>) -> Result<String, StatusCode> {
+//!     let Extension(session) = session.ok_or(StatusCode::UNAUTHORIZED)?;
+//!     Ok(format!("signed in as {}", session.user_id))
+//! }
+//!
+//! fn router(authenticator: Authenticator) -> Router {
+//!     Router::new().route("/profile", get(profile)).layer(from_fn_with_state(authenticator, authenticate))
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # rustls::crypto::ring::default_provider().install_default().map_err(|_| "there is a TLS provider already")?;
+//! // The publishable key and the secret key are in Clerk's dashboard, under API keys.
+//! let config = Config::new("pk_test_Y2xlcmsuY2xlcmsuZGV2JA", "https://app.example.org".parse()?);
+//! let backend = HttpBackend::new(reqwest::Client::new(), "sk_test_secret")?;
+//! let router = router(Authenticator::new(config, backend)?);
+//!
+//! // A browser without cookies is sent to Clerk and back; an API client is signed out.
+//! use tower::ServiceExt;
+//! let page = Request::get("/profile").header("sec-fetch-dest", "document").body(axum::body::Body::empty())?;
+//! let response = router.clone().oneshot(page).await?;
+//! assert_eq!(response.status(), StatusCode::TEMPORARY_REDIRECT);
+//! assert!(response.headers()["location"].to_str()?.starts_with("https://clerk.clerk.dev/v1/client/handshake?"));
+//! let call = Request::get("/profile").header("accept", "application/json").body(axum::body::Body::empty())?;
+//! let response = router.oneshot(call).await?;
+//! assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+//! assert_eq!(response.headers()["x-clerk-auth-reason"], "dev-browser-missing");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Deliberate differences to the SDK
+//! * A write with an expired token and a refresh cookie is refreshed on the server. The SDK refreshes `GET` alone and
+//!   leaves the rest to Clerk's script; this crate also serves pages that work without one.
+//! * The redirect counter ends a loop at three *or more*; the SDK compares with three exactly.
+//! * Tokens are read strictly: base64url without padding, valid UTF-8, JSON objects without repeated claims, 16 KiB at
+//!   most. The SDK tolerates padding and broken UTF-8.
+//! * The category of a token is checked wherever a session token is accepted, also within a handshake and after a
+//!   refresh; so is the presence of a session id.
+//! * A pending session (`sts`) is signed out here; in the SDK the caller sees to it.
+//! * A nonce that can't be resolved because Clerk is down, or because too many come at once, falls back to the
+//!   request's cookies instead of signing the user out.
+//! * Of a handshake's cookies only those of Clerk's are set (their names begin with `__`).
+//! * A handshake token with a bad signature on a development instance is logged and signed out; the SDK throws.
+//! * Keys are fetched again in the background after five minutes, and the old ones are used for up to an hour while
+//!   Clerk can't be reached; the SDK signs everybody out.
+//! * The public address is a setting. `Host` isn't believed at all, `X-Forwarded-*` only from proxies that the caller
+//!   trusts; the SDK believes both.
+//! * A primary domain deals with satellites that it knows: those whose origins are authorized parties. The SDK sends
+//!   the token of a development instance's browser to any address that is asked for, throws at what is no address, and
+//!   sends everybody who follows a link from another site to Clerk first, so that no link works while Clerk is down.
+//! * No organization is activated by URL: this crate has no option for it.
+//! * A handshake's response carries no `Access-Control-Allow-Origin: null`.
+//! * Refreshing sends the browser's headers without `Cookie` and `Authorization`.
+//!
+//! The list above is tested: thousands of generated requests are decided by both, and the test fails when an entry is
+//! missing or no longer true.
+//!
+//! # Further differences
+//! Tokens, keys and requests that Clerk and browsers don't produce are treated differently in more cases, most of them
+//! more strictly:
+//! * A user id (`sub`) must be `user_` and letters, digits or underscores, 64 characters at most. A session whose id is
+//!   not made of letters, digits and underscores, 80 at most, is not refreshed.
+//! * Times beyond what a JavaScript `Date` holds are compared as numbers.
+//! * JSON that is not UTF-8 or begins with a byte order mark, and a `kid` that is not a string, are refused.
+//! * RSA keys below 2048 bits and JWKs with an unsupported `alg` verify nothing. Of two keys with one `kid` the first
+//!   counts. `use` and `key_ops` are not looked at.
+//! * After a fetch, an unknown `kid` causes the next one at the earliest ten seconds later. Keys that are more than
+//!   five minutes old decide the request that starts the fetch in the background.
+//! * Of several `Authorization`, `Sec-Fetch-Dest` or `Referer` headers the first counts, as with Node's own server.
+//! * Cookies are read as UTF-8; redirect counters and `__client_uat` as plain decimal numbers.
+//! * Forwarded values must make an origin: no user, path or query, and `http` or `https`.
+//! * A satellite needs a sign-in URL in production too.
+//! * Not supported: machine tokens (API keys, M2M and OAuth tokens), which are signed out.
+
+mod authenticator;
+mod backend;
+mod clock;
+mod config;
+mod cookies;
+pub mod decision;
+mod handshake;
+#[cfg(feature = "reqwest")]
+mod http_backend;
+mod jwks;
+mod key_cache;
+mod keys;
+mod outcome;
+mod publishable_key;
+mod reason;
+mod refresh;
+mod request;
+mod session;
+mod token;
+mod validated_config;
+mod verification;
+
+#[cfg(test)]
+mod tests;
+
+/// Compiles the example of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+pub use authenticator::Authenticator;
+pub use backend::{API_VERSION, BackendApi, BackendError, BackendErrorKind, RefreshRequest};
+pub use clock::Clock;
+pub use config::{Config, ConfigError, TrustForwarded};
+#[cfg(feature = "reqwest")]
+pub use http_backend::HttpBackend;
+pub use jwks::{Jwk, Jwks};
+pub use keys::{Algorithm, KeyMiss, KeyRing, KeySource, PublicKey};
+pub use outcome::{Authenticated, Outcome};
+pub use publishable_key::{InstanceKind, PublishableKey, PublishableKeyError};
+pub use reason::{Reason, RefreshFailure, TokenError};
+pub use request::AuthRequest;
+pub use session::{FactorAges, Session};
+pub use validated_config::ValidatedConfig;

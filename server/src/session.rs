@@ -1,0 +1,108 @@
+//! Connects the crate `clerk-session`, which authenticates requests, with Lethe's Clerk client, so that its calls share
+//! the client's connections, rate limit and circuit breaker.
+
+use std::sync::Arc;
+
+use clerk_session::{BackendApi, BackendError, BackendErrorKind, Clock, Jwk, Jwks, RefreshRequest};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use lethe::clerk::{self, Client};
+
+/// The Backend API by Lethe's Clerk client.
+pub struct ClerkBackend(pub Client);
+
+impl BackendApi for ClerkBackend {
+    fn jwks(&self) -> BoxFuture<'_, Result<Jwks, BackendError>> {
+        async {
+            let jwks = self.0.jwks().await.map_err(backend_error)?;
+            Ok(Jwks { keys: jwks.keys.into_iter().map(jwk).collect() })
+        }
+        .boxed()
+    }
+
+    fn handshake_payload<'a>(&'a self, nonce: &'a str) -> BoxFuture<'a, Result<Vec<String>, BackendError>> {
+        async { self.0.handshake_payload(nonce).await.map_err(backend_error) }.boxed()
+    }
+
+    fn refresh_session<'a>(
+        &'a self,
+        session_id: &'a str,
+        request: RefreshRequest,
+    ) -> BoxFuture<'a, Result<Vec<String>, BackendError>> {
+        let RefreshRequest { expired_token, refresh_token, request_origin, request_headers, suffixed_cookies } =
+            request;
+        let request =
+            clerk::RefreshRequest { expired_token, refresh_token, request_origin, request_headers, suffixed_cookies };
+        async move { self.0.refresh_session(session_id, &request).await.map_err(backend_error) }.boxed()
+    }
+}
+
+/// Lethe's clock as the session's.
+pub fn clock(clock: &lethe::Clock) -> Clock {
+    let clock = clock.clone();
+    Arc::new(move || clock.now().into())
+}
+
+/// The key as `clerk-session` reads it.
+pub fn jwk(key: clerk::Jwk) -> Jwk {
+    let clerk::Jwk { kid, kty, alg, n, e } = key;
+    Jwk { kid, kty, alg, n, e }
+}
+
+fn backend_error(error: clerk::Error) -> BackendError {
+    let kind = match (error.retryable(), error.status()) {
+        (true, None) => BackendErrorKind::Unreachable,
+        (true, Some(_)) => BackendErrorKind::Unavailable,
+        (false, _) => BackendErrorKind::Refused,
+    };
+    BackendError { kind, code: error.code().map(str::to_owned), source: Box::new(error) }
+}
+
+#[cfg(test)]
+mod tests {
+    use demo::people::person;
+    use demo::testing::{ClerkStandIn, Fault, StandInOptions};
+    use lethe::clerk::ClientSettings;
+    use secrecy::SecretString;
+
+    use super::*;
+
+    async fn backend() -> (ClerkStandIn, ClerkBackend) {
+        let stand_in = ClerkStandIn::start(StandInOptions::default()).await;
+        let settings = ClientSettings {
+            api_url: stand_in.url().parse().unwrap(),
+            ..ClientSettings::new(SecretString::from(stand_in.secret_key()))
+        };
+        (stand_in, ClerkBackend(Client::new(&settings).unwrap()))
+    }
+
+    fn refresh_request(expired_token: String) -> RefreshRequest {
+        RefreshRequest {
+            expired_token,
+            refresh_token: "unknown".to_owned(),
+            request_origin: "https://privacy.example.org".to_owned(),
+            request_headers: std::collections::BTreeMap::new(),
+            suffixed_cookies: true,
+        }
+    }
+
+    #[test]
+    fn client_and_session_speak_the_same_version_of_clerks_api() {
+        assert_eq!(clerk::API_VERSION, clerk_session::API_VERSION);
+    }
+
+    #[tokio::test]
+    async fn refusals_and_outages_of_clerk_are_distinguished() {
+        let (mut stand_in, backend) = backend().await;
+        assert_eq!(backend.jwks().await.unwrap().keys.len(), 1);
+        let session = stand_in.sign_in(&person(0).id).await;
+        let refused = backend.refresh_session(&session.session_id, refresh_request(session.jwt)).await.unwrap_err();
+        assert_eq!((refused.kind, refused.code.as_deref()), (BackendErrorKind::Refused, Some("refresh_token_invalid")));
+        assert_eq!(backend.handshake_payload("unknown").await.unwrap_err().kind, BackendErrorKind::Refused);
+
+        stand_in.fail(Fault { status: Some(503), ..Fault::default() });
+        assert_eq!(backend.handshake_payload("unknown").await.unwrap_err().kind, BackendErrorKind::Unavailable);
+        stand_in.stop().await;
+        assert_eq!(backend.handshake_payload("unknown").await.unwrap_err().kind, BackendErrorKind::Unreachable);
+    }
+}
