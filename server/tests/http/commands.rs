@@ -76,7 +76,7 @@ fn stderr_text(output: &Output, code: i32) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn migrating_again_changes_nothing_and_serving_comes_after_it() {
+async fn migrate_is_idempotent_and_required_before_serve() {
     let place = Installation::unmigrated().await;
     let refused = stderr_text(&place.run(&["serve"]), 1);
     assert!(refused.contains("run `lethe migrate` first"), "{refused}");
@@ -88,7 +88,7 @@ async fn migrating_again_changes_nothing_and_serving_comes_after_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_missing_is_told_at_once() {
+async fn missing_settings_are_reported_together() {
     let directory = Directory::new();
     let refused = stderr_text(&run(&[], directory.path(), &["serve"]), 2);
     for name in ["DATABASE_URL", "CLERK_SECRET_KEY", "LETHE_URL", "LETHE_SECRET", "LETHE_DATA_MAP"] {
@@ -100,7 +100,7 @@ async fn what_is_missing_is_told_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_map_that_doesnt_fit_stops_the_start_and_names_the_table() {
+async fn mismatching_data_map_prevents_the_start() {
     let place = Installation::new().await;
     assert_eq!(stdout_json(&place.run(&["map", "check", "--json"]), 0)["fits"], true);
     sqlx::query(
@@ -118,7 +118,7 @@ async fn a_map_that_doesnt_fit_stops_the_start_and_names_the_table() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_drafted_map_can_be_read() {
+async fn drafted_map_is_valid() {
     let place = Installation::new().await;
     let drafted = place.run(&["map", "draft"]);
     assert!(drafted.status.success(), "{}", text(&drafted.stderr));
@@ -127,7 +127,7 @@ async fn a_drafted_map_can_be_read() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn orphans_are_shown_first_and_deleted_when_asked() {
+async fn orphans_are_listed_and_deleted_with_erase() {
     let place = Installation::new().await;
     let (gone, there) = (person(2).id, person(0).id);
     place.clerk.delete_user(&gone).await;
@@ -150,7 +150,7 @@ async fn orphans_are_shown_first_and_deleted_when_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_clerk_cant_be_asked_nobody_is_an_orphan() {
+async fn clerk_outage_makes_nobody_an_orphan() {
     let place = Installation::new().await;
     place.clerk.fail(demo::testing::Fault { status: Some(503), ..Default::default() });
     stderr_text(&place.run(&["orphans", "--erase"]), 1);
@@ -162,7 +162,7 @@ async fn while_clerk_cant_be_asked_nobody_is_an_orphan() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_of_people_is_deleted_and_running_it_again_is_harmless() {
+async fn erase_deletes_all_users_and_can_be_repeated() {
     let place = Installation::new().await;
     let file = place.directory.path().join("ids.txt");
     std::fs::write(&file, format!("# March\n{}\n\n{}\n", person(0).id, person(2).id)).unwrap();
@@ -180,7 +180,7 @@ async fn a_list_of_people_is_deleted_and_running_it_again_is_harmless() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_with_a_wrong_line_deletes_nobody() {
+async fn invalid_line_deletes_nobody() {
     let place = Installation::new().await;
     let file = place.directory.path().join("ids.txt");
     std::fs::write(&file, format!("{}\nada@example.org\n", person(0).id)).unwrap();
@@ -190,7 +190,7 @@ async fn a_list_with_a_wrong_line_deletes_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_log_is_verified_and_a_change_is_found() {
+async fn audit_verify_detects_a_change() {
     let place = Installation::new().await;
     let file = place.directory.path().join("ids.txt");
     std::fs::write(&file, &person(0).id).unwrap();
@@ -210,7 +210,7 @@ async fn the_log_is_verified_and_a_change_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_kept_for_a_time_goes_when_the_time_is_over() {
+async fn purge_erases_expired_rows() {
     let place = Installation::new().await;
     let file = place.directory.path().join("ids.txt");
     std::fs::write(&file, &person(1).id).unwrap();
@@ -230,7 +230,7 @@ async fn what_was_kept_for_a_time_goes_when_the_time_is_over() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_log_names_nobody() {
+async fn log_contains_no_personal_data_and_no_secrets() {
     let mut place = Installation::new().await;
     place.environment.push(("LETHE_LOG", "info,lethe=debug,server=debug,app=debug".to_owned()));
     let server = Process::serve(&place.environment, place.directory.path(), &place.url).await;

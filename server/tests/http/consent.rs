@@ -9,7 +9,7 @@ use crate::support::{TestApp, TestOptions, eventually, json, masked, problem};
 const PATH: &str = "/api/privacy/consent";
 
 #[tokio::test]
-async fn everything_is_off_until_somebody_decides() {
+async fn consent_is_off_by_default() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     let record = json(ada.get(PATH).send().await.unwrap(), StatusCode::OK).await;
@@ -17,7 +17,7 @@ async fn everything_is_off_until_somebody_decides() {
 }
 
 #[tokio::test]
-async fn a_change_answers_the_whole_record_and_keeps_the_rest() {
+async fn change_returns_the_whole_state_and_keeps_the_rest() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     let answer = ada.post(PATH).json(&json!({"marketing": true, "analytics": true})).send().await.unwrap();
@@ -40,7 +40,7 @@ async fn a_change_answers_the_whole_record_and_keeps_the_rest() {
 }
 
 #[tokio::test]
-async fn a_program_may_bring_the_token_itself() {
+async fn bearer_token_is_accepted() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     let answer = ada.bearer(reqwest::Method::POST, PATH).json(&json!({"marketing": true})).send().await.unwrap();
@@ -48,7 +48,7 @@ async fn a_program_may_bring_the_token_itself() {
 }
 
 #[tokio::test]
-async fn what_cant_be_accepted_changes_nothing() {
+async fn invalid_change_changes_nothing() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     for body in [
@@ -68,7 +68,7 @@ async fn what_cant_be_accepted_changes_nothing() {
 }
 
 #[tokio::test]
-async fn two_withdrawals_at_once_both_survive() {
+async fn concurrent_withdrawals_both_survive() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     for _ in 0..10 {
@@ -87,7 +87,7 @@ async fn two_withdrawals_at_once_both_survive() {
 }
 
 #[tokio::test]
-async fn the_browsers_signal_keeps_sharing_off() {
+async fn gpc_signal_keeps_sharing_off() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     let all = json!({"marketing": true, "thirdParty": true});
@@ -97,7 +97,7 @@ async fn the_browsers_signal_keeps_sharing_off() {
 }
 
 #[tokio::test]
-async fn the_mirror_keeps_what_others_wrote() {
+async fn mirror_preserves_foreign_metadata() {
     let app = TestApp::with(TestOptions { run_jobs: true, ..TestOptions::default() }).await;
     let id = person(0).id;
     let others = json!({"public_metadata": {"plan": "gold", "consent": {"kept_by": "somebody"}}});
@@ -126,7 +126,7 @@ async fn the_mirror_keeps_what_others_wrote() {
 }
 
 #[tokio::test]
-async fn saving_works_while_clerk_is_down_and_the_mirror_follows() {
+async fn consent_is_saved_during_a_clerk_outage_and_mirrored_later() {
     let app = TestApp::with(TestOptions { run_jobs: true, ..TestOptions::default() }).await;
     let ada = app.sign_in(0).await;
     // The keys that verify sessions are fetched once.

@@ -12,7 +12,7 @@ const DELETE: &str = "/api/privacy/delete";
 const CONFIRMED: &str = "/api/compliance/gdpr-delete";
 
 #[tokio::test]
-async fn everything_of_a_person_of_the_blog_goes_and_the_neighbours_stay() {
+async fn blog_user_is_deleted_completely_and_others_are_untouched() {
     let app = TestApp::start().await;
     let neighbours = [app.rows_of(1).await, app.rows_of(5).await, app.rows_of(7).await];
     assert!(count(&app, "posts", "author_id", 0).await > 0);
@@ -61,7 +61,7 @@ async fn everything_of_a_person_of_the_blog_goes_and_the_neighbours_stay() {
 }
 
 #[tokio::test]
-async fn comments_of_others_lose_the_post_and_nothing_else() {
+async fn comments_of_others_are_detached_from_deleted_posts() {
     let app = TestApp::start().await;
     let theirs = "select count(*) from public.comments comment join public.posts post on post.id = comment.post_id
          where post.author_id = $1 and comment.author_id <> $1";
@@ -79,7 +79,7 @@ async fn comments_of_others_lose_the_post_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_person_of_the_lab_is_deleted_by_the_maps_rules() {
+async fn lab_user_is_deleted_by_the_data_maps_rules() {
     let app = TestApp::start().await;
     let neighbours = [app.rows_of(0).await, app.rows_of(5).await];
     let logs = [count(&app, "activity_logs", "user_id", 1).await, count(&app, "usage_logs", "user_id", 1).await];
@@ -109,7 +109,7 @@ async fn a_person_of_the_lab_is_deleted_by_the_maps_rules() {
 }
 
 #[tokio::test]
-async fn the_api_wants_a_confirmation_after_a_session() {
+async fn compliance_deletion_requires_session_and_confirmation() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     let before = app.rows_of(0).await;
@@ -123,7 +123,7 @@ async fn the_api_wants_a_confirmation_after_a_session() {
 }
 
 #[tokio::test]
-async fn nobody_deletes_in_anothers_name() {
+async fn impersonated_session_cannot_delete() {
     let app = TestApp::start().await;
     let options = TokenOptions { actor: Some(person(5).id), ..TokenOptions::default() };
     let ada = app.sign_in_with(0, options).await;
@@ -134,7 +134,7 @@ async fn nobody_deletes_in_anothers_name() {
 }
 
 #[tokio::test]
-async fn a_failed_step_is_told_and_the_rest_follows_by_itself() {
+async fn failed_step_is_reported_and_retried_in_the_background() {
     let app = TestApp::with(TestOptions { run_jobs: true, ..TestOptions::default() }).await;
     let ada = app.sign_in(0).await;
     app.clerk.fail(Fault {
@@ -164,7 +164,7 @@ async fn a_failed_step_is_told_and_the_rest_follows_by_itself() {
 }
 
 #[tokio::test]
-async fn a_token_that_outlives_its_person_is_no_session() {
+async fn token_of_a_deleted_user_is_refused() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     json(ada.delete(DELETE).send().await.unwrap(), StatusCode::OK).await;
@@ -190,7 +190,7 @@ async fn a_token_that_outlives_its_person_is_no_session() {
 }
 
 #[tokio::test]
-async fn two_requests_at_once_are_one_deletion() {
+async fn concurrent_requests_make_one_deletion() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     let (one, other) = tokio::join!(ada.delete(DELETE).send(), ada.delete(DELETE).send());
@@ -204,7 +204,7 @@ async fn two_requests_at_once_are_one_deletion() {
 }
 
 #[tokio::test]
-async fn too_many_attempts_have_to_wait() {
+async fn deletions_are_rate_limited() {
     let settings = vec![("LETHE_DELETIONS_PER_HOUR", limit(1))];
     let app = TestApp::with(TestOptions { settings, ..TestOptions::default() }).await;
     // The map no longer fits, so that the deletion is refused and the person stays.
@@ -225,7 +225,7 @@ async fn too_many_attempts_have_to_wait() {
 }
 
 #[tokio::test]
-async fn the_receipt_opens_without_an_account() {
+async fn receipt_opens_without_an_account() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     let answer = json(ada.delete(DELETE).send().await.unwrap(), StatusCode::OK).await;
@@ -244,7 +244,7 @@ async fn count(app: &TestApp, table: &str, column: &str, index: usize) -> i64 {
 }
 
 #[tokio::test]
-async fn a_deletion_leaves_no_trace_of_the_person_in_lethes_own_tables() {
+async fn deletion_leaves_no_trace_in_lethes_tables() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     json(ada.post("/api/privacy/consent").json(&json!({"marketing": true})).send().await.unwrap(), StatusCode::OK)

@@ -66,7 +66,7 @@ fn check<'a>(document: &'a Value, check: &str) -> &'a Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_is_right() {
+async fn healthy_installation_passes_all_checks() {
     let healthy = Healthy::new().await;
     let (mut document, code) = healthy.with(&[]);
     assert_eq!(code, Some(0), "{document:#}");
@@ -94,7 +94,7 @@ async fn everything_is_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_settings_every_missing_one_is_a_line() {
+async fn missing_settings_are_one_line_each() {
     let directory = Directory::new();
     let output = run(&[], directory.path(), &["doctor", "--json"]);
     assert_eq!(output.status.code(), Some(2));
@@ -109,7 +109,7 @@ async fn without_settings_every_missing_one_is_a_line() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_wrong_setting_hides_no_other_check() {
+async fn invalid_setting_hides_no_other_check() {
     let healthy = Healthy::new().await;
     let document =
         healthy.assert_wrong(&[("LETHE_LISTEN", "3000"), ("LETHE_SECRET", "c2hvcnQ=")], &["settings", "secret"]);
@@ -121,7 +121,7 @@ async fn one_wrong_setting_hides_no_other_check() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_are_compared() {
+async fn mismatching_clerk_keys_are_reported() {
     let healthy = Healthy::new().await;
     let other = ClerkStandIn::start(StandInOptions::default()).await;
     // Stand-ins are copies of one template: only with a new key is this one another instance.
@@ -141,7 +141,7 @@ async fn keys_are_compared() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_doesnt_answer_is_a_line_after_a_few_seconds() {
+async fn unreachable_services_are_reported_within_the_timeout() {
     let healthy = Healthy::new().await;
     let port = Port::hold();
     let nobody = port.url();
@@ -172,7 +172,7 @@ async fn whoever_doesnt_answer_is_a_line_after_a_few_seconds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_clocks_are_compared() {
+async fn clock_skew_is_reported() {
     let healthy = Healthy::new().await;
     let control = format!("{}/control/clock", healthy.installation.clerk.url());
     for (ahead, status, code) in
@@ -191,7 +191,7 @@ async fn the_clocks_are_compared() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn settings_are_held_against_each_other() {
+async fn inconsistent_settings_are_reported() {
     let healthy = Healthy::new().await;
     healthy.assert_wrong(&[("CLERK_AUTHORIZED_PARTIES", "https://elsewhere.example")], &["authorized_parties"]);
     let with_slash = format!("{}/", healthy.installation.url);
@@ -213,7 +213,7 @@ async fn settings_are_held_against_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_folders_are_tried() {
+async fn unusable_folders_are_reported() {
     let healthy = Healthy::new().await;
     let file = healthy.installation.directory.path().join("a-file");
     std::fs::write(&file, "no folder").unwrap();
@@ -224,7 +224,7 @@ async fn the_folders_are_tried() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_database_is_looked_into() {
+async fn database_problems_are_reported() {
     let healthy = Healthy::new().await;
     let pool = healthy.installation.database.pool();
     let unmigrated = Installation::unmigrated().await;

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::{TestApp, header, json};
 
 #[tokio::test]
-async fn a_page_view_asks_clerk_nothing() {
+async fn page_view_sends_no_request_to_clerk() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     // The first view fetches the keys that verify sessions and, in the background, the name.
@@ -23,7 +23,7 @@ async fn a_page_view_asks_clerk_nothing() {
 }
 
 #[tokio::test]
-async fn a_page_view_works_while_clerk_is_down() {
+async fn page_view_works_during_a_clerk_outage() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     assert_eq!(ada.navigate("/").send().await.unwrap().status(), StatusCode::OK);
@@ -36,7 +36,7 @@ async fn a_page_view_works_while_clerk_is_down() {
 }
 
 #[tokio::test]
-async fn stored_choices_are_shown_as_they_are() {
+async fn stored_consent_is_rendered() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     let choices = json!({"marketing": true, "analytics": false});
@@ -48,7 +48,7 @@ async fn stored_choices_are_shown_as_they_are() {
 }
 
 #[tokio::test]
-async fn a_page_without_a_session_offers_to_sign_in() {
+async fn signed_out_page_links_to_the_sign_in() {
     let app = TestApp::start().await;
     let page = app.get("/").header("accept", "text/html").header("sec-fetch-dest", "empty").send().await.unwrap();
     assert_eq!(page.status(), StatusCode::OK);
@@ -58,7 +58,7 @@ async fn a_page_without_a_session_offers_to_sign_in() {
 }
 
 #[tokio::test]
-async fn the_name_is_shown_once_it_is_known() {
+async fn name_is_shown_once_fetched() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     ada.navigate("/").send().await.unwrap();
@@ -68,7 +68,7 @@ async fn the_name_is_shown_once_it_is_known() {
 }
 
 #[tokio::test]
-async fn an_erased_persons_page_is_a_signed_out_one() {
+async fn deleted_user_sees_the_signed_out_page() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     json(ada.delete("/api/privacy/delete").send().await.unwrap(), StatusCode::OK).await;
@@ -80,7 +80,7 @@ async fn an_erased_persons_page_is_a_signed_out_one() {
 }
 
 #[tokio::test]
-async fn signing_out_ends_the_session_at_clerk_too() {
+async fn sign_out_revokes_the_session_at_clerk() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     let answer = ada.post("/sign-out").send().await.unwrap();
@@ -94,7 +94,7 @@ async fn signing_out_ends_the_session_at_clerk_too() {
 }
 
 #[tokio::test]
-async fn a_form_without_scripts_is_answered_with_a_page() {
+async fn plain_form_is_answered_with_a_redirect() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     let mark = app.lethe.keys.user_handle(&lethe::ClerkUserId::parse(&person(0).id).unwrap());
@@ -114,7 +114,7 @@ async fn a_form_without_scripts_is_answered_with_a_page() {
 }
 
 #[tokio::test]
-async fn a_failure_is_a_page_with_its_incident() {
+async fn error_page_shows_the_incident() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     assert_eq!(ada.navigate("/").send().await.unwrap().status(), StatusCode::OK);
@@ -130,7 +130,7 @@ async fn a_failure_is_a_page_with_its_incident() {
 }
 
 #[tokio::test]
-async fn an_expired_session_is_renewed_on_a_navigation_and_refused_on_a_write() {
+async fn expired_session_is_renewed_on_navigation_and_refused_on_write() {
     let app = TestApp::start().await;
     let token = app.clerk.sign_in_expired(&person(0).id).await;
     let page = app.navigate("/").header("cookie", &token.cookies).send().await.unwrap();

@@ -24,7 +24,7 @@ fn stale_sign_in() -> TokenOptions {
 }
 
 #[tokio::test]
-async fn ten_minutes_by_the_factor_that_counts() {
+async fn fva_must_be_under_ten_minutes() {
     let app = TestApp::start().await;
     for (ages, passes) in [
         (json!([0, -1]), true),
@@ -71,7 +71,7 @@ async fn ten_minutes_by_the_factor_that_counts() {
 }
 
 #[tokio::test]
-async fn the_answer_is_a_problem_and_clerks_hint_in_one() {
+async fn reverification_problem_contains_clerks_hint() {
     let app = TestApp::start().await;
     let ada = app.sign_in_with(0, stale_sign_in()).await;
     let document = assert_reverification(ada.get(EXPORTS[0]).send().await.unwrap()).await;
@@ -94,7 +94,7 @@ async fn the_answer_is_a_problem_and_clerks_hint_in_one() {
 }
 
 #[tokio::test]
-async fn what_is_neither_deletion_nor_disclosure_needs_no_fresh_sign_in() {
+async fn consent_and_pages_need_no_fresh_sign_in() {
     let app = TestApp::start().await;
     let ada = app.sign_in_with(0, stale_sign_in()).await;
     let record = ada.post("/api/privacy/consent").json(&json!({"marketing": true})).send().await.unwrap();
@@ -103,7 +103,7 @@ async fn what_is_neither_deletion_nor_disclosure_needs_no_fresh_sign_in() {
 }
 
 #[tokio::test]
-async fn somebody_who_acts_for_a_person_is_refused_first_and_sent_nowhere() {
+async fn impersonated_session_is_refused_before_reverification() {
     let app = TestApp::start().await;
     let options = TokenOptions { actor: Some(person(5).id), ..stale_sign_in() };
     let ada = app.sign_in_with(0, options).await;
@@ -118,7 +118,7 @@ async fn somebody_who_acts_for_a_person_is_refused_first_and_sent_nowhere() {
 }
 
 #[tokio::test]
-async fn the_page_and_its_function_refuse_an_old_sign_in() {
+async fn deletion_page_and_function_refuse_a_stale_sign_in() {
     let app = TestApp::start().await;
     let ada = app.sign_in_with(0, stale_sign_in()).await;
     let page = ada.navigate("/delete").send().await.unwrap().text().await.unwrap();
@@ -134,7 +134,7 @@ async fn the_page_and_its_function_refuse_an_old_sign_in() {
 }
 
 #[tokio::test]
-async fn who_confirms_comes_back_to_where_they_were() {
+async fn confirmed_user_returns_to_where_they_were() {
     let app = TestApp::start().await;
     for (place, path, back, told) in [
         ("page", "/delete", "/delete", "You confirmed that it's you. Nothing is deleted yet."),
@@ -167,7 +167,7 @@ async fn who_confirms_comes_back_to_where_they_were() {
 }
 
 #[tokio::test]
-async fn somebody_else_gets_nothing_of_what_was_begun() {
+async fn pending_action_is_dropped_for_another_user() {
     let app = TestApp::start().await;
     for (place, path) in [("page", "/delete"), ("export", "/"), ("dialog", "/"), ("page", "/"), ("dialog", "/delete")] {
         let ada = app.sign_in_with(0, stale_sign_in()).await;
@@ -182,7 +182,7 @@ async fn somebody_else_gets_nothing_of_what_was_begun() {
 }
 
 #[tokio::test]
-async fn who_still_confirms_nothing_is_told_and_not_sent_round_again() {
+async fn unverified_user_is_not_redirected_again() {
     let app = TestApp::start().await;
     for ages in [json!([-1, -1]), Value::Null, json!([30, -1])] {
         let ada = app.sign_in_with(0, token_with_factor_ages(&ages)).await;
@@ -204,7 +204,7 @@ async fn who_still_confirms_nothing_is_told_and_not_sent_round_again() {
 }
 
 #[tokio::test]
-async fn an_errand_that_somebody_made_up_is_ignored() {
+async fn forged_pending_action_is_ignored() {
     let app = TestApp::start().await;
     let ada = app.sign_in_with(0, stale_sign_in()).await;
     let sent = ada.post(CONFIRM).form(&[("for", "page")]).send().await.unwrap();
@@ -222,7 +222,7 @@ async fn an_errand_that_somebody_made_up_is_ignored() {
 }
 
 #[tokio::test]
-async fn who_is_signed_out_has_nothing_to_confirm() {
+async fn signed_out_user_is_redirected_to_the_page() {
     let app = TestApp::start().await;
     let request = app.request(Method::POST, CONFIRM).header("sec-fetch-site", "same-origin");
     let answer = request.form(&[("for", "page")]).send().await.unwrap();
@@ -232,7 +232,7 @@ async fn who_is_signed_out_has_nothing_to_confirm() {
 }
 
 #[tokio::test]
-async fn a_form_is_for_the_person_whom_it_was_made_for() {
+async fn form_of_another_user_is_refused() {
     let app = TestApp::start().await;
     let (ada, grace) = (app.sign_in(0).await, app.sign_in(1).await);
     let page = ada.navigate("/delete").send().await.unwrap().text().await.unwrap();
@@ -256,7 +256,7 @@ async fn a_form_is_for_the_person_whom_it_was_made_for() {
 }
 
 #[tokio::test]
-async fn a_form_that_comes_when_the_session_is_over_comes_back_filled() {
+async fn form_sent_after_the_session_ended_is_restored() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     let mark =
@@ -303,7 +303,7 @@ async fn a_form_that_comes_when_the_session_is_over_comes_back_filled() {
 }
 
 #[tokio::test]
-async fn a_frame_of_this_site_renews_a_session() {
+async fn same_origin_frame_renews_the_session() {
     let app = TestApp::start().await;
     let expired = app.clerk.sign_in_expired(&person(0).id).await;
     let frame = |cookies: &str| app.get("/session").header("sec-fetch-dest", "iframe").header(COOKIE, cookies);
@@ -322,7 +322,7 @@ async fn a_frame_of_this_site_renews_a_session() {
 }
 
 #[tokio::test]
-async fn a_browser_hears_from_the_card_why_there_is_no_file() {
+async fn refused_export_redirects_the_browser_to_the_card() {
     let settings = vec![("LETHE_EXPORTS_PER_HOUR", limit(1))];
     let app = TestApp::with(TestOptions { settings, ..TestOptions::default() }).await;
     let location = async |browser: &Browser<'_>| {

@@ -32,7 +32,7 @@ fn method(name: &str) -> Method {
 }
 
 #[tokio::test]
-async fn no_route_answers_without_a_session() {
+async fn route_without_a_session_is_refused() {
     let app = TestApp::start().await;
     for (name, path) in USER_ROUTES {
         let answer = app.request(method(name), path).send().await.unwrap();
@@ -45,7 +45,7 @@ async fn no_route_answers_without_a_session() {
 }
 
 #[tokio::test]
-async fn no_server_function_answers_without_a_session() {
+async fn server_function_without_a_session_is_refused() {
     let app = TestApp::start().await;
     let functions: Vec<_> = server_fn_paths().collect();
     assert!(functions.len() >= 5, "the app's functions are linked: {functions:?}");
@@ -63,7 +63,7 @@ async fn no_server_function_answers_without_a_session() {
 }
 
 #[tokio::test]
-async fn nothing_is_written_for_other_origins() {
+async fn cross_origin_write_is_refused() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     let personal = USER_ROUTES.map(|(name, path)| (method(name), path.to_owned())).into_iter();
@@ -91,7 +91,7 @@ async fn nothing_is_written_for_other_origins() {
 }
 
 #[tokio::test]
-async fn server_functions_that_only_read_change_nothing() {
+async fn get_server_function_changes_nothing() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     let before = app.audit_entries().await;
@@ -102,7 +102,7 @@ async fn server_functions_that_only_read_change_nothing() {
 }
 
 #[tokio::test]
-async fn what_isnt_there_is_a_problem_for_programs_and_a_page_for_people() {
+async fn unknown_path_is_a_document_for_programs_and_a_page_for_browsers() {
     let app = TestApp::start().await;
     for path in
         ["/api/", "/api/unknown", "/api/privacy", "/api/privacy/exports", "/api/_/unknown", "/api/webhooks/stripe"]
@@ -117,7 +117,7 @@ async fn what_isnt_there_is_a_problem_for_programs_and_a_page_for_people() {
 }
 
 #[tokio::test]
-async fn a_wrong_method_is_told_which_ones_there_are() {
+async fn wrong_method_gets_the_allowed_ones() {
     let app = TestApp::start().await;
     for (name, path, allowed) in [
         ("PUT", "/api/privacy/consent", "GET,HEAD,POST"),
@@ -137,7 +137,7 @@ async fn a_wrong_method_is_told_which_ones_there_are() {
 }
 
 #[tokio::test]
-async fn large_bodies_are_refused() {
+async fn oversized_body_is_refused() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     let body = "x".repeat(64 * 1024 + 1);
@@ -150,7 +150,7 @@ async fn large_bodies_are_refused() {
 }
 
 #[tokio::test]
-async fn writes_without_a_session_are_limited_by_address() {
+async fn anonymous_writes_are_limited_by_ip_address() {
     let settings =
         vec![("LETHE_ANONYMOUS_WRITES_PER_MINUTE", limit(3)), ("LETHE_TRUSTED_PROXIES", "127.0.0.0/8".to_owned())];
     let app = TestApp::with(TestOptions { settings, ..TestOptions::default() }).await;
@@ -174,7 +174,7 @@ async fn writes_without_a_session_are_limited_by_address() {
 }
 
 #[tokio::test]
-async fn a_problem_document_has_this_shape() {
+async fn problem_document_has_this_shape() {
     let app = TestApp::start().await;
     let answer = app.get("/api/privacy/consent").send().await.unwrap();
     let document = problem(answer, StatusCode::UNAUTHORIZED, "not_signed_in").await;
@@ -190,7 +190,7 @@ async fn a_problem_document_has_this_shape() {
 }
 
 #[tokio::test]
-async fn a_panic_is_one_requests_failure() {
+async fn panic_fails_one_request_and_reveals_nothing() {
     let app = TestApp::start().await;
     let router: Router = Router::new()
         .route("/api/panics", get(panicking_handler))
@@ -211,7 +211,7 @@ async fn a_panic_is_one_requests_failure() {
 }
 
 #[tokio::test]
-async fn pages_carry_their_guards() {
+async fn page_has_security_headers() {
     let app = TestApp::start().await;
     let page = app.get("/").header(ACCEPT, "text/html").header("sec-fetch-dest", "empty").send().await.unwrap();
     insta::assert_snapshot!(guard_headers(&app, page.headers()), @r"
@@ -227,7 +227,7 @@ async fn pages_carry_their_guards() {
 }
 
 #[tokio::test]
-async fn documents_carry_stricter_ones() {
+async fn document_has_stricter_security_headers() {
     let app = TestApp::start().await;
     let answer = app.get("/api/privacy/consent").send().await.unwrap();
     assert_eq!(
@@ -238,7 +238,7 @@ async fn documents_carry_stricter_ones() {
 }
 
 #[tokio::test]
-async fn a_nonce_is_used_once() {
+async fn nonce_differs_per_request() {
     let app = TestApp::start().await;
     let mut nonces = Vec::new();
     for _ in 0..2 {
@@ -257,7 +257,7 @@ async fn a_nonce_is_used_once() {
 }
 
 #[tokio::test]
-async fn encryption_is_insisted_on_where_there_is_any() {
+async fn https_installation_sends_hsts() {
     let settings = vec![("LETHE_URL", "https://privacy.example.org".to_owned())];
     let app = TestApp::with(TestOptions { settings, ..TestOptions::default() }).await;
     let answer = app.get("/healthz").send().await.unwrap();
@@ -273,7 +273,7 @@ async fn encryption_is_insisted_on_where_there_is_any() {
 }
 
 #[tokio::test]
-async fn health_needs_nobody() {
+async fn health_endpoints_need_no_session() {
     let app = TestApp::start().await;
     assert_eq!(json(app.get("/healthz").send().await.unwrap(), StatusCode::OK).await, json!({"status": "ok"}));
     assert_eq!(
@@ -286,14 +286,14 @@ async fn health_needs_nobody() {
 }
 
 #[tokio::test]
-async fn the_opt_out_signals_statement_is_there() {
+async fn gpc_statement_is_served() {
     let app = TestApp::start().await;
     let statement = json(app.get("/.well-known/gpc.json").send().await.unwrap(), StatusCode::OK).await;
     assert_eq!(statement["gpc"], true);
 }
 
 #[tokio::test]
-async fn metrics_are_for_this_machine_or_for_the_token() {
+async fn metrics_require_loopback_or_token() {
     let settings = vec![("LETHE_METRICS_TOKEN", "number-reader".to_owned())];
     let app = TestApp::with(TestOptions { settings, ..TestOptions::default() }).await;
     json(app.get("/healthz").send().await.unwrap(), StatusCode::OK).await;
@@ -310,7 +310,7 @@ async fn metrics_are_for_this_machine_or_for_the_token() {
 }
 
 #[tokio::test]
-async fn the_description_names_every_route() {
+async fn openapi_describes_every_user_route() {
     let app = TestApp::start().await;
     let description = json(app.get("/api/openapi.json").send().await.unwrap(), StatusCode::OK).await;
     for (method, path) in USER_ROUTES {
@@ -320,7 +320,7 @@ async fn the_description_names_every_route() {
 }
 
 #[tokio::test]
-async fn assets_are_kept_for_ever_and_come_compressed() {
+async fn hashed_assets_are_immutable_and_precompressed() {
     let app = TestApp::start().await;
     let answer = app.get("/pkg/lethe-1.css").header("accept-encoding", "br").send().await.unwrap();
     assert_eq!(answer.status(), StatusCode::OK);
