@@ -1,5 +1,5 @@
 // Reduces Clerk's OpenAPI descriptions (https://github.com/clerk/openapi-specs, MIT) to the operations that the stand-in
-// has, and writes them into `demo/openapi`: `npm run openapi -- path/to/the/three/descriptions`.
+// has, and writes them into its folder `openapi`: `npm run openapi -- path/to/the/three/descriptions`.
 
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { parse } from 'yaml';
 const [source] = process.argv.slice(2);
 if (!source) throw new Error('say where the descriptions are: npm run openapi -- FOLDER');
 
-const target = fileURLToPath(new URL('../demo/openapi/', import.meta.url));
+const target = fileURLToPath(new URL('../crates/clerk-stand-in/openapi/', import.meta.url));
 const operations = JSON.parse(readFileSync(join(target, 'operations.json'), 'utf8'));
 
 /** What only readers need. Names of properties may be the same words, so those aren't looked at. */

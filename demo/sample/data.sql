@@ -1,6 +1,6 @@
--- Rows for the people in the temporary table seed_people(index, id, email, name, blog, lab), whose setting
--- `seed.rows` says how many rows each of the tables holds per person. No randomness and no clock: two fresh
--- databases get equal rows. Sorting gives equal identities too.
+-- Rows for the people in the temporary table seed_people(index, id, email, name, blog, lab). The setting `seed.rows` is the
+-- number of rows per person and table. There is no randomness and no clock, and inserts are sorted, so that two fresh
+-- databases get equal rows with equal identities.
 
 INSERT INTO users (clerk_id, email, name, created_at)
 SELECT id, email, name, timestamptz '2024-01-01 08:00:00+00' + index * interval '7 minutes'
@@ -21,8 +21,8 @@ SELECT p.id,
 FROM seed_people p CROSS JOIN generate_series(1, current_setting('seed.rows')::int) r
 WHERE p.blog ORDER BY p.index, r;
 
--- Under everybody's posts comment the person and the people two, three and four numbers on. Neighbours share no row,
--- so one person's deletion can be compared with the next one's rows byte for byte.
+-- Each post has comments by its author and by the people two, three and four numbers on. Neighbours share no row, so that
+-- a deletion can be tested by comparing the next person's rows byte for byte.
 INSERT INTO comments (post_id, author_id, body, created_at)
 SELECT post.id, commenter.id,
        (ARRAY['I have seen this differently, but well put.', 'Thank you, this helped.', 'Where was the photograph taken?', 'More of this, please.'])[1 + (post.id + step)::int % 4]

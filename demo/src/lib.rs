@@ -1,17 +1,10 @@
-//! What a demonstration and the tests need and production must not contain: a local stand-in for
-//! Clerk, a sample application with people and data, and a catcher for mail.
+//! What a demonstration and the tests need and production must not contain: a sample application with people and data,
+//! a mail catcher, and the Clerk stand-in with these people.
 //!
-//! The same parts run as processes (`demo clerk`, `demo inbox`, `demo seed`) and in-process for
-//! tests of other crates ([`testing`]). Nothing here knows Lethe: it is reached as the real
-//! services are, by HTTP, SMTP and SQL.
+//! The parts run as processes (`demo clerk`, `demo inbox`, `demo seed`) and in-process for tests of other crates
+//! ([`testing`]). Nothing here may know Lethe: the parts are reached as the real services are, by HTTP, SMTP and SQL.
 
-// The User object is one literal of many fields.
-#![recursion_limit = "256"]
-
-pub mod clerk;
-mod html;
 pub mod inbox;
 pub mod people;
 pub mod sample;
-mod serve;
 pub mod testing;

@@ -1,11 +1,10 @@
-//! The sample application that Lethe is set up beside: a blog and a lab in one database.
-//! Knows its own tables and the made-up people, nothing of Lethe's.
+//! The sample application that Lethe is demonstrated with: a blog and a lab in one database. Must not know Lethe's
+//! tables.
 //!
-//! **Comments of others under one's own post.** A comment is its author's personal data, so the
-//! deletion of a post's author must not take it along, and must not be stopped by it either.
-//! `comments.post_id` may therefore be NULL, its foreign key has no CASCADE, and the data map
-//! says `others = "detach"`: Lethe takes the comment off the post before the post goes. The
-//! comment stays with its author, in their export and for their own deletion.
+//! **Comments by other people under a person's posts.** A comment is its author's personal data. Deleting the author of
+//! the post must neither delete it nor be blocked by it. So `comments.post_id` may be NULL, its foreign key has no
+//! CASCADE, and the data map says `others = "detach"`: Lethe detaches the comment from the post before it deletes the
+//! post. The comment remains with its author, in the author's export and until the author's own deletion.
 
 use sqlx::PgPool;
 
@@ -14,12 +13,29 @@ use crate::people::{Product, people};
 pub(crate) const SCHEMA: &str = include_str!("../sample/schema.sql");
 const DATA: &str = include_str!("../sample/data.sql");
 
+/// The tables with personal data, and the column that has the person's user id.
+pub const PERSONAL_TABLES: [(&str, &str); 13] = [
+    ("users", "clerk_id"),
+    ("posts", "author_id"),
+    ("comments", "author_id"),
+    ("preferences", "user_id"),
+    ("profiles", "user_id"),
+    ("projects", "user_id"),
+    ("reports", "user_id"),
+    ("experiments", "user_id"),
+    ("pipelines", "user_id"),
+    ("datasets", "user_id"),
+    ("api_keys", "user_id"),
+    ("activity_logs", "user_id"),
+    ("usage_logs", "user_id"),
+];
+
 /// How much data the sample application is filled with.
 #[derive(Debug, Clone, Copy)]
 pub struct SeedOptions {
     /// People 0, 1, … of [`crate::people`].
     pub people: usize,
-    /// Rows for each person in each table that holds many: posts, projects, logs and so on.
+    /// Rows for each person in each table that has several per person: posts, projects, logs and so on.
     pub rows_per_person: usize,
 }
 
@@ -29,10 +45,10 @@ impl Default for SeedOptions {
     }
 }
 
-/// Makes the tables where they are absent.
+/// Creates the tables where they are absent.
 pub async fn create_schema(pool: &PgPool) -> sqlx::Result<()> {
     let mut transaction = pool.begin().await?;
-    // Two starts at once would both find the tables absent.
+    // Two concurrent starts would both find the tables absent.
     sqlx::query("SELECT pg_advisory_xact_lock(hashtext('sample schema'))").execute(&mut *transaction).await?;
     let present: bool = sqlx::query_scalar("SELECT to_regclass('public.schema_migrations') IS NOT NULL")
         .fetch_one(&mut *transaction)
@@ -44,7 +60,7 @@ pub async fn create_schema(pool: &PgPool) -> sqlx::Result<()> {
     transaction.commit().await
 }
 
-/// Fills the tables, in one transaction. Does nothing and answers `false` where data is already there.
+/// Fills the tables, in one transaction. Returns `false`, and changes nothing, where they have data already.
 pub async fn seed(pool: &PgPool, options: &SeedOptions) -> sqlx::Result<bool> {
     let mut transaction = pool.begin().await?;
     sqlx::query("SELECT pg_advisory_xact_lock(hashtext('sample data'))").execute(&mut *transaction).await?;
@@ -65,9 +81,10 @@ pub async fn seed(pool: &PgPool, options: &SeedOptions) -> sqlx::Result<bool> {
     .await?;
     let mut columns = (Vec::new(), Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for person in people(options.people) {
+        let products = Product::of(person.index);
         columns.0.push(person.name());
-        columns.1.push(person.uses(Product::Blog));
-        columns.2.push(person.uses(Product::Lab));
+        columns.1.push(products.contains(&Product::Blog));
+        columns.2.push(products.contains(&Product::Lab));
         columns.3.push(person.id);
         columns.4.push(person.email);
     }
@@ -91,12 +108,12 @@ pub async fn seed(pool: &PgPool, options: &SeedOptions) -> sqlx::Result<bool> {
     sqlx::raw_sql("ANALYZE seed_people").execute(&mut *transaction).await?;
     sqlx::raw_sql(DATA).execute(&mut *transaction).await?;
     transaction.commit().await?;
-    // The planner's first guesses about tables that were empty a moment ago are bad ones.
+    // The planner's statistics are from when the tables were empty.
     sqlx::raw_sql("ANALYZE").execute(pool).await?;
     Ok(true)
 }
 
-/// Fills one person's usage log up to `rows` rows, to see how exports and deletions behave with a million.
+/// Fills one person's usage log up to `rows` rows, to test exports and deletions with a million.
 pub async fn fill_usage_logs(pool: &PgPool, user_id: &str, rows: i64) -> sqlx::Result<()> {
     sqlx::query(
         "INSERT INTO public.usage_logs (user_id, metric, quantity, created_at)

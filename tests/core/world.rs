@@ -14,9 +14,11 @@ use lethe::mail::Mailer;
 use lethe::storage::Storage;
 use lethe::{ClerkUserId, Clock, CoreConfig, Dependencies, Lethe, Random, jobs, keys};
 use secrecy::SecretString;
-use sqlx::{AssertSqlSafe, PgPool};
+use sqlx::PgPool;
 use tokio::task::JoinHandle;
 use url::Url;
+
+pub(crate) use demo::testing::eventually;
 
 pub(crate) const PEOPLE: usize = 8;
 
@@ -55,33 +57,11 @@ impl World {
         RunningWorker(tokio::spawn(async move { jobs::run_worker(lethe, std::future::pending()).await.unwrap() }))
     }
 
-    /// Everything that the sample application holds about a person, as text, by table.
+    /// Everything that the sample application has about a person, by table.
     pub(crate) async fn rows_of(&self, subject: &ClerkUserId) -> BTreeMap<&'static str, Vec<String>> {
-        let mut rows = BTreeMap::new();
-        for (table, column) in TABLES {
-            let statement = format!("select to_jsonb(t)::text from public.{table} t where {column} = $1 order by 1");
-            let found = sqlx::query_scalar(AssertSqlSafe(statement)).bind(subject.as_str());
-            rows.insert(table, found.fetch_all(self.pool()).await.unwrap());
-        }
-        rows
+        demo::testing::rows_of(self.pool(), subject.as_str()).await
     }
 }
-
-const TABLES: [(&str, &str); 13] = [
-    ("users", "clerk_id"),
-    ("posts", "author_id"),
-    ("comments", "author_id"),
-    ("preferences", "user_id"),
-    ("profiles", "user_id"),
-    ("projects", "user_id"),
-    ("reports", "user_id"),
-    ("experiments", "user_id"),
-    ("pipelines", "user_id"),
-    ("datasets", "user_id"),
-    ("api_keys", "user_id"),
-    ("activity_logs", "user_id"),
-    ("usage_logs", "user_id"),
-];
 
 /// A worker that ends with the test.
 pub(crate) struct RunningWorker(JoinHandle<()>);
@@ -122,15 +102,4 @@ pub(crate) fn lethe(clerk: &ClerkStandIn, inbox: &Inbox, map: &str, database: Pg
 
 pub(crate) fn subject(index: usize) -> ClerkUserId {
     ClerkUserId::parse(&person(index).id).unwrap()
-}
-
-/// Waits until `true`, for up to twenty seconds.
-pub(crate) async fn eventually<F: Future<Output = bool>>(what: &str, mut holds: impl FnMut() -> F) {
-    for _ in 0..400 {
-        if holds().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    panic!("{what}: not within twenty seconds");
 }

@@ -1,5 +1,4 @@
-//! A catcher for mail: takes everything that is sent to it by SMTP, delivers nothing, and shows it
-//! on a page. Knows nothing of who sends.
+//! A mail catcher: accepts all mail by SMTP, delivers none, and shows it on a page. Must not know the senders.
 
 mod pages;
 mod smtp;
@@ -15,26 +14,26 @@ use serde::Serialize;
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio::net::TcpListener;
 
-/// A mail that was caught.
+/// A caught mail.
 #[derive(Debug, Clone, Serialize)]
 pub struct Message {
-    /// Counted from 1.
+    /// The number of the mail, counted from 1.
     pub id: u64,
-    /// The sender in the envelope.
+    /// The envelope's sender.
     pub from: String,
-    /// The recipients in the envelope.
+    /// The envelope's recipients.
     pub to: Vec<String>,
-    /// The subject, empty where it has none.
+    /// The subject; empty if there is none.
     pub subject: String,
     /// The first plain text part.
     pub text: Option<String>,
     /// The first HTML part.
     pub html: Option<String>,
-    /// The names of files with it.
+    /// The names of attached files.
     pub attachments: Vec<String>,
-    /// When it came, as RFC 3339 has it.
+    /// When it arrived, in RFC 3339.
     pub received_at: String,
-    /// All of it, as it came.
+    /// The whole mail as it was received.
     pub raw: String,
 }
 
@@ -48,7 +47,7 @@ struct State {
 }
 
 impl Mailbox {
-    /// An inbox, with what `directory` holds from before; without a directory it is in memory only.
+    /// Opens an inbox with the mail in `directory`; without a directory, it is in memory only.
     pub fn open(directory: Option<PathBuf>) -> io::Result<Self> {
         let mut messages = Vec::new();
         if let Some(directory) = &directory {
@@ -59,17 +58,17 @@ impl Mailbox {
             files.retain(|file| file.extension().is_some_and(|extension| extension == "eml"));
             files.sort();
             for file in files {
-                messages.extend(read_stored(&std::fs::read(file)?));
+                messages.extend(parse_stored(&std::fs::read(file)?));
             }
         }
         Ok(Self(Arc::new(State { messages: RwLock::new(messages), directory })))
     }
 
-    /// Takes mail and shows it until the future is dropped.
+    /// Accepts mail and shows it until the future is dropped.
     pub async fn serve(self, web: TcpListener, smtp: TcpListener) -> io::Result<()> {
         let router = pages::router(self.clone());
         tokio::select! {
-            served = crate::serve::serve(web, router) => served,
+            served = axum::serve(web, router) => served,
             served = smtp::serve(smtp, self) => served,
         }
     }
@@ -88,21 +87,21 @@ impl Mailbox {
         self.read().iter().find(|message| message.id == id).cloned()
     }
 
-    #[expect(clippy::disallowed_methods, reason = "no rule depends on when a mail came")]
+    #[expect(clippy::disallowed_methods, reason = "nothing depends on when a mail arrives")]
     fn deliver(&self, from: &str, to: &[String], raw: &[u8]) -> io::Result<()> {
         let mut messages = self.0.messages.write().expect("no holder of the lock panics");
         let id = messages.last().map_or(1, |last| last.id + 1);
-        let received_at = OffsetDateTime::now_utc().format(&Rfc3339).expect("the present has a form in RFC 3339");
+        let received_at = OffsetDateTime::now_utc().format(&Rfc3339).expect("the present can be formatted");
         if let Some(directory) = &self.0.directory {
             let mut stored = format!("X-Envelope: {id}\nX-Envelope: {received_at}\nX-Envelope: {from}\n");
             stored.extend(to.iter().map(|to| format!("X-Envelope: {to}\n")));
             let stored = [stored.as_bytes(), raw].concat();
-            // Half a file would be read as a mail at the next start.
+            // A half-written file would be read as a mail at the next start.
             let unfinished = directory.join("unfinished");
             std::fs::write(&unfinished, stored)?;
             std::fs::rename(unfinished, directory.join(format!("{id:08}.eml")))?;
         }
-        messages.push(read(id, from, to, raw, received_at));
+        messages.push(parse(id, from, to, raw, received_at));
         Ok(())
     }
 
@@ -118,7 +117,7 @@ impl Mailbox {
     }
 }
 
-fn read(id: u64, from: &str, to: &[String], raw: &[u8], received_at: String) -> Message {
+fn parse(id: u64, from: &str, to: &[String], raw: &[u8], received_at: String) -> Message {
     let parsed = MessageParser::default().parse(raw);
     let parsed = parsed.as_ref();
     let part = |html: bool| {
@@ -147,8 +146,8 @@ fn read(id: u64, from: &str, to: &[String], raw: &[u8], received_at: String) -> 
     }
 }
 
-/// Reads a file of the directory: the mail, with the envelope in lines before it.
-fn read_stored(stored: &[u8]) -> Option<Message> {
+/// Parses a file of the directory: lines with the envelope, then the mail.
+fn parse_stored(stored: &[u8]) -> Option<Message> {
     let mut rest = stored;
     let mut envelope = Vec::new();
     while let Some(line) = rest.strip_prefix(b"X-Envelope: ") {
@@ -158,5 +157,5 @@ fn read_stored(stored: &[u8]) -> Option<Message> {
     }
     let mut envelope = envelope.into_iter();
     let (id, received_at, from) = (envelope.next()?.parse().ok()?, envelope.next()?, envelope.next()?);
-    Some(read(id, &from, &envelope.collect::<Vec<_>>(), rest, received_at))
+    Some(parse(id, &from, &envelope.collect::<Vec<_>>(), rest, received_at))
 }

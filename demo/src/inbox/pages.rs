@@ -1,6 +1,6 @@
-//! The web side: a list, a page for each mail, and the same as JSON.
+//! The web inbox: a list, a page for each mail, and both as JSON.
 
-use std::fmt::Write;
+use std::sync::LazyLock;
 
 use axum::{
     Json, Router,
@@ -9,14 +9,27 @@ use axum::{
     response::{Html, IntoResponse, Response},
     routing::get,
 };
+use minijinja::{Environment, Value, context};
 
 use super::{Mailbox, Message};
-use crate::html::{Escaped, page};
+
+static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
+    let mut environment = Environment::new();
+    for (name, source) in [
+        ("layout.html", include_str!("templates/layout.html")),
+        ("list.html", include_str!("templates/list.html")),
+        ("mail.html", include_str!("templates/mail.html")),
+        ("not_found.html", include_str!("templates/not_found.html")),
+    ] {
+        environment.add_template(name, source).expect("the templates are valid");
+    }
+    environment
+});
 
 pub(super) fn router(mailbox: Mailbox) -> Router {
     Router::new()
         .route("/", get(list))
-        .route("/mail/{id}", get(read))
+        .route("/mail/{id}", get(show))
         .route("/mail/{id}/html", get(html_part))
         .route("/messages", get(messages).delete(clear))
         .route("/messages/{id}", get(message))
@@ -24,55 +37,25 @@ pub(super) fn router(mailbox: Mailbox) -> Router {
 }
 
 async fn list(State(mailbox): State<Mailbox>) -> Html<String> {
-    let messages = mailbox.messages();
-    let mut body =
-        "<h1>Inbox</h1><p>Every mail that the demonstration sends ends here, whoever it is for.</p>".to_owned();
-    if messages.is_empty() {
-        body.push_str("<p>No mail yet. Reload this page when there should be some.</p>");
-        return Html(page("Inbox", &body));
-    }
-    body.push_str("<ul class=\"card\">");
-    for message in messages.iter().rev() {
-        write!(
-            body,
-            "<li><a class=\"row\" href=\"/mail/{}\"><span><b>{}</b><small>to {}</small></span><small>{}</small></a></li>",
-            message.id,
-            Escaped(subject(message)),
-            Escaped(&message.to.join(", ")),
-            minute(message)
-        )
-        .expect("writing to a string succeeds");
-    }
-    body.push_str("</ul>");
-    Html(page("Inbox", &body))
+    let messages: Vec<Value> = mailbox.messages().iter().rev().map(summary).collect();
+    render("list.html", context! { messages => messages })
 }
 
-async fn read(State(mailbox): State<Mailbox>, Path(id): Path<u64>) -> Response {
-    let Some(message) = mailbox.message(id) else { return missing() };
-    let mut body = format!(
-        "<p><a href=\"/\">Inbox</a></p><h1>{}</h1><dl><dt>From</dt><dd>{}</dd><dt>To</dt><dd>{}</dd><dt>At</dt><dd>{}</dd></dl>",
-        Escaped(subject(&message)),
-        Escaped(&message.from),
-        Escaped(&message.to.join(", ")),
-        minute(&message)
-    );
-    if let Some(text) = &message.text {
-        write!(body, "<pre>{}</pre>", linked(text)).expect("writing to a string succeeds");
-    }
-    if message.html.is_some() {
-        // No scripts, no forms, an origin of its own; links open in a tab that is free of that.
-        write!(body, "<iframe title=\"The mail as a page\" sandbox=\"allow-popups allow-popups-to-escape-sandbox\" src=\"/mail/{id}/html\"></iframe>")
-            .expect("writing to a string succeeds");
-    }
-    for name in &message.attachments {
-        write!(body, "<p>With it: {}</p>", Escaped(name)).expect("writing to a string succeeds");
-    }
-    Html(page(subject(&message), &body)).into_response()
+async fn show(State(mailbox): State<Mailbox>, Path(id): Path<u64>) -> Response {
+    let Some(message) = mailbox.message(id) else { return not_found() };
+    let context = context! {
+        message => summary(&message),
+        from => message.from,
+        text => message.text.as_deref().map(with_links),
+        has_html => message.html.is_some(),
+        attachments => message.attachments,
+    };
+    render("mail.html", context).into_response()
 }
 
-/// The HTML part as it came, which may run nothing and load nothing from elsewhere.
+/// The HTML part as it is, restricted: it may neither run scripts nor load anything.
 async fn html_part(State(mailbox): State<Mailbox>, Path(id): Path<u64>) -> Response {
-    let Some(html) = mailbox.message(id).and_then(|message| message.html) else { return missing() };
+    let Some(html) = mailbox.message(id).and_then(|message| message.html) else { return not_found() };
     let policy = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:";
     ([(header::CONTENT_SECURITY_POLICY, policy)], Html(format!("<base target=\"_blank\">{html}"))).into_response()
 }
@@ -89,37 +72,40 @@ async fn clear(State(mailbox): State<Mailbox>) -> StatusCode {
     match mailbox.clear() {
         Ok(()) => StatusCode::NO_CONTENT,
         Err(error) => {
-            tracing::error!(%error, "mail could not be removed");
+            tracing::error!(%error, "mail could not be deleted");
             StatusCode::INTERNAL_SERVER_ERROR
         }
     }
 }
 
-fn missing() -> Response {
-    (StatusCode::NOT_FOUND, Html(page("No such mail", "<h1>No such mail</h1><p><a href=\"/\">Inbox</a></p>")))
-        .into_response()
+fn not_found() -> Response {
+    (StatusCode::NOT_FOUND, render("not_found.html", context! {})).into_response()
 }
 
-fn subject(message: &Message) -> &str {
-    if message.subject.is_empty() { "Without a subject" } else { &message.subject }
+/// Renders a template; values are escaped, as its name ends with `.html`.
+fn render(name: &str, context: Value) -> Html<String> {
+    let template = TEMPLATES.get_template(name).expect("the template exists");
+    Html(template.render(context).expect("the template's expressions are valid"))
 }
 
-/// `2026-11-22 20:15`, from RFC 3339.
-fn minute(message: &Message) -> String {
-    message.received_at.chars().take(16).collect::<String>().replace('T', " ")
-}
-
-/// Escaped text in which web addresses are links.
-fn linked(text: &str) -> String {
-    let mut out = String::new();
-    for piece in text.split_inclusive(char::is_whitespace) {
-        let word = piece.trim_end();
-        if word.starts_with("http://") || word.starts_with("https://") {
-            write!(out, "<a href=\"{0}\">{0}</a>{1}", Escaped(word), Escaped(&piece[word.len()..]))
-        } else {
-            write!(out, "{}", Escaped(piece))
-        }
-        .expect("writing to a string succeeds");
+fn summary(message: &Message) -> Value {
+    let subject = if message.subject.is_empty() { "Without a subject" } else { &message.subject };
+    context! {
+        id => message.id,
+        subject => subject,
+        to => message.to.join(", "),
+        // `2026-11-22 20:15`, from RFC 3339.
+        time => message.received_at.chars().take(16).collect::<String>().replace('T', " "),
     }
-    out
+}
+
+/// Splits a text into words with the white space that follows them; `link` marks web addresses.
+fn with_links(text: &str) -> Vec<Value> {
+    text.split_inclusive(char::is_whitespace)
+        .map(|piece| {
+            let word = piece.trim_end();
+            let link = word.starts_with("http://") || word.starts_with("https://");
+            context! { word => word, space => &piece[word.len()..], link => link }
+        })
+        .collect()
 }

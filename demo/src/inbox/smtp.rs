@@ -1,4 +1,4 @@
-//! The SMTP side. The protocol itself is `mailin`'s; here are the sockets and what is kept.
+//! The SMTP server: sockets and delivery. `mailin` implements the protocol.
 
 use std::{io, net::IpAddr};
 
@@ -14,24 +14,24 @@ use super::Mailbox;
 const SIZE_LIMIT: usize = 32 * 1024 * 1024;
 
 pub(super) async fn serve(listener: TcpListener, mailbox: Mailbox) -> io::Result<()> {
-    let mut conversations = JoinSet::new();
+    let mut sessions = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 let (stream, address) = accepted?;
                 let mailbox = mailbox.clone();
-                conversations.spawn(async move {
-                    if let Err(error) = converse(stream, address.ip(), mailbox).await {
-                        tracing::debug!(%error, "an SMTP conversation ended early");
+                sessions.spawn(async move {
+                    if let Err(error) = serve_session(stream, address.ip(), mailbox).await {
+                        tracing::debug!(%error, "SMTP session ended early");
                     }
                 });
             }
-            Some(_) = conversations.join_next() => {}
+            Some(_) = sessions.join_next() => {}
         }
     }
 }
 
-async fn converse(stream: TcpStream, address: IpAddr, mailbox: Mailbox) -> io::Result<()> {
+async fn serve_session(stream: TcpStream, address: IpAddr, mailbox: Mailbox) -> io::Result<()> {
     let mut stream = BufStream::new(stream);
     let mut session = SessionBuilder::new("inbox.localhost")
         .build(address, Envelope { mailbox, from: String::new(), to: Vec::new(), data: Vec::new() });
@@ -42,21 +42,21 @@ async fn converse(stream: TcpStream, address: IpAddr, mailbox: Mailbox) -> io::R
         if stream.read_until(b'\n', &mut line).await? == 0 {
             return Ok(());
         }
-        let answer = session.process(&line);
-        match answer.action {
+        let response = session.process(&line);
+        match response.action {
             Action::NoReply => {}
-            Action::Close => return write(&mut stream, &answer).await,
-            Action::Reply | Action::UpgradeTls => write(&mut stream, &answer).await?,
+            Action::Close => return write(&mut stream, &response).await,
+            Action::Reply | Action::UpgradeTls => write(&mut stream, &response).await?,
         }
     }
 }
 
-async fn write(stream: &mut BufStream<TcpStream>, answer: &Response) -> io::Result<()> {
-    stream.write_all(&answer.buffer()?).await?;
+async fn write(stream: &mut BufStream<TcpStream>, response: &Response) -> io::Result<()> {
+    stream.write_all(&response.buffer()?).await?;
     stream.flush().await
 }
 
-/// A mail on its way in.
+/// The mail that is being received.
 struct Envelope {
     mailbox: Mailbox,
     from: String,
@@ -84,7 +84,7 @@ impl Handler for Envelope {
         match self.mailbox.deliver(&self.from, &self.to, &self.data) {
             Ok(()) => response::OK,
             Err(error) => {
-                tracing::error!(%error, "a mail could not be kept");
+                tracing::error!(%error, "mail could not be stored");
                 response::INTERNAL_ERROR
             }
         }

@@ -1,4 +1,4 @@
-//! The mail catcher for a test, on free ports.
+//! The mail catcher, on free ports.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use tokio::{net::TcpListener, task::JoinHandle, time::Instant};
 
 use crate::inbox::{Mailbox, Message};
 
-/// A running inbox. Dropping it ends it.
+/// A running inbox in memory, until it is dropped.
 pub struct Inbox {
     mailbox: Mailbox,
     smtp_url: String,
@@ -15,13 +15,13 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// Starts one, in memory.
+    /// Starts an inbox.
     pub async fn start() -> Self {
-        let web = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
-        let smtp = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
+        let web = TcpListener::bind("127.0.0.1:0").await.expect("the loopback interface has a free port");
+        let smtp = TcpListener::bind("127.0.0.1:0").await.expect("the loopback interface has a free port");
         let smtp_url = format!("smtp://{}", smtp.local_addr().expect("a bound socket has an address"));
         let url = format!("http://{}", web.local_addr().expect("a bound socket has an address"));
-        let mailbox = Mailbox::open(None).expect("memory can be opened");
+        let mailbox = Mailbox::open(None).expect("an inbox in memory needs no files");
         let serving = mailbox.clone();
         let serving = tokio::spawn(async move {
             serving.serve(web, smtp).await.expect("the inbox serves until it is dropped");
@@ -29,25 +29,25 @@ impl Inbox {
         Self { mailbox, smtp_url, url, serving }
     }
 
-    /// Where to send mail, without TLS and password.
+    /// The SMTP URL, without TLS and password.
     #[must_use]
     pub fn smtp_url(&self) -> &str {
         &self.smtp_url
     }
 
-    /// The web inbox.
+    /// The URL of the web inbox.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// All mail so far, the oldest first.
-    #[expect(clippy::unused_async, reason = "callers needn't change when the inbox is asked over the network")]
+    /// All mail, the oldest first.
+    #[expect(clippy::unused_async, reason = "an inbox in another process would have to be awaited")]
     pub async fn messages(&self) -> Vec<Message> {
         self.mailbox.messages()
     }
 
-    /// Waits up to ten seconds until there are `count` mails.
+    /// Waits until there are `count` mails, for ten seconds at most.
     pub async fn wait_for(&self, count: usize) -> Vec<Message> {
         let start = Instant::now();
         loop {
@@ -57,7 +57,7 @@ impl Inbox {
             }
             assert!(
                 start.elapsed() < Duration::from_secs(10),
-                "{} of {count} mails came in ten seconds",
+                "{} of {count} mails arrived within ten seconds",
                 messages.len()
             );
             tokio::time::sleep(Duration::from_millis(20)).await;

@@ -1,20 +1,20 @@
-//! The demonstration's parts for tests of any crate: fresh databases, the Clerk stand-in and the
-//! inbox, in-process on free ports, spoken to over real HTTP, SMTP and SQL.
+//! The parts of the demonstration for tests of any crate: temporary databases, the Clerk stand-in and the inbox,
+//! in-process on free ports, reached by real HTTP, SMTP and SQL.
 //!
-//! `LETHE_TEST_DATABASE_URL` names a database of a role that may create databases. Everything is
-//! torn down when its value is dropped. These functions panic where a test could not go on.
+//! `LETHE_TEST_DATABASE_URL` is the URL of a database whose role may create databases. Everything is removed when its
+//! value is dropped. These functions panic where a test could not go on.
 
-#![expect(clippy::missing_panics_doc, reason = "the page above says it of all of them")]
+#![expect(clippy::missing_panics_doc, reason = "the module's documentation says it of all of them")]
 
 mod clerk;
 mod database;
+mod eventually;
 mod inbox;
-mod port;
 
-pub use clerk::{ClerkStandIn, SessionToken, StandInOptions};
-pub use database::Database;
+pub use clerk::ClerkStandIn;
+pub use database::{Database, rows_of};
+pub use eventually::eventually;
 pub use inbox::Inbox;
-pub use port::Port;
 
-pub use crate::clerk::{Fault, FaultMoment, TokenOptions, WebhookMode};
 pub use crate::inbox::Message;
+pub use clerk_stand_in::{Fault, FaultMoment, Port, SessionToken, StandInOptions, TokenOptions, WebhookMode};

@@ -8,7 +8,7 @@ use lettre::{
 use serde_json::Value;
 use tokio::net::TcpListener;
 
-use crate::support::client;
+use crate::client;
 
 fn mail(subject: &str) -> Message {
     Message::builder()
@@ -34,7 +34,7 @@ async fn send(smtp_url: &str, mail: Message) {
 }
 
 #[tokio::test]
-async fn a_mail_is_caught_with_its_parts() {
+async fn caught_mail_has_its_parts() {
     let inbox = Inbox::start().await;
     send(inbox.smtp_url(), mail("Ihre Löschung <1>")).await;
     let messages = inbox.wait_for(1).await;
@@ -54,7 +54,7 @@ async fn a_mail_is_caught_with_its_parts() {
     assert!(list.contains("Ihre Löschung &lt;1&gt;") && list.contains("/mail/1"));
     let page = client().get(format!("{}/mail/1", inbox.url())).send().await.unwrap().text().await.unwrap();
     assert!(
-        page.contains("href=\"http://127.0.0.1:3000/x?a=1&amp;b=2\"")
+        page.contains("href=\"http:&#x2f;&#x2f;127.0.0.1:3000&#x2f;x?a=1&amp;b=2\"")
             && page.contains("sandbox=")
             && !page.contains("<script")
     );
@@ -69,7 +69,7 @@ async fn a_mail_is_caught_with_its_parts() {
 }
 
 #[tokio::test]
-async fn mail_in_a_directory_is_there_after_a_restart() {
+async fn mail_in_a_directory_survives_a_restart() {
     let directory = std::env::temp_dir().join(format!("demo-inbox-{}", std::process::id()));
     let mailbox = Mailbox::open(Some(directory.clone())).unwrap();
     let (web, smtp) =

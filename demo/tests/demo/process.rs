@@ -1,4 +1,4 @@
-//! The stand-in as a process of its own, started with nothing but a port and a database.
+//! The stand-in as a process of its own, started with only a port and a database.
 
 use std::{
     process::{Child, Command, Stdio},
@@ -8,7 +8,7 @@ use std::{
 use demo::testing::{Database, Port};
 use serde_json::Value;
 
-use crate::support::client;
+use crate::client;
 
 struct Process(Child);
 
@@ -20,9 +20,9 @@ impl Drop for Process {
 }
 
 #[tokio::test]
-async fn it_starts_alone() {
+async fn clerk_command_starts_on_an_empty_database() {
     let database = Database::create().await;
-    // It brings its tables along, into a database that has none.
+    // The stand-in creates its own tables.
     sqlx::raw_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public").execute(database.pool()).await.unwrap();
     let port = Port::hold();
     let child = Command::new(env!("CARGO_BIN_EXE_demo"))
@@ -34,14 +34,15 @@ async fn it_starts_alone() {
     let _process = Process(child);
     let url = port.url();
     for _ in 0..300 {
-        let asked = client().get(format!("{url}/v1/users/count")).bearer_auth("sk_test_stand_in").send().await;
-        if let Ok(answer) = asked {
-            assert_eq!(answer.json::<Value>().await.unwrap()["total_count"], 40);
+        let response = client().get(format!("{url}/v1/users/count")).bearer_auth("sk_test_stand_in").send().await;
+        if let Ok(response) = response {
+            assert_eq!(response.json::<Value>().await.unwrap()["total_count"], 40);
             let page = client().get(format!("{url}/sign-in?redirect_url={url}")).send().await.unwrap();
-            assert!(page.text().await.unwrap().contains("Ada Lovelace"));
+            let page = page.text().await.unwrap();
+            assert!(page.contains("Ada Lovelace") && page.contains("<span class=\"tag\">lab</span>"), "{page}");
             return;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    panic!("it doesn't answer within half a minute");
+    panic!("no response within half a minute");
 }

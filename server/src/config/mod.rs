@@ -3,10 +3,10 @@
 //! Knows what is accepted, not what is done with the values.
 
 pub mod clerk;
-pub mod core;
 pub mod data;
 pub mod database;
 pub mod docs;
+pub mod general;
 pub mod http;
 pub mod limits;
 pub mod log;

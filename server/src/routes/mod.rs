@@ -1,18 +1,18 @@
 //! The routes: one file per operation. This file says which path leads where, and through which layers.
 
 pub mod assets;
-mod clerk_webhook;
-mod compliance;
-mod confirm_identity;
-mod consent;
-mod deletion;
-mod export;
-mod gpc;
-mod health;
+pub mod clerk_webhook;
+pub mod compliance;
+pub mod confirm_identity;
+pub mod consent;
+pub mod deletion;
+pub mod export;
+pub mod gpc;
+pub mod health;
 pub mod metrics;
-mod pages;
-mod renewal;
-mod sign_out;
+pub mod pages;
+pub mod renewal;
+pub mod sign_out;
 
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, get, on, post};

@@ -223,7 +223,7 @@ async fn purge_erases_expired_rows() {
     let purged = stdout_json(&place.run(&["purge", "--json"]), 0);
     assert!(purged["rows"].as_u64().unwrap() > 0, "{purged}");
     let rows = rows_of(place.database.pool(), &person(1).id).await;
-    let left: Vec<_> = rows.iter().filter(|(_, rows)| !rows.is_empty()).map(|(table, _)| table.as_str()).collect();
+    let left: Vec<_> = rows.iter().filter(|(_, rows)| !rows.is_empty()).map(|(table, _)| *table).collect();
     for table in ["projects", "reports", "experiments", "pipelines", "datasets", "usage_logs"] {
         assert!(!left.contains(&table), "{table}: {left:?}");
     }

@@ -1,11 +1,12 @@
 //! Downloads: everything of one person, and nothing of anybody else.
 
 use demo::people::person;
+use demo::sample::PERSONAL_TABLES;
 use demo::testing::{Fault, TokenOptions};
 use reqwest::{Method, StatusCode};
 use serde_json::{Map, Value};
 
-use crate::support::{OWNER_COLUMNS, TestApp, TestOptions, header, json, limit, problem};
+use crate::support::{TestApp, TestOptions, header, json, limit, problem};
 
 const FULL: &str = "/api/privacy/export";
 const TABLES: &str = "/api/compliance/gdpr-export";
@@ -112,7 +113,7 @@ async fn head_request_starts_no_export() {
 /// The person's rows of every table in which they have any, straight from the database.
 async fn expected(app: &TestApp, index: usize) -> Value {
     let mut tables = Map::new();
-    for (table, column) in OWNER_COLUMNS {
+    for (table, column) in PERSONAL_TABLES {
         let query = format!(
             "select coalesce(jsonb_agg(to_jsonb(row) order by row.id), '[]') from public.{table} row where {column} = $1"
         );

@@ -3,13 +3,12 @@
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use leptos::server_fn::axum::server_fn_paths;
 use reqwest::header::{ACCEPT, HeaderMap, ORIGIN};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use server::lifecycle::lifecycle;
+use server::routes;
 use tower::ServiceExt;
 
 use crate::support::{TestApp, TestOptions, header, json, limit, masked, problem};
@@ -192,10 +191,8 @@ async fn problem_document_has_this_shape() {
 #[tokio::test]
 async fn panic_fails_one_request_and_reveals_nothing() {
     let app = TestApp::start().await;
-    let router: Router = Router::new()
-        .route("/api/panics", get(panicking_handler))
-        .route("/panics", get(panicking_handler))
-        .layer(from_fn_with_state(app.server.clone(), lifecycle));
+    let router = Router::new().route("/api/panics", get(panicking_handler)).route("/panics", get(panicking_handler));
+    let router = routes::wrap(router, &app.state).with_state(app.state.clone());
     for (path, accept, kind) in
         [("/api/panics", "*/*", "application/problem+json"), ("/panics", "text/html", "text/html; charset=utf-8")]
     {

@@ -1,8 +1,10 @@
 //! The process dies, in every step of a deletion, before the step's work and between the work and its record.
 //! Started again it comes to the same end.
 
+use std::collections::BTreeMap;
+
 use demo::people::person;
-use demo::sample::{SeedOptions, seed};
+use demo::sample::{PERSONAL_TABLES, SeedOptions, seed};
 use demo::testing::{ClerkStandIn, Database, Port, StandInOptions};
 use futures::{StreamExt, stream};
 use lethe::deletion::Step;
@@ -11,7 +13,7 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgPool};
 
 use crate::process::{Process, lethe, wait_until};
-use crate::support::{Directory, OWNER_COLUMNS, environment, rows_of, site};
+use crate::support::{Directory, environment, rows_of, site};
 
 /// Has rows in both products.
 const SUBJECT: usize = 3;
@@ -50,7 +52,7 @@ async fn killed_process_resumes_to_the_same_final_state() {
 #[derive(Debug, PartialEq)]
 struct FinalState {
     rows: Vec<(String, Value)>,
-    neighbour: Vec<(String, Vec<String>)>,
+    neighbour: BTreeMap<&'static str, Vec<String>>,
     statuses: Vec<String>,
     tombstones: i64,
     people_known: i64,
@@ -119,7 +121,7 @@ async fn delete_with_real_binary(death: Option<(Step, KillPoint)>) -> FinalState
 
 async fn final_state(pool: &PgPool, clerk: &ClerkStandIn) -> FinalState {
     let mut rows = Vec::new();
-    for (table, column) in OWNER_COLUMNS {
+    for (table, column) in PERSONAL_TABLES {
         // Only whether something is stamped can be the same, not when.
         let query = format!(
             "select coalesce(jsonb_agg(

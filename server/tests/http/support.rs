@@ -1,9 +1,9 @@
 //! A server for a test, and what a browser or a program sends to it.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use demo::people::person;
 use demo::sample::{SeedOptions, seed};
@@ -20,24 +20,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) const SECRET: &str = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldCE=";
+pub(crate) use demo::testing::{eventually, rows_of};
 
-/// The tables that hold people, with the column that tells whose row it is.
-pub(crate) const OWNER_COLUMNS: [(&str, &str); 13] = [
-    ("users", "clerk_id"),
-    ("posts", "author_id"),
-    ("comments", "author_id"),
-    ("preferences", "user_id"),
-    ("profiles", "user_id"),
-    ("projects", "user_id"),
-    ("reports", "user_id"),
-    ("experiments", "user_id"),
-    ("pipelines", "user_id"),
-    ("datasets", "user_id"),
-    ("api_keys", "user_id"),
-    ("activity_logs", "user_id"),
-    ("usage_logs", "user_id"),
-];
+pub(crate) const SECRET: &str = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldCE=";
 
 /// How a test's server differs from the usual one.
 pub(crate) struct TestOptions {
@@ -59,12 +44,12 @@ impl Default for TestOptions {
 pub(crate) struct TestApp {
     pub(crate) url: String,
     pub(crate) lethe: Lethe,
-    pub(crate) server: AppState,
+    pub(crate) state: AppState,
     pub(crate) clerk: ClerkStandIn,
     pub(crate) database: Database,
     pub(crate) http: reqwest::Client,
     _directory: Directory,
-    stop: CancellationToken,
+    shutdown: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -114,24 +99,24 @@ impl TestApp {
         let mut environment = environment(&url, &clerk, database.url(), directory.path());
         environment.extend(options.settings);
         let mut values = Values::from_sources(None, environment).expect("text");
-        let settings = ServerConfig::read(&mut values);
-        let settings = values.finish(settings).expect("complete");
-        let lethe = bootstrap::build(&settings).await.expect("everything is there");
+        let config = ServerConfig::read(&mut values);
+        let config = values.finish(config).expect("complete");
+        let lethe = bootstrap::build(&config).await.expect("everything is there");
         bootstrap::ensure_ready(&lethe).await.expect("the sample's data map fits");
 
-        let stop = CancellationToken::new();
-        let server = serve::build_state(&settings, lethe.clone()).expect("the settings fit together");
-        let serving = serve::run(listener, server.clone(), stop.clone());
+        let shutdown = CancellationToken::new();
+        let state = serve::build_state(&config, lethe.clone()).expect("the configuration is valid");
+        let serving = serve::run(listener, state.clone(), shutdown.clone());
         let mut tasks = vec![tokio::spawn(async move { serving.await.expect("it serves") })];
         if options.run_jobs {
-            let working = lethe::jobs::run_worker(lethe.clone(), stop.clone().cancelled_owned());
+            let working = lethe::jobs::run_worker(lethe.clone(), shutdown.clone().cancelled_owned());
             tasks.push(tokio::spawn(async move { working.await.expect("it works") }));
         }
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .expect("a client without TLS");
-        Self { url, lethe, server, clerk, database, http, _directory: directory, stop, tasks }
+        Self { url, lethe, state, clerk, database, http, _directory: directory, shutdown, tasks }
     }
 
     pub(crate) fn pool(&self) -> &PgPool {
@@ -162,8 +147,8 @@ impl TestApp {
         Browser { app: self, token }
     }
 
-    /// Every row of one person in every table, as text.
-    pub(crate) async fn rows_of(&self, index: usize) -> Vec<(String, Vec<String>)> {
+    /// Everything that the sample application has about a person, by table.
+    pub(crate) async fn rows_of(&self, index: usize) -> BTreeMap<&'static str, Vec<String>> {
         rows_of(self.pool(), &person(index).id).await
     }
 
@@ -178,7 +163,7 @@ impl TestApp {
 
 impl Drop for TestApp {
     fn drop(&mut self) {
-        self.stop.cancel();
+        self.shutdown.cancel();
         for task in &self.tasks {
             task.abort();
         }
@@ -264,21 +249,6 @@ pub(crate) fn site(directory: &Path) {
     }
 }
 
-/// Every row of one person in every table, as text.
-pub(crate) async fn rows_of(pool: &PgPool, id: &str) -> Vec<(String, Vec<String>)> {
-    let mut all = Vec::new();
-    for (table, column) in OWNER_COLUMNS {
-        let query = format!("select row::text from public.{table} row where {column} = $1 order by 1");
-        let rows = sqlx::query_scalar(sqlx::AssertSqlSafe(query))
-            .bind(id)
-            .fetch_all(pool)
-            .await
-            .expect("a table of the sample");
-        all.push((table.to_owned(), rows));
-    }
-    all
-}
-
 /// The body as JSON, after a look at the status.
 pub(crate) async fn json(response: Response, status: StatusCode) -> Value {
     let given = response.status();
@@ -308,17 +278,6 @@ pub(crate) fn masked(document: &Value, member: &str) -> Value {
 
 pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
-}
-
-/// Waits until `condition` holds, ten seconds at most.
-pub(crate) async fn eventually(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    for _ in 0..400 {
-        if condition().await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
-    panic!("{what} didn't come about in ten seconds");
 }
 
 /// Few enough for a test to reach.

@@ -18,7 +18,22 @@ use crate::stack::{Sample, Stack};
 use crate::workspace::Workspace;
 
 /// Packages that run on a server. They are tested together, so that their dependencies are compiled once for all.
-const SERVER_SIDE: [&str; 10] = ["-p", "lethe", "-p", "app", "-p", "server", "-p", "demo", "-p", "clerk-session"];
+const SERVER_SIDE: [&str; 14] = [
+    "-p",
+    "lethe",
+    "-p",
+    "app",
+    "-p",
+    "server",
+    "-p",
+    "clerk-session",
+    "-p",
+    "clerk-stand-in",
+    "-p",
+    "lethe-error-code",
+    "-p",
+    "demo",
+];
 const WITH_PAGES: [&str; 2] = ["--features", "app/ssr"];
 
 /// What a stage may use, started by the first stage that does.

@@ -1,0 +1,12 @@
+//! The stand-in over HTTP, as applications and Clerk's SDKs use it.
+
+#![expect(clippy::unwrap_used, reason = "a test that can't go on says where")]
+
+mod backend;
+mod conformance;
+mod control;
+mod frontend;
+mod handshake;
+mod support;
+mod tokens;
+mod webhooks;
