@@ -1,12 +1,12 @@
 //! Taking in what Clerk tells: each delivery once, in any order.
 
-use serde_json::json;
 use time::Duration;
 
-use crate::audit::{self, Entry};
+use crate::audit::{self, AuditEvent};
 use crate::clerk::webhook::Event;
 use crate::deletion::{self, NewRequest, Origin};
-use crate::subject::{self, ClerkUserId, Presence};
+use crate::ids::ClerkUserId;
+use crate::subject::{self, Presence};
 use crate::{Lethe, Result};
 
 /// Clerk gives up after about a day and a half; whatever is older can't come again.
@@ -41,13 +41,13 @@ pub async fn receive(lethe: &Lethe, delivery: &str, event: &Event) -> Result<Rec
     if first.rows_affected() == 0 {
         return Ok(Received::Duplicate);
     }
-    let mut open = json!({"event": event.kind(), "delivery": delivery});
+    let mut request = None;
     if let Some((subject, draft)) = erase {
-        let request = deletion::create(lethe, &mut transaction, subject, draft).await?;
-        open["request"] = json!(request.id);
+        request = Some(deletion::create(lethe, &mut transaction, subject, draft).await?.id);
     }
-    let entry = Entry { kind: "webhook.received", subject: None, open, personal: None };
-    audit::append(lethe, &mut transaction, entry).await?;
+    let received =
+        AuditEvent::WebhookReceived { delivery: delivery.to_owned(), event: event.kind().to_owned(), request };
+    audit::append(lethe, &mut transaction, None, received).await?;
     transaction.commit().await?;
     Ok(Received::Processed)
 }

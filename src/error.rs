@@ -1,107 +1,136 @@
-//! What can go wrong: closed for the person ([`Refusal`]), open for the log ([`Error`]).
+//! Errors of the core. [`Error`] has every cause, for the log; [`Error::public`] is all that a user or a
+//! client learns of it.
 
+use lethe_error_code::ErrorCode;
+
+use crate::platform::queue;
 use crate::{clerk, data_map};
 
-/// An operation's result.
+/// The result of an operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why an operation failed. Only [`Error::Refused`] may be told to the person; everything else is
-/// logged once, at the boundary, and told as an incident.
+/// Why an operation failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The request was refused for a reason that the person may know.
-    #[error(transparent)]
-    Refused(#[from] Refusal),
-    /// Postgres failed.
-    #[error("the database failed")]
+    /// The request was refused for a reason that its sender may know.
+    #[error("refused: {0}")]
+    Refused(ErrorCode),
+    /// The input is invalid. The text is for the log.
+    #[error("invalid input: {0}")]
+    InvalidInput(&'static str),
+    /// A query or a connection failed.
+    #[error("database error")]
     Database(#[from] sqlx::Error),
-    /// A migration failed.
-    #[error("a migration failed")]
-    Migration(#[from] sqlx::migrate::MigrateError),
-    /// Clerk failed, or refused.
-    #[error("clerk failed")]
+    /// A call to Clerk failed.
+    #[error("call to Clerk failed")]
     Clerk(#[from] clerk::Error),
-    /// The data map is unreadable or doesn't fit the database.
-    #[error("the data map can't be used")]
+    /// The data map is invalid or doesn't fit the database.
+    #[error("data map error")]
     Map(#[from] data_map::Error),
     /// The archive store failed.
-    #[error("the archive store failed")]
+    #[error("archive store error")]
     Storage(#[from] object_store::Error),
-    /// A message couldn't be handed over.
-    #[error("the mail couldn't be sent")]
+    /// The SMTP server didn't accept a message.
+    #[error("message not sent")]
     Mail(#[from] crate::mail::Error),
     /// The job queue failed.
-    #[error("the job queue failed")]
-    Queue(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Rows that should be gone are still there.
-    #[error("{0} rows were left behind")]
+    #[error(transparent)]
+    Queue(#[from] queue::Error),
+    /// The verification of an erasure found this many rows.
+    #[error("{0} rows remain after the erasure")]
     RowsRemaining(u64),
-    /// What must not happen did. The text is for the developers.
+    /// An invariant was violated.
     #[error("{0}")]
     Internal(&'static str),
 }
 
-/// What a person may be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// The typed or sent confirmation is missing or wrong.
-    #[error("the confirmation is missing")]
-    ConfirmationMissing,
-    /// The input isn't what is accepted here.
-    #[error("the input can't be accepted: {0}")]
-    InvalidInput(&'static str),
-    /// Nobody is signed in.
-    #[error("nobody is signed in")]
-    NotSignedIn,
-    /// The person was erased, or is being erased.
-    #[error("the account is gone")]
-    AccountDeleted,
-    /// Somebody else acts in the person's name.
-    #[error("not while somebody else acts for the person")]
-    Impersonated,
-    /// There is no such thing.
-    #[error("not found")]
-    NotFound,
-    /// What would happen is no longer what was confirmed.
-    #[error("the plan has changed since it was shown")]
-    PlanChanged,
-    /// Too many requests.
-    #[error("too many requests")]
-    TooManyRequests,
-    /// Something that this needs is down; later it will work.
-    #[error("not available at the moment")]
-    Unavailable,
+impl From<ErrorCode> for Error {
+    fn from(code: ErrorCode) -> Self {
+        Self::Refused(code)
+    }
 }
 
-impl Refusal {
-    /// The HTTP status.
+impl Error {
+    /// Returns what a user or a client is told, on pages and in the HTTP interface alike.
+    ///
+    /// What can succeed when it is tried again later is [`ErrorCode::Unavailable`]: the database can't be
+    /// reached, or Clerk is down or busy. Everything else that isn't the sender's mistake is
+    /// [`ErrorCode::Internal`], a defect in a statement included.
+    ///
+    /// ```
+    /// use lethe::{Error, ErrorCode};
+    ///
+    /// assert_eq!(Error::from(ErrorCode::NotSignedIn).public(), ErrorCode::NotSignedIn);
+    /// assert_eq!(Error::from(sqlx::Error::PoolTimedOut).public(), ErrorCode::Unavailable);
+    /// assert_eq!(Error::from(sqlx::Error::RowNotFound).public(), ErrorCode::Internal);
+    /// ```
     #[must_use]
-    pub const fn status(self) -> u16 {
+    pub fn public(&self) -> ErrorCode {
         match self {
-            Self::ConfirmationMissing | Self::InvalidInput(_) => 400,
-            Self::NotSignedIn | Self::AccountDeleted => 401,
-            Self::Impersonated => 403,
-            Self::NotFound => 404,
-            Self::PlanChanged => 409,
-            Self::TooManyRequests => 429,
-            Self::Unavailable => 503,
+            Self::Refused(code) => *code,
+            Self::InvalidInput(_) => ErrorCode::InvalidInput,
+            Self::Clerk(error) if error.retryable() => ErrorCode::Unavailable,
+            error if database_error(error).is_some_and(is_unavailable) => ErrorCode::Unavailable,
+            _ => ErrorCode::Internal,
+        }
+    }
+}
+
+/// Finds the error of the database among the causes, whichever module it came through.
+fn database_error(error: &Error) -> Option<&sqlx::Error> {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref() {
+            return Some(error);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// Whether the database can't be reached or takes no connections at the moment.
+fn is_unavailable(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) => true,
+        // Class 08: connection exceptions; then: too many connections, shutdown, crash, starting up.
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            code.starts_with("08") || matches!(code.as_ref(), "53300" | "57P01" | "57P02" | "57P03")
+        }),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("as the queue's library wraps it")]
+    struct QueueError(#[source] sqlx::Error);
+
+    fn disconnected() -> sqlx::Error {
+        sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into())
+    }
+
+    #[test]
+    fn unreachable_database_is_unavailable_whichever_module_reports_it() {
+        for error in [
+            Error::Database(disconnected()),
+            Error::Map(data_map::Error::Database(disconnected())),
+            Error::Queue(queue::Error::new(QueueError(disconnected()))),
+        ] {
+            assert_eq!(error.public(), ErrorCode::Unavailable, "{error:?}");
         }
     }
 
-    /// A stable word for programs.
-    #[must_use]
-    pub const fn code(self) -> &'static str {
-        match self {
-            Self::ConfirmationMissing => "confirmation_missing",
-            Self::InvalidInput(_) => "invalid_input",
-            Self::NotSignedIn => "not_signed_in",
-            Self::AccountDeleted => "gone",
-            Self::Impersonated => "impersonated",
-            Self::NotFound => "not_found",
-            Self::PlanChanged => "plan_changed",
-            Self::TooManyRequests => "too_many_requests",
-            Self::Unavailable => "unavailable",
+    #[test]
+    fn defects_are_internal() {
+        for error in [
+            Error::Database(sqlx::Error::ColumnNotFound("purpose".to_owned())),
+            Error::RowsRemaining(1),
+            Error::Internal("a test"),
+        ] {
+            assert_eq!(error.public(), ErrorCode::Internal, "{error:?}");
         }
     }
 }

@@ -1,11 +1,14 @@
-//! Lethe's core: every rule and every line of SQL behind the privacy center.
+//! Lethe's core: the rules of the privacy center, and every SQL statement behind them.
 //!
-//! Knows Postgres, Clerk's Backend API, the archive store and SMTP. Must not know HTTP servers,
-//! cookies or HTML: the crates `app` and `server` call the verbs of this one.
+//! Knows Postgres, Clerk's Backend API, the archive store and SMTP. Knows nothing of HTTP servers, cookies or
+//! HTML: the crates `app` and `server` call the functions of this one and present the results.
 //!
-//! A noun per operation: [`consent`], [`export`], [`deletion`] with its receipt and tombstone,
-//! [`retention`], [`audit`], and the [`overview`] of a person. State, audit entry and job commit together, and nothing outside the
-//! database happens inside a transaction.
+//! There is a module for each operation: [`consent`], [`export`], and [`deletion`] with [`retention`],
+//! [`orphans`] and [`clerk_events`], each recorded by [`audit`]. State, audit entry and job are committed
+//! together, and no call to another system happens inside a transaction.
+//!
+//! Modules depend on each other in one direction only: [`platform`], [`purposes`] and [`ids`], then [`clerk`],
+//! the [`data_map`], [`audit`], the operations, and [`jobs`], which lists the work of them all.
 
 #![expect(
     deprecated,
@@ -15,20 +18,19 @@
 pub mod audit;
 pub mod clerk;
 pub mod clerk_events;
-mod clock;
 pub mod consent;
 pub mod data_map;
 pub mod deletion;
 mod error;
 pub mod export;
+pub mod ids;
 pub mod jobs;
-pub mod keys;
 pub mod mail;
 pub mod orphans;
 pub mod overview;
-mod random;
+pub mod platform;
+pub mod purposes;
 pub mod retention;
-pub mod storage;
 pub mod subject;
 
 use std::ops::Deref;
@@ -37,58 +39,83 @@ use std::sync::Arc;
 use sqlx::PgPool;
 use url::Url;
 
-pub use clock::Clock;
-pub use error::{Error, Refusal, Result};
-pub use random::Random;
-pub use subject::{ClerkUserId, Presence};
+pub use error::{Error, Result};
+pub use ids::{ClerkUserId, DataSubjectId, UserHandle};
+pub use lethe_error_code::ErrorCode;
+// Until every caller uses the new name.
+#[doc(hidden)]
+pub use lethe_error_code::ErrorCode as Refusal;
+pub use platform::{Clock, Random, database, error_chain, keys, queue, storage};
+pub use subject::Presence;
 
-/// Everything that an operation needs. Cheap to clone.
+/// Everything that an operation needs, and the request or job that it belongs to. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Lethe(Arc<Dependencies>);
+pub struct Lethe {
+    dependencies: Arc<Dependencies>,
+    incident: Option<Arc<str>>,
+}
 
 /// What [`Lethe`] is made of.
 #[derive(Debug)]
 pub struct Dependencies {
-    /// The application's database, with the schema `lethe` beside the application's.
+    /// The application's database, which also has the schemas `lethe` and `lethe_jobs`.
     pub database: PgPool,
-    /// Clerk's Backend API.
+    /// The client of Clerk's Backend API.
     pub clerk: clerk::Client,
-    /// Where personal data is and what becomes of it.
+    /// Where personal data is, and what an export and a deletion do with it.
     pub data_map: data_map::DataMap,
-    /// What a person may decide on.
-    pub purposes: consent::Purposes,
-    /// What is kept outside the database.
+    /// What a person can consent to.
+    pub purposes: purposes::Purposes,
+    /// The archive store, which must outlive the database.
     pub storage: storage::Storage,
-    /// Messages out.
+    /// Sends receipts and alerts.
     pub mailer: mail::Mailer,
-    /// What is derived from the secret.
+    /// The keys that are derived from the configured secret.
     pub keys: keys::Keys,
-    /// The time.
+    /// Tells the time. Tests set it.
     pub clock: Clock,
-    /// Random numbers.
+    /// The source of random ids and keys.
     pub random: Random,
-    /// The rest.
+    /// Settings that no other part holds.
     pub config: CoreConfig,
 }
 
 /// Settings of the core.
 #[derive(Clone, Debug)]
 pub struct CoreConfig {
-    /// The application's name, as people know it.
+    /// The application's name as its users know it.
     pub brand: String,
-    /// Where this privacy center is, for links in messages.
+    /// Base URL of the privacy center, for links in messages.
     pub public_url: Url,
-    /// Who is told when a deletion needs attention.
+    /// Where alerts about deletions are sent. Without it they are only logged.
     pub alert_address: Option<String>,
-    /// How many jobs run at once.
+    /// How many jobs run at the same time.
     pub workers: usize,
 }
 
 impl Lethe {
     /// Puts the parts together.
     #[must_use]
-    pub fn new(parts: Dependencies) -> Self {
-        Self(Arc::new(parts))
+    pub fn new(dependencies: Dependencies) -> Self {
+        Self { dependencies: Arc::new(dependencies), incident: None }
+    }
+
+    /// Returns a handle for the request with this incident id. Jobs that are enqueued through it log under the
+    /// same id.
+    #[must_use]
+    pub fn with_incident(&self, incident: &str) -> Self {
+        Self { dependencies: self.dependencies.clone(), incident: Some(incident.into()) }
+    }
+
+    /// The incident id of the request or job that this handle was made for.
+    #[must_use]
+    pub fn incident(&self) -> Option<&str> {
+        self.incident.as_deref()
+    }
+
+    /// The queue, for jobs of the same request.
+    pub(crate) fn queue(&self) -> platform::queue::Queue<'_> {
+        platform::queue::Queue { pool: &self.database, clock: &self.clock, incident: self.incident() }
     }
 }
 
@@ -96,6 +123,6 @@ impl Deref for Lethe {
     type Target = Dependencies;
 
     fn deref(&self) -> &Dependencies {
-        &self.0
+        &self.dependencies
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::subject::ClerkUserId;
+use crate::ids::ClerkUserId;
 use crate::{Lethe, Result, data_map, deletion};
 
 /// Clerk answers so many ids a call.

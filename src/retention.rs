@@ -1,10 +1,9 @@
 //! Retention: what a deletion left behind for a time is erased when that time is over.
 
-use serde_json::json;
 use uuid::Uuid;
 
-use crate::audit::{self, Entry};
-use crate::subject::ClerkUserId;
+use crate::audit::{self, AuditEvent};
+use crate::ids::ClerkUserId;
 use crate::{Error, Lethe, Result, data_map, deletion};
 
 /// What one run erased.
@@ -66,9 +65,8 @@ async fn purge_one(lethe: &Lethe, due: &DueRetention) -> Result<u64> {
     )
     .execute(&mut *transaction)
     .await?;
-    let open = json!({"request": due.request, "table": due.table, "rows": rows});
-    let entry = Entry { kind: "retention.ended", subject: None, open, personal: None };
-    audit::append(lethe, &mut transaction, entry).await?;
+    let ended = AuditEvent::RetentionEnded { request: due.request, rows, table: due.table.clone() };
+    audit::append(lethe, &mut transaction, None, ended).await?;
     transaction.commit().await?;
     Ok(rows)
 }

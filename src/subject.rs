@@ -1,64 +1,35 @@
 //! The data subject: who a request is about, and whether they are still here.
 
 use sqlx::PgConnection;
-use uuid::Uuid;
 
+// Until every caller names it where it is defined.
 use crate::deletion::ReceiptCode;
-use crate::{Lethe, Refusal, Result};
+#[doc(hidden)]
+pub use crate::ids::ClerkUserId;
+use crate::{DataSubjectId, Error, ErrorCode, Lethe, Result};
 
-/// A Clerk user id, `user_…`. Its `Debug` shows nothing: an id is personal data.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ClerkUserId(String);
-
-/// The text isn't a Clerk user id.
-#[derive(Debug, thiserror::Error)]
-#[error("not a Clerk user id: it must be `user_` and letters, digits or `_`, 64 characters at most")]
-pub struct InvalidClerkUserId;
-
-impl ClerkUserId {
-    /// Accepts `user_` followed by letters, digits or underscores, 64 characters at most.
-    pub fn parse(text: &str) -> Result<Self, InvalidClerkUserId> {
-        let rest = text.strip_prefix("user_").ok_or(InvalidClerkUserId)?;
-        let valid = !rest.is_empty()
-            && text.len() <= 64
-            && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if valid { Ok(Self(text.to_owned())) } else { Err(InvalidClerkUserId) }
-    }
-
-    /// The id as Clerk writes it.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for ClerkUserId {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("ClerkUserId(..)")
-    }
-}
-
-/// Whether a person is here.
+/// Whether a user may use the privacy center.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// Nothing is known against it.
+    /// Neither erased nor being erased. They needn't have a row yet.
     Active,
-    /// Their deletion is under way; its receipt tells how far.
+    /// Their deletion is under way; its receipt shows the progress.
     Deleting(ReceiptCode),
-    /// They were erased. A token that still lives, or an event that comes late, changes nothing.
+    /// They were erased. A token that is still valid, or a late event, changes nothing.
     Erased,
 }
 
-/// Looks up whether `subject` is here: one query by two indexes.
+/// Returns whether `subject` is active: one query, two indexes.
 pub async fn presence(lethe: &Lethe, subject: &ClerkUserId) -> Result<Presence> {
     presence_on(lethe, &mut *lethe.database.acquire().await?, subject).await
 }
 
-/// Refuses who was erased or is being erased, as the transaction sees it at this moment.
+/// Fails with [`ErrorCode::AccountDeleted`] when the transaction sees that `subject` was erased or is being
+/// erased.
 pub(crate) async fn refuse_erased(lethe: &Lethe, connection: &mut PgConnection, subject: &ClerkUserId) -> Result<()> {
     match presence_on(lethe, connection, subject).await? {
         Presence::Active => Ok(()),
-        Presence::Deleting(_) | Presence::Erased => Err(Refusal::AccountDeleted.into()),
+        Presence::Deleting(_) | Presence::Erased => Err(ErrorCode::AccountDeleted.into()),
     }
 }
 
@@ -80,20 +51,19 @@ async fn presence_on(lethe: &Lethe, connection: &mut PgConnection, subject: &Cle
     })
 }
 
-/// The person's row: a random id and the key of their sealed entries.
-pub(crate) struct DataSubject {
-    pub(crate) id: Uuid,
-    pub(crate) sealing_key: [u8; 32],
-}
-
-/// Finds the person's row, or makes it.
+/// Returns the id of the person's row, and inserts the row if there is none.
 ///
-/// The insert waits for a deletion that is removing the row at this moment; who must not bring
-/// an erased person back checks [`presence`] after it, within the same transaction.
-pub(crate) async fn ensure(lethe: &Lethe, connection: &mut PgConnection, subject: &ClerkUserId) -> Result<DataSubject> {
-    if let Some(found) = find(connection, subject).await? {
-        return Ok(found);
+/// The insert waits for a deletion that is removing the row at this moment. A caller that must not bring
+/// an erased person back calls [`refuse_erased`] afterwards, in the same transaction.
+pub(crate) async fn ensure(
+    lethe: &Lethe,
+    connection: &mut PgConnection,
+    subject: &ClerkUserId,
+) -> Result<DataSubjectId> {
+    if let Some(id) = find(connection, subject).await? {
+        return Ok(id);
     }
+    // The column must be filled; nothing is sealed with the key.
     let key: [u8; 32] = lethe.random.bytes();
     sqlx::query!(
         "insert into lethe.data_subject (id, clerk_id, sealing_key, created_at) values ($1, $2, $3, $4)
@@ -105,31 +75,34 @@ pub(crate) async fn ensure(lethe: &Lethe, connection: &mut PgConnection, subject
     )
     .execute(&mut *connection)
     .await?;
-    find(connection, subject).await?.ok_or(crate::Error::Internal("a data subject vanished within its transaction"))
+    find(connection, subject).await?.ok_or(Error::Internal("a data subject vanished within its transaction"))
 }
 
-pub(crate) async fn find(connection: &mut PgConnection, subject: &ClerkUserId) -> Result<Option<DataSubject>> {
-    let found = sqlx::query!("select id, sealing_key from lethe.data_subject where clerk_id = $1", subject.as_str())
+/// Locks the person's row until the transaction ends and returns its id. Inserts the row if there is none.
+/// Fails with [`ErrorCode::AccountDeleted`] if the person was erased.
+pub(crate) async fn lock(lethe: &Lethe, connection: &mut PgConnection, subject: &ClerkUserId) -> Result<DataSubjectId> {
+    if let Some(id) = find_and_lock(connection, subject).await? {
+        return Ok(id);
+    }
+    ensure(lethe, connection, subject).await?;
+    refuse_erased(lethe, connection, subject).await?;
+    find_and_lock(connection, subject).await?.ok_or(Error::Internal("a data subject vanished before it was locked"))
+}
+
+async fn find_and_lock(connection: &mut PgConnection, subject: &ClerkUserId) -> Result<Option<DataSubjectId>> {
+    let id = sqlx::query_scalar!(
+        "select id from lethe.data_subject where clerk_id = $1 for no key update",
+        subject.as_str()
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(id.map(DataSubjectId))
+}
+
+/// Returns the id of the person's row.
+pub(crate) async fn find(connection: &mut PgConnection, subject: &ClerkUserId) -> Result<Option<DataSubjectId>> {
+    let id = sqlx::query_scalar!("select id from lethe.data_subject where clerk_id = $1", subject.as_str())
         .fetch_optional(connection)
         .await?;
-    Ok(found.map(|row| DataSubject { id: row.id, sealing_key: key(&row.sealing_key) }))
-}
-
-pub(crate) fn key(bytes: &[u8]) -> [u8; 32] {
-    bytes.try_into().expect("data_subject_sealing_key_length holds")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parse_accepts_only_clerk_user_ids() {
-        assert!(ClerkUserId::parse("user_2abcDEF0123456789").is_ok());
-        for wrong in ["", "user_", "org_123", "user_a b", "user_é", &format!("user_{}", "a".repeat(60))] {
-            assert!(ClerkUserId::parse(wrong).is_err(), "{wrong}");
-        }
-        let output = format!("{:?}", ClerkUserId::parse("user_2abc").unwrap());
-        assert!(!output.contains("2abc"));
-    }
+    Ok(id.map(DataSubjectId))
 }

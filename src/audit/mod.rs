@@ -1,11 +1,11 @@
-//! The audit log: what happened, in an order that nobody can change afterwards.
+//! The audit log: what happened, in an order that can't be changed afterwards without being noticed.
 //!
-//! An entry is written inside the transaction of what it tells. Its open part never holds
-//! personal data; its sealed part opens only with the person's key, which their deletion
-//! destroys. The chain is put together by [`seal`] right after the commit, so that writers don't
-//! wait for each other. This room appends, lists and verifies; it never changes or removes.
+//! An entry is written in the transaction of the change that it records, and never holds personal data.
+//! The hash chain is extended by [`seal`] after the commit, so that writers don't wait for each other.
+//! This module appends, reads and verifies. It never changes or deletes an entry.
 
 mod chain;
+mod event;
 
 use ring::digest::{Context, SHA256};
 use serde_json::Value;
@@ -14,58 +14,46 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 pub use chain::{Verification, seal, verify};
+pub use event::{AuditEvent, ConsentChange, Source};
 
-use crate::subject::{self, ClerkUserId, DataSubject};
-use crate::{Lethe, Result, clock, keys};
-
-/// What is to be written down.
-pub(crate) struct Entry<'a> {
-    /// What happened, as `noun.verb`, for example `consent.changed`.
-    pub(crate) kind: &'static str,
-    /// Whom it is about.
-    pub(crate) subject: Option<&'a DataSubject>,
-    /// What anybody may read. Never personal data.
-    pub(crate) open: Value,
-    /// What only the person's key opens.
-    pub(crate) personal: Option<Value>,
-}
+use crate::platform::clock;
+use crate::{ClerkUserId, DataSubjectId, Lethe, Result, subject};
 
 /// An entry as it is stored.
 pub(crate) struct PreparedEntry {
-    pub(crate) kind: &'static str,
+    pub(crate) kind: String,
     pub(crate) subject_id: Option<Uuid>,
     pub(crate) open: String,
-    pub(crate) sealed: Option<Vec<u8>>,
     pub(crate) recorded_at: OffsetDateTime,
     pub(crate) digest: [u8; 32],
 }
 
-/// Makes an entry ready to be stored, for statements that store it together with something else.
-pub(crate) fn prepare(lethe: &Lethe, entry: Entry<'_>) -> PreparedEntry {
-    let subject_id = entry.subject.map(|subject| subject.id);
-    let open = entry.open.to_string();
-    let sealed = entry
-        .subject
-        .zip(entry.personal)
-        .map(|(subject, personal)| keys::seal(&subject.sealing_key, personal.to_string().as_bytes(), &lethe.random));
+/// Prepares an entry about `subject`, for statements that store it together with something else.
+pub(crate) fn prepare(lethe: &Lethe, subject: Option<DataSubjectId>, event: AuditEvent) -> PreparedEntry {
+    let subject_id = subject.map(|id| id.0);
+    let (kind, open) = event.into_columns();
     let recorded_at = lethe.clock.now();
-    let digest = digest(entry.kind, subject_id, &open, sealed.as_deref(), recorded_at);
-    PreparedEntry { kind: entry.kind, subject_id, open, sealed, recorded_at, digest }
+    let digest = digest(&kind, subject_id, &open, None, recorded_at);
+    PreparedEntry { kind, subject_id, open, recorded_at, digest }
 }
 
-/// Writes an entry within the caller's transaction. Answers its id.
-pub(crate) async fn append(lethe: &Lethe, connection: &mut PgConnection, entry: Entry<'_>) -> Result<i64> {
-    let entry = prepare(lethe, entry);
+/// Writes an entry about `subject` in the caller's transaction. Returns its id.
+pub(crate) async fn append(
+    lethe: &Lethe,
+    connection: &mut PgConnection,
+    subject: Option<DataSubjectId>,
+    event: AuditEvent,
+) -> Result<i64> {
+    let entry = prepare(lethe, subject, event);
     let id = sqlx::query_scalar!(
         r#"with entry as (
-            insert into lethe.audit_entry (kind, subject_id, open, sealed, recorded_at, digest)
-            values ($1, $2, $3::text::json, $4, $5, $6) returning id
+            insert into lethe.audit_entry (kind, subject_id, open, recorded_at, digest)
+            values ($1, $2, $3::text::json, $4, $5) returning id
         )
         insert into lethe.audit_pending (entry_id) select id from entry returning entry_id"#,
         entry.kind,
         entry.subject_id,
         entry.open,
-        entry.sealed,
         entry.recorded_at,
         &entry.digest,
     )
@@ -74,7 +62,8 @@ pub(crate) async fn append(lethe: &Lethe, connection: &mut PgConnection, entry: 
     Ok(id)
 }
 
-/// Hashes every field of an entry but its id, each with its length before it.
+/// Hashes every column of an entry but its id, each preceded by its length. `sealed` is a column that no
+/// entry fills; it is part of the digest.
 fn digest(kind: &str, subject: Option<Uuid>, open: &str, sealed: Option<&[u8]>, at: OffsetDateTime) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
     let at = clock::microseconds(at).to_be_bytes();
@@ -93,18 +82,22 @@ fn digest(kind: &str, subject: Option<Uuid>, open: &str, sealed: Option<&[u8]>, 
     context.finish().as_ref().try_into().expect("SHA-256 gives 32 bytes")
 }
 
-/// One line of a person's own history.
+/// An entry about a person.
 #[derive(Clone, Debug)]
 pub struct Activity {
-    /// What happened, as `noun.verb`.
-    pub kind: String,
-    /// When.
+    /// When it was recorded.
     pub at: OffsetDateTime,
-    /// The entry's open part.
-    pub detail: Value,
+    /// What happened.
+    pub event: AuditEvent,
 }
 
-/// The newest entries about `subject`, newest first, `limit` at most.
+impl Activity {
+    fn from_columns(at: OffsetDateTime, kind: String, open: Value) -> Self {
+        Self { at, event: AuditEvent::from_columns(kind, open) }
+    }
+}
+
+/// Returns the newest entries about `subject`, newest first, `limit` at most.
 pub(crate) async fn activity(
     connection: &mut PgConnection,
     subject: &ClerkUserId,
@@ -124,11 +117,11 @@ pub(crate) async fn activity(
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(|row| Activity { kind: row.kind, at: row.recorded_at, detail: row.open }).collect())
+    Ok(rows.into_iter().map(|row| Activity::from_columns(row.recorded_at, row.kind, row.open)).collect())
 }
 
-/// The newest entry of one kind about `subject`.
-pub async fn latest(lethe: &Lethe, subject: &ClerkUserId, kind: &str) -> Result<Option<Activity>> {
+/// Returns the newest entry of one kind about `subject`.
+pub(crate) async fn latest(lethe: &Lethe, subject: &ClerkUserId, kind: &str) -> Result<Option<Activity>> {
     let row = sqlx::query!(
         r#"select entry.kind, entry.recorded_at, entry.open as "open: Value"
         from lethe.data_subject person
@@ -140,14 +133,14 @@ pub async fn latest(lethe: &Lethe, subject: &ClerkUserId, kind: &str) -> Result<
     )
     .fetch_optional(&lethe.database)
     .await?;
-    Ok(row.map(|row| Activity { kind: row.kind, at: row.recorded_at, detail: row.open }))
+    Ok(row.map(|row| Activity::from_columns(row.recorded_at, row.kind, row.open)))
 }
 
-/// Writes an entry about `subject` in a transaction of its own, for events that change no state.
-pub(crate) async fn record(lethe: &Lethe, subject: &ClerkUserId, kind: &'static str, open: Value) -> Result<()> {
+/// Writes an entry about `subject` in a transaction of its own, for events that change nothing else.
+pub(crate) async fn record(lethe: &Lethe, subject: &ClerkUserId, event: AuditEvent) -> Result<()> {
     let mut transaction = lethe.database.begin().await?;
-    let person = subject::ensure(lethe, &mut transaction, subject).await?;
-    append(lethe, &mut transaction, Entry { kind, subject: Some(&person), open, personal: None }).await?;
+    let id = subject::ensure(lethe, &mut transaction, subject).await?;
+    append(lethe, &mut transaction, Some(id), event).await?;
     subject::refuse_erased(lethe, &mut transaction, subject).await?;
     transaction.commit().await?;
     Ok(())

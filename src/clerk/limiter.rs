@@ -11,7 +11,7 @@ use std::time::Duration;
 use governor::{DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter};
 use tokio::time::Instant;
 
-use crate::subject::ClerkUserId;
+use crate::ids::ClerkUserId;
 
 const WINDOW_SECONDS: u32 = 10;
 /// Clerk's own limit for changes to one user's metadata in a window.

@@ -4,7 +4,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::subject::ClerkUserId;
+use crate::ids::ClerkUserId;
 
 /// A user, as Clerk has it. `Debug` shows nothing of the person.
 #[derive(Clone, PartialEq)]

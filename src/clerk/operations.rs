@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::call::Call;
 use super::client::Client;
 use super::{Error, Jwks, Kind, Session, User};
-use crate::subject::ClerkUserId;
+use crate::ids::ClerkUserId;
 
 /// Ids that one look-up may ask for.
 const MAX_IDS_PER_CALL: usize = 100;

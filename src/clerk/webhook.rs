@@ -14,7 +14,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::{Session, User};
-use crate::subject::ClerkUserId;
+use crate::ids::ClerkUserId;
 
 /// A delivery's time may differ from ours by this much.
 const TOLERANCE: Duration = Duration::from_mins(5);

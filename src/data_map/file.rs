@@ -12,7 +12,7 @@ use toml::Spanned;
 
 use super::rules::{DataMap, Erase, ExportRule, IgnoredTable, Owner, Reference, ReferenceAction, Scrub, TableRule};
 use super::{Error, Period};
-use crate::consent::{Purpose, Purposes};
+use crate::purposes::{Purpose, Purposes};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{Error, Period, file};
-use crate::consent::Purposes;
+use crate::purposes::Purposes;
 
 /// A whole data map.
 #[derive(Clone, Debug)]

@@ -17,7 +17,7 @@ use super::plan::{
 use crate::data_map::{
     self, DeletionSet, Erase, Problem, ReferenceAction, Removal, Resolved, ResolvedOwner, Table, sql,
 };
-use crate::subject::ClerkUserId;
+use crate::ids::ClerkUserId;
 use crate::{Error, Result};
 
 /// Any number that nothing else in this database locks by.

@@ -14,13 +14,13 @@ mod step;
 mod step_actions;
 
 pub use erasure::{Leftover, TableResult, erase, purge, user_ids, verify};
-pub(crate) use notice::{send_alert, send_receipt};
+pub(crate) use notice::{SendAlert, SendReceipt, send_alert, send_receipt};
 pub use plan::{Outcome, Plan, PlanLine, plan};
 pub use receipt::{Receipt, ReceiptCode, receipt};
 pub use request::{NewRequest, Origin, Request, preview, request};
 pub(crate) use request::{PreparedRequest, create, prepare};
-pub(crate) use runner::advance_by_job;
 pub use runner::{Advance, advance, progress, resume_all, run};
+pub(crate) use runner::{AdvanceDeletion, advance_by_job};
 pub use step::{Progress, Status, Step, StepStatus};
 
 /// What a person types to confirm.

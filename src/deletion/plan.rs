@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 use crate::data_map::{
     DeletionSet, Erase, ReferenceAction, Removal, Resolved, ResolvedReference, ScrubColumn, StampColumn, Table, sql,
 };
-use crate::subject::ClerkUserId;
+use crate::ids::ClerkUserId;
 use crate::{Error, Result};
 
 /// What a deletion will do.

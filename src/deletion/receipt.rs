@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use super::plan::{Plan, PlanLine};
 use super::runner::progress;
 use super::{Progress, TableResult};
-use crate::{Error, Lethe, Random, Refusal, Result};
+use crate::{Error, ErrorCode, Lethe, Random, Result};
 
 /// What opens a receipt: 20 characters of Crockford's base 32 in groups of four, 100 random bits.
 #[derive(Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl ReceiptCode {
 
     /// Reads what a person may have typed: small letters are taken for capitals, and the letters
     /// that are misread for the digits they look like.
-    pub fn parse(text: &str) -> Result<Self, Refusal> {
+    pub fn parse(text: &str) -> Result<Self, ErrorCode> {
         let read: String = text
             .trim()
             .chars()
@@ -43,7 +43,7 @@ impl ReceiptCode {
             })
             .collect();
         if read.len() != 20 || !read.bytes().all(|byte| ALPHABET.contains(&byte)) {
-            return Err(Refusal::NotFound);
+            return Err(ErrorCode::NotFound);
         }
         let groups: Vec<&str> = (0..5).map(|group| &read[group * 4..group * 4 + 4]).collect();
         Ok(Self(groups.join("-")))
@@ -95,7 +95,7 @@ pub async fn receipt(lethe: &Lethe, code: &ReceiptCode) -> Result<Receipt> {
     )
     .fetch_optional(&lethe.database)
     .await?
-    .ok_or(Refusal::NotFound)?;
+    .ok_or(ErrorCode::NotFound)?;
     let unreadable = |_| Error::Internal("a stored plan is unreadable");
     let plan: Plan = serde_json::from_value(row.plan).map_err(unreadable)?;
     let mut results: Vec<TableResult> =
@@ -168,7 +168,7 @@ mod tests {
         let misread = ReceiptCode::parse("OIL0-1111-0000-ZZZZ-9999").unwrap();
         assert_eq!(misread.as_str(), "0110-1111-0000-ZZZZ-9999");
         for wrong in ["", "short", "UUUU-0000-0000-0000-0000", "é000-0000-0000-0000-000"] {
-            assert_eq!(ReceiptCode::parse(wrong), Err(Refusal::NotFound), "{wrong}");
+            assert_eq!(ReceiptCode::parse(wrong), Err(ErrorCode::NotFound), "{wrong}");
         }
     }
 }

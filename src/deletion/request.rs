@@ -1,16 +1,16 @@
 //! Asking for a deletion: what it would do, and the one transaction that makes it certain.
 
-use serde_json::json;
 use sqlx::PgTransaction;
 use time::Duration;
 use uuid::Uuid;
 
 use super::plan::{Plan, plan};
+use super::runner::AdvanceDeletion;
 use super::{ReceiptCode, Step};
-use crate::audit::{self, Entry};
-use crate::jobs::{self, AdvanceDeletion};
-use crate::subject::{self, ClerkUserId, Presence};
-use crate::{Error, Lethe, Refusal, Result, data_map, keys};
+use crate::audit::{self, AuditEvent};
+use crate::ids::ClerkUserId;
+use crate::subject::{self, Presence};
+use crate::{Error, ErrorCode, Lethe, Result, data_map, keys};
 
 /// GDPR 12(3): without undue delay and within one month of the request.
 const RESPONSE_DEADLINE: Duration = Duration::days(30);
@@ -86,11 +86,11 @@ pub(crate) struct PreparedRequest {
 
 /// Asks for the deletion of a person. One live deletion a person: asking again answers it.
 ///
-/// Refused with [`Refusal::PlanChanged`] when the plan that was confirmed isn't the one that would
-/// be executed, and with [`Refusal::AccountDeleted`] when the person was erased before.
+/// Refused with [`ErrorCode::PlanChanged`] when the plan that was confirmed isn't the one that would
+/// be executed, and with [`ErrorCode::AccountDeleted`] when the person was erased before.
 pub async fn request(lethe: &Lethe, new: NewRequest<'_>) -> Result<Request> {
     match subject::presence(lethe, new.subject).await? {
-        Presence::Erased if new.origin.is_data_subject() => return Err(Refusal::AccountDeleted.into()),
+        Presence::Erased if new.origin.is_data_subject() => return Err(ErrorCode::AccountDeleted.into()),
         // A restored backup can bring rows back: an operator erases again.
         Presence::Erased | Presence::Deleting(_) | Presence::Active => {}
     }
@@ -112,7 +112,7 @@ pub(crate) async fn prepare(lethe: &Lethe, new: NewRequest<'_>) -> Result<Prepar
         plan => plan?,
     };
     if new.confirmed_plan.is_some_and(|confirmed| confirmed != plan.hash) {
-        return Err(Refusal::PlanChanged.into());
+        return Err(ErrorCode::PlanChanged.into());
     }
     let contact = new.contact.map(|contact| keys::seal(lethe.keys.contact(), contact.as_bytes(), &lethe.random));
     Ok(PreparedRequest { plan, receipt: ReceiptCode::generate(&lethe.random), contact, origin: new.origin })
@@ -125,7 +125,7 @@ pub(crate) async fn create(
     subject: &ClerkUserId,
     draft: PreparedRequest,
 ) -> Result<Request> {
-    let person = subject::ensure(lethe, transaction, subject).await?;
+    let subject_id = subject::ensure(lethe, transaction, subject).await?;
     let (id, now) = (lethe.random.uuid(), lethe.clock.now());
     let plan = serde_json::to_value(&draft.plan).map_err(|_| Error::Internal("a plan can't be written as JSON"))?;
     let inserted = sqlx::query!(
@@ -135,7 +135,7 @@ pub(crate) async fn create(
         on conflict (clerk_id) where clerk_id is not null do nothing",
         id,
         draft.receipt.as_str(),
-        person.id,
+        subject_id.0,
         subject.as_str(),
         draft.contact,
         draft.origin.name(),
@@ -158,10 +158,10 @@ pub(crate) async fn create(
     )
     .execute(&mut **transaction)
     .await?;
-    let open = json!({"request": id, "origin": draft.origin.name(), "plan": draft.plan.hash});
-    let entry = Entry { kind: "deletion.requested", subject: Some(&person), open, personal: None };
-    audit::append(lethe, transaction, entry).await?;
-    jobs::enqueue(lethe, transaction, AdvanceDeletion { request: id }).await?;
+    let requested =
+        AuditEvent::DeletionRequested { origin: draft.origin.name().to_owned(), plan: draft.plan.hash, request: id };
+    audit::append(lethe, transaction, Some(subject_id), requested).await?;
+    lethe.queue().enqueue(transaction, AdvanceDeletion { request: id }).await?;
     Ok(Request { id, receipt: draft.receipt })
 }
 
@@ -171,6 +171,6 @@ async fn existing_request(transaction: &mut PgTransaction<'_>, subject: &ClerkUs
             .fetch_optional(&mut **transaction)
             .await?;
     // It was finished between the two statements.
-    let found = found.ok_or(Refusal::AccountDeleted)?;
+    let found = found.ok_or(ErrorCode::AccountDeleted)?;
     Ok(Request { id: found.id, receipt: ReceiptCode::from_database(found.receipt_code) })
 }

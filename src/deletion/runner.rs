@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use serde_json::json;
+use serde::{Deserialize, Serialize};
 use sqlx::PgTransaction;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::notice::SendAlert;
 use super::step::{Progress, Status, Step, StepStatus};
 use super::step_actions::{self, OpenDeletion};
-use crate::audit::{self, Entry};
+use crate::audit::{self, AuditEvent};
 use crate::clerk;
-use crate::jobs::{self, AdvanceDeletion, SendAlert};
-use crate::{Error, Lethe, Refusal, Result};
+use crate::platform::queue::Job;
+use crate::{Error, ErrorCode, Lethe, Result};
 
 /// How long a step is held without a sign of life. Whoever dies loses it after this.
 const LEASE_DURATION: Duration = Duration::from_secs(10);
@@ -129,11 +130,12 @@ async fn execute_step(lethe: &Lethe, request: Uuid, claim: &Claim) -> Result<Adv
     if finished.rows_affected() != 1 {
         return Err(Error::Internal(LOST));
     }
-    let open = json!({"request": request, "step": claim.step.name(), "detail": detail});
-    append_audit(lethe, &mut transaction, "deletion.step_finished", open).await?;
+    let step = claim.step.name().to_owned();
+    let finished = AuditEvent::DeletionStepFinished { detail, request, step };
+    audit::append(lethe, &mut transaction, None, finished).await?;
     let last = claim.step == Step::Receipt;
     if !last {
-        jobs::enqueue(lethe, &mut transaction, AdvanceDeletion { request }).await?;
+        lethe.queue().enqueue(&mut transaction, AdvanceDeletion { request }).await?;
     }
     transaction.commit().await?;
     metrics::counter!("lethe_deletion_steps_total", "step" => claim.step.name(), "outcome" => "done").increment(1);
@@ -147,22 +149,13 @@ async fn execute_step(lethe: &Lethe, request: Uuid, claim: &Claim) -> Result<Adv
     Ok(Advance::StepDone)
 }
 
-async fn append_audit(
-    lethe: &Lethe,
-    transaction: &mut PgTransaction<'_>,
-    kind: &'static str,
-    open: serde_json::Value,
-) -> Result<()> {
-    audit::append(lethe, transaction, Entry { kind, subject: None, open, personal: None }).await.map(drop)
-}
-
 /// Why a step failed, as one closed word, and whether only a person can mend it.
 fn failure_code(error: &Error) -> (&'static str, bool) {
     match error {
         Error::Clerk(error) if error.kind() == clerk::Kind::ManagedByScim => ("clerk_user_managed_by_scim", true),
         Error::Clerk(_) => ("clerk_failed", false),
         Error::Map(_) => ("data_map_mismatch", true),
-        Error::Refused(Refusal::PlanChanged) => ("plan_changed", true),
+        Error::Refused(ErrorCode::PlanChanged) => ("plan_changed", true),
         Error::RowsRemaining(_) => ("rows_left_behind", true),
         Error::Storage(_) => ("archive_store_failed", false),
         Error::Database(_) => ("database_failed", false),
@@ -200,7 +193,7 @@ async fn record_failure(lethe: &Lethe, request: Uuid, claim: &Claim, error: &Err
     if blocked || claim.attempt >= ATTEMPTS_BEFORE_ATTENTION {
         escalate(lethe, &mut transaction, request, step, word, now).await?;
     }
-    jobs::enqueue_in(lethe, &mut transaction, AdvanceDeletion { request }, pause).await?;
+    lethe.queue().enqueue_in(&mut transaction, AdvanceDeletion { request }, pause).await?;
     transaction.commit().await?;
     Ok(())
 }
@@ -222,9 +215,10 @@ async fn escalate(
     .execute(&mut **transaction)
     .await?;
     if first.rows_affected() == 1 {
-        let open = json!({"request": request, "step": step, "failure": word});
-        append_audit(lethe, transaction, "deletion.needs_attention", open).await?;
-        jobs::enqueue(lethe, transaction, SendAlert { request }).await?;
+        let (failure, step) = (word.to_owned(), step.to_owned());
+        let needs_attention = AuditEvent::DeletionNeedsAttention { failure, request, step };
+        audit::append(lethe, transaction, None, needs_attention).await?;
+        lethe.queue().enqueue(transaction, SendAlert { request }).await?;
     }
     Ok(())
 }
@@ -256,12 +250,26 @@ async fn idle_reason(lethe: &Lethe, request: Uuid) -> Result<Advance> {
     })
 }
 
+/// The job that runs the next step of a deletion.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct AdvanceDeletion {
+    pub(crate) request: Uuid,
+}
+
+impl Job for AdvanceDeletion {
+    const NAME: &'static str = "advance_deletion";
+
+    fn id(&self) -> Uuid {
+        self.request
+    }
+}
+
 /// What the queue does with a deletion. The step enqueues the next one itself.
-pub(crate) async fn advance_by_job(lethe: &Lethe, request: Uuid) -> Result<()> {
+pub(crate) async fn advance_by_job(lethe: &Lethe, AdvanceDeletion { request }: AdvanceDeletion) -> Result<()> {
     if advance(lethe, request).await? == Advance::LeasedElsewhere {
         // Whoever holds it may have died: look again when the lease is over.
         let mut connection = lethe.database.acquire().await?;
-        jobs::enqueue_at_latest(lethe, &mut connection, AdvanceDeletion { request }, LEASE_DURATION).await?;
+        lethe.queue().enqueue_at_latest(&mut connection, AdvanceDeletion { request }, LEASE_DURATION).await?;
     }
     Ok(())
 }
@@ -283,7 +291,7 @@ pub async fn resume_all(lethe: &Lethe) -> Result<u64> {
     let mut connection = lethe.database.acquire().await?;
     for request in &open {
         let delay = request.due.map_or(Duration::ZERO, |due| (due - now).try_into().unwrap_or_default());
-        jobs::enqueue_at_latest(lethe, &mut connection, AdvanceDeletion { request: request.id }, delay).await?;
+        lethe.queue().enqueue_at_latest(&mut connection, AdvanceDeletion { request: request.id }, delay).await?;
     }
     Ok(open.len() as u64)
 }
@@ -318,7 +326,7 @@ pub async fn progress(lethe: &Lethe, request: Uuid) -> Result<Progress> {
     .fetch_all(&lethe.database)
     .await?;
     if rows.is_empty() {
-        return Err(Refusal::NotFound.into());
+        return Err(ErrorCode::NotFound.into());
     }
     let attention = rows.iter().any(|row| row.attention_since.is_some());
     let steps = rows

@@ -5,12 +5,13 @@ use sqlx::PgTransaction;
 use uuid::Uuid;
 
 use super::erasure::{erase, verify};
+use super::notice::SendReceipt;
 use super::plan::plan;
 use super::step::Step;
+use crate::audit::{self, AuditEvent};
 use crate::clerk::DeleteOutcome;
-use crate::jobs::{self, SendReceipt};
-use crate::subject::ClerkUserId;
-use crate::{Error, Lethe, Refusal, Result, data_map, keys};
+use crate::ids::ClerkUserId;
+use crate::{Error, ErrorCode, Lethe, Result, data_map, keys};
 
 /// An open deletion.
 pub(super) struct OpenDeletion {
@@ -124,7 +125,7 @@ async fn erase_application_data(
     let now = lethe.clock.now();
     let plan = plan(&resolved, transaction, &deletion.subject, now).await?;
     if !deletion.plan_hash.is_empty() && deletion.plan_hash != plan.hash {
-        return Err(Refusal::PlanChanged.into());
+        return Err(ErrorCode::PlanChanged.into());
     }
     let results = erase(&resolved, transaction, &deletion.subject, now).await?;
     for result in &results {
@@ -184,17 +185,8 @@ async fn write_tombstone(lethe: &Lethe, transaction: &mut PgTransaction<'_>, del
 
 /// Closes the request. Its last link to the person goes.
 async fn complete(lethe: &Lethe, transaction: &mut PgTransaction<'_>, deletion: &OpenDeletion) -> Result<()> {
-    let entry = crate::audit::append(
-        lethe,
-        transaction,
-        crate::audit::Entry {
-            kind: "deletion.completed",
-            subject: None,
-            open: json!({"request": deletion.id}),
-            personal: None,
-        },
-    )
-    .await?;
+    let completed = AuditEvent::DeletionCompleted { request: deletion.id };
+    let entry = audit::append(lethe, transaction, None, completed).await?;
     let mail = sqlx::query_scalar!(
         r#"update lethe.deletion_request set finished_at = $2, clerk_id = null, audit_entry_id = $3
         where id = $1 returning contact is not null as "mail!""#,
@@ -205,7 +197,7 @@ async fn complete(lethe: &Lethe, transaction: &mut PgTransaction<'_>, deletion: 
     .fetch_one(&mut **transaction)
     .await?;
     if mail {
-        jobs::enqueue(lethe, transaction, SendReceipt { request: deletion.id }).await?;
+        lethe.queue().enqueue(transaction, SendReceipt { request: deletion.id }).await?;
     }
     Ok(())
 }

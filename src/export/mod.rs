@@ -13,7 +13,7 @@ use std::time::Duration;
 use async_stream::try_stream;
 use futures::StreamExt;
 use futures::stream::BoxStream;
-use serde_json::{Value, json};
+use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -21,17 +21,15 @@ use tokio_util::bytes::Bytes;
 
 pub use snapshot::Snapshot;
 
-use crate::subject::ClerkUserId;
-use crate::{Error, Lethe, Refusal, Result, audit, clerk};
+use crate::audit::{self, Activity, AuditEvent};
+use crate::ids::ClerkUserId;
+use crate::{Error, ErrorCode, Lethe, Result, clerk};
 
 /// Each export holds a connection of its own for as long as its reader takes.
 const MAX_CONCURRENT: usize = 8;
 /// How long a reader may take for one piece.
 const STALL_TIMEOUT: Duration = Duration::from_mins(1);
 static EXPORT_PERMITS: Semaphore = Semaphore::const_new(MAX_CONCURRENT);
-
-const REQUESTED: &str = "export.requested";
-const COMPLETED: &str = "export.completed";
 
 /// What the file looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,16 +49,16 @@ pub struct Export {
 /// Begins the export of `subject`.
 ///
 /// Whatever can fail before the first byte fails here: Clerk, the map, the database, and
-/// [`Refusal::TooManyRequests`] while too many others are being read. Then the stream writes `export.completed`
+/// [`ErrorCode::TooManyRequests`] while too many others are being read. Then the stream writes `export.completed`
 /// into the audit log after its last byte was taken, and ends.
 pub async fn start(lethe: &Lethe, subject: &ClerkUserId, shape: Shape) -> Result<Export> {
-    let permit = EXPORT_PERMITS.try_acquire().map_err(|_| Refusal::TooManyRequests)?;
+    let permit = EXPORT_PERMITS.try_acquire().map_err(|_| ErrorCode::TooManyRequests)?;
     let envelope = match shape {
         Shape::Full => Envelope::full(&profile(lethe, subject).await?, lethe.clock.now())?,
         Shape::TablesOnly => Envelope::default(),
     };
     let snapshot = Snapshot::open(&lethe.database, &lethe.data_map, subject).await?;
-    audit::record(lethe, subject, REQUESTED, json!({})).await?;
+    audit::record(lethe, subject, AuditEvent::ExportRequested {}).await?;
     Ok(Export { body: body(lethe.clone(), subject.clone(), snapshot, envelope, permit).boxed() })
 }
 
@@ -75,16 +73,26 @@ pub struct Completed {
     pub bytes: u64,
 }
 
+impl Completed {
+    /// Returns the export that `activity` is about, if it is about the end of one.
+    #[must_use]
+    pub const fn from_activity(activity: &Activity) -> Option<Self> {
+        match activity.event {
+            AuditEvent::ExportCompleted { bytes, rows } => Some(Self { at: activity.at, rows, bytes }),
+            _ => None,
+        }
+    }
+}
+
 /// The last finished export of `subject`.
 pub async fn latest(lethe: &Lethe, subject: &ClerkUserId) -> Result<Option<Completed>> {
-    let Some(entry) = audit::latest(lethe, subject, COMPLETED).await? else { return Ok(None) };
-    let field = |key: &str| entry.detail[key].as_u64().unwrap_or_default();
-    Ok(Some(Completed { at: entry.at, rows: field("rows"), bytes: field("bytes") }))
+    let entry = audit::latest(lethe, subject, "export.completed").await?;
+    Ok(entry.as_ref().and_then(Completed::from_activity))
 }
 
 /// The person as Clerk knows them. Without it there would be a hole in the file that nobody sees.
 async fn profile(lethe: &Lethe, subject: &ClerkUserId) -> Result<Value> {
-    let user = lethe.clerk.user(subject).await?.ok_or(Refusal::AccountDeleted)?;
+    let user = lethe.clerk.user(subject).await?.ok_or(ErrorCode::AccountDeleted)?;
     let sessions = lethe.clerk.sessions(subject).await?;
     Ok(clerk::profile(&user, &sessions))
 }
@@ -128,7 +136,6 @@ fn body(
             yield piece;
         }
         // Whoever reads asks for more only after they have taken the last piece.
-        let open = json!({"rows": tally.rows(), "bytes": bytes});
-        audit::record(&lethe, &subject, COMPLETED, open).await?;
+        audit::record(&lethe, &subject, AuditEvent::ExportCompleted { bytes, rows: tally.rows() }).await?;
     }
 }

@@ -11,7 +11,7 @@ use tokio_util::bytes::{BufMut, Bytes, BytesMut};
 
 use crate::Result;
 use crate::data_map::{self, DataMap, Resolved, Table, sql};
-use crate::subject::ClerkUserId;
+use crate::ids::ClerkUserId;
 
 /// Pieces are sent when they reach this size.
 const CHUNK_BYTES: usize = 32 * 1024;

@@ -1,10 +1,15 @@
-//! Messages out, by SMTP. Must not know why a message is sent.
+//! E-mail: what each message says ([`Template`]), and handing it to an SMTP server ([`Mailer`]). Must not know when a
+//! message is sent.
+
+mod template;
 
 use lettre::message::{Mailbox, MultiPart};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use secrecy::{ExposeSecret, SecretString};
 
-/// Hands messages to an SMTP server, or to nobody where none is set.
+pub(crate) use self::template::Template;
+
+/// Sends e-mails through an SMTP server, or discards them where none is configured.
 #[derive(Clone)]
 pub struct Mailer(Option<Transport>);
 
@@ -20,53 +25,56 @@ impl std::fmt::Debug for Mailer {
     }
 }
 
-/// Why a message wasn't sent. Never holds an address.
+/// Why an e-mail wasn't sent. Never holds an address.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The settings can't be used.
+    /// A setting is invalid.
     #[error("the {0} can't be used for mail")]
     Setting(&'static str),
-    /// The message couldn't be made; a recipient that isn't an address, for example.
+    /// A template couldn't be rendered.
+    #[error("the e-mail's template couldn't be rendered")]
+    Template,
+    /// The message couldn't be built, for example because the recipient isn't an address.
     #[error("the message couldn't be made")]
     Message,
-    /// The server refused it or couldn't be reached.
+    /// The server refused the message or couldn't be reached.
     #[error("the SMTP server couldn't take the message (permanent: {permanent})")]
     Transport {
-        /// The server said that trying again is of no use.
+        /// The server said that retrying is useless.
         permanent: bool,
     },
 }
 
-/// Why the server that mail is handed to doesn't take any. Never holds what the server said: it may quote an address.
+/// Why the SMTP server can't be used. Never holds what the server said: it may quote an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unready {
-    /// The address or the port is wrong, or nobody listens there.
+pub enum SmtpCheckError {
+    /// The host or the port is wrong, or nothing listens there.
     #[error("the SMTP server can't be reached")]
     Unreachable,
-    /// It was reached and said nothing.
+    /// The connection was made, but no greeting came in time.
     #[error("the SMTP server doesn't answer")]
     TimedOut,
-    /// No protected connection came about.
+    /// The TLS handshake failed.
     #[error("TLS with the SMTP server fails")]
     Tls,
-    /// It refuses, at the greeting or at the password.
+    /// The server refused the greeting or the credentials with this status code.
     #[error("the SMTP server refuses with {0}")]
     Refused(u16),
 }
 
-/// A message, in both forms.
+/// An e-mail's content, in both forms.
 #[derive(Clone, Debug)]
-pub struct Letter {
-    /// The subject line.
+pub struct Email {
+    /// The subject line, without line breaks.
     pub subject: String,
-    /// For readers without HTML.
+    /// The plain text.
     pub text: String,
-    /// Complete, with inline styles.
+    /// A complete HTML document with inline styles.
     pub html: String,
 }
 
 impl Mailer {
-    /// Sends nothing, and says so in the log.
+    /// Discards every e-mail and logs a warning.
     #[must_use]
     pub const fn none() -> Self {
         Self(None)
@@ -83,76 +91,73 @@ impl Mailer {
         Ok(Self(Some(Transport { smtp, from })))
     }
 
-    /// Whether messages go anywhere.
+    /// Whether an SMTP server is configured.
     #[must_use]
     pub const fn is_set(&self) -> bool {
         self.0.is_some()
     }
 
-    /// Connects, greets and signs in as for a message, and sends none.
-    pub async fn check(&self) -> Result<(), Unready> {
+    /// Connects and authenticates as for an e-mail, without sending one.
+    pub async fn check(&self) -> Result<(), SmtpCheckError> {
         let Some(transport) = &self.0 else { return Ok(()) };
         match transport.smtp.test_connection().await {
             Ok(true) => Ok(()),
-            Ok(false) => Err(Unready::Unreachable),
-            Err(error) if error.is_timeout() => Err(Unready::TimedOut),
-            Err(error) if error.is_tls() => Err(Unready::Tls),
-            Err(error) => Err(error.status().map_or(Unready::Unreachable, |code| Unready::Refused(code.into()))),
+            Ok(false) => Err(SmtpCheckError::Unreachable),
+            Err(error) if error.is_timeout() => Err(SmtpCheckError::TimedOut),
+            Err(error) if error.is_tls() => Err(SmtpCheckError::Tls),
+            Err(error) => {
+                Err(error.status().map_or(SmtpCheckError::Unreachable, |code| SmtpCheckError::Refused(code.into())))
+            }
         }
     }
 
-    /// Hands `letter` over for `to`. It has been accepted by the server when this returns.
-    pub async fn send(&self, to: &str, letter: Letter) -> Result<(), Error> {
+    /// Sends `email` to `to`. Returns once the server has accepted it.
+    pub async fn send(&self, to: &str, email: Email) -> Result<(), Error> {
         let Some(transport) = &self.0 else {
             tracing::warn!("no SMTP server is set: a message was not sent");
             return Ok(());
         };
-        let message = Message::builder()
-            .from(transport.from.clone())
-            .to(to.parse().map_err(|_| Error::Message)?)
-            .subject(letter.subject)
-            .multipart(MultiPart::alternative_plain_html(letter.text, letter.html))
-            .map_err(|_| Error::Message)?;
+        let message = message(transport.from.clone(), to, email)?;
         let sent = transport.smtp.send(message).await;
         sent.map(drop).map_err(|error| Error::Transport { permanent: error.is_permanent() })
     }
 }
 
-/// Fills `{{name}}` in an HTML template. Every value is escaped.
-#[must_use]
-pub(crate) fn fill(template: &str, values: &[(&str, &str)]) -> String {
-    let mut filled = template.to_owned();
-    for (name, value) in values {
-        filled = filled.replace(&format!("{{{{{name}}}}}"), &escape(value));
-    }
-    filled
-}
-
-/// Escapes text for HTML, attributes included.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            // A value must not become another placeholder.
-            '{' => escaped.push_str("&#123;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
+fn message(from: Mailbox, to: &str, email: Email) -> Result<Message, Error> {
+    Message::builder()
+        .from(from)
+        .to(to.parse().map_err(|_| Error::Message)?)
+        .subject(email.subject)
+        .multipart(MultiPart::alternative_plain_html(email.text, email.html))
+        .map_err(|_| Error::Message)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// The message's header lines; folded ones are joined.
+    fn headers(brand: &str, to: &str) -> Result<Vec<String>, Error> {
+        let template = Template::OperatorAlert { brand, request: "r", step: "s", failure: "f", attempts: 1 };
+        let message = message("Privacy <privacy@example.org>".parse().unwrap(), to, template.render()?)?;
+        let formatted = String::from_utf8(message.formatted()).unwrap().replace("\r\n ", " ");
+        let (head, _) = formatted.split_once("\r\n\r\n").unwrap();
+        Ok(head.split("\r\n").map(str::to_owned).collect())
+    }
+
     #[test]
-    fn values_are_escaped_and_never_filled_again() {
-        let filled = fill("<a title=\"{{a}}\">{{b}}</a>", &[("a", "\"><{{b}}"), ("b", "x & y")]);
-        assert_eq!(filled, "<a title=\"&quot;&gt;&lt;&#123;&#123;b}}\">x &amp; y</a>");
+    fn line_breaks_in_the_brand_add_no_header() {
+        let count = headers("Acme", "ada@example.org").unwrap().len();
+        for end in ["\r\n", "\n", "\r"] {
+            let headers =
+                headers(&format!("Acme{end}Bcc: victim@example.org{end}{end}<p>"), "ada@example.org").unwrap();
+            assert_eq!(headers.len(), count, "{headers:?}");
+            assert!(!headers.iter().any(|header| header.starts_with("Bcc")), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn recipient_with_a_line_break_is_refused() {
+        assert!(matches!(headers("Acme", "ada@example.org\r\nBcc: victim@example.org"), Err(Error::Message)));
     }
 }

@@ -1,8 +1,8 @@
 //! Consent: the ledger, the current view, the mirror.
 
 use demo::testing::Fault;
-use lethe::consent::{Choice, Source, current, set};
-use lethe::{Error, Refusal};
+use lethe::consent::{Choice, ConsentState, Revision, Source, Submission, current, set, submit};
+use lethe::{ClerkUserId, Error, ErrorCode};
 
 use crate::world::{World, eventually, subject};
 
@@ -49,7 +49,7 @@ async fn unknown_purpose_refuses_all_choices() {
     let world = World::start().await;
     let choices = [choose("marketing", true), choose("mind_reading", true)];
     let refused = set(&world.lethe, &subject(0), &choices, Source::Api, false).await;
-    assert!(matches!(refused, Err(Error::Refused(Refusal::InvalidInput(_)))));
+    assert!(matches!(refused, Err(Error::InvalidInput(_))));
     let record = current(&world.lethe, &subject(0), false).await.unwrap();
     assert_eq!(record.updated_at, None);
 }
@@ -82,6 +82,74 @@ async fn concurrent_withdrawals_of_different_purposes_both_apply() {
         let record = current(&world.lethe, &person, false).await.unwrap();
         assert!(!record.granted("marketing") && !record.granted("analytics") && record.granted("thirdParty"));
     }
+}
+
+/// Submits the form of a page on which `shown` was on, and `granted` is on now.
+async fn submit_form(
+    world: &World,
+    subject: &ClerkUserId,
+    shown: &[&str],
+    granted: &[&str],
+    base: Option<&Revision>,
+) -> Result<ConsentState, Error> {
+    let [shown, granted] = [shown, granted].map(|keys| keys.iter().copied().map(str::to_owned).collect::<Vec<_>>());
+    let submission = Submission { granted: &granted, shown: &shown, base };
+    submit(&world.lethe, subject, submission, Source::Page, false).await
+}
+
+fn is_conflict(result: &Result<ConsentState, Error>) -> bool {
+    matches!(result, Err(Error::Refused(ErrorCode::ChangedElsewhere)))
+}
+
+#[tokio::test]
+async fn one_of_two_concurrent_submissions_with_one_base_conflicts() {
+    let world = World::start().await;
+    for round in 0..12 {
+        // The first rounds are those of people without a row, the later ones have decided before.
+        let person = subject(round % 4);
+        let base = current(&world.lethe, &person, false).await.unwrap().revision();
+        let on: &[&str] = if round / 4 % 2 == 0 { &["marketing"] } else { &[] };
+        let other: &[&str] = if round / 4 % 2 == 0 { &["analytics"] } else { &["thirdParty"] };
+        let shown = current(&world.lethe, &person, false).await.unwrap();
+        let shown: Vec<_> =
+            ["marketing", "analytics", "thirdParty"].into_iter().filter(|key| shown.granted(key)).collect();
+        let (one, two) = tokio::join!(
+            submit_form(&world, &person, &shown, on, Some(&base)),
+            submit_form(&world, &person, &shown, other, Some(&base)),
+        );
+        assert_eq!([&one, &two].iter().filter(|result| is_conflict(result)).count(), 1, "{round}: {one:?} {two:?}");
+        let winner = one.or(two).unwrap();
+        let state = current(&world.lethe, &person, false).await.unwrap();
+        assert_eq!(state.purposes, winner.purposes, "{round}");
+        assert_ne!(state.revision(), base);
+    }
+}
+
+#[tokio::test]
+async fn submission_on_an_old_revision_conflicts_and_changes_nothing() {
+    let world = World::start().await;
+    let undecided = current(&world.lethe, &subject(0), false).await.unwrap().revision();
+    let first = submit_form(&world, &subject(0), &[], &["marketing"], Some(&undecided)).await.unwrap();
+    assert!(first.granted("marketing") && first.purposes.iter().all(|state| state.since.is_some()));
+    for stale in [undecided, Revision::from("yesterday".to_owned())] {
+        assert!(is_conflict(&submit_form(&world, &subject(0), &["marketing"], &[], Some(&stale)).await));
+    }
+    let state = current(&world.lethe, &subject(0), false).await.unwrap();
+    assert_eq!(state.purposes, first.purposes);
+    let unchanged = submit_form(&world, &subject(0), &["marketing"], &["marketing"], Some(&first.revision())).await;
+    assert_eq!(unchanged.unwrap().revision(), first.revision(), "nothing was written");
+}
+
+#[tokio::test]
+async fn submissions_without_a_base_apply_only_what_they_changed() {
+    let world = World::start().await;
+    let all = ["marketing", "analytics", "thirdParty"];
+    submit_form(&world, &subject(0), &[], &all, None).await.unwrap();
+    submit_form(&world, &subject(0), &all, &["analytics", "thirdParty"], None).await.unwrap();
+    let state = submit_form(&world, &subject(0), &all, &["marketing", "thirdParty"], None).await.unwrap();
+    assert!(!state.granted("marketing") && !state.granted("analytics") && state.granted("thirdParty"));
+    let unknown = submit_form(&world, &subject(0), &[], &["telepathy"], None).await;
+    assert!(matches!(unknown, Err(Error::InvalidInput(_))));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use lethe::clerk::webhook::Event;
 use lethe::clerk_events::{Received, receive};
 use lethe::consent::{self, Choice, Source};
 use lethe::deletion::{self, Advance, NewRequest, Origin, Outcome, Request, Status, Step};
-use lethe::{Error, Presence, Refusal, audit, orphans, retention, subject as person};
+use lethe::{Error, ErrorCode, Presence, audit, orphans, retention, subject as person};
 
 use crate::world::{World, eventually, subject};
 
@@ -207,7 +207,7 @@ async fn a_plan_that_changed_since_it_was_shown_is_not_executed() {
     let person = subject(0);
     let stale = NewRequest { confirmed_plan: Some("0".repeat(64).leak()), ..by(&person, Origin::Page) };
     let refused = deletion::request(&world.lethe, stale).await;
-    assert!(matches!(refused, Err(Error::Refused(Refusal::PlanChanged))));
+    assert!(matches!(refused, Err(Error::Refused(ErrorCode::PlanChanged))));
     let plan = deletion::preview(&world.lethe, &person).await.unwrap();
     let fresh = NewRequest { confirmed_plan: Some(&plan.hash), ..by(&person, Origin::Page) };
     deletion::request(&world.lethe, fresh).await.unwrap();
@@ -257,7 +257,7 @@ async fn an_erased_person_is_not_brought_back_by_a_late_choice() {
     assert!(deletion::run(&world.lethe, request.id, PATIENCE).await.unwrap().finished);
     let choice = Choice { purpose: "marketing".to_owned(), granted: true };
     let late = consent::set(&world.lethe, &subject(0), &[choice], Source::Page, false).await;
-    assert!(matches!(late, Err(Error::Refused(Refusal::AccountDeleted))));
+    assert!(matches!(late, Err(Error::Refused(ErrorCode::AccountDeleted))));
     let people: i64 = sqlx::query_scalar("select count(*) from lethe.data_subject where clerk_id = $1")
         .bind(subject(0).as_str())
         .fetch_one(world.pool())
@@ -266,7 +266,7 @@ async fn an_erased_person_is_not_brought_back_by_a_late_choice() {
     assert_eq!(people, 0);
     assert!(matches!(
         deletion::request(&world.lethe, by(&subject(0), Origin::Api)).await,
-        Err(Error::Refused(Refusal::AccountDeleted))
+        Err(Error::Refused(ErrorCode::AccountDeleted))
     ));
 }
 

@@ -20,7 +20,7 @@ async fn kinds(world: &World, index: usize) -> Vec<String> {
         .unwrap()
         .activity
         .into_iter()
-        .map(|entry| entry.kind)
+        .map(|entry| entry.event.kind().into_owned())
         .collect()
 }
 

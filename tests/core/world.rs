@@ -12,7 +12,7 @@ use lethe::clerk::ClientSettings;
 use lethe::data_map::DataMap;
 use lethe::mail::Mailer;
 use lethe::storage::Storage;
-use lethe::{ClerkUserId, Clock, CoreConfig, Dependencies, Lethe, Random, jobs, keys};
+use lethe::{ClerkUserId, Clock, CoreConfig, Dependencies, Lethe, Random, database, jobs, keys};
 use secrecy::SecretString;
 use sqlx::PgPool;
 use tokio::task::JoinHandle;
@@ -42,7 +42,7 @@ impl World {
         );
         let pool = database.pool().clone();
         seed(&pool, &SeedOptions { people: PEOPLE, rows_per_person: 5 }).await.unwrap();
-        jobs::migrate(&pool).await.unwrap();
+        database::migrate(&pool).await.unwrap();
         let lethe = lethe(&clerk, &inbox, map, pool);
         Self { lethe, clerk, inbox, _database: database }
     }

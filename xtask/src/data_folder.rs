@@ -1,4 +1,4 @@
-//! The data folder: the private cluster, secrets, logs and what the processes keep between runs.
+//! The data folder of a demo: the private cluster, secrets, logs and the files of its processes.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
@@ -14,7 +14,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 const MARKER: &str = "lethe-data";
 const LEAST_FREE_MIB: u64 = 256;
 
-/// A data folder that belongs to this process until it is dropped.
+/// A data folder, locked by this process until it is dropped.
 #[derive(Debug)]
 pub(crate) struct DataFolder {
     path: PathBuf,
@@ -23,7 +23,7 @@ pub(crate) struct DataFolder {
 }
 
 impl DataFolder {
-    /// Opens a data folder, or makes it.
+    /// Opens a data folder, or creates it.
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let path = std::path::absolute(path)?;
         let is_new = !path.join(MARKER).exists();
@@ -31,28 +31,28 @@ impl DataFolder {
             bail!("{} has other files in it; --data-dir must name an empty or a new folder", path.display());
         }
         fs::create_dir_all(path.join("logs"))
-            .with_context(|| format!("can't make the data folder {}", path.display()))?;
+            .with_context(|| format!("can't create the data folder {}", path.display()))?;
         for folder in ["inbox", "storage"] {
             fs::create_dir_all(path.join(folder))?;
         }
-        // As root the cluster belongs to another user, who must be able to walk through, but not to look around.
+        // As root the cluster belongs to another user, who must be able to traverse the folder, but not to list it.
         let mode = if Uid::effective().is_root() { 0o711 } else { 0o700 };
         fs::set_permissions(&path, fs::Permissions::from_mode(mode))?;
         for folder in ["inbox", "logs", "storage"] {
             fs::set_permissions(path.join(folder), fs::Permissions::from_mode(0o700))?;
         }
-        let lock = take(&path)?;
+        let lock = lock(&path)?;
         check_space(&path, LEAST_FREE_MIB)?;
         Ok(Self { path, temporary: false, _lock: lock })
     }
 
-    /// Makes a data folder that is deleted when it is dropped. `purpose` becomes part of its name.
+    /// Creates a data folder that is deleted when this value is dropped. `purpose` is part of its name.
     pub(crate) fn temporary(purpose: &str) -> Result<Self> {
         // Not below the target folder: as root, Postgres' user often can't reach that.
         Self::temporary_in(&std::env::temp_dir(), purpose)
     }
 
-    /// The same, on a disk even where temporary files are kept in memory.
+    /// As [`Self::temporary`], but on disk even if temporary files are in memory.
     pub(crate) fn temporary_on_disk(purpose: &str) -> Result<Self> {
         Self::temporary_in(Path::new("/var/tmp"), purpose)
     }
@@ -63,32 +63,32 @@ impl DataFolder {
         Ok(folder)
     }
 
-    /// The folder itself.
+    /// Returns the path of the folder.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Whether it goes away with this process.
+    /// Whether the folder is deleted when this value is dropped.
     pub(crate) fn is_temporary(&self) -> bool {
         self.temporary
     }
 
-    /// The log of a process.
+    /// Returns the path of a process's log file.
     pub(crate) fn log(&self, name: &str) -> PathBuf {
         self.path.join("logs").join(format!("{name}.log"))
     }
 
-    /// Writes a file that only this user may read.
+    /// Writes a file that only its owner may read.
     pub(crate) fn write_secret(&self, name: &str, content: &str) -> Result<()> {
         write_private(&self.path.join(name), content)
     }
 
-    /// The secrets of this folder, made at the first call and the same ever after.
+    /// Returns the secrets of this folder, generated at the first call.
     pub(crate) fn secrets(&self) -> Result<Secrets> {
         let path = self.path.join("secrets.env");
         if let Ok(text) = fs::read_to_string(&path) {
             return Secrets::parse(&text)
-                .with_context(|| format!("{} is damaged; `cargo xtask reset` starts afresh", path.display()));
+                .with_context(|| format!("{} is damaged; `cargo xtask reset` creates a new one", path.display()));
         }
         let secrets = Secrets::generate();
         write_private(&path, &secrets.to_text())?;
@@ -104,8 +104,8 @@ impl Drop for DataFolder {
     }
 }
 
-/// The process that uses a data folder now, if any.
-pub(crate) fn user_of(path: &Path) -> Option<u32> {
+/// Returns the ID of the process that has locked a data folder, if any.
+pub(crate) fn locked_by(path: &Path) -> Option<u32> {
     let lock = File::open(path.join(MARKER)).ok()?;
     match lock.try_lock() {
         Ok(()) => None,
@@ -113,12 +113,12 @@ pub(crate) fn user_of(path: &Path) -> Option<u32> {
     }
 }
 
-/// Whether a folder was made by [`DataFolder::open`].
+/// Whether a folder was created by [`DataFolder::open`].
 pub(crate) fn is_data_folder(path: &Path) -> bool {
     path.join(MARKER).is_file()
 }
 
-fn take(path: &Path) -> Result<File> {
+fn lock(path: &Path) -> Result<File> {
     let mut lock = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path.join(MARKER))?;
     match lock.try_lock() {
         Ok(()) => {
@@ -127,7 +127,7 @@ fn take(path: &Path) -> Result<File> {
             Ok(lock)
         }
         Err(TryLockError::WouldBlock) => bail!(
-            "another `cargo xtask` uses {} (process {}); end it, or choose another folder with --data-dir",
+            "another `cargo xtask` uses {} (process {}); stop it, or choose another folder with --data-dir",
             path.display(),
             fs::read_to_string(path.join(MARKER)).unwrap_or_default().trim()
         ),
@@ -139,7 +139,7 @@ fn check_space(path: &Path, least: u64) -> Result<()> {
     let system = statvfs(path)?;
     let free = system.blocks_available() * system.fragment_size() / (1024 * 1024);
     if free < least {
-        bail!("the disk is full: {free} MiB are free where {} lies, {least} MiB are needed", path.display());
+        bail!("the disk is full: {free} MiB are free at {}, {least} MiB are needed", path.display());
     }
     Ok(())
 }
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_locked_private_and_keeps_its_secrets() {
+    fn a_folder_is_locked_and_private_and_its_secrets_are_stable() {
         let folder = DataFolder::temporary("folder-test").expect("there is a folder for temporary files");
         let first = folder.secrets().expect("secrets can be written");
         assert_eq!(folder.secrets().expect("secrets can be read"), first);
@@ -234,11 +234,11 @@ mod tests {
         assert_eq!(mode & 0o777, 0o600);
         let error = DataFolder::open(folder.path()).expect_err("it is locked").to_string();
         assert!(error.contains("another `cargo xtask` uses"), "{error}");
-        assert_eq!(user_of(folder.path()), Some(std::process::id()));
+        assert_eq!(locked_by(folder.path()), Some(std::process::id()));
     }
 
     #[test]
-    fn a_disk_without_room_is_told_before_anything_is_written() {
+    fn a_full_disk_is_an_error_before_anything_is_written() {
         let folder = std::env::temp_dir();
         assert!(check_space(&folder, 0).is_ok());
         let error = check_space(&folder, u64::MAX).expect_err("no disk is that large").to_string();

@@ -1,4 +1,4 @@
-//! What the processes of a stack are told, and `run.env`, from which a shell can tell it to `lethe` by hand.
+//! The environment variables of a demo's processes, and `run.env`, with which `lethe` can be called from a shell.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -8,18 +8,18 @@ use data_encoding::BASE64;
 use crate::data_folder::Secrets;
 use crate::ports::Ports;
 
-/// Everything that is told to the processes: names and values.
+/// Environment variables, as names and values.
 #[derive(Clone)]
 pub(crate) struct Environment {
-    /// What `lethe` is told.
+    /// For `lethe`.
     pub(crate) lethe: Vec<(&'static str, String)>,
-    /// What the Clerk stand-in is told.
+    /// For the Clerk stand-in.
     pub(crate) clerk: Vec<(&'static str, String)>,
-    /// What only people and tests need.
+    /// For shells and tests only.
     extra: Vec<(&'static str, String)>,
 }
 
-/// Where a stack's parts are.
+/// Addresses and paths of a demo's parts.
 pub(crate) struct Addresses<'a> {
     pub(crate) ports: Ports,
     pub(crate) secrets: &'a Secrets,
@@ -30,7 +30,7 @@ pub(crate) struct Addresses<'a> {
     pub(crate) data: &'a Path,
     pub(crate) root: &'a Path,
     pub(crate) site: &'a Path,
-    /// How many people the stand-in makes when it knows nobody.
+    /// The number of users that the stand-in creates in an empty database.
     pub(crate) people: u32,
 }
 
@@ -51,7 +51,7 @@ impl Environment {
             ("CLERK_SECRET_KEY", secrets.clerk_secret_key.clone()),
             ("CLERK_PUBLISHABLE_KEY", publishable_key.clone()),
             ("CLERK_WEBHOOK_SIGNING_SECRET", secrets.webhook_secret.clone()),
-            // The stand-in counts as the production instance that it stands for.
+            // The limit of a Clerk production instance.
             ("CLERK_REQUESTS_PER_TEN_SECONDS", "1000".to_owned()),
             ("LETHE_SECRET", secrets.lethe_secret.clone()),
             ("LETHE_DATA_MAP", addresses.root.join("demo/data-map.toml").display().to_string()),
@@ -74,17 +74,17 @@ impl Environment {
         Self { lethe, clerk, extra: vec![("INBOX_URL", at(ports.inbox))] }
     }
 
-    /// All that `run.env` holds.
+    /// Returns the variables of `run.env`.
     pub(crate) fn exported(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.lethe.iter().chain(&self.extra).map(|(name, value)| (*name, value.as_str()))
     }
 
-    /// The text of `run.env`: lines that a shell can read, too.
+    /// Returns the content of `run.env`, which a shell can source.
     pub(crate) fn to_text(&self) -> String {
         let mut text =
-            String::from("# For a shell: set -a; . this file; set +a. Written anew by each `cargo xtask run`.\n");
+            String::from("# For a shell: set -a; . this file; set +a. Overwritten by each `cargo xtask run`.\n");
         for (name, value) in self.exported() {
-            writeln!(text, "{name}={}", quoted(value)).expect("a string takes everything");
+            writeln!(text, "{name}={}", quoted(value)).expect("writing to a string does not fail");
         }
         text
     }
@@ -95,7 +95,7 @@ fn publishable_key(port: u16) -> String {
     format!("pk_test_{}", BASE64.encode(format!("127.0.0.1:{port}$").as_bytes()))
 }
 
-/// A value as a shell reads it back unchanged.
+/// Quotes a value for a shell.
 fn quoted(value: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || "_-./:@%+=,".contains(character);
     if !value.is_empty() && value.chars().all(plain) {
@@ -127,7 +127,7 @@ mod tests {
             lethe_secret: "x+/=".into(),
         };
         let environment = Environment::new(&Addresses {
-            ports: Ports::from(3000).expect("there is room"),
+            ports: Ports::from(3000).expect("three ports follow it"),
             secrets: &secrets,
             database: "postgres://lethe:password@127.0.0.1:5/northwind".into(),
             stand_in_database: "postgres://lethe:password@127.0.0.1:5/clerk_stand_in".into(),

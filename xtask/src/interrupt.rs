@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM as a question that every waiting loop asks.
+//! Ctrl-C and SIGTERM: a flag that every waiting loop checks.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,9 +10,9 @@ use std::time::Duration;
 use anyhow::Result;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
-static ASKED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+static REQUESTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
-/// Somebody asked this program to stop.
+/// The error of work that was stopped by a signal.
 #[derive(Debug)]
 pub(crate) struct Interrupted;
 
@@ -24,9 +24,9 @@ impl fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-/// Starts to listen. The first signal sets a flag; the second one ends this program at once, and its children with it.
+/// Installs the signal handlers. The first signal sets a flag; the second one ends this program at once, and its children with it.
 pub(crate) fn listen() -> Result<()> {
-    let flag = ASKED.get_or_init(Arc::default);
+    let flag = REQUESTED.get_or_init(Arc::default);
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(flag))?;
         signal_hook::flag::register(signal, Arc::clone(flag))?;
@@ -34,15 +34,15 @@ pub(crate) fn listen() -> Result<()> {
     Ok(())
 }
 
-/// An error as soon as somebody asked to stop.
+/// Returns an error once a signal has arrived.
 pub(crate) fn check() -> Result<()> {
-    if ASKED.get().is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+    if REQUESTED.get().is_some_and(|flag| flag.load(Ordering::Relaxed)) {
         return Err(Interrupted.into());
     }
     Ok(())
 }
 
-/// Sleeps for a short while, or says that somebody asked to stop.
+/// Sleeps for this many milliseconds. Returns an error if a signal has arrived.
 pub(crate) fn pause(milliseconds: u64) -> Result<()> {
     thread::sleep(Duration::from_millis(milliseconds));
     check()

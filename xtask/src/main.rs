@@ -1,14 +1,17 @@
-//! `cargo xtask`: builds, runs, tests and measures Lethe. What a machine lacks for that, it installs.
+//! `cargo xtask`: builds, runs, tests and measures Lethe. Installs what the machine lacks for that.
 
 mod bench;
 mod build;
 mod cluster;
 mod data_folder;
 mod environment;
+mod files;
+mod generate;
+mod graph;
 mod http;
 mod install;
 mod interrupt;
-mod mail;
+mod links;
 mod ports;
 mod prepare;
 mod process;
@@ -17,7 +20,10 @@ mod reset;
 mod run;
 mod size;
 mod stack;
+mod styles;
 mod test;
+mod tools;
+mod vocabulary;
 mod workspace;
 
 use std::process::ExitCode;
@@ -31,6 +37,9 @@ use crate::workspace::Workspace;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", about = "Builds, runs, tests and measures Lethe.")]
 struct Arguments {
+    /// Installs missing system packages without asking.
+    #[arg(long, short, global = true)]
+    yes: bool,
     #[command(subcommand)]
     command: Task,
 }
@@ -39,32 +48,40 @@ struct Arguments {
 enum Task {
     /// Builds everything and runs a demo: Postgres, a local Clerk, a mail inbox and the server.
     Run(run::Run),
-    /// Ends a demo and deletes its data.
+    /// Stops a demo and deletes its data.
     Reset(reset::Reset),
-    /// Builds the browser's part, the style sheet, the server and the demo.
+    /// Builds the frontend, the style sheet, the server and the demo.
     Build {
         /// Builds the server and the demo with optimisation.
         #[arg(long)]
         release: bool,
-        /// Builds the browser's part and the style sheet alone.
+        /// Builds the frontend and the style sheet only.
         #[arg(long, conflicts_with = "release")]
         site: bool,
     },
-    /// Writes the query data in `.sqlx`, against which queries are checked without a database.
+    /// Writes the query data in `.sqlx`, which the compiler checks queries against without a database.
     Prepare {
-        /// Writes nothing; fails when `.sqlx` is not up to date.
+        /// Writes nothing; fails if `.sqlx` is not up to date.
         #[arg(long)]
         check: bool,
     },
-    /// Makes the e-mail templates in `src/mail/templates` from those in `style/mail`.
-    Mail {
-        /// Writes nothing; fails when the templates are not up to date.
+    /// Writes what tailwind-rs makes: `style/utilities.css` and the e-mail templates in `src/mail/inlined`.
+    Styles {
+        /// Writes nothing; fails when a file is not up to date.
         #[arg(long)]
         check: bool,
     },
-    /// Runs every check and test, the browser's included.
+    /// Writes the generated parts of the documentation.
+    Generate {
+        /// Writes nothing; fails if a file is not up to date.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Shows the cycles in the module graph of each crate.
+    Graph(graph::Command),
+    /// Runs all checks and tests, including those in a browser.
     Test(test::Test),
-    /// Prints what the first visit of a page transfers.
+    /// Prints how many bytes the first visit of a page transfers.
     Size(size::Size),
     /// Measures a release build under load.
     Bench(bench::Bench),
@@ -72,7 +89,10 @@ enum Task {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    match interrupt::listen().and_then(|()| work(arguments.command)) {
+    if arguments.yes {
+        install::assume_yes();
+    }
+    match interrupt::listen().and_then(|()| dispatch(arguments.command)) {
         Ok(code) => code,
         Err(error) if error.is::<Interrupted>() => {
             println!("Stopped.");
@@ -88,21 +108,23 @@ fn main() -> ExitCode {
     }
 }
 
-fn work(task: Task) -> Result<ExitCode> {
+fn dispatch(task: Task) -> Result<ExitCode> {
     let workspace = Workspace::find()?;
     match task {
-        Task::Run(run) => run.work(&workspace)?,
-        Task::Reset(reset) => reset.work(&workspace)?,
+        Task::Run(run) => run.run(&workspace)?,
+        Task::Reset(reset) => reset.run(&workspace)?,
         Task::Build { site: true, .. } => println!("{}", build::site(&workspace)?),
         Task::Build { release, .. } => {
             let programs = build::Build::start(&workspace, release)?.finish()?;
             println!("{}\n{}", programs.lethe.display(), workspace.site().display());
         }
-        Task::Prepare { check } => prepare::work(&workspace, check)?,
-        Task::Mail { check } => mail::work(&workspace, check)?,
-        Task::Test(test) => return test.work(&workspace),
-        Task::Size(size) => size.work(&workspace)?,
-        Task::Bench(bench) => bench.work(&workspace)?,
+        Task::Prepare { check } => prepare::run(&workspace, check)?,
+        Task::Styles { check } => styles::run(&workspace, check)?,
+        Task::Generate { check } => generate::run(&workspace, check)?,
+        Task::Graph(graph) => return graph.run(&workspace),
+        Task::Test(test) => return test.run(&workspace),
+        Task::Size(size) => size.run(&workspace)?,
+        Task::Bench(bench) => bench.run(&workspace)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,10 +1,10 @@
-//! Ports of this machine's loopback interface.
+//! TCP ports of the loopback interface.
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
 use anyhow::{Context, Result, bail};
 
-/// The four neighbouring ports of a running stack.
+/// The four consecutive ports of a demo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Ports {
     pub(crate) server: u16,
@@ -14,17 +14,17 @@ pub(crate) struct Ports {
 }
 
 impl Ports {
-    /// The ports from `first` on.
+    /// Returns the four ports that start at `first`.
     pub(crate) fn from(first: u16) -> Result<Self> {
         let port =
-            |offset: u16| first.checked_add(offset).context("--port must leave room for three more ports above it");
+            |offset: u16| first.checked_add(offset).context("--port must be low enough for three more ports above it");
         Ok(Self { server: first, clerk: port(1)?, inbox: port(2)?, smtp: port(3)? })
     }
 
-    /// Four neighbouring ports that nobody uses now.
+    /// Finds four consecutive unused ports.
     pub(crate) fn free() -> Result<Self> {
         for _ in 0..100 {
-            // What the kernel hands out is soon handed out again, so look below that range.
+            // The kernel would soon assign its own ports again, so search below its range.
             let first = 10_000 + free()? % 20_000;
             let ports = Self::from(first)?;
             if ports.check().is_ok() {
@@ -34,7 +34,7 @@ impl Ports {
         bail!("found no four free ports in a row");
     }
 
-    /// An error that names the port that somebody else uses, and how to choose another.
+    /// Returns an error if a port is in use. It says what the port is for and how to choose another one.
     pub(crate) fn check(self) -> Result<()> {
         let uses = [
             (self.server, "the server, --port"),
@@ -55,19 +55,19 @@ impl Ports {
     }
 }
 
-/// A port that nobody uses now.
+/// Finds an unused port.
 pub(crate) fn free() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     Ok(listener.local_addr()?.port())
 }
 
-/// Whether nobody listens on a port.
+/// Whether no process listens on a port.
 pub(crate) fn is_free(port: u16) -> bool {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
-/// Whether somebody answers on a port.
-pub(crate) fn answers(port: u16) -> bool {
+/// Whether a process accepts connections on a port.
+pub(crate) fn accepts_connections(port: u16) -> bool {
     TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn ports_follow_each_other() {
-        let ports = Ports::from(3000).expect("there is room");
+        let ports = Ports::from(3000).expect("three ports follow it");
         assert_eq!((ports.clerk, ports.inbox, ports.smtp), (3001, 3002, 3003));
         assert!(Ports::from(u16::MAX - 1).is_err());
     }

@@ -1,8 +1,7 @@
 //! `cargo xtask prepare`: the query data in `.sqlx`.
 //!
-//! The query macros write what a database says about their queries while the library is compiled beside one. It is
-//! compiled under a name of its own for that, so that no other build has to be repeated, and only when its sources or
-//! the migrations differ from those of the last time.
+//! The query macros write this data while the library is compiled with a database. That is a separate compilation, so
+//! that it invalidates no other build, and it is skipped if the sources and migrations are those of the last time.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 
-use crate::build::assets::{files_below, short_hash};
 use crate::cluster::{Cluster, Durability};
 use crate::data_folder::DataFolder;
+use crate::files::{files_below, short_hash};
 use crate::process;
 use crate::progress::stage;
 use crate::workspace::Workspace;
@@ -20,7 +19,7 @@ use crate::workspace::Workspace;
 const DATABASE: &str = "prepare";
 
 /// Writes `.sqlx`, or checks it.
-pub(crate) fn work(workspace: &Workspace, check: bool) -> Result<()> {
+pub(crate) fn run(workspace: &Workspace, check: bool) -> Result<()> {
     let fresh = describe(workspace, || {
         let data = DataFolder::temporary("prepare")?;
         Ok((Cluster::start(&data, Durability::None)?, data))
@@ -43,13 +42,13 @@ pub(crate) fn work(workspace: &Workspace, check: bool) -> Result<()> {
     Ok(())
 }
 
-/// Checks `.sqlx` beside a cluster that already runs.
+/// Checks `.sqlx` with a cluster that already runs.
 pub(crate) fn check(workspace: &Workspace, cluster: &Cluster) -> Result<()> {
     let fresh = describe(workspace, || Ok((cluster, ())))?;
     compare(workspace, &fresh)
 }
 
-/// Query data by its file name.
+/// Query data by file name.
 type Queries = BTreeMap<String, String>;
 
 fn compare(workspace: &Workspace, fresh: &Queries) -> Result<()> {
@@ -57,8 +56,7 @@ fn compare(workspace: &Workspace, fresh: &Queries) -> Result<()> {
     let changed = fresh.iter().filter(|(name, content)| present.get(*name).is_some_and(|present| present != *content));
     let mut stale: Vec<String> = changed.map(|(name, _)| format!("{name} has changed")).collect();
     stale.extend(fresh.keys().filter(|name| !present.contains_key(*name)).map(|name| format!("{name} is missing")));
-    stale
-        .extend(present.keys().filter(|name| !fresh.contains_key(*name)).map(|name| format!("{name} is used no more")));
+    stale.extend(present.keys().filter(|name| !fresh.contains_key(*name)).map(|name| format!("{name} is not used")));
     if !stale.is_empty() {
         bail!(".sqlx is not up to date; run `cargo xtask prepare`:\n{}", stale.join("\n"));
     }
@@ -66,7 +64,7 @@ fn compare(workspace: &Workspace, fresh: &Queries) -> Result<()> {
     Ok(())
 }
 
-/// Asks a migrated database about every query, or answers what it said about the same sources before.
+/// Describes all queries with a migrated database, or returns the cached descriptions for the same sources.
 fn describe<Guard, Running: AsRef<Cluster>>(
     workspace: &Workspace,
     start: impl FnOnce() -> Result<(Running, Guard)>,
@@ -81,7 +79,7 @@ fn describe<Guard, Running: AsRef<Cluster>>(
             fs::remove_dir_all(&folder)?;
         }
         fs::create_dir_all(&folder)?;
-        forget_others(&folder)?;
+        remove_others(&folder)?;
         stage("Migrations, for the query macros", || migrate(workspace, cluster))?;
         stage("Queries", || {
             let mut command = workspace.cargo();
@@ -91,16 +89,16 @@ fn describe<Guard, Running: AsRef<Cluster>>(
                 .env("SQLX_OFFLINE", "false")
                 .env("SQLX_OFFLINE_DIR", &folder)
                 .env("DATABASE_URL", cluster.url(DATABASE));
-            process::output(&mut process::leashed(&command, "TERM", None))
+            process::output(&mut process::with_death_signal(&command, "TERM", None))
         })?;
         fs::write(complete, "")?;
     }
     query_files(&folder)
 }
 
-/// What was said about other sources is of no more use.
-fn forget_others(folder: &Path) -> Result<()> {
-    for entry in fs::read_dir(folder.parent().context("it lies in the cache")?)? {
+/// Removes the cached descriptions for other sources.
+fn remove_others(folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder.parent().context("it is in the cache folder")?)? {
         let path = entry?.path();
         if path != folder {
             fs::remove_dir_all(path)?;
@@ -109,7 +107,7 @@ fn forget_others(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The plain SQL files of Lethe's migrations, in their order.
+/// Runs Lethe's migrations in order.
 fn migrate(workspace: &Workspace, cluster: &Cluster) -> Result<()> {
     cluster.query("postgres", &format!("DROP DATABASE IF EXISTS {DATABASE}"))?;
     cluster.create_databases(&[DATABASE])?;

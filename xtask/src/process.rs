@@ -1,8 +1,9 @@
-//! Other programs: run to their end, or kept running on a leash.
+//! Child processes: run to completion, or kept running as a service.
 //!
-//! A leash means that the kernel ends the child when this program dies, however it dies. Setting it in the child needs
-//! unsafe code, so `setpriv` of util-linux does it; it also changes the user where Postgres must not run as root.
-//! The kernel ties the leash to the thread that started the child, so children are started on the main thread.
+//! No child may outlive this program, however it ends, so each gets a parent death signal (`PR_SET_PDEATHSIG`). Setting
+//! that in the child needs unsafe code, so `setpriv` of util-linux does it; it also changes the user where Postgres must
+//! not run as root. The kernel sends the signal when the thread that started the child ends, so children are started on
+//! the main thread.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -17,37 +18,37 @@ use nix::unistd::Pid;
 
 use crate::interrupt;
 
-/// A user of this machine, to run a program as.
+/// The user and group to run a program as.
 #[derive(Debug, Clone)]
 pub(crate) struct RunAs {
     pub(crate) user: u32,
     pub(crate) group: u32,
 }
 
-/// The same command on a leash: `signal` (such as `TERM`) reaches it when this program dies.
-pub(crate) fn leashed(command: &Command, signal: &str, run_as: Option<&RunAs>) -> Command {
-    let mut leashed = Command::new("setpriv");
-    leashed.args(["--pdeathsig", signal]);
+/// Returns the same command, set up so that the kernel sends it `signal` (such as `TERM`) when this program dies.
+pub(crate) fn with_death_signal(command: &Command, signal: &str, run_as: Option<&RunAs>) -> Command {
+    let mut wrapped = Command::new("setpriv");
+    wrapped.args(["--pdeathsig", signal]);
     if let Some(run_as) = run_as {
-        leashed.arg(format!("--reuid={}", run_as.user));
-        leashed.arg(format!("--regid={}", run_as.group));
-        leashed.arg("--clear-groups");
+        wrapped.arg(format!("--reuid={}", run_as.user));
+        wrapped.arg(format!("--regid={}", run_as.group));
+        wrapped.arg("--clear-groups");
     }
-    leashed.arg("--").arg(command.get_program());
-    leashed.args(command.get_args());
+    wrapped.arg("--").arg(command.get_program());
+    wrapped.args(command.get_args());
     for (name, value) in command.get_envs() {
         match value {
-            Some(value) => leashed.env(name, value),
-            None => leashed.env_remove(name),
+            Some(value) => wrapped.env(name, value),
+            None => wrapped.env_remove(name),
         };
     }
     if let Some(folder) = command.get_current_dir() {
-        leashed.current_dir(folder);
+        wrapped.current_dir(folder);
     }
-    leashed
+    wrapped
 }
 
-/// What a spawn failure of [`leashed`] means.
+/// Spawns a command of [`with_death_signal`], and explains why that failed.
 pub(crate) fn spawn(command: &mut Command) -> Result<Child> {
     command.spawn().map_err(|error| {
         if error.kind() == io::ErrorKind::NotFound {
@@ -58,7 +59,7 @@ pub(crate) fn spawn(command: &mut Command) -> Result<Child> {
     })
 }
 
-/// Runs a program to its end and answers what it wrote to standard output; an error holds what it wrote to the other.
+/// Runs a program to completion. Returns its standard output; the error of a failed program contains both streams.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
     let program = command.get_program().to_string_lossy().into_owned();
     let output = command.stdin(Stdio::null()).output().with_context(|| format!("can't run `{program}`"))?;
@@ -74,7 +75,7 @@ pub(crate) fn output(command: &mut Command) -> Result<String> {
     );
 }
 
-/// A program that keeps running and writes its log into a file.
+/// A background process that logs to a file; dropping this value stops it.
 #[derive(Debug)]
 pub(crate) struct Service {
     name: &'static str,
@@ -85,8 +86,8 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts a command on a leash, in a process group of its own, so that Ctrl-C reaches this program alone and the
-    /// services end in order.
+    /// Starts a command in a process group of its own, so that Ctrl-C reaches only this program and services are stopped
+    /// in order.
     pub(crate) fn start(
         name: &'static str,
         command: &Command,
@@ -96,18 +97,18 @@ impl Service {
     ) -> Result<Self> {
         let file = File::create(log).with_context(|| format!("can't write {}", log.display()))?;
         let signal = stop_with.as_str().trim_start_matches("SIG").to_owned();
-        let mut command = leashed(command, &signal, run_as);
+        let mut command = with_death_signal(command, &signal, run_as);
         command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file).process_group(0);
         let child = spawn(&mut command).with_context(|| format!("can't start {name}"))?;
         Ok(Self { name, child, log: log.to_path_buf(), stop_with, ended: None })
     }
 
-    /// The process id.
+    /// Returns the process ID.
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    /// An error with the last lines of the log, if the program has ended by itself.
+    /// Returns an error with the last lines of the log if the process has exited.
     pub(crate) fn check(&mut self) -> Result<()> {
         if self.ended.is_none() {
             self.ended = self.child.try_wait()?;
@@ -120,12 +121,12 @@ impl Service {
         bail!("{} ended ({status}). The last lines of {}:\n{tail}{hint}", self.name, self.log.display());
     }
 
-    /// The last lines of the log.
+    /// Returns the last lines of the log.
     pub(crate) fn tail(&self) -> String {
         last_lines(&std::fs::read_to_string(&self.log).unwrap_or_default(), 15)
     }
 
-    /// Waits until `ready` answers yes, the program ends, or the time is over.
+    /// Waits until `ready` returns true. Returns an error if the process exits first or `limit` is exceeded.
     pub(crate) fn wait_until(&mut self, limit: Duration, mut ready: impl FnMut() -> bool) -> Result<Duration> {
         let start = Instant::now();
         loop {
@@ -146,22 +147,22 @@ impl Service {
         }
     }
 
-    /// Asks the program to end, waits, and ends it by force when it doesn't.
+    /// Sends the stop signal and waits; kills the process if it doesn't exit within 20 seconds.
     pub(crate) fn stop(&mut self) {
         if self.ended.is_some() {
             return;
         }
         let id = process_id(self.child.id());
         let _ = kill(id, self.stop_with);
-        let asked = Instant::now();
-        while asked.elapsed() < Duration::from_secs(20) {
+        let start = Instant::now();
+        while start.elapsed() < Duration::from_secs(20) {
             if let Ok(Some(status)) = self.child.try_wait() {
                 self.ended = Some(status);
                 break;
             }
             std::thread::sleep(Duration::from_millis(5));
         }
-        // Whatever the program has started and left behind.
+        // Child processes that it left behind.
         let _ = killpg(id, Signal::SIGKILL);
         if self.ended.is_none() {
             self.ended = self.child.wait().ok();
@@ -175,12 +176,12 @@ impl Drop for Service {
     }
 }
 
-/// A process id as the kernel takes it.
+/// Converts a process ID to the type that `nix` uses.
 pub(crate) fn process_id(id: u32) -> Pid {
-    Pid::from_raw(i32::try_from(id).expect("process ids are small positive numbers"))
+    Pid::from_raw(i32::try_from(id).expect("process IDs are small positive numbers"))
 }
 
-/// Whether a process of that id exists.
+/// Whether a process with this ID exists.
 pub(crate) fn is_alive(id: u32) -> bool {
     Path::new(&format!("/proc/{id}")).exists()
 }
@@ -191,15 +192,15 @@ pub(crate) fn last_lines(text: &str, count: usize) -> String {
     lines[lines.len().saturating_sub(count)..].join("\n")
 }
 
-/// Reads a stream to its end, handing every line on as it comes.
-pub(crate) fn each_line(stream: impl Read, mut take: impl FnMut(&str)) {
+/// Reads a stream to its end and passes each line on as it arrives.
+pub(crate) fn each_line(stream: impl Read, mut handle: impl FnMut(&str)) {
     let mut reader = io::BufReader::new(stream);
     let mut line = Vec::new();
     while let Ok(length) = io::BufRead::read_until(&mut reader, b'\n', &mut line) {
         if length == 0 {
             break;
         }
-        take(String::from_utf8_lossy(&line).trim_end_matches('\n'));
+        handle(String::from_utf8_lossy(&line).trim_end_matches('\n'));
         line.clear();
     }
 }
@@ -216,21 +217,21 @@ mod tests {
     }
 
     #[test]
-    fn a_leash_keeps_arguments_and_environment() {
+    fn the_death_signal_changes_neither_arguments_nor_environment() {
         let mut command = Command::new("echo");
         command.arg("hello").env("NAME", "value").current_dir("/");
-        let leashed = leashed(&command, "TERM", Some(&RunAs { user: 5, group: 6 }));
-        let arguments: Vec<_> = leashed.get_args().map(|argument| argument.to_string_lossy()).collect();
+        let wrapped = with_death_signal(&command, "TERM", Some(&RunAs { user: 5, group: 6 }));
+        let arguments: Vec<_> = wrapped.get_args().map(|argument| argument.to_string_lossy()).collect();
         assert_eq!(
             arguments,
             ["--pdeathsig", "TERM", "--reuid=5", "--regid=6", "--clear-groups", "--", "echo", "hello"]
         );
-        assert_eq!(leashed.get_envs().count(), 1);
-        assert_eq!(leashed.get_current_dir(), Some(Path::new("/")));
+        assert_eq!(wrapped.get_envs().count(), 1);
+        assert_eq!(wrapped.get_current_dir(), Some(Path::new("/")));
     }
 
     #[test]
-    fn a_service_that_ends_early_shows_its_last_words() {
+    fn the_error_of_a_service_that_exits_early_contains_its_log() {
         let log = std::env::temp_dir().join(format!("xtask-service-{}.log", std::process::id()));
         let mut command = Command::new("sh");
         command.args(["-c", "echo this went wrong; exit 3"]);

@@ -1,10 +1,10 @@
-//! Stages with their times, on standard error: standard output is for results.
+//! Progress with durations on standard error; standard output is for results.
 
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-/// Runs one stage and prints its name with the time it took.
+/// Runs one step and prints its name and duration.
 pub(crate) fn stage<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let start = Instant::now();
     let result = work();
@@ -15,7 +15,7 @@ pub(crate) fn stage<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T
     result
 }
 
-/// Prints a stage that was timed elsewhere.
+/// Prints the name and duration of a step that was timed elsewhere.
 pub(crate) fn done(name: &str, time: Duration) {
     eprintln!("{name:<44} {:>7.1} s", time.as_secs_f64());
 }

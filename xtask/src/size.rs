@@ -1,4 +1,4 @@
-//! `cargo xtask size`: what the first visit of a page transfers, as the server sends it to a browser that takes brotli.
+//! `cargo xtask size`: how many bytes the first visit of a page transfers to a browser that accepts brotli.
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -13,18 +13,18 @@ use crate::ports::Ports;
 use crate::stack::{Sample, Stack};
 use crate::workspace::Workspace;
 
-/// What a first visit may transfer, the font apart.
+/// The limit for a first visit in bytes, without the font.
 pub(crate) const BUDGET: usize = 150_000;
 
-/// What `cargo xtask size` is asked.
+/// Arguments of `cargo xtask size`.
 #[derive(Debug, Args)]
 pub(crate) struct Size {
-    /// Prints JSON alone.
+    /// Prints JSON only.
     #[arg(long)]
     json: bool,
 }
 
-/// Bytes on the wire.
+/// Transferred bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct FirstLoad {
     pub(crate) html_signed_out: usize,
@@ -32,14 +32,14 @@ pub(crate) struct FirstLoad {
     pub(crate) wasm: usize,
     pub(crate) javascript: usize,
     pub(crate) css: usize,
-    /// The larger page and everything it loads, the font apart.
+    /// The larger page and everything it loads, without the font.
     pub(crate) total: usize,
     pub(crate) budget: usize,
     pub(crate) font: usize,
 }
 
 impl Size {
-    pub(crate) fn work(self, workspace: &Workspace) -> Result<()> {
+    pub(crate) fn run(self, workspace: &Workspace) -> Result<()> {
         let programs = Build::start(workspace, true)?.finish()?;
         let data = DataFolder::temporary("size")?;
         let cluster = Cluster::start(&data, Durability::None)?;
@@ -56,13 +56,13 @@ impl Size {
 }
 
 impl FirstLoad {
-    /// Fetches what a browser would.
+    /// Requests everything that a browser would.
     pub(crate) fn measure(workspace: &Workspace, stack: &Stack) -> Result<Self> {
         let assets = Assets::read(&workspace.site())?;
         let url = stack.url();
         let clerk = stack.clerk();
-        let person = clerk.people(1)?.pop().context("the stand-in knows nobody")?;
-        let bearer = format!("Bearer {}", clerk.sign_in(&person)?);
+        let user_id = clerk.user_ids(1)?.pop().context("the Clerk stand-in has no users")?;
+        let bearer = format!("Bearer {}", clerk.sign_in(&user_id)?);
         let compressed = |path: &str| transferred(&format!("{url}{path}"), None);
         let html_signed_out = compressed("/")?;
         let html_signed_in = transferred(&format!("{url}/"), Some(&bearer))?;
@@ -94,15 +94,15 @@ impl FirstLoad {
             ("WASM", self.wasm),
             ("JavaScript", self.javascript),
             ("CSS", self.css),
-            ("All of it, with the larger page", self.total),
-            ("  of at most", self.budget),
-            ("Font, apart", self.font),
+            ("Total, with the larger page", self.total),
+            ("  budget", self.budget),
+            ("Font, not included", self.font),
         ] {
             println!("  {name:<34} {:>7.1} kB", kilobytes(bytes));
         }
     }
 
-    /// An error when it is more than the budget.
+    /// Returns an error if the total exceeds the budget.
     pub(crate) fn check(&self) -> Result<()> {
         if self.total > self.budget {
             bail!(
@@ -115,19 +115,19 @@ impl FirstLoad {
     }
 }
 
-/// The bytes of one answer. It must come as brotli, as every browser takes it.
+/// Returns the body size of one response, which must be compressed with brotli.
 fn transferred(url: &str, authorization: Option<&str>) -> Result<usize> {
-    // Not as a document: a development instance of Clerk sends a new visitor to itself and back first.
+    // Not as a document: a development instance of Clerk redirects a new visitor to itself and back first.
     let mut headers = vec![("accept-encoding", "br"), ("accept", "text/html,*/*"), ("sec-fetch-dest", "empty")];
     headers.extend(authorization.map(|value| ("authorization", value)));
-    let answer = http::get(url, &headers)?;
-    if answer.status != 200 {
-        bail!("{url} answered {}", answer.status);
+    let response = http::get(url, &headers)?;
+    if response.status != 200 {
+        bail!("{url} returned {}", response.status);
     }
-    if answer.encoding.as_deref() != Some("br") {
-        bail!("{url} is not sent as brotli, but as {:?}", answer.encoding);
+    if response.encoding.as_deref() != Some("br") {
+        bail!("{url} is not compressed with brotli, but with {:?}", response.encoding);
     }
-    Ok(answer.body.len())
+    Ok(response.body.len())
 }
 
 #[cfg(test)]
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_budget_leaves_the_font_out() {
+    fn the_font_does_not_count() {
         let load = FirstLoad {
             html_signed_out: 1,
             html_signed_in: 2,

@@ -1,4 +1,4 @@
-//! All processes of a demo: Postgres, the Clerk stand-in, the mail inbox and the server. They end with this value.
+//! All processes of a demo: Postgres, the Clerk stand-in, the mail inbox and the server.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -21,14 +21,14 @@ use crate::workspace::Workspace;
 const DATABASE: &str = "northwind";
 const STAND_IN_DATABASE: &str = "clerk_stand_in";
 
-/// What a stack is filled with.
+/// The size of the sample data.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sample {
     pub(crate) people: u32,
     pub(crate) rows_per_person: u32,
 }
 
-/// A running stack. The order of the fields is the order in which its processes end.
+/// A running demo; dropping this value stops its processes in the order of the fields.
 pub(crate) struct Stack {
     server: Service,
     inbox: Service,
@@ -39,12 +39,12 @@ pub(crate) struct Stack {
     pub(crate) environment: Environment,
     lethe: PathBuf,
     secret_key: String,
-    /// From the start of the server's process to its first good answer.
+    /// The time from the start of the server's process to its first 200 from `/readyz`.
     pub(crate) start_up: Duration,
 }
 
 impl Stack {
-    /// Starts everything beside a running cluster and waits until the server is ready.
+    /// Starts everything on a running cluster and waits until the server is ready.
     pub(crate) fn start(
         workspace: &Workspace,
         programs: &Programs,
@@ -67,7 +67,7 @@ impl Stack {
         });
         data.write_secret("run.env", &environment.to_text())?;
 
-        // These two wake up while the sample data is made.
+        // These two start while the sample data is created.
         let mut clerk = demo_service("the Clerk stand-in", programs, &data, "clerk", |command| {
             command.args(["--port", &ports.clerk.to_string()]).envs(environment.clerk.iter().cloned());
         })?;
@@ -84,17 +84,20 @@ impl Stack {
                 .args(["--database-url", &cluster.url(DATABASE)])
                 .args(["--people", &sample.people.to_string()])
                 .args(["--rows-per-person", &sample.rows_per_person.to_string()]);
-            process::output(&mut process::leashed(&seed, "TERM", None)).context("the sample data can't be made")
+            process::output(&mut process::with_death_signal(&seed, "TERM", None))
+                .context("the sample data can't be created")
         })?;
         stage("Migrations", || {
             let mut migrate = lethe(&programs.lethe, &environment);
             migrate.arg("migrate");
-            process::output(&mut process::leashed(&migrate, "TERM", None)).context("the database can't be migrated")
+            process::output(&mut process::with_death_signal(&migrate, "TERM", None))
+                .context("the database can't be migrated")
         })?;
         stage("Clerk stand-in and mail inbox", || {
             let limit = Duration::from_mins(1);
-            clerk.wait_until(limit, || ports::answers(ports.clerk))?;
-            inbox.wait_until(limit, || ports::answers(ports.inbox) && ports::answers(ports.smtp))
+            clerk.wait_until(limit, || ports::accepts_connections(ports.clerk))?;
+            inbox
+                .wait_until(limit, || ports::accepts_connections(ports.inbox) && ports::accepts_connections(ports.smtp))
         })?;
         let (server, start_up) = stage("Server", || start_server(&programs.lethe, &environment, &data, ports))?;
         Ok(Self {
@@ -111,32 +114,32 @@ impl Stack {
         })
     }
 
-    /// The server's public address.
+    /// Returns the public URL of the server.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.ports.server)
     }
 
-    /// The stand-in's Backend API.
+    /// Returns a client for the stand-in's Backend API.
     pub(crate) fn clerk(&self) -> Clerk {
         Clerk { url: format!("http://127.0.0.1:{}", self.ports.clerk), secret_key: self.secret_key.clone() }
     }
 
-    /// The server's process id.
+    /// Returns the process ID of the server.
     pub(crate) fn server_id(&self) -> u32 {
         self.server.id()
     }
 
-    /// The database cluster.
+    /// Returns the Postgres cluster.
     pub(crate) fn cluster(&self) -> &Cluster {
         &self.cluster
     }
 
-    /// A folder for files of this stack.
+    /// Returns the data folder.
     pub(crate) fn folder(&self) -> &std::path::Path {
         self.data.path()
     }
 
-    /// An error with the last words of whatever has ended.
+    /// Returns an error with the end of the log if a process has exited.
     pub(crate) fn check(&mut self) -> Result<()> {
         self.cluster.check()?;
         for service in [&mut self.clerk, &mut self.inbox, &mut self.server] {
@@ -145,7 +148,7 @@ impl Stack {
         Ok(())
     }
 
-    /// Ends the server, starts it again and answers how long it took to be ready.
+    /// Restarts the server. Returns the time until it was ready.
     pub(crate) fn restart_server(&mut self) -> Result<Duration> {
         self.server.stop();
         let (server, time) = start_server(&self.lethe, &self.environment, &self.data, self.ports)?;

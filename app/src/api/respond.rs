@@ -6,7 +6,7 @@ use axum::http::header::{ACCEPT, HeaderValue, LOCATION};
 use axum::http::request::Parts;
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
-use lethe::{Lethe, Refusal};
+use lethe::Lethe;
 
 use super::context::{Person, Visitor};
 use super::resume::{self, PendingAction};
@@ -28,9 +28,9 @@ impl From<ErrorCode> for Failure {
 
 impl From<lethe::Error> for Failure {
     fn from(error: lethe::Error) -> Self {
-        match error {
-            lethe::Error::Refused(refusal) => Self::Refused(code(refusal)),
-            error => Self::Failed(error),
+        match error.public() {
+            lethe::ErrorCode::Internal | lethe::ErrorCode::Unavailable => Self::Failed(error),
+            public => Self::Refused(code(public)),
         }
     }
 }
@@ -58,7 +58,7 @@ impl Caller {
 
     /// Names this person to their own browser.
     pub(crate) fn user_handle(&self) -> String {
-        self.lethe.keys.user_handle(&self.person.clerk_user_id)
+        self.lethe.keys.user_handle(&self.person.clerk_user_id).into()
     }
 
     /// Refuses a deletion or a disclosure to somebody else, and to whoever didn't lately prove who
@@ -126,7 +126,7 @@ pub(crate) fn into_public(failure: Failure) -> PublicError {
         Failure::Refused(code) => code,
         Failure::Failed(error) => {
             tracing::error!(incident, error = &error as &dyn std::error::Error, "a request of the page failed");
-            unavailable_or_internal(&error)
+            code(error.public())
         }
     };
     PublicError { code, incident }
@@ -161,16 +161,8 @@ fn from_plain_form() -> bool {
         .unwrap_or(false)
 }
 
-fn code(refusal: Refusal) -> ErrorCode {
-    ErrorCode::parse(refusal.code())
-}
-
-/// A connection that fails will work again; anything else is a defect.
-const fn unavailable_or_internal(error: &lethe::Error) -> ErrorCode {
-    match error {
-        lethe::Error::Clerk(_) | lethe::Error::Database(_) => ErrorCode::Unavailable,
-        _ => ErrorCode::Internal,
-    }
+fn code(public: lethe::ErrorCode) -> ErrorCode {
+    ErrorCode::parse(public.as_str())
 }
 
 #[cfg(test)]
@@ -179,19 +171,19 @@ mod tests {
 
     #[test]
     fn every_refusal_has_its_code_and_status() {
-        for refusal in [
-            Refusal::ConfirmationMissing,
-            Refusal::InvalidInput("test"),
-            Refusal::NotSignedIn,
-            Refusal::AccountDeleted,
-            Refusal::Impersonated,
-            Refusal::NotFound,
-            Refusal::PlanChanged,
-            Refusal::TooManyRequests,
-            Refusal::Unavailable,
+        for public in [
+            lethe::ErrorCode::ConfirmationMissing,
+            lethe::ErrorCode::InvalidInput,
+            lethe::ErrorCode::NotSignedIn,
+            lethe::ErrorCode::AccountDeleted,
+            lethe::ErrorCode::Impersonated,
+            lethe::ErrorCode::NotFound,
+            lethe::ErrorCode::PlanChanged,
+            lethe::ErrorCode::TooManyRequests,
+            lethe::ErrorCode::Unavailable,
         ] {
-            assert_eq!(code(refusal).as_str(), refusal.code());
-            assert_eq!(code(refusal).status(), refusal.status());
+            assert_eq!(code(public).as_str(), public.as_str());
+            assert_eq!(code(public).status(), public.status());
         }
     }
 

@@ -21,7 +21,7 @@ pub(crate) fn preferences(record: &ConsentState) -> Preferences {
 }
 
 fn purpose(standing: &PurposeState, signal: bool) -> PurposeChoice {
-    let PurposeState { purpose, granted, since } = standing;
+    let PurposeState { purpose, granted, since, .. } = standing;
     let locked = locked(standing, signal);
     let state = if *granted { "on" } else { "off" };
     let status = match since {
@@ -63,7 +63,7 @@ fn revision(record: &ConsentState) -> String {
     record.updated_at.map(format::rfc3339_micros).unwrap_or_default()
 }
 
-const fn locked(standing: &PurposeState, signal: bool) -> bool {
+fn locked(standing: &PurposeState, signal: bool) -> bool {
     signal && standing.purpose.opt_out_signal
 }
 

@@ -2,10 +2,11 @@
 
 use leptos::either::Either;
 use leptos::prelude::*;
-use lethe::audit::Activity;
+use lethe::audit::{Activity, AuditEvent, ConsentChange, Source};
 use lethe::consent::Purposes;
+use lethe::export::Completed;
 
-use crate::api::CompletedExport;
+use crate::api::{CompletedExport, view_model};
 use crate::format;
 
 /// One line of the history.
@@ -24,7 +25,7 @@ impl ActivityItem {
         Self {
             timestamp: format::rfc3339_micros(activity.at),
             datetime: format::datetime(activity.at),
-            text: describe(activity, purposes),
+            text: describe(&activity.event, purposes),
         }
     }
 }
@@ -54,51 +55,34 @@ pub(super) fn ActivityCard(entries: Vec<ActivityItem>) -> impl IntoView {
 
 /// The last finished export, where it is among the entries.
 pub(super) fn latest_export(activity: &[Activity]) -> Option<CompletedExport> {
-    let entry = activity.iter().find(|entry| entry.kind == "export.completed")?;
-    Some(CompletedExport {
-        id: format::rfc3339_micros(entry.at),
-        at: format::datetime(entry.at),
-        content: content(entry)?,
-    })
+    let completed = activity.iter().find_map(Completed::from_activity)?;
+    Some(view_model::completed_export(&completed))
 }
 
 /// An entry in words.
-fn describe(entry: &Activity, purposes: &Purposes) -> String {
-    match entry.kind.as_str() {
-        "consent.changed" => changes(entry, purposes),
-        "export.requested" => "Copy of your data requested".to_owned(),
-        "export.completed" => match content(entry) {
-            Some(content) => format!("Copy downloaded: {content}"),
-            None => "Copy downloaded".to_owned(),
-        },
-        "deletion.requested" => "Deletion requested".to_owned(),
-        other => kind_as_text(other),
+fn describe(event: &AuditEvent, purposes: &Purposes) -> String {
+    match event {
+        AuditEvent::ConsentChanged { changes, source } => describe_changes(changes, *source, purposes),
+        AuditEvent::ExportRequested {} => "Copy of your data requested".to_owned(),
+        AuditEvent::ExportCompleted { bytes, rows } => {
+            format!("Copy downloaded: {}", format::rows_and_size(*rows, *bytes))
+        }
+        AuditEvent::DeletionRequested { .. } => "Deletion requested".to_owned(),
+        other => kind_as_text(&other.kind()),
     }
 }
 
-/// `1,204 rows, 1.2 MB`.
-fn content(entry: &Activity) -> Option<String> {
-    let number = |name: &str| entry.detail.get(name)?.as_u64();
-    Some(format::rows_and_size(number("rows")?, number("bytes")?))
-}
-
 /// `Marketing turned on, Analytics turned off, on this page`.
-fn changes(entry: &Activity, purposes: &Purposes) -> String {
-    let changes = entry.detail.get("changes").and_then(|changes| changes.as_array());
-    let mut parts: Vec<String> = changes
-        .into_iter()
-        .flatten()
-        .filter_map(|change| {
-            let key = change.get("purpose")?.as_str()?;
-            let title = purposes.find(key).map_or(key, |purpose| &purpose.title);
-            let turned = if change.get("granted")?.as_bool()? { "on" } else { "off" };
-            Some(format!("{title} turned {turned}"))
-        })
-        .collect();
-    parts.push(match entry.detail.get("source").and_then(|source| source.as_str()) {
-        Some("page") => "on this page".to_owned(),
-        Some("signal") => "by your browser's signal".to_owned(),
-        _ => "by an application".to_owned(),
+fn describe_changes(changes: &[ConsentChange], source: Source, purposes: &Purposes) -> String {
+    let change = |change: &ConsentChange| {
+        let title = purposes.find(&change.purpose).map_or(&change.purpose, |purpose| &purpose.title);
+        format!("{title} turned {}", if change.granted { "on" } else { "off" })
+    };
+    let mut parts: Vec<String> = changes.iter().map(change).collect();
+    parts.push(match source {
+        Source::Page => "on this page".to_owned(),
+        Source::Gpc => "by your browser's signal".to_owned(),
+        Source::Api => "by an application".to_owned(),
     });
     parts.join(", ")
 }

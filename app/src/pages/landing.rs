@@ -32,7 +32,7 @@ pub(crate) fn Landing(
                     drawing="M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13"
                 />
             </ul>
-            <p class="mt-8"><a class="button max-sm:w-full" href=visitor.sign_in_url>"Sign in"</a></p>
+            <p class="mt-8"><a class="button button-wide" href=visitor.sign_in_url>"Sign in"</a></p>
         </Layout>
     }
 }

@@ -41,7 +41,7 @@ fn UserMenu(person: Person) -> impl IntoView {
     let initials = initials(&person);
     view! {
         <div class="flex items-center gap-3 text-sm min-w-0">
-            {label.map(|label| view! { <span class="text-soft truncate max-sm:hidden">{label}</span> })}
+            {label.map(|label| view! { <span class="signed-in-as truncate">{label}</span> })}
             {initials.map(|initials| view! { <span class="initials" aria-hidden="true">{initials}</span> })}
             <form method="post" action="/sign-out">
                 <button class="link">"Sign out"</button>

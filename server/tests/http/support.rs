@@ -92,7 +92,7 @@ impl TestApp {
         .await;
         let sample = SeedOptions { people: options.people, rows_per_person: options.rows_per_person };
         seed(database.pool(), &sample).await.expect("the sample fits its schema");
-        lethe::jobs::migrate(database.pool()).await.expect("the migrations run");
+        lethe::database::migrate(database.pool()).await.expect("the migrations run");
 
         let directory = Directory::new();
         site(&directory.path().join("site"));

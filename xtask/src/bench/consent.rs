@@ -1,4 +1,4 @@
-//! `bench consent`: saving a preference, beside a bare insert and commit in the same Postgres.
+//! `bench consent`: saving a preference, with a plain insert and commit in the same Postgres as the reference.
 
 use std::fmt::Write;
 use std::fs;
@@ -6,18 +6,19 @@ use std::fs;
 use anyhow::{Context, Result};
 use serde::Serialize;
 
-use super::load::{self, Load, Request, rounded};
-use super::{Machine, Report, usage};
+use super::report::{Machine, Report, rounded};
+use super::usage;
+use super::wrk::{self, Load, Request};
 use crate::process;
 use crate::progress;
 use crate::stack::Stack;
 
 const CONNECTIONS: [u32; 2] = [1, 64];
 const DATABASE: &str = "reference";
-/// A row about as large as an entry of the ledger.
+/// Inserts a row of about the size of a consent ledger entry.
 const STATEMENT: &str = "INSERT INTO entry (person, purpose, granted) VALUES (:client_id, 'marketing', true);\n";
 
-/// What was measured.
+/// The result.
 #[derive(Debug, Serialize)]
 pub(super) struct Consent {
     machine: Machine,
@@ -25,13 +26,13 @@ pub(super) struct Consent {
     memory_under_load_mib: f64,
 }
 
-/// One number of connections.
+/// The result for a number of connections.
 #[derive(Debug, Serialize)]
 struct Run {
     saved: Load,
-    /// Inserts and commits a second by `pgbench`, with as many connections.
+    /// Inserts and commits per second by `pgbench` with the same number of connections.
     reference_per_second: f64,
-    /// Saved a second for one of the reference.
+    /// Saved preferences per insert of the reference.
     ratio: f64,
 }
 
@@ -49,12 +50,12 @@ pub(super) fn measure(stack: &Stack, tokens: &[String], seconds: u32, machine: M
         let request = Request {
             name: &name,
             path: "/api/privacy/consent",
-            body: Some(r#"turn % 3 == 0 and '{"marketing":true}' or '{"marketing":false,"analytics":true}'"#),
+            body: Some(r#"count % 3 == 0 and '{"marketing":true}' or '{"marketing":false,"analytics":true}'"#),
             tokens,
             connections,
             seconds,
         };
-        let saved = load::run(stack, &request, || {
+        let saved = wrk::run(stack, &request, || {
             most = most.max(usage::resident(stack.server_id()).unwrap_or_default());
         })?;
         let reference_per_second = reference(stack, connections, seconds)?;
@@ -79,8 +80,8 @@ fn reference(stack: &Stack, connections: u32, seconds: u32) -> Result<f64> {
             .arg("--file")
             .arg(&script)
             .arg(DATABASE);
-        let output = process::output(&mut process::leashed(&command, "TERM", None))?;
-        per_second(&output).with_context(|| format!("pgbench said:\n{output}"))
+        let output = process::output(&mut process::with_death_signal(&command, "TERM", None))?;
+        per_second(&output).with_context(|| format!("pgbench printed:\n{output}"))
     })
 }
 
@@ -95,13 +96,14 @@ impl Report for Consent {
         for Run { saved, reference_per_second, ratio } in &self.runs {
             writeln!(
                 text,
-                "{:>3} connections: {:>8.1} saved a second, p50 {:.2} ms, p99 {:.2} ms, {:.3} ms of processor each, {} errors; \
-                 bare inserts (reference) {reference_per_second:.1} a second, ratio {ratio:.3}",
+                "{:>3} connections: {:>8.1} saved per second, p50 {:.2} ms, p99 {:.2} ms, {:.3} ms CPU each, {} errors; \
+                 bare inserts (reference) {reference_per_second:.1} per second, ratio {ratio:.3}",
                 saved.connections, saved.requests_per_second, saved.p50_ms, saved.p99_ms, saved.processor_ms, saved.errors
             )
-            .expect("a string takes everything");
+            .expect("writing to a string does not fail");
         }
-        write!(text, "memory under load {:.1} MiB", self.memory_under_load_mib).expect("a string takes everything");
+        write!(text, "memory under load {:.1} MiB", self.memory_under_load_mib)
+            .expect("writing to a string does not fail");
         text
     }
 }
@@ -111,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_pgbench_says_is_read() {
+    fn the_output_of_pgbench_is_parsed() {
         let output = "latency average = 0.5 ms\ntps = 1942.361 (without initial connection time)\n";
         assert_eq!(per_second(output), Some(1942.4));
         assert_eq!(per_second("pgbench: error"), None);

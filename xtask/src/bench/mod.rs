@@ -1,16 +1,17 @@
-//! `cargo xtask bench`: a release build under load, beside a reference that is measured in the same run on the same
-//! machine. Numbers are reported, never judged.
+//! `cargo xtask bench`: measures a release build under load, and a reference in the same run on the same machine. It only
+//! reports; no number is a failure.
 
 mod consent;
-mod load;
 mod page;
+mod report;
 mod session;
 mod usage;
+mod wrk;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use serde::Serialize;
 
+use self::report::{Machine, Report};
 use crate::build::Build;
 use crate::cluster::{Cluster, Durability};
 use crate::data_folder::DataFolder;
@@ -19,40 +20,34 @@ use crate::ports::Ports;
 use crate::stack::{Sample, Stack};
 use crate::workspace::Workspace;
 
-/// Enough people that their writes seldom meet.
-const PEOPLE: u32 = 200;
+/// The number of users: enough that concurrent writes rarely concern the same one.
+const USERS: u32 = 200;
 
-/// What `cargo xtask bench` is asked.
+/// Arguments of `cargo xtask bench`.
 #[derive(Debug, Args)]
 pub(crate) struct Bench {
-    /// What is measured.
+    /// What to measure.
     what: What,
-    /// Prints JSON alone at the end.
+    /// Prints the result as JSON.
     #[arg(long)]
     json: bool,
-    /// How long each measurement takes.
+    /// The duration of each measurement in seconds.
     #[arg(long, default_value_t = 10, value_name = "N")]
     seconds: u32,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum What {
-    /// The page of a person who is signed in.
+    /// Rendering the page of a signed-in user.
     Page,
     /// Saving a preference.
     Consent,
-    /// Deciding who asks.
+    /// Authenticating a request.
     Session,
 }
 
-/// A machine that measured.
-#[derive(Debug, Serialize)]
-struct Machine {
-    cores: usize,
-}
-
 impl Bench {
-    pub(crate) fn work(self, workspace: &Workspace) -> Result<()> {
+    pub(crate) fn run(self, workspace: &Workspace) -> Result<()> {
         let machine = Machine { cores: std::thread::available_parallelism()?.get() };
         if matches!(self.what, What::Session) {
             return self.print(&session::measure(workspace, machine)?);
@@ -61,7 +56,7 @@ impl Bench {
         let programs = Build::start(workspace, true)?.finish()?;
         let data = DataFolder::temporary_on_disk("bench")?;
         let cluster = Cluster::start(&data, Durability::Safe)?;
-        let sample = Sample { people: PEOPLE, rows_per_person: 12 };
+        let sample = Sample { people: USERS, rows_per_person: 12 };
         let mut stack = Stack::start(workspace, &programs, data, cluster, Ports::free()?, sample)?;
         let tokens = tokens(&stack)?;
         match self.what {
@@ -78,13 +73,8 @@ impl Bench {
     }
 }
 
-/// A result that can be shown to people and to programs.
-trait Report: Serialize {
-    fn text(&self) -> String;
-}
-
-/// A session token for each person.
+/// Returns a session token for each user.
 fn tokens(stack: &Stack) -> Result<Vec<String>> {
     let clerk = stack.clerk();
-    clerk.people(usize::try_from(PEOPLE)?)?.iter().map(|person| clerk.sign_in(person)).collect()
+    clerk.user_ids(usize::try_from(USERS)?)?.iter().map(|user_id| clerk.sign_in(user_id)).collect()
 }

@@ -1,19 +1,20 @@
-//! `bench page`: the page of a signed-in person, beside the server's emptiest answer.
+//! `bench page`: the page of a signed-in user, with `GET /healthz` as the reference.
 
 use std::fmt::Write;
 
 use anyhow::{Result, bail};
 use serde::Serialize;
 
-use super::load::{self, Load, Request, rounded};
-use super::{Machine, Report, usage};
+use super::report::{Machine, Report, rounded};
+use super::usage;
+use super::wrk::{self, Load, Request};
 use crate::http;
 use crate::stack::Stack;
 
 const CONNECTIONS: u32 = 32;
 const STARTS: usize = 5;
 
-/// What was measured.
+/// The result.
 #[derive(Debug, Serialize)]
 pub(super) struct Page {
     machine: Machine,
@@ -21,12 +22,12 @@ pub(super) struct Page {
     signed_in: Load,
     /// `GET /healthz` of the same server.
     reference: Load,
-    /// Requests a second of the page for one of the reference.
+    /// Requests for the page per request of the reference.
     ratio: f64,
     memory_idle_mib: f64,
-    /// The most that was seen while the page was loaded.
+    /// The highest value while the page was under load.
     memory_under_load_mib: f64,
-    /// The middle of several starts, from the start of the process to `/readyz`.
+    /// The median time from the start of the process to the first 200 from `/readyz`.
     start_up_ms: f64,
 }
 
@@ -39,17 +40,17 @@ pub(super) fn measure(stack: &mut Stack, tokens: &[String], seconds: u32, machin
     starts.sort();
     let memory_idle_mib = usage::resident(stack.server_id())?;
     let page = Request {
-        name: "Signed-in page, to warm up",
+        name: "Signed-in page, warm-up",
         path: "/",
         body: None,
         tokens,
         connections: CONNECTIONS,
         seconds: 2,
     };
-    load::run(stack, &page, || {})?;
+    wrk::run(stack, &page, || {})?;
     let mut most: f64 = 0.0;
     let server = stack.server_id();
-    let page = load::run(stack, &Request { name: "Signed-in page", seconds, ..page }, || {
+    let page = wrk::run(stack, &Request { name: "Signed-in page", seconds, ..page }, || {
         most = most.max(usage::resident(server).unwrap_or_default());
     })?;
     let reference = Request {
@@ -60,7 +61,7 @@ pub(super) fn measure(stack: &mut Stack, tokens: &[String], seconds: u32, machin
         connections: CONNECTIONS,
         seconds,
     };
-    let reference = load::run(stack, &reference, || {})?;
+    let reference = wrk::run(stack, &reference, || {})?;
     Ok(Page {
         machine,
         ratio: (page.requests_per_second / reference.requests_per_second * 1000.0).round() / 1000.0,
@@ -72,16 +73,16 @@ pub(super) fn measure(stack: &mut Stack, tokens: &[String], seconds: u32, machin
     })
 }
 
-/// The load must hit the page of somebody signed in, and not a redirect or the page for strangers.
+/// Checks that the measured page is that of a signed-in user, not a redirect and not the page for anonymous visitors.
 fn check_page(stack: &Stack, tokens: &[String]) -> Result<()> {
     let Some(token) = tokens.first() else {
-        bail!("the stand-in knows nobody");
+        bail!("the Clerk stand-in has no users");
     };
     let url = format!("{}/", stack.url());
     let own = http::get(&url, &[("authorization", &format!("Bearer {token}"))])?;
-    let strangers = http::get(&url, &[])?;
-    if own.status != 200 || own.body.len() == strangers.body.len() {
-        bail!("{url} does not know the session token (status {})", own.status);
+    let anonymous = http::get(&url, &[])?;
+    if own.status != 200 || own.body.len() == anonymous.body.len() {
+        bail!("{url} does not accept the session token (status {})", own.status);
     }
     Ok(())
 }
@@ -92,10 +93,10 @@ impl Report for Page {
         for (name, load) in [("signed-in page", &self.signed_in), ("GET /healthz (reference)", &self.reference)] {
             writeln!(
                 text,
-                "{name:<26} {:>9.1} a second, p50 {:.2} ms, p99 {:.2} ms, {:.3} ms of processor each, {} errors, {} connections",
+                "{name:<26} {:>9.1} per second, p50 {:.2} ms, p99 {:.2} ms, {:.3} ms CPU each, {} errors, {} connections",
                 load.requests_per_second, load.p50_ms, load.p99_ms, load.processor_ms, load.errors, load.connections
             )
-            .expect("a string takes everything");
+            .expect("writing to a string does not fail");
         }
         write!(
             text,
@@ -103,7 +104,7 @@ impl Report for Page {
              ready after                {:>9.1} ms",
             self.ratio, self.memory_idle_mib, self.memory_under_load_mib, self.start_up_ms
         )
-        .expect("a string takes everything");
+        .expect("writing to a string does not fail");
         text
     }
 }

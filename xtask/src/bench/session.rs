@@ -5,8 +5,7 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-use super::load::rounded;
-use super::{Machine, Report};
+use super::report::{Machine, Report, rounded};
 use crate::workspace::Workspace;
 
 /// The most that a decision should take, in microseconds.
@@ -32,9 +31,9 @@ pub(super) struct Session {
     decision_us: f64,
     /// One RSA verification of the same token.
     reference_us: f64,
-    /// How many verifications a decision costs.
+    /// The cost of a decision in verifications.
     ratio: f64,
-    /// What all but the verification costs.
+    /// The cost of a decision without the verification.
     own_us: f64,
     wanted_us: f64,
     allocations: u64,
@@ -54,7 +53,7 @@ pub(super) fn measure(workspace: &Workspace, machine: Machine) -> Result<Session
     if !output.status.success() {
         bail!("the benchmark failed: {}", String::from_utf8_lossy(&output.stderr));
     }
-    let cost: Cost = serde_json::from_slice(&output.stdout).context("the benchmark wrote no result")?;
+    let cost: Cost = serde_json::from_slice(&output.stdout).context("the benchmark printed no result")?;
     Ok(Session {
         machine,
         build: cost.build,
@@ -73,7 +72,7 @@ impl Report for Session {
     fn text(&self) -> String {
         format!(
             "{} build, {} cores\n\
-             decision                    {:>9.2} µs (wanted: under {:.0} µs)\n\
+             decision                    {:>9.2} µs (target: under {:.0} µs)\n\
              one RSA check (reference)   {:>9.2} µs\n\
              ratio                       {:>9.2}\n\
              without the check           {:>9.2} µs\n\

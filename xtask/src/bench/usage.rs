@@ -1,26 +1,26 @@
-//! What a process uses: its resident memory and its time on the processors.
+//! The memory and CPU time of a process.
 
 use std::fs;
 
 use anyhow::{Context, Result};
 use nix::unistd::{SysconfVar, sysconf};
 
-/// Resident memory in MiB.
+/// Returns the resident memory in MiB.
 pub(super) fn resident(process: u32) -> Result<f64> {
     let status = fs::read_to_string(format!("/proc/{process}/status"))?;
-    in_mebibytes(&status).context("the kernel tells no VmRSS")
+    in_mebibytes(&status).context("/proc has no VmRSS")
 }
 
-/// Milliseconds that a process has spent on the processors, in itself and in the kernel. Unlike requests a second, this
-/// doesn't depend on what else the machine does.
+/// Returns the CPU time of a process in milliseconds, user and system. Unlike requests per second, it doesn't depend on
+/// what else runs on the machine.
 pub(super) fn processor_ms(process: u32) -> Result<f64> {
     let line = fs::read_to_string(format!("/proc/{process}/stat"))?;
-    let ticks = ticks(&line).context("the kernel tells no processor time")?;
-    let per_second = sysconf(SysconfVar::CLK_TCK)?.context("the kernel tells no length of a tick")?;
+    let ticks = ticks(&line).context("/proc has no CPU time")?;
+    let per_second = sysconf(SysconfVar::CLK_TCK)?.context("the system has no clock tick length")?;
     Ok(ticks * 1e3 / f64::from(u32::try_from(per_second)?))
 }
 
-/// The name of the program, which may hold anything, stands in parentheses; eleven fields after it come the times.
+/// The program's name is in parentheses and may contain anything; the times follow eleven fields after it.
 fn ticks(stat: &str) -> Option<f64> {
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut fields = fields.split(' ').skip(11);
@@ -31,7 +31,7 @@ fn ticks(stat: &str) -> Option<f64> {
 fn in_mebibytes(status: &str) -> Option<f64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kibibytes: u32 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(super::load::rounded(f64::from(kibibytes) / 1024.0))
+    Some(super::report::rounded(f64::from(kibibytes) / 1024.0))
 }
 
 #[cfg(test)]

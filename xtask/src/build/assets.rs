@@ -1,41 +1,40 @@
-//! Lays out the site root: files named by their content, compressed copies beside them, and `assets.json`, which tells
-//! the server their names.
+//! Writes the site root: files named by a hash of their content, compressed copies beside them, and `assets.json`, from
+//! which the server reads the names.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use data_encoding::HEXLOWER;
-use ring::digest;
 use serde::{Deserialize, Serialize};
 
 use super::compress::{Compressed, compress};
 use super::frontend::Package;
+use crate::files::{files_below, short_hash};
 use crate::workspace::Workspace;
 
-/// What the server reads at its start.
+/// The content of `assets.json`, which the server reads at startup.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Assets {
-    /// The stem of the JavaScript's and the WASM's names.
+    /// The file name of the JavaScript and the WASM, without suffix.
     pub(crate) output_name: String,
-    /// The style sheet's path.
+    /// The URL path of the style sheet.
     pub(crate) style: String,
-    /// The font's path; absent where the checkout has no font.
+    /// The URL path of the font; absent if the checkout has no font.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) font: Option<String>,
 }
 
 impl Assets {
-    /// Reads what [`lay_out`] has written.
+    /// Reads the `assets.json` that [`write_site`] wrote.
     pub(crate) fn read(site: &Path) -> Result<Self> {
         let text = fs::read_to_string(site.join("assets.json"))?;
         Ok(serde_json::from_str(&text)?)
     }
 }
 
-/// Writes the site root and answers in a few words what is in it.
-pub(crate) fn lay_out(workspace: &Workspace, package: &Package, sheet: &str) -> Result<String> {
+/// Writes the site root. Returns its compressed sizes as text.
+pub(crate) fn write_site(workspace: &Workspace, package: &Package, sheet: &str) -> Result<String> {
     let mut site = Site::open(workspace)?;
     let mut sheet = sheet.to_owned();
     let mut font = None;
@@ -75,32 +74,9 @@ pub(crate) fn lay_out(workspace: &Workspace, package: &Package, sheet: &str) -> 
     ))
 }
 
-/// The first characters of a content's SHA-256, enough to tell versions apart.
-pub(crate) fn short_hash(content: &[u8]) -> String {
-    HEXLOWER.encode(&digest::digest(&digest::SHA256, content).as_ref()[..8])
-}
-
 /// Bytes as thousands of bytes.
 pub(crate) fn kilobytes(bytes: usize) -> f64 {
     f64::from(u32::try_from(bytes).unwrap_or(u32::MAX)) / 1000.0
-}
-
-/// All files below a folder, in the order of their names; none if there is no such folder.
-pub(crate) fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    let mut folders = vec![folder.to_path_buf()];
-    while let Some(folder) = folders.pop().filter(|folder| folder.is_dir()) {
-        for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                files.push(path);
-            }
-        }
-    }
-    files.sort();
-    Ok(files)
 }
 
 fn fonts(root: &Path) -> Result<Vec<PathBuf>> {
@@ -114,11 +90,11 @@ fn is_font(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "woff2")
 }
 
-/// The site root while it is written. Files that no longer belong to it are removed at the end, so that a server that
-/// started before keeps its own until then.
+/// A site root being written. Files that no longer belong to it are removed at the end, so a running server can serve
+/// its old files until then.
 struct Site {
     root: PathBuf,
-    kept: PathBuf,
+    cache: PathBuf,
     written: BTreeSet<PathBuf>,
 }
 
@@ -126,12 +102,12 @@ impl Site {
     fn open(workspace: &Workspace) -> Result<Self> {
         let root = workspace.site();
         fs::create_dir_all(&root)?;
-        Ok(Self { root, kept: workspace.cache().join("compressed"), written: BTreeSet::new() })
+        Ok(Self { root, cache: workspace.cache().join("compressed"), written: BTreeSet::new() })
     }
 
-    /// Writes a file with its compressed copies and answers the size of the smaller one.
+    /// Writes a file and its compressed copies. Returns the size with brotli.
     fn write_compressed(&mut self, name: &str, content: &[u8]) -> Result<usize> {
-        let compressed = compress(content, &self.kept)?;
+        let compressed = compress(content, &self.cache)?;
         let size = compressed.brotli.len();
         self.write(name, content, Some(&compressed))?;
         Ok(size)
@@ -139,7 +115,7 @@ impl Site {
 
     /// Writes a file of `public/`, compressed where that makes it smaller.
     fn write_public(&mut self, name: &str, content: &[u8]) -> Result<()> {
-        let compressed = compress(content, &self.kept)?;
+        let compressed = compress(content, &self.cache)?;
         let smaller = compressed.brotli.len() < content.len() && compressed.gzip.len() < content.len();
         self.write(name, content, smaller.then_some(&compressed))
     }
@@ -195,7 +171,7 @@ mod tests {
         fs::create_dir_all(site.join("pkg")).expect("it is new");
         fs::write(site.join("pkg/lethe-old.js"), b"old").expect("it is writable");
 
-        lay_out(&workspace, &package, "@font-face{src:url(/pkg/inter.woff2)}").expect("it can be written");
+        write_site(&workspace, &package, "@font-face{src:url(/pkg/inter.woff2)}").expect("it can be written");
 
         let assets = Assets::read(&site).expect("it was written");
         let font = assets.font.expect("there is a font");

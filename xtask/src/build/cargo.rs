@@ -1,4 +1,4 @@
-//! Cargo processes that run beside each other, with one line of progress for all of them.
+//! Concurrent cargo processes with a shared progress line.
 
 use std::io::{IsTerminal, stderr};
 use std::os::unix::process::CommandExt;
@@ -12,43 +12,43 @@ use nix::sys::signal::{Signal, killpg};
 
 use crate::process;
 
-/// One cargo process; it ends with this value.
+/// A cargo process; dropping this value terminates it.
 #[derive(Debug)]
 pub(crate) struct CargoRun {
     name: &'static str,
     child: Child,
     start: Instant,
     time: Option<Duration>,
-    seen: Arc<Mutex<Seen>>,
+    output: Arc<Mutex<Output>>,
     reader: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
+struct Output {
     compiled: usize,
     latest: String,
     text: String,
 }
 
 impl CargoRun {
-    /// Starts a cargo command on a leash and reads what it says.
+    /// Starts a cargo command that ends with this program, and reads its output.
     pub(crate) fn start(name: &'static str, command: &Command) -> Result<Self> {
-        let mut command = process::leashed(command, "TERM", None);
+        let mut command = process::with_death_signal(command, "TERM", None);
         if stderr().is_terminal() {
             command.args(["--color", "always"]);
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
         let mut child = process::spawn(&mut command)?;
         let stream = child.stderr.take().expect("it was asked for");
-        let seen = Arc::<Mutex<Seen>>::default();
+        let output = Arc::<Mutex<Output>>::default();
         let reader = std::thread::spawn({
-            let seen = Arc::clone(&seen);
-            move || process::each_line(stream, |line| lock(&seen).take(line))
+            let output = Arc::clone(&output);
+            move || process::each_line(stream, |line| lock(&output).add_line(line))
         });
-        Ok(Self { name, child, start: Instant::now(), time: None, seen, reader: Some(reader) })
+        Ok(Self { name, child, start: Instant::now(), time: None, output, reader: Some(reader) })
     }
 
-    /// Whether it still runs; an error with everything it said if it failed.
+    /// Whether it still runs. If it failed, returns an error with its output.
     pub(crate) fn is_running(&mut self) -> Result<bool> {
         if self.time.is_some() {
             return Ok(false);
@@ -61,18 +61,18 @@ impl CargoRun {
             let _ = reader.join();
         }
         clear_progress();
-        let seen = lock(&self.seen);
+        let output = lock(&self.output);
         if !status.success() {
-            let hint = if seen.text.contains("No space left on device") { "\nThe disk is full." } else { "" };
-            bail!("{}: cargo failed ({status}).\n{}{hint}", self.name, seen.text);
+            let hint = if output.text.contains("No space left on device") { "\nThe disk is full." } else { "" };
+            bail!("{}: cargo failed ({status}).\n{}{hint}", self.name, output.text);
         }
-        if seen.text.contains("warning") {
-            eprint!("{}", seen.text);
+        if output.text.contains("warning") {
+            eprint!("{}", output.text);
         }
         Ok(false)
     }
 
-    /// How long it took, or has run so far.
+    /// The duration of the run, so far or in total.
     pub(crate) fn time(&self) -> Duration {
         self.time.unwrap_or_else(|| self.start.elapsed())
     }
@@ -87,9 +87,9 @@ impl Drop for CargoRun {
     }
 }
 
-impl Seen {
-    /// Keeps what people want to read if cargo fails, and counts the rest.
-    fn take(&mut self, line: &str) {
+impl Output {
+    /// Stores a line that is worth reading if cargo fails; counts the lines that only report progress.
+    fn add_line(&mut self, line: &str) {
         let plain = line.trim_start();
         if let Some((_, package)) = plain.split_once("Compiling").filter(|_| plain.len() < 200) {
             self.compiled += 1;
@@ -102,26 +102,26 @@ impl Seen {
     }
 }
 
-fn lock(seen: &Mutex<Seen>) -> std::sync::MutexGuard<'_, Seen> {
-    seen.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(output: &Mutex<Output>) -> std::sync::MutexGuard<'_, Output> {
+    output.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Shows how far the processes are: always the same line on a terminal, a line every half minute elsewhere.
+/// Prints the progress of the processes: the same line again and again on a terminal, a line every 30 seconds elsewhere.
 pub(crate) fn show_progress(start: Instant, runs: &[&CargoRun]) {
-    static SHOWN: Mutex<Option<Instant>> = Mutex::new(None);
+    static LAST_PRINTED: Mutex<Option<Instant>> = Mutex::new(None);
     let every = Duration::from_millis(if stderr().is_terminal() { 200 } else { 30_000 });
-    let mut shown = SHOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    let last = shown.unwrap_or(start).max(start);
+    let mut last_printed = LAST_PRINTED.lock().unwrap_or_else(PoisonError::into_inner);
+    let last = last_printed.unwrap_or(start).max(start);
     if last.elapsed() < every {
         return;
     }
-    *shown = Some(Instant::now());
+    *last_printed = Some(Instant::now());
     let parts: Vec<String> = runs
         .iter()
         .filter(|run| run.time.is_none())
         .map(|run| {
-            let seen = lock(&run.seen);
-            format!("{}: {} crates, {}", run.name, seen.compiled, seen.latest)
+            let output = lock(&run.output);
+            format!("{}: {} crates, {}", run.name, output.compiled, output.latest)
         })
         .collect();
     let text = format!("  {:>4} s  {}", start.elapsed().as_secs(), parts.join("; "));
@@ -132,7 +132,7 @@ pub(crate) fn show_progress(start: Instant, runs: &[&CargoRun]) {
     }
 }
 
-/// Removes the line of [`show_progress`] from a terminal.
+/// Clears the line of [`show_progress`] on a terminal.
 pub(crate) fn clear_progress() {
     if stderr().is_terminal() {
         eprint!("\r\x1b[2K");
@@ -144,17 +144,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn compiled_crates_are_counted_and_errors_kept() {
-        let mut seen = Seen::default();
+    fn compiled_crates_are_counted_and_errors_stored() {
+        let mut output = Output::default();
         for line in [
             "   Compiling serde v1.0.0",
             "   Compiling tokio v1.54.0",
             "error[E0308]: mismatched types",
             "    Finished `dev` profile",
         ] {
-            seen.take(line);
+            output.add_line(line);
         }
-        assert_eq!((seen.compiled, seen.latest.as_str()), (2, "tokio"));
-        assert_eq!(seen.text, "error[E0308]: mismatched types\n");
+        assert_eq!((output.compiled, output.latest.as_str()), (2, "tokio"));
+        assert_eq!(output.text, "error[E0308]: mismatched types\n");
     }
 }

@@ -1,4 +1,5 @@
-//! Compresses files ahead of time. Brotli at its best takes a second for the WASM, so results are kept by content.
+//! Compresses files at build time. Brotli at its highest quality takes a second for the WASM, so results are cached by
+//! content.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -8,35 +9,35 @@ use anyhow::Result;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::assets::short_hash;
+use crate::files::short_hash;
 
-/// Brotli's best quality and largest window that browsers take.
+/// Brotli's highest quality, and the largest window that browsers support.
 const QUALITY: u32 = 11;
 const WINDOW: u32 = 22;
 
-/// A file's content, compressed in both ways that browsers ask for.
+/// A file's content in both encodings that browsers request.
 #[derive(Debug)]
 pub(crate) struct Compressed {
     pub(crate) brotli: Vec<u8>,
     pub(crate) gzip: Vec<u8>,
 }
 
-/// Compresses content, or reads what was kept of the same content.
-pub(crate) fn compress(content: &[u8], kept: &Path) -> Result<Compressed> {
-    fs::create_dir_all(kept)?;
+/// Compresses content, or reads the result from the cache folder.
+pub(crate) fn compress(content: &[u8], cache: &Path) -> Result<Compressed> {
+    fs::create_dir_all(cache)?;
     let hash = short_hash(content);
     Ok(Compressed {
-        brotli: keep(&kept.join(format!("{hash}.br")), || brotli(content))?,
-        gzip: keep(&kept.join(format!("{hash}.gz")), || gzip(content))?,
+        brotli: cached(&cache.join(format!("{hash}.br")), || brotli(content))?,
+        gzip: cached(&cache.join(format!("{hash}.gz")), || gzip(content))?,
     })
 }
 
-fn keep(path: &Path, make: impl FnOnce() -> Result<Vec<u8>>) -> Result<Vec<u8>> {
+fn cached(path: &Path, make: impl FnOnce() -> Result<Vec<u8>>) -> Result<Vec<u8>> {
     if let Ok(content) = fs::read(path) {
         return Ok(content);
     }
     let content = make()?;
-    // A reader beside us must never see half a file.
+    // A concurrent reader must never see half a file.
     let unfinished = path.with_added_extension(std::process::id().to_string());
     fs::write(&unfinished, &content)?;
     fs::rename(unfinished, path)?;

@@ -1,4 +1,4 @@
-//! Binds the WASM that cargo made to JavaScript.
+//! Runs wasm-bindgen: from cargo's WASM to the WASM and JavaScript that the browser loads.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,28 +6,28 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use wasm_bindgen_cli_support::Bindgen;
 
-use super::assets::short_hash;
+use crate::files::{files_below, short_hash};
 use crate::workspace::Workspace;
 
-/// The name that files get before they are named by their content.
+/// The file name before the hash of the content is added.
 const NAME: &str = "lethe";
 
-/// What wasm-bindgen made.
+/// The output of wasm-bindgen.
 #[derive(Debug)]
 pub(crate) struct Package {
     pub(crate) javascript: Vec<u8>,
     pub(crate) wasm: Vec<u8>,
-    /// Inline JavaScript of crates, by its path below the package.
+    /// JavaScript snippets of crates, by path below the package.
     pub(crate) snippets: Vec<(PathBuf, Vec<u8>)>,
 }
 
-/// Binds a WASM file, or answers what was made of the same file before.
+/// Runs wasm-bindgen on a WASM file, or returns the cached output for the same file.
 pub(crate) fn bind(workspace: &Workspace, wasm: &Path) -> Result<Package> {
     let bytes = fs::read(wasm).with_context(|| format!("can't read {}", wasm.display()))?;
     let folder = workspace.cache().join("bound");
-    let stamp = folder.join("made-of");
+    let stamp = folder.join("input-hash");
     let content = short_hash(&bytes);
-    if !fs::read_to_string(&stamp).is_ok_and(|made_of| made_of == content) {
+    if !fs::read_to_string(&stamp).is_ok_and(|hash| hash == content) {
         if folder.exists() {
             fs::remove_dir_all(&folder)?;
         }
@@ -37,7 +37,7 @@ pub(crate) fn bind(workspace: &Workspace, wasm: &Path) -> Result<Package> {
             .typescript(false)
             .remove_name_section(true)
             .remove_producers_section(true)
-            // The page always says where the WASM is, since its name depends on its content.
+            // The page passes the WASM's path, which contains a hash.
             .omit_default_module_path(true)
             .out_name(NAME)
             .generate(&folder)?;
@@ -52,7 +52,7 @@ pub(crate) fn bind(workspace: &Workspace, wasm: &Path) -> Result<Package> {
 
 fn snippets(folder: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut found = Vec::new();
-    for path in super::assets::files_below(&folder.join("snippets"))? {
+    for path in files_below(&folder.join("snippets"))? {
         let name = path.strip_prefix(folder).expect("it lies below").to_path_buf();
         found.push((name, fs::read(&path)?));
     }

@@ -1,12 +1,10 @@
-//! Builds everything that a stack runs: the browser's part, the style sheet, the server and the demo.
+//! Builds everything that the demo runs: the frontend, the style sheet, the server and the demo's own services.
 
 pub(crate) mod assets;
 mod cargo;
-pub(crate) mod classes;
 mod compress;
 mod frontend;
-pub(crate) mod style;
-mod tokens;
+mod style;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -20,7 +18,7 @@ use crate::install::{self, WASM};
 use crate::progress;
 use crate::workspace::Workspace;
 
-/// The programs of a stack.
+/// The executables of the server and the demo.
 #[derive(Debug, Clone)]
 pub(crate) struct Programs {
     pub(crate) lethe: PathBuf,
@@ -28,58 +26,60 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Where cargo puts them.
+    /// The paths where cargo puts them.
     pub(crate) fn of(workspace: &Workspace, release: bool) -> Self {
         let folder = workspace.target.join(if release { "release" } else { "debug" });
         Self { lethe: folder.join("lethe"), demo: folder.join("demo") }
     }
 }
 
-/// A build under way: two cargo processes with locks of their own, so that the long last step of the browser's part,
-/// which uses one core, doesn't leave the other one idle.
+/// A running build: two concurrent cargo processes. The frontend's link-time optimization uses a single core, and the
+/// two processes hold different locks of the target folder.
 pub(crate) struct Build<'a> {
     workspace: &'a Workspace,
     release: bool,
     start: Instant,
-    frontend: CargoRun,
+    frontend: Frontend<'a>,
     programs: CargoRun,
 }
 
 impl<'a> Build<'a> {
-    /// Starts to build all of it.
+    /// Starts both cargo processes.
     pub(crate) fn start(workspace: &'a Workspace, release: bool) -> Result<Self> {
-        install::wasm_target()?;
+        let frontend = Frontend::start(workspace)?;
         let mut programs = workspace.cargo();
-        programs.args(["build", "-p", "server", "--bin", "lethe", "-p", "demo", "--bin", "demo"]);
+        programs.args(["build", "--bin", "lethe", "--bin", "demo"]);
         if release {
-            programs.arg("--release");
+            // Without the features that development tools ask of shared dependencies.
+            programs.args(["--release", "-p", "server", "-p", "demo"]);
         }
         Ok(Self {
             workspace,
             release,
             start: Instant::now(),
-            frontend: CargoRun::start("Browser's part", &frontend_command(workspace))?,
+            frontend,
             programs: CargoRun::start("Server and demo", &programs)?,
         })
     }
 
-    /// Waits for both and lays out the site.
+    /// Waits for both and writes the site root.
     pub(crate) fn finish(mut self) -> Result<Programs> {
+        let frontend = &mut self.frontend.cargo;
         thread::scope(|scope| {
             let mut site = None;
-            while self.frontend.is_running()? || self.programs.is_running()? {
-                if site.is_none() && !self.frontend.is_running()? {
-                    site = Some(scope.spawn(|| timed(|| lay_out_site(self.workspace))));
+            while frontend.is_running()? || self.programs.is_running()? {
+                if site.is_none() && !frontend.is_running()? {
+                    site = Some(scope.spawn(|| timed(|| write_site(self.workspace))));
                 }
-                cargo::show_progress(self.start, &[&self.frontend, &self.programs]);
+                cargo::show_progress(self.start, &[frontend, &self.programs]);
                 crate::interrupt::pause(10)?;
             }
             cargo::clear_progress();
-            progress::done("Browser's part", self.frontend.time());
+            progress::done("Frontend", frontend.time());
             progress::done("Server and demo", self.programs.time());
             let (site, time) = match site {
-                Some(site) => site.join().expect("laying out the site does not panic")?,
-                None => timed(|| lay_out_site(self.workspace))?,
+                Some(site) => site.join().expect("writing the site does not panic")?,
+                None => timed(|| write_site(self.workspace))?,
             };
             progress::done(&format!("Site ({site})"), time);
             Ok(())
@@ -88,35 +88,55 @@ impl<'a> Build<'a> {
     }
 }
 
-/// Builds the browser's part and the site alone.
-pub(crate) fn site(workspace: &Workspace) -> Result<String> {
-    install::wasm_target()?;
-    let start = Instant::now();
-    let mut frontend = CargoRun::start("Browser's part", &frontend_command(workspace))?;
-    while frontend.is_running()? {
-        cargo::show_progress(start, &[&frontend]);
-        crate::interrupt::pause(10)?;
+/// A running build of the frontend.
+pub(crate) struct Frontend<'a> {
+    workspace: &'a Workspace,
+    start: Instant,
+    cargo: CargoRun,
+}
+
+impl<'a> Frontend<'a> {
+    /// Starts cargo.
+    pub(crate) fn start(workspace: &'a Workspace) -> Result<Self> {
+        install::wasm_target()?;
+        let start = Instant::now();
+        Ok(Self { workspace, start, cargo: CargoRun::start("Frontend", &browser_cargo(workspace, "build"))? })
     }
-    cargo::clear_progress();
-    progress::done("Browser's part", frontend.time());
-    lay_out_site(workspace)
+
+    /// Waits for cargo and writes the site root. Returns its compressed sizes as text.
+    pub(crate) fn finish(mut self) -> Result<String> {
+        while self.cargo.is_running()? {
+            cargo::show_progress(self.start, &[&self.cargo]);
+            crate::interrupt::pause(10)?;
+        }
+        cargo::clear_progress();
+        progress::done("Frontend", self.cargo.time());
+        write_site(self.workspace)
+    }
 }
 
-fn frontend_command(workspace: &Workspace) -> Command {
-    let mut frontend = workspace.cargo();
-    frontend.args(["build", "-p", "frontend", "--target", WASM, "--profile", "browser"]);
-    frontend
+/// Builds the frontend and the site root, not the server. Returns the compressed sizes as text.
+pub(crate) fn site(workspace: &Workspace) -> Result<String> {
+    Frontend::start(workspace)?.finish()
 }
 
-/// The WASM as cargo leaves it.
+/// Returns a cargo command for the browser's packages. All of them use one profile, so that they share the procedural
+/// macros, which are half of the work.
+pub(crate) fn browser_cargo(workspace: &Workspace, command: &str) -> Command {
+    let mut cargo = workspace.cargo();
+    cargo.args([command, "-p", "frontend", "--target", WASM, "--profile", "browser"]);
+    cargo
+}
+
+/// The path of cargo's WASM output.
 pub(crate) fn wasm_file(workspace: &Workspace) -> PathBuf {
     workspace.target.join(WASM).join("browser/frontend.wasm")
 }
 
-fn lay_out_site(workspace: &Workspace) -> Result<String> {
-    let package = frontend::bind(workspace, &wasm_file(workspace)).context("the browser's part can't be bound")?;
-    let sheet = style::sheet(&workspace.root).context("the style sheet can't be made")?;
-    assets::lay_out(workspace, &package, &sheet)
+fn write_site(workspace: &Workspace) -> Result<String> {
+    let package = frontend::bind(workspace, &wasm_file(workspace)).context("wasm-bindgen failed")?;
+    let sheet = style::sheet(&workspace.root).context("the style sheet can't be generated")?;
+    assets::write_site(workspace, &package, &sheet)
 }
 
 fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<(T, Duration)> {

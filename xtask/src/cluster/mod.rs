@@ -1,16 +1,17 @@
-//! A private Postgres cluster: made when missing, started on a free port of the loopback interface, ended with this
-//! program. Knows nothing of what is stored in it.
+//! A private Postgres cluster: created if missing, started on a free port of the loopback interface, stopped with this
+//! program. Knows nothing about the databases in it.
 
-mod place;
+mod location;
+mod stale;
 
 use std::fs;
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::Signal;
 
 use crate::data_folder::{DataFolder, write_private};
 use crate::process::{self, RunAs, Service};
@@ -24,11 +25,11 @@ const ROLE: &str = "lethe";
 pub(crate) enum Durability {
     /// As in production.
     Safe,
-    /// For databases that the tests throw away.
+    /// For databases that are deleted after the tests.
     None,
 }
 
-/// A running cluster.
+/// A running cluster; dropping this value stops it.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     server: Service,
@@ -40,19 +41,19 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Makes the cluster of a data folder if there is none, and starts it.
+    /// Creates the cluster of a data folder if there is none, and starts it.
     pub(crate) fn start(data: &DataFolder, durability: Durability) -> Result<Self> {
-        let existing = place::remembered(data.path());
-        // Debian's package makes the user `postgres`, so it comes first.
-        let binaries = place::binaries(&existing.unwrap_or_default().join("data"))?;
-        let run_as = place::run_as()?;
-        let directory = place::directory(data.path(), run_as.as_ref())?;
+        let existing = location::stored(data.path());
+        // Installs Debian's package if needed, which creates the user that `run_as` looks for.
+        let binaries = location::binaries(&existing.unwrap_or_default().join("data"))?;
+        let run_as = location::run_as()?;
+        let directory = location::directory(data.path(), run_as.as_ref())?;
         let password = data.secrets()?.postgres_password;
         let files = directory.join("data");
         if !files.exists() {
             initialise(&binaries, &directory, &password, durability, run_as.as_ref())?;
         }
-        clear_stale(&files)?;
+        stale::clear(&files)?;
         let port = last_port(&directory).map_or_else(ports::free, Ok)?;
         let mut command = Command::new(binaries.join("postgres"));
         command.current_dir("/").arg("-D").arg(&files);
@@ -61,7 +62,7 @@ impl Cluster {
         }
         let server = start_server(&command, &data.log("postgres"), &files, run_as.as_ref()).with_context(|| {
             format!(
-                "the cluster in {} did not start; `cargo xtask reset` throws it away with its data and makes a new one",
+                "the cluster in {} did not start; `cargo xtask reset` deletes it with its data, and the next run creates a new one",
                 directory.display()
             )
         })?;
@@ -69,17 +70,17 @@ impl Cluster {
         Ok(Self { server, binaries, directory, temporary: data.is_temporary(), port, password })
     }
 
-    /// The address of one database.
+    /// Returns the connection URL of a database.
     pub(crate) fn url(&self, database: &str) -> String {
         format!("postgres://{ROLE}:{}@127.0.0.1:{}/{database}", self.password, self.port)
     }
 
-    /// An error with Postgres' last words if it has ended.
+    /// Returns an error with the end of the log if Postgres has exited.
     pub(crate) fn check(&mut self) -> Result<()> {
         self.server.check()
     }
 
-    /// Makes databases that don't exist yet.
+    /// Creates databases that don't exist yet.
     pub(crate) fn create_databases(&self, names: &[&str]) -> Result<()> {
         let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
         let wanted = quoted.join(", ");
@@ -90,7 +91,7 @@ impl Cluster {
         self.query("postgres", &statement).map(drop)
     }
 
-    /// Runs SQL text through `psql` and answers its output, unaligned and without headers.
+    /// Runs SQL with `psql`. Returns its output, unaligned and without headers.
     pub(crate) fn query(&self, database: &str, text: &str) -> Result<String> {
         use std::io::Write;
         let mut command = self.client("psql");
@@ -111,7 +112,7 @@ impl Cluster {
         Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
     }
 
-    /// One of Postgres' client programs, told where this cluster is.
+    /// Returns a command for one of Postgres' client programs, set up to connect to this cluster.
     pub(crate) fn client(&self, program: &str) -> Command {
         let mut command = Command::new(self.binaries.join(program));
         command
@@ -139,26 +140,26 @@ impl Drop for Cluster {
     }
 }
 
-/// Ends a cluster that an earlier run has left, and deletes it.
+/// Stops the cluster of a data folder if an earlier run left it running, and deletes it.
 pub(crate) fn remove(data: &Path) -> Result<()> {
-    if let Some(directory) = place::remembered(data) {
-        clear_stale(&directory.join("data"))?;
+    if let Some(directory) = location::stored(data) {
+        stale::clear(&directory.join("data"))?;
         fs::remove_dir_all(&directory)?;
     }
     Ok(())
 }
 
-/// Starts the server and waits until it takes connections. The processes of a server that was killed live on for a moment
-/// and hold its memory, so it is tried again while that is the reason.
+/// Starts the server and waits until it accepts connections. The processes of a killed server keep their shared memory
+/// for a moment, so the start is retried while that is the reason for the failure.
 fn start_server(command: &Command, log: &Path, files: &Path, run_as: Option<&RunAs>) -> Result<Service> {
     let status = files.join("postmaster.pid");
-    let mut tries = 0;
+    let mut retries = 0;
     loop {
         let mut server = Service::start("Postgres", command, log, Signal::SIGINT, run_as)?;
         match server.wait_until(Duration::from_mins(1), || is_ready(&status)) {
             Ok(_) => return Ok(server),
-            Err(error) if tries < 20 && error.to_string().contains("shared memory block") => {
-                tries += 1;
+            Err(error) if retries < 20 && error.to_string().contains("shared memory block") => {
+                retries += 1;
                 interrupt::pause(250)?;
             }
             Err(error) => return Err(error),
@@ -170,7 +171,7 @@ fn settings(port: u16, durability: Durability) -> Vec<String> {
     let mut settings = vec![
         format!("port={port}"),
         "listen_addresses=127.0.0.1".to_owned(),
-        // The loopback port is enough, and a socket's path may be too long for the kernel.
+        // The loopback port is enough, and the path of a socket may exceed the kernel's limit.
         "unix_socket_directories=".to_owned(),
         "max_connections=200".to_owned(),
         "logging_collector=off".to_owned(),
@@ -182,7 +183,7 @@ fn settings(port: u16, durability: Durability) -> Vec<String> {
     settings
 }
 
-/// Makes the files of a cluster beside their place and moves them there, so that an interrupted start leaves no half
+/// Creates the files of a cluster in a temporary folder and renames it, so that an interruption leaves no incomplete
 /// cluster.
 fn initialise(
     binaries: &Path,
@@ -200,8 +201,8 @@ fn initialise(
     if let Some(run_as) = run_as {
         chown(&password_file, Some(run_as.user), Some(run_as.group))?;
     }
-    // Tests open connections by the thousand, and the hashing of SCRAM takes an unoptimised build a good part of a
-    // second each. Their cluster is thrown away and listens on this machine alone.
+    // Tests open thousands of connections, and the hashing of SCRAM takes an unoptimized build a large part of a second
+    // each. Their cluster is temporary and only listens on the loopback interface.
     let authentication = match durability {
         Durability::Safe => "--auth=scram-sha-256",
         Durability::None => "--auth=password",
@@ -215,50 +216,14 @@ fn initialise(
         .arg(&password_file)
         .arg("--pgdata")
         .arg(&unfinished);
-    let made = process::output(&mut process::leashed(&command, "TERM", run_as));
+    let made = process::output(&mut process::with_death_signal(&command, "TERM", run_as));
     fs::remove_file(&password_file)?;
-    made.context("Postgres can't make a new cluster")?;
+    made.context("Postgres can't create a new cluster")?;
     fs::rename(&unfinished, directory.join("data"))?;
     Ok(())
 }
 
-/// Ends a server of these files that is still running, and removes a `postmaster.pid` whose process is gone or is by now
-/// another program: Postgres itself trusts the bare number.
-fn clear_stale(files: &Path) -> Result<()> {
-    let file = files.join("postmaster.pid");
-    let Ok(text) = fs::read_to_string(&file) else {
-        return Ok(());
-    };
-    if let Some(id) = text.lines().next().and_then(|line| line.trim().parse::<u32>().ok())
-        && is_server_of(id, files)
-    {
-        println!("Postgres is still running from before (process {id}); it is ended first");
-        let asked = Instant::now();
-        let _ = kill(process::process_id(id), Signal::SIGINT);
-        while process::is_alive(id) {
-            if asked.elapsed() > Duration::from_secs(20) {
-                let _ = kill(process::process_id(id), Signal::SIGQUIT);
-            }
-            if asked.elapsed() > Duration::from_secs(30) {
-                bail!("Postgres (process {id}) in {} does not end", files.display());
-            }
-            interrupt::pause(20)?;
-        }
-    }
-    match fs::remove_file(&file) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
-        _ => Ok(()),
-    }
-}
-
-/// A Postgres server's working directory is its cluster's.
-fn is_server_of(id: u32, files: &Path) -> bool {
-    let working_directory = fs::read_link(format!("/proc/{id}/cwd"));
-    let files = files.canonicalize();
-    matches!((working_directory, files), (Ok(one), Ok(other)) if one == other)
-}
-
-/// The eighth line of `postmaster.pid` says when connections are taken.
+/// The eighth line of `postmaster.pid` says whether connections are accepted.
 fn is_ready(status: &Path) -> bool {
     fs::read_to_string(status).is_ok_and(|text| text.lines().nth(7).is_some_and(|line| line.trim() == "ready"))
 }
@@ -270,21 +235,12 @@ fn last_port(directory: &Path) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
+    use nix::sys::signal::kill;
+
     use super::*;
 
     #[test]
-    fn a_number_in_a_stale_file_that_is_another_program_is_not_trusted() {
-        let files = std::env::temp_dir().join(format!("xtask-stale-{}", std::process::id()));
-        fs::create_dir(&files).expect("it is new");
-        let file = files.join("postmaster.pid");
-        fs::write(&file, format!("{}\n{}\n", std::process::id(), files.display())).expect("it is writable");
-        clear_stale(&files).expect("this test isn't ended");
-        assert!(!file.exists());
-        fs::remove_dir(&files).expect("it is empty");
-    }
-
-    #[test]
-    fn readiness_stands_in_the_eighth_line() {
+    fn the_eighth_line_is_the_state() {
         let file = std::env::temp_dir().join(format!("xtask-ready-{}", std::process::id()));
         fs::write(&file, "1\n2\n3\n4\n5\n6\n7\nstarting\n").expect("it is writable");
         assert!(!is_ready(&file));
@@ -297,18 +253,18 @@ mod tests {
     fn a_cluster_starts_keeps_its_data_and_survives_being_killed() {
         let data = DataFolder::temporary("cluster-test").expect("there is a folder for temporary files");
         {
-            // Only the last start may delete the files.
+            // Only the second cluster may delete the files.
             let mut cluster = Cluster::start(&data, Durability::None).expect("Postgres starts");
             cluster.temporary = false;
-            cluster.create_databases(&["northwind"]).expect("a database can be made");
-            cluster.create_databases(&["northwind", "other"]).expect("making it again does nothing");
+            cluster.create_databases(&["northwind"]).expect("a database can be created");
+            cluster.create_databases(&["northwind", "other"]).expect("creating it again does nothing");
             cluster
-                .query("northwind", "CREATE TABLE kept (value int); INSERT INTO kept VALUES (7); CHECKPOINT;")
-                .expect("a table can be made");
+                .query("northwind", "CREATE TABLE stored (value int); INSERT INTO stored VALUES (7); CHECKPOINT;")
+                .expect("a table can be created");
             kill(process::process_id(cluster.server.id()), Signal::SIGKILL).expect("it runs");
         }
         let cluster = Cluster::start(&data, Durability::None).expect("it starts after a crash");
-        assert_eq!(cluster.query("northwind", "SELECT value FROM kept").expect("the table is there"), "7");
+        assert_eq!(cluster.query("northwind", "SELECT value FROM stored").expect("the table is there"), "7");
         assert!(cluster.query("northwind", "SELECT nonsense").is_err());
     }
 }

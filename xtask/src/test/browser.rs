@@ -8,12 +8,12 @@ use anyhow::{Context, Result, bail};
 
 use super::runner::is_good;
 use super::summary::Count;
-use crate::build::assets::short_hash;
+use crate::files::short_hash;
 use crate::install;
 use crate::stack::Stack;
 use crate::workspace::Workspace;
 
-/// Runs the tests in `end2end` against a running stack.
+/// Runs the tests in `end2end` against a running demo.
 pub(crate) fn test(workspace: &Workspace, stack: &Stack) -> Result<Count> {
     let folder = workspace.root.join("end2end");
     install::node()?;
@@ -34,7 +34,7 @@ pub(crate) fn test(workspace: &Workspace, stack: &Stack) -> Result<Count> {
     Ok(Count::of_playwright(&report)?.with_status(good))
 }
 
-/// `npm ci`, when the lock file is not the one of the last time.
+/// Runs `npm ci` if the lock file has changed since the last run.
 fn install_packages(workspace: &Workspace, folder: &Path) -> Result<()> {
     let lock = folder.join("package-lock.json");
     let wanted = short_hash(&fs::read(&lock).with_context(|| format!("can't read {}", lock.display()))?);

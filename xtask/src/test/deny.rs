@@ -1,25 +1,22 @@
-//! `cargo deny`: licenses, sources, bans and, where the database can be reached, advisories.
+//! `cargo deny`: licenses, sources, bans and, if the advisory database can be reached, advisories.
 
-use std::fs;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use anyhow::Result;
 
 use super::runner::is_good;
 use super::summary::Count;
-use crate::install;
-use crate::process;
+use crate::tools::CARGO_DENY;
 use crate::workspace::Workspace;
 
 const ADVISORIES: &str = "https://github.com/rustsec/advisory-db";
 
 /// Checks the dependencies against `deny.toml`.
 pub(crate) fn check(workspace: &Workspace) -> Result<Count> {
-    let program = program(workspace)?;
+    let program = CARGO_DENY.get(workspace)?;
     let deny = |checks: &[&str]| {
         let mut command = workspace.command(&program);
-        // Each crate that is there twice would fill a page with a warning.
+        // Every crate that is present in two versions would print a page of warnings.
         command.args(["--log-level", "error", "--workspace", "--all-features", "check"]).args(checks);
         is_good(&command)
     };
@@ -27,28 +24,9 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Count> {
     if can_reach_advisories() {
         good &= deny(&["advisories"])?;
     } else {
-        println!("advisories are not checked: {ADVISORIES} can't be reached from here");
+        println!("advisories are not checked: {ADVISORIES} can't be reached");
     }
     Ok(Count::of_check(good))
-}
-
-/// `cargo-deny` from `PATH`, or from the tools that this project keeps in the target folder.
-fn program(workspace: &Workspace) -> Result<PathBuf> {
-    if let Some(path) = install::find_program("cargo-deny") {
-        return Ok(path);
-    }
-    let tools = workspace.target.join("xtask-tools");
-    let program = tools.join("bin/cargo-deny");
-    if !program.is_file() {
-        let build = tools.join("build");
-        let mut command = workspace.cargo();
-        command.args(["install", "cargo-deny", "--locked", "--root"]).arg(&tools);
-        command.env("CARGO_TARGET_DIR", &build);
-        println!("cargo-deny is compiled once, which takes some minutes");
-        process::output(&mut process::leashed(&command, "TERM", None))?;
-        fs::remove_dir_all(build)?;
-    }
-    Ok(program)
 }
 
 fn can_reach_advisories() -> bool {

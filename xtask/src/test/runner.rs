@@ -1,4 +1,4 @@
-//! Runs a program of a stage, its output shown as it comes.
+//! Runs the programs of stages; their output appears as it is written.
 
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
@@ -9,15 +9,16 @@ use nix::sys::signal::{Signal, killpg};
 use super::summary::Count;
 use crate::{interrupt, process};
 
-/// Runs a program and answers whether it ended well.
+/// Runs a program and returns whether it succeeded.
 pub(crate) fn is_good(command: &Command) -> Result<bool> {
-    let child = process::spawn(process::leashed(command, "TERM", None).stdin(Stdio::null()).process_group(0))?;
+    let child =
+        process::spawn(process::with_death_signal(command, "TERM", None).stdin(Stdio::null()).process_group(0))?;
     wait(Group(child))
 }
 
 /// Runs `cargo test` and counts its tests.
 pub(crate) fn count_tests(command: &Command) -> Result<Count> {
-    let mut command = process::leashed(command, "TERM", None);
+    let mut command = process::with_death_signal(command, "TERM", None);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
     let mut group = Group(process::spawn(&mut command)?);
     let output = group.0.stdout.take().expect("it was asked for");
@@ -34,7 +35,7 @@ pub(crate) fn count_tests(command: &Command) -> Result<Count> {
     Ok(count.with_status(good))
 }
 
-/// A child and all it starts; all of them end with this value.
+/// A child process and its descendants; dropping this value terminates them.
 struct Group(Child);
 
 impl Drop for Group {

@@ -1,4 +1,4 @@
-//! How many tests passed and failed: read from what runners say, and added up.
+//! Counts of passed and failed tests, read from the output of test runners.
 
 use std::fmt;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// Tests of one stage.
+/// The tests of a stage.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Count {
     pub(crate) passed: u64,
@@ -14,22 +14,28 @@ pub(crate) struct Count {
 }
 
 impl Count {
-    /// A check without tests of its own that passed.
+    /// A single check that passed.
     pub(crate) fn passed() -> Self {
         Self { passed: 1, failed: 0 }
     }
 
-    /// A check without tests of its own that failed.
+    /// A single check that failed.
     pub(crate) fn failed() -> Self {
         Self { passed: 0, failed: 1 }
     }
 
-    /// One for a program that ended well.
+    /// A single check that passed or failed.
     pub(crate) fn of_check(good: bool) -> Self {
         if good { Self::passed() } else { Self::failed() }
     }
 
-    /// Adds what a line of `cargo test` says, such as `test result: ok. 5 passed; 0 failed; 1 ignored`.
+    /// Adds another count.
+    pub(crate) fn add(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+    }
+
+    /// Adds the numbers in a line of `cargo test`, such as `test result: ok. 5 passed; 0 failed; 1 ignored`.
     pub(crate) fn add_line(&mut self, line: &str) {
         let Some((_, numbers)) = line.split_once("test result: ") else {
             return;
@@ -44,7 +50,7 @@ impl Count {
         self.failed += number("failed");
     }
 
-    /// What a run counted, given whether its program ended well: a failure that no test explains, such as one to
+    /// Returns the count of a run, given whether its program succeeded: a failure without a failed test, such as one to
     /// compile, counts as one.
     pub(crate) fn with_status(mut self, good: bool) -> Self {
         if !good && self.failed == 0 {
@@ -53,7 +59,7 @@ impl Count {
         self
     }
 
-    /// What Playwright's JSON report counts. A test that passed only when repeated has failed.
+    /// Returns the numbers in Playwright's JSON report. A test that passed only on a retry counts as failed.
     pub(crate) fn of_playwright(report: &str) -> Result<Self> {
         let report: Value = serde_json::from_str(report).context("Playwright's report is no JSON")?;
         let number = |name: &str| {
@@ -73,7 +79,7 @@ impl fmt::Display for Count {
     }
 }
 
-/// All stages.
+/// The results of all stages.
 #[derive(Debug, Default)]
 pub(crate) struct Summary {
     stages: Vec<(String, Count, Duration)>,
@@ -84,29 +90,29 @@ impl Summary {
         self.stages.push((name, count, time));
     }
 
-    /// Whether something ran and nothing failed.
+    /// Whether at least one test passed and none failed.
     pub(crate) fn is_good(&self) -> bool {
         let total = self.total();
         total.failed == 0 && total.passed > 0
     }
 
-    /// A table; its last line is `N passed, N failed`.
+    /// Returns a table; its last line is `N passed, N failed`.
     pub(crate) fn text(&self, time: Duration) -> String {
         use fmt::Write;
         let mut text = String::from("\nSummary\n");
         for (name, count, time) in &self.stages {
-            writeln!(text, "  {name:<16} {:>7.1} s  {count}", time.as_secs_f64()).expect("a string takes everything");
+            writeln!(text, "  {name:<16} {:>7.1} s  {count}", time.as_secs_f64())
+                .expect("writing to a string does not fail");
         }
-        write!(text, "  {:<16} {:>7.1} s\n\n{}", "all of it", time.as_secs_f64(), self.total())
-            .expect("a string takes everything");
+        write!(text, "  {:<16} {:>7.1} s\n\n{}", "total", time.as_secs_f64(), self.total())
+            .expect("writing to a string does not fail");
         text
     }
 
     fn total(&self) -> Count {
-        self.stages.iter().fold(Count::default(), |total, (_, count, _)| Count {
-            passed: total.passed + count.passed,
-            failed: total.failed + count.failed,
-        })
+        let mut total = Count::default();
+        self.stages.iter().for_each(|(_, count, _)| total.add(*count));
+        total
     }
 }
 
@@ -135,14 +141,14 @@ mod tests {
     }
 
     #[test]
-    fn playwright_reports_are_read() {
+    fn playwright_reports_are_parsed() {
         let report = r#"{"stats":{"expected":7,"unexpected":1,"flaky":1,"skipped":2},"errors":[{"message":"x"}]}"#;
         assert_eq!(Count::of_playwright(report).expect("it is a report"), Count { passed: 7, failed: 3 });
         assert!(Count::of_playwright("{}").is_err());
     }
 
     #[test]
-    fn the_last_line_adds_all_up() {
+    fn the_last_line_is_the_total() {
         let mut summary = Summary::default();
         assert!(!summary.is_good());
         summary.add("format".into(), Count::passed(), Duration::from_secs(1));

@@ -1,0 +1,205 @@
+//! The append-only ledger of decisions: reading the newest ones, and adding some.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use sqlx::PgConnection;
+use time::{Duration, OffsetDateTime};
+
+use super::{Choice, ConsentState, PurposeState};
+use crate::audit::{self, AuditEvent, ConsentChange, Source};
+use crate::purposes::{Purpose, Purposes};
+use crate::{ClerkUserId, DataSubjectId, Error, Lethe, Result};
+
+/// A person's newest decision on one purpose.
+pub(super) struct Decision {
+    granted: bool,
+    at: OffsetDateTime,
+}
+
+/// A person's newest decisions, by the key of the purpose.
+#[derive(Default)]
+pub(super) struct Decisions(HashMap<String, Decision>);
+
+/// A decision that differs from the newest one.
+pub(super) struct Change {
+    purpose: Arc<Purpose>,
+    granted: bool,
+}
+
+impl Decisions {
+    /// Returns the state that results from the decisions. With `gpc`, purposes that the signal concerns
+    /// are off.
+    pub(super) fn state(&self, purposes: &Purposes, gpc: bool) -> ConsentState {
+        let state = |purpose: &Arc<Purpose>| {
+            let decision = self.0.get(&purpose.key);
+            let locked = gpc && purpose.opt_out_signal;
+            let granted = decision.map_or(purpose.default_granted, |decision| decision.granted) && !locked;
+            PurposeState { purpose: purpose.clone(), granted, since: decision.map(|decision| decision.at), locked }
+        };
+        let purposes: Vec<_> = purposes.iter().map(state).collect();
+        ConsentState {
+            updated_at: purposes.iter().filter_map(|state| state.since).max(),
+            gpc_applied: purposes.iter().any(|state| state.locked),
+            mirror_delayed_since: None,
+            purposes,
+        }
+    }
+
+    /// Returns which of `choices` differ from the decisions. With `gpc`, nobody is opted in against the
+    /// signal. A purpose that doesn't exist is an error.
+    pub(super) fn changes(&self, purposes: &Purposes, choices: &[Choice], gpc: bool) -> Result<Vec<Change>> {
+        let mut changes: Vec<Change> = Vec::new();
+        for choice in choices {
+            let purpose = purposes.find(&choice.purpose).ok_or(Error::InvalidInput("there is no such purpose"))?;
+            let granted = choice.granted && !(gpc && purpose.opt_out_signal);
+            changes.retain(|change| change.purpose.key != purpose.key);
+            if self.0.get(&purpose.key).is_none_or(|decision| decision.granted != granted) {
+                changes.push(Change { purpose: purpose.clone(), granted });
+            }
+        }
+        Ok(changes)
+    }
+
+    /// Applies `changes` as decisions of the time `at`.
+    pub(super) fn apply(&mut self, changes: Vec<Change>, at: OffsetDateTime) {
+        for Change { purpose, granted } in changes {
+            self.0.insert(purpose.key.clone(), Decision { granted, at });
+        }
+    }
+
+    /// Returns the time of the next decision: now, but later than all before it even if the clock went back,
+    /// so that the revision changes with each.
+    pub(super) fn next_time(&self, now: OffsetDateTime) -> OffsetDateTime {
+        let newest = self.0.values().map(|decision| decision.at).max();
+        newest.map_or(now, |newest| now.max(newest + Duration::MICROSECOND))
+    }
+}
+
+/// What one query returns about a person.
+#[derive(Default)]
+pub(super) struct StoredConsent {
+    /// `None` if the person has no row yet.
+    pub(super) id: Option<DataSubjectId>,
+    pub(super) decisions: Decisions,
+    pub(super) mirror_delayed_since: Option<OffsetDateTime>,
+}
+
+impl StoredConsent {
+    pub(super) fn state(&self, purposes: &Purposes, gpc: bool) -> ConsentState {
+        ConsentState { mirror_delayed_since: self.mirror_delayed_since, ..self.decisions.state(purposes, gpc) }
+    }
+}
+
+/// Reads the newest decisions of `subject`.
+pub(super) async fn load(lethe: &Lethe, connection: &mut PgConnection, subject: &ClerkUserId) -> Result<StoredConsent> {
+    let rows = sqlx::query!(
+        r#"select person.id, person.mirror_delayed_since, purpose.key as "purpose?",
+            entry.granted as "granted?", entry.recorded_at as "recorded_at?"
+        from lethe.data_subject person
+        cross join unnest($2::text[]) as purpose (key)
+        left join lateral (
+            select granted, recorded_at from lethe.consent_entry
+            where subject_id = person.id and purpose = purpose.key order by id desc limit 1
+        ) entry on true
+        where person.clerk_id = $1"#,
+        subject.as_str(),
+        lethe.purposes.keys(),
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut stored = StoredConsent::default();
+    for row in rows {
+        stored.mirror_delayed_since = row.mirror_delayed_since;
+        stored.id = Some(DataSubjectId(row.id));
+        if let (Some(purpose), Some(granted), Some(at)) = (row.purpose, row.granted, row.recorded_at) {
+            stored.decisions.0.insert(purpose, Decision { granted, at });
+        }
+    }
+    Ok(stored)
+}
+
+/// What the mirror writes to Clerk.
+pub(super) struct Snapshot {
+    pub(super) clerk_id: String,
+    /// The newest ledger entry, by which a later snapshot is recognised.
+    pub(super) newest_entry: Option<i64>,
+    pub(super) state: ConsentState,
+}
+
+/// Reads what the mirror writes, or `None` if the person was erased.
+pub(super) async fn snapshot(lethe: &Lethe, subject: DataSubjectId) -> Result<Option<Snapshot>> {
+    let rows = sqlx::query!(
+        r#"select person.clerk_id, purpose.key as "purpose?", entry.id as "id?",
+            entry.granted as "granted?", entry.recorded_at as "recorded_at?"
+        from lethe.data_subject person
+        cross join unnest($2::text[]) as purpose (key)
+        left join lateral (
+            select id, granted, recorded_at from lethe.consent_entry
+            where subject_id = person.id and purpose = purpose.key order by id desc limit 1
+        ) entry on true
+        where person.id = $1"#,
+        subject.0,
+        lethe.purposes.keys(),
+    )
+    .fetch_all(&lethe.database)
+    .await?;
+    let Some(clerk_id) = rows.first().map(|row| row.clerk_id.clone()) else { return Ok(None) };
+    let newest_entry = rows.iter().filter_map(|row| row.id).max();
+    let decisions = rows
+        .into_iter()
+        .filter_map(|row| Some((row.purpose?, Decision { granted: row.granted?, at: row.recorded_at? })))
+        .collect();
+    Ok(Some(Snapshot { clerk_id, newest_entry, state: Decisions(decisions).state(&lethe.purposes, false) }))
+}
+
+/// Writes ledger entries and the audit entry in one statement. Returns whether a job for the mirror must be
+/// enqueued: it must unless one is waiting already.
+pub(super) async fn append(
+    lethe: &Lethe,
+    connection: &mut PgConnection,
+    subject: DataSubjectId,
+    changes: &[Change],
+    source: Source,
+    at: OffsetDateTime,
+) -> Result<bool> {
+    let change = |change: &Change| ConsentChange {
+        granted: change.granted,
+        purpose: change.purpose.key.clone(),
+        text: change.purpose.version.clone(),
+    };
+    let event = AuditEvent::ConsentChanged { changes: changes.iter().map(change).collect(), source };
+    let entry = audit::prepare(lethe, Some(subject), event);
+    let purposes: Vec<String> = changes.iter().map(|change| change.purpose.key.clone()).collect();
+    let granted: Vec<bool> = changes.iter().map(|change| change.granted).collect();
+    let versions: Vec<String> = changes.iter().map(|change| change.purpose.version.clone()).collect();
+    let hashes: Vec<Vec<u8>> = changes.iter().map(|change| change.purpose.text_hash()).collect();
+    let mirror_needed = sqlx::query_scalar!(
+        r#"with ledger as (
+            insert into lethe.consent_entry (subject_id, purpose, granted, text_version, text_hash, source, recorded_at)
+            select $1, change.*, $6, $7 from unnest($2::text[], $3::boolean[], $4::text[], $5::bytea[]) as change
+        ), entry as (
+            insert into lethe.audit_entry (kind, subject_id, open, recorded_at, digest)
+            values ($8, $1, $9::text::json, $10, $11) returning id
+        ), pending as (
+            insert into lethe.audit_pending (entry_id) select id from entry
+        )
+        insert into lethe.consent_mirror (subject_id, wanted_at) values ($1, $7)
+        on conflict on constraint consent_mirror_pkey do update set wanted_at = excluded.wanted_at
+        returning (xmax = 0) as "new!""#,
+        subject.0,
+        &purposes,
+        &granted,
+        &versions,
+        &hashes,
+        source.as_str(),
+        at,
+        entry.kind,
+        entry.open,
+        entry.recorded_at,
+        &entry.digest,
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(mirror_needed)
+}

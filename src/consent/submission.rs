@@ -1,0 +1,64 @@
+//! A form that may have been filled in on a state that isn't current any more.
+
+use super::{Choice, ConsentState, Revision, Source, ledger};
+use crate::{ClerkUserId, Error, ErrorCode, Lethe, Result, subject};
+
+/// What a person submitted with the form.
+#[derive(Clone, Copy, Debug)]
+pub struct Submission<'a> {
+    /// Keys of the purposes that are turned on.
+    pub granted: &'a [String],
+    /// Keys of the purposes that were turned on when the form was shown.
+    pub shown: &'a [String],
+    /// The revision on which the form must have been filled in. Without one, only the difference between
+    /// `shown` and `granted` counts, so that two forms that change different purposes don't undo each other.
+    pub base: Option<&'a Revision>,
+}
+
+impl Submission<'_> {
+    /// Returns what the person decided: what they changed, and what they left unchanged without ever having
+    /// decided it.
+    fn choices(&self, state: &ConsentState) -> Result<Vec<Choice>> {
+        let exists = |key: &String| state.purposes.iter().any(|state| state.purpose.key == *key);
+        if !self.granted.iter().chain(self.shown).all(exists) {
+            return Err(Error::InvalidInput("there is no such purpose"));
+        }
+        if self.base.is_some_and(|base| *base != state.revision()) {
+            return Err(ErrorCode::ChangedElsewhere.into());
+        }
+        let decided = state.purposes.iter().filter_map(|state| {
+            let key = &state.purpose.key;
+            let granted = self.granted.contains(key);
+            let undecided = state.since.is_none() && !state.locked;
+            (undecided || granted != self.shown.contains(key)).then(|| Choice { purpose: key.clone(), granted })
+        });
+        Ok(decided.collect())
+    }
+}
+
+/// Applies a submitted form and returns the resulting state.
+///
+/// Fails with [`ErrorCode::ChangedElsewhere`] if the state isn't at the revision that the submission is based
+/// on. The person's row is locked before the revision is compared, so that of two submissions with the same
+/// base one fails. Purposes, `gpc` and what is committed are as in [`set`](super::set).
+pub async fn submit(
+    lethe: &Lethe,
+    subject: &ClerkUserId,
+    submission: Submission<'_>,
+    source: Source,
+    gpc: bool,
+) -> Result<ConsentState> {
+    let mut transaction = lethe.database.begin().await?;
+    let id = subject::lock(lethe, &mut transaction, subject).await?;
+    let mut stored = ledger::load(lethe, &mut transaction, subject).await?;
+    let state = stored.state(&lethe.purposes, gpc);
+    let choices = submission.choices(&state)?;
+    let changes = stored.decisions.changes(&lethe.purposes, &choices, gpc)?;
+    if changes.is_empty() {
+        transaction.rollback().await?;
+        return Ok(state);
+    }
+    super::write(lethe, &mut transaction, id, &mut stored.decisions, changes, source).await?;
+    transaction.commit().await?;
+    Ok(stored.state(&lethe.purposes, gpc))
+}

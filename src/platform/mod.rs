@@ -1,0 +1,14 @@
+//! What the core needs of its surroundings: time, randomness, cryptography, the database, the job queue and
+//! the archive store. Knows nothing of consent, exports and deletions.
+
+pub(crate) mod clock;
+pub mod database;
+pub mod error_chain;
+pub mod keys;
+pub mod queue;
+pub(crate) mod random;
+pub mod storage;
+
+pub use clock::Clock;
+pub use error_chain::error_chain;
+pub use random::Random;

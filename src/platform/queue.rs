@@ -1,0 +1,157 @@
+//! The job queue: jobs are rows in Postgres, inserted in the transaction that makes them necessary.
+//!
+//! A job is a struct beside the function that does its work; [`jobs`](crate::jobs) lists them all. Jobs must
+//! be idempotent, since one may run twice, and those that may never be given up must enqueue themselves
+//! again: the queue counts attempts and stops at the highest number.
+
+use std::time::Duration;
+
+use graphile_worker::{JobKeyMode, JobSpec, WorkerUtils};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
+
+use super::Clock;
+
+/// The schema of the queue's tables.
+pub(crate) const SCHEMA: &str = "lethe_jobs";
+
+/// The highest number that the queue can count: with its delays, of six hours at most, some 20 years.
+const MAX_ATTEMPTS: i16 = i16::MAX;
+
+/// The queue failed.
+#[derive(Debug, thiserror::Error)]
+#[error("job queue error")]
+pub struct Error(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+impl Error {
+    pub(crate) fn new(cause: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self(Box::new(cause))
+    }
+}
+
+/// What is to be done, and with what. The payload is an id: everything else is read when the job runs.
+pub(crate) trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// The name in the queue. Jobs that wait refer to it, so it never changes.
+    const NAME: &'static str;
+
+    /// The id in the payload. Of the jobs that wait, there is one for each name and id.
+    fn id(&self) -> Uuid;
+}
+
+/// A job that the worker runs. Only the list in [`jobs`](crate::jobs) implements it, so that a job which isn't
+/// in the list can't be enqueued.
+pub(crate) trait Registered: Job {}
+
+/// A job as it is stored.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Payload<J> {
+    #[serde(flatten)]
+    pub(crate) job: J,
+    /// The incident id of the request that enqueued the job. Jobs of older versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) incident: Option<String>,
+}
+
+/// Where jobs are enqueued.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Queue<'a> {
+    pub(crate) pool: &'a PgPool,
+    pub(crate) clock: &'a Clock,
+    /// The incident id of the current request or job.
+    pub(crate) incident: Option<&'a str>,
+}
+
+impl Queue<'_> {
+    /// Enqueues `job` in the caller's transaction. It replaces a waiting job of the same name and id.
+    pub(crate) async fn enqueue(&self, connection: &mut PgConnection, job: impl Registered) -> Result<(), Error> {
+        self.add(connection, job, Duration::ZERO, JobKeyMode::Replace).await
+    }
+
+    /// Does what [`Queue::enqueue`] does, for a job that runs after `delay`.
+    pub(crate) async fn enqueue_in(
+        &self,
+        connection: &mut PgConnection,
+        job: impl Registered,
+        delay: Duration,
+    ) -> Result<(), Error> {
+        self.add(connection, job, delay, JobKeyMode::Replace).await
+    }
+
+    /// Enqueues `job` to run after `delay`, or earlier if a waiting job of the same name and id is due earlier.
+    pub(crate) async fn enqueue_at_latest(
+        &self,
+        connection: &mut PgConnection,
+        job: impl Registered,
+        delay: Duration,
+    ) -> Result<(), Error> {
+        self.add(connection, job, delay, JobKeyMode::PreserveRunAt).await
+    }
+
+    async fn add<J: Registered>(
+        &self,
+        connection: &mut PgConnection,
+        job: J,
+        delay: Duration,
+        mode: JobKeyMode,
+    ) -> Result<(), Error> {
+        #[expect(
+            clippy::disallowed_types,
+            reason = "the queue's type of time is made from it; the clock tells the time"
+        )]
+        let now = std::time::SystemTime::from(self.clock.now());
+        let specification = JobSpec {
+            job_key: Some(format!("{}:{}", J::NAME, job.id())),
+            job_key_mode: Some(mode),
+            max_attempts: Some(MAX_ATTEMPTS),
+            run_at: (!delay.is_zero()).then(|| (now + delay).into()),
+            ..JobSpec::default()
+        };
+        let payload = Payload { job, incident: self.incident.map(str::to_owned) };
+        let mut utils = worker_utils(self.pool).with_executor(connection);
+        utils.add_raw_job(J::NAME, payload, specification).await.map(drop).map_err(Error::new)
+    }
+}
+
+fn worker_utils(pool: &PgPool) -> WorkerUtils {
+    WorkerUtils::new(pool.clone(), SCHEMA)
+}
+
+/// Creates or updates the queue's tables.
+pub(super) async fn migrate(pool: &PgPool) -> Result<(), Error> {
+    worker_utils(pool).migrate().await.map_err(Error::new)
+}
+
+/// Returns how many jobs wait, and how many of them have failed at least once.
+pub async fn backlog(pool: &PgPool) -> Result<(i64, i64), sqlx::Error> {
+    // Not checked at build time: the queue's schema doesn't exist there.
+    sqlx::query_as("select count(*), count(*) filter (where attempts > 0 and locked_at is null) from lethe_jobs.jobs")
+        .fetch_one(pool)
+        .await
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, Serialize, Deserialize)]
+    struct Example {
+        request: Uuid,
+    }
+
+    #[test]
+    fn payload_is_the_job_and_the_incident() {
+        let job = || Example { request: Uuid::from_u128(7) };
+        let stored = json!({"request": "00000000-0000-0000-0000-000000000007"});
+        assert_eq!(serde_json::to_value(Payload { job: job(), incident: None }).unwrap(), stored);
+        let old: Payload<Example> = serde_json::from_value(stored).unwrap();
+        assert_eq!((old.job.request, old.incident), (Uuid::from_u128(7), None));
+
+        let payload = Payload { job: job(), incident: Some("3T9KQ7XAB2CDE".to_owned()) };
+        let read: Payload<Example> = serde_json::from_value(serde_json::to_value(payload).unwrap()).unwrap();
+        assert_eq!(read.incident.as_deref(), Some("3T9KQ7XAB2CDE"));
+    }
+}

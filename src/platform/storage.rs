@@ -1,0 +1,52 @@
+//! Where bytes are kept outside the database: copies of tombstones now, archives later. Must not
+//! know people.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use object_store::local::LocalFileSystem;
+use object_store::{ObjectStore, ObjectStoreExt, PutPayload, Result, path::Path as Key};
+
+/// The archive store.
+#[derive(Clone, Debug)]
+pub struct Storage(Arc<dyn ObjectStore>);
+
+impl Storage {
+    /// A folder on this machine. It is made when it isn't there.
+    pub fn folder(folder: &Path) -> Result<Self> {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| object_store::Error::Generic { store: "folder", source: Box::new(error) })?;
+        let store = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);
+        Ok(Self(Arc::new(store)))
+    }
+
+    /// Any other store, for example one in memory.
+    #[must_use]
+    pub fn new(store: Arc<dyn ObjectStore>) -> Self {
+        Self(store)
+    }
+
+    /// Keeps `bytes` under `key`. Doing it twice leaves one.
+    pub async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<()> {
+        self.0.put(&Key::from(key), PutPayload::from(bytes)).await?;
+        Ok(())
+    }
+
+    /// Whether something is kept under `key`.
+    pub async fn exists(&self, key: &str) -> Result<bool> {
+        match self.0.head(&Key::from(key)).await {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::NotFound { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes `bytes` under `key`, reads them back and deletes them; tells whether they came back unchanged.
+    pub async fn round_trips(&self, key: &str, bytes: &[u8]) -> Result<bool> {
+        let key = Key::from(key);
+        self.0.put(&key, PutPayload::from(bytes.to_vec())).await?;
+        let read = self.0.get(&key).await?.bytes().await?;
+        self.0.delete(&key).await?;
+        Ok(read == bytes)
+    }
+}

@@ -1,0 +1,169 @@
+//! What each stage does, and what stages share: a cluster for tests, a demo for the browser.
+
+use std::process::Command;
+
+use anyhow::{Context as _, Result, bail};
+
+use super::runner::{count_tests, is_good};
+use super::stage::Stage;
+use super::summary::Count;
+use super::{browser, bundle, deny};
+use crate::build::{Frontend, Programs};
+use crate::cluster::{Cluster, Durability};
+use crate::data_folder::DataFolder;
+use crate::ports::Ports;
+use crate::size::FirstLoad;
+use crate::stack::{Sample, Stack};
+use crate::tools::CARGO_SHEAR;
+use crate::workspace::Workspace;
+use crate::{generate, graph, links, prepare, styles, vocabulary};
+
+/// What stages share, created by the first stage that needs it.
+pub(crate) struct Context<'a> {
+    workspace: &'a Workspace,
+    needs_site: bool,
+    frontend: Option<Frontend<'a>>,
+    site_is_built: bool,
+    stack: Option<Stack>,
+    cluster: Option<(Cluster, DataFolder)>,
+}
+
+impl<'a> Context<'a> {
+    /// `needs_site` says whether a stage of this run will need the frontend.
+    pub(crate) fn new(workspace: &'a Workspace, needs_site: bool) -> Self {
+        Self { workspace, needs_site, frontend: None, site_is_built: false, stack: None, cluster: None }
+    }
+
+    /// Runs one stage; an error is a failed check.
+    pub(crate) fn run(&mut self, stage: Stage) -> Result<Count> {
+        let workspace = self.workspace;
+        match stage {
+            Stage::Format => self.cargo(&["fmt", "--all", "--check"]),
+            Stage::Vocabulary => vocabulary::check(workspace).map(|()| Count::passed()),
+            Stage::Graph => check_graphs(workspace),
+            Stage::Links => links::check(workspace).map(|()| Count::passed()),
+            Stage::Dependencies => {
+                let mut command = workspace.command(CARGO_SHEAR.get(workspace)?);
+                // Warnings are about source files that no module declares.
+                command.args(["--deny-warnings", "--locked"]);
+                is_good(&command).map(Count::of_check)
+            }
+            Stage::Build => self.build(),
+            Stage::Deny => deny::check(workspace),
+            Stage::Docs => self.docs(),
+            Stage::Queries => {
+                prepare::check(workspace, self.cluster()?)?;
+                Ok(Count::passed())
+            }
+            Stage::Styles => styles::run(workspace, true).map(|()| Count::passed()),
+            Stage::Tests => self.tests(),
+            Stage::Bundle => {
+                self.site()?;
+                bundle::check(workspace)
+            }
+            Stage::Size => {
+                let load = FirstLoad::measure(workspace, self.stack()?)?;
+                load.print();
+                load.check()?;
+                Ok(Count::passed())
+            }
+            Stage::Browser => browser::test(workspace, self.stack()?),
+        }
+    }
+
+    fn cargo(&self, arguments: &[&str]) -> Result<Count> {
+        let mut command = self.workspace.cargo();
+        command.args(arguments);
+        is_good(&command).map(Count::of_check)
+    }
+
+    /// Compiles what the stages after it run. The frontend's last step uses one core for a minute, so it goes on beside them.
+    fn build(&mut self) -> Result<Count> {
+        if self.needs_site && self.frontend.is_none() {
+            self.frontend = Some(Frontend::start(self.workspace)?);
+        }
+        self.cargo(&["build", "--bins", "--lib", "--tests", "--examples"])
+    }
+
+    fn docs(&self) -> Result<Count> {
+        // Libraries only: the binary `lethe` would overwrite the pages of the library.
+        let mut command = self.workspace.cargo();
+        command.args(["doc", "--no-deps", "--lib"]).env("RUSTDOCFLAGS", "-D warnings");
+        let has_warnings = !is_good(&command)?;
+        generate::run(self.workspace, true)?;
+        Ok(Count::of_check(!has_warnings))
+    }
+
+    fn tests(&mut self) -> Result<Count> {
+        let url = self.cluster()?.url("postgres");
+        let mut command = self.workspace.cargo();
+        command.args(["test", "--no-fail-fast"]).env("LETHE_TEST_DATABASE_URL", url);
+        if std::env::var_os("RUST_TEST_THREADS").is_none() {
+            command.env("RUST_TEST_THREADS", test_threads()?.to_string());
+        }
+        count_tests(&command)
+    }
+
+    /// Returns a cluster for temporary databases.
+    fn cluster(&mut self) -> Result<&Cluster> {
+        if self.cluster.is_none() {
+            let data = DataFolder::temporary("test")?;
+            self.cluster = Some((Cluster::start(&data, Durability::None)?, data));
+        }
+        match &self.cluster {
+            Some((cluster, _)) => Ok(cluster),
+            None => bail!("there is no cluster"),
+        }
+    }
+
+    fn site(&mut self) -> Result<()> {
+        if !self.site_is_built {
+            let frontend = match self.frontend.take() {
+                Some(frontend) => frontend,
+                None => Frontend::start(self.workspace)?,
+            };
+            println!("{}", frontend.finish().context("the frontend does not build")?);
+            self.site_is_built = true;
+        }
+        Ok(())
+    }
+
+    /// Returns a running demo on free ports. Its programs are built with the same dependencies as the tests.
+    fn stack(&mut self) -> Result<&Stack> {
+        if let Some(stack) = &mut self.stack {
+            stack.check()?;
+        } else {
+            self.site()?;
+            let mut command: Command = self.workspace.cargo();
+            command.args(["build", "--bins", "--tests", "--examples"]);
+            if !is_good(&command)? {
+                bail!("the server and the demo do not build");
+            }
+            let data = DataFolder::temporary("browser")?;
+            let cluster = Cluster::start(&data, Durability::None)?;
+            let programs = Programs::of(self.workspace, false);
+            let sample = Sample { people: 24, rows_per_person: 12 };
+            self.stack = Some(Stack::start(self.workspace, &programs, data, cluster, Ports::free()?, sample)?);
+        }
+        match &self.stack {
+            Some(stack) => Ok(stack),
+            None => bail!("there is no demo"),
+        }
+    }
+}
+
+/// Tests mostly wait, for Postgres, timers and other processes, so more of them run at a time than there are cores: but
+/// not so many that they use up the cluster's connections, of which each takes about eight.
+fn test_threads() -> Result<usize> {
+    Ok((std::thread::available_parallelism()?.get() * 5).min(16))
+}
+
+fn check_graphs(workspace: &Workspace) -> Result<Count> {
+    let crates = graph::analyze(workspace)?;
+    let mut count = Count::default();
+    for found in &crates {
+        print!("{}", graph::cycles(found, &workspace.root));
+        count.add(Count::of_check(found.cycle_count() == 0));
+    }
+    Ok(count)
+}
