@@ -87,7 +87,7 @@ pub fn load_data_map(path: &Path) -> anyhow::Result<DataMap> {
 
 /// Refuses a database without Lethe's tables.
 pub async fn ensure_migrated(lethe: &Lethe) -> anyhow::Result<()> {
-    if !lethe::jobs::is_migrated(&lethe.database).await? {
+    if !lethe::database::is_migrated(&lethe.database).await? {
         bail!("the database isn't migrated; run `lethe migrate` first");
     }
     Ok(())

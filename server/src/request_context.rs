@@ -8,7 +8,7 @@ use data_encoding::{BASE64URL_NOPAD, Encoding, Specification};
 use http::HeaderMap;
 use http::header::ACCEPT;
 use http::request::Parts;
-use lethe::{ClerkUserId, Random};
+use lethe::{ClerkUserId, Random, UserHandle};
 use lethe_error_code::ErrorCode;
 
 use crate::error::Problem;
@@ -42,7 +42,7 @@ pub struct CurrentUser {
     /// The id at Clerk.
     pub clerk_user_id: ClerkUserId,
     /// Identifies the user to their own browser.
-    pub user_handle: String,
+    pub user_handle: UserHandle,
     /// The session at Clerk.
     pub session_id: String,
     /// The primary e-mail address, where it is known.

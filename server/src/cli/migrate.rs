@@ -8,7 +8,7 @@ pub(super) async fn run(mut values: Values) -> anyhow::Result<Exit> {
     let config = DatabaseConfig::read(&mut values);
     let config = values.finish(config)?;
     let database = bootstrap::connect_database(&config).await?;
-    lethe::jobs::migrate(&database).await?;
+    lethe::database::migrate(&database).await?;
     println!("The database is up to date.");
     Ok(Exit::Success)
 }

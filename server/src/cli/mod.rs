@@ -105,7 +105,7 @@ impl Cli {
             Ok(Exit::Attention) => ExitCode::from(3),
             Ok(Exit::Unconfigured) => ExitCode::from(2),
             Err(error) => {
-                eprintln!("lethe: {}", crate::error::error_chain(error.as_ref()));
+                eprintln!("lethe: {}", lethe::error_chain(error.as_ref()));
                 ExitCode::from(if error.is::<ConfigError>() { 2 } else { 1 })
             }
         }

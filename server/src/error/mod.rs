@@ -5,4 +5,4 @@ mod page;
 mod problem;
 
 pub use page::error_page;
-pub use problem::{MEDIA_TYPE, Problem, ProblemDocument, error_chain};
+pub use problem::{MEDIA_TYPE, Problem, ProblemDocument};

@@ -2,7 +2,6 @@
 //! [`lethe::Error::public`], nowhere else.
 
 use std::error::Error as StdError;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -115,7 +114,7 @@ impl Problem {
     /// Logs the problem with its causes. The span of the request adds route and incident.
     pub fn log(&self) {
         let (status, code) = (self.status.as_u16(), self.code.as_str());
-        let error = self.source.as_ref().map(|source| error_chain(source.as_ref()));
+        let error = self.source.as_ref().map(|source| lethe::error_chain(source.as_ref()));
         match (self.status.is_server_error(), error) {
             (true, error) => tracing::error!(status, code, error, "request failed"),
             (false, Some(error)) => tracing::info!(status, code, error, "request refused"),
@@ -172,15 +171,8 @@ impl From<ErrorCode> for Problem {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let code = match &error {
-            Error::Refused(refusal) => return Self::from(ErrorCode::parse(refusal.code())),
-            Error::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::Io(_)) => {
-                ErrorCode::Unavailable
-            }
-            Error::Clerk(error) if error.retryable() => ErrorCode::Unavailable,
-            _ => ErrorCode::Internal,
-        };
-        Self::new(code).with_source(error)
+        let problem = Self::from(error.public());
+        if matches!(error, Error::Refused(_)) { problem } else { problem.with_source(error) }
     }
 }
 
@@ -208,20 +200,4 @@ fn incident_schema() -> Object {
         .description(Some("Identifies the request in the log."))
         .examples([INCIDENT_EXAMPLE])
         .build()
-}
-
-/// Returns an error and its causes in one line.
-#[must_use]
-pub fn error_chain(error: &(dyn StdError + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        // Wrappers that show their source as themselves add nothing.
-        let next = error.to_string();
-        if !text.ends_with(&next) {
-            let _ = write!(text, ": {next}");
-        }
-        cause = error.source();
-    }
-    text
 }

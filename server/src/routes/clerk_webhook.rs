@@ -1,9 +1,9 @@
 //! `/api/webhooks/clerk`: Clerk's events. Verified before anything is written; a repeated delivery has no effect.
 
-use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use lethe::clerk::webhook::{self, Event, Rejection};
@@ -13,10 +13,15 @@ use serde_json::json;
 
 use crate::error::Problem;
 use crate::middleware::client_ip;
+use crate::request_context::RequestContext;
 use crate::state::AppState;
 
 /// Handles one delivery.
-pub async fn receive(State(state): State<AppState>, request: Request) -> Result<Response, Problem> {
+pub async fn receive(
+    State(state): State<AppState>,
+    Extension(context): Extension<RequestContext>,
+    request: Request,
+) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
     let body: Bytes = body
         .collect()
@@ -31,7 +36,7 @@ pub async fn receive(State(state): State<AppState>, request: Request) -> Result<
         Err(Problem::new(ErrorCode::WebhookRejected).with_source(rejection))
     })?;
     let delivery = header_text(&parts.headers, "svix-id").ok_or(Problem::new(ErrorCode::InvalidInput))?;
-    let received = clerk_events::receive(&state.lethe, delivery, &event).await?;
+    let received = clerk_events::receive(&state.lethe.with_incident(&context.incident), delivery, &event).await?;
     match &event {
         Event::UserUpdated(user) => state.profiles.update_cached(user).await,
         Event::UserDeleted { id: Some(user) } => state.profiles.remove(user).await,

@@ -1,5 +1,6 @@
 //! `/api/compliance/…`: deletion and export for programs that act for a user.
 
+use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
@@ -10,7 +11,7 @@ use serde_json::Value;
 
 use super::{deletion, export};
 use crate::error::{Problem, ProblemDocument};
-use crate::request_context::CurrentUser;
+use crate::request_context::{CurrentUser, RequestContext};
 use crate::state::AppState;
 
 /// The confirmation.
@@ -38,12 +39,17 @@ pub(super) struct Confirmation {
             description = "a step failed and is retried in the background; the document also has `deleted`, `log` and `receipt`"),
     )
 )]
-pub async fn delete(State(state): State<AppState>, user: CurrentUser, body: Bytes) -> Result<Response, Problem> {
+pub async fn delete(
+    State(state): State<AppState>,
+    Extension(context): Extension<RequestContext>,
+    user: CurrentUser,
+    body: Bytes,
+) -> Result<Response, Problem> {
     if !is_confirmed(&body) {
         return Err(ErrorCode::ConfirmationMissing.into());
     }
     deletion::authorize(&state, &user)?;
-    deletion::start_and_wait(&state, &user).await
+    deletion::start_and_wait(&state, &context, &user).await
 }
 
 /// Streams the user's rows of the mapped tables, by table name.

@@ -44,7 +44,7 @@ pub async fn begin(State(state): State<AppState>, request: Request) -> Result<Re
     let sign_in = with_fragment(state.authenticator.sign_in_url_for(&parts), fragment);
     let mut response = Redirect::to(sign_in.as_str()).into_response();
     state.authenticator.clear(response.headers_mut());
-    if let Some(cookie) = resume::to_cookie(&state.lethe, &user.user_handle, PendingAction::Confirm(return_to)) {
+    if let Some(cookie) = resume::to_cookie(&state.lethe, user.user_handle.as_str(), PendingAction::Confirm(return_to)) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
     Ok(response)

@@ -3,12 +3,9 @@
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::{Extension, Json};
+use lethe::Error;
 use lethe::consent::{self, Choice, ConsentState, Source};
-use lethe_error_code::ErrorCode;
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
-use time::format_description::well_known::Rfc3339;
 
 use crate::error::{Problem, ProblemDocument};
 use crate::request_context::{CurrentUser, RequestContext};
@@ -16,7 +13,7 @@ use crate::state::AppState;
 
 /// The state by purpose. The purposes are configured in the data map; these are the usual ones.
 #[derive(utoipa::ToSchema)]
-#[expect(dead_code, reason = "describes the shape that `ConsentResponse` writes")]
+#[expect(dead_code, reason = "describes the shape that `ConsentState` has")]
 #[schema(rename_all = "camelCase", as = Consent)]
 pub(super) struct Consent {
     marketing: bool,
@@ -37,21 +34,6 @@ pub(super) struct Change {
     third_party: Option<bool>,
 }
 
-/// The state as the API returns it.
-pub struct ConsentResponse(ConsentState);
-
-impl Serialize for ConsentResponse {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.purposes.len() + 1))?;
-        for state in &self.0.purposes {
-            map.serialize_entry(&state.purpose.key, &state.granted)?;
-        }
-        let updated_at = self.0.updated_at.and_then(|at| at.format(&Rfc3339).ok());
-        map.serialize_entry("updatedAt", &updated_at)?;
-        map.end()
-    }
-}
-
 /// Returns the user's preferences.
 #[utoipa::path(
     get,
@@ -65,9 +47,9 @@ pub async fn read(
     State(state): State<AppState>,
     Extension(context): Extension<RequestContext>,
     user: CurrentUser,
-) -> Result<Json<ConsentResponse>, Problem> {
+) -> Result<Json<ConsentState>, Problem> {
     let consent = consent::current(&state.lethe, &user.clerk_user_id, context.gpc).await?;
-    Ok(Json(ConsentResponse(consent)))
+    Ok(Json(consent))
 }
 
 /// Changes any of the purposes, all or none, and returns the new state.
@@ -86,18 +68,20 @@ pub async fn change(
     Extension(context): Extension<RequestContext>,
     user: CurrentUser,
     body: Bytes,
-) -> Result<Json<ConsentResponse>, Problem> {
+) -> Result<Json<ConsentState>, Problem> {
     let choices = parse_choices(&body)?;
-    let consent = consent::set(&state.lethe, &user.clerk_user_id, &choices, Source::Api, context.gpc).await?;
-    Ok(Json(ConsentResponse(consent)))
+    let lethe = state.lethe.with_incident(&context.incident);
+    let consent = consent::set(&lethe, &user.clerk_user_id, &choices, Source::Api, context.gpc).await?;
+    Ok(Json(consent))
 }
 
 /// Accepts an object of booleans.
-fn parse_choices(body: &[u8]) -> Result<Vec<Choice>, ErrorCode> {
-    let body: Map<String, Value> = serde_json::from_slice(body).map_err(|_| ErrorCode::InvalidInput)?;
+fn parse_choices(body: &[u8]) -> Result<Vec<Choice>, Error> {
+    let body: Map<String, Value> = serde_json::from_slice(body)
+        .map_err(|_| Error::InvalidInput("an object of purposes is expected"))?;
     let choice = |(purpose, granted): (String, Value)| match granted {
         Value::Bool(granted) => Ok(Choice { purpose, granted }),
-        _ => Err(ErrorCode::InvalidInput),
+        _ => Err(Error::InvalidInput("a purpose must be true or false")),
     };
     body.into_iter().map(choice).collect()
 }
@@ -119,12 +103,12 @@ mod tests {
     #[case(r#"{"marketing":null}"#)]
     #[case(r#"{"marketing":true"#)]
     fn body_other_than_an_object_of_booleans_is_refused(#[case] body: &str) {
-        assert_eq!(parse_choices(body.as_bytes()), Err(ErrorCode::InvalidInput));
+        assert!(matches!(parse_choices(body.as_bytes()), Err(Error::InvalidInput(_))));
     }
 
     #[test]
     fn empty_change_is_accepted() {
-        assert_eq!(parse_choices(b"{}"), Ok(Vec::new()));
+        assert_eq!(parse_choices(b"{}").unwrap(), []);
     }
 
     proptest! {

@@ -2,18 +2,19 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use http::StatusCode;
 use lethe::deletion::{self, NewRequest, Origin, Progress, Request, Status};
 use lethe_error_code::ErrorCode;
 use serde::Serialize;
 use serde_json::json;
+use tracing::Instrument;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 use crate::error::{Problem, ProblemDocument};
-use crate::request_context::CurrentUser;
+use crate::request_context::{CurrentUser, RequestContext};
 use crate::state::AppState;
 
 /// How long the response waits for the deletion. After that, it continues in the background.
@@ -68,9 +69,13 @@ impl Deletion {
             description = "a step failed and is retried in the background; the document also has `deleted`, `log` and `receipt`"),
     )
 )]
-pub async fn delete(State(state): State<AppState>, user: CurrentUser) -> Result<Response, Problem> {
+pub async fn delete(
+    State(state): State<AppState>,
+    Extension(context): Extension<RequestContext>,
+    user: CurrentUser,
+) -> Result<Response, Problem> {
     authorize(&state, &user)?;
-    start_and_wait(&state, &user).await
+    start_and_wait(&state, &context, &user).await
 }
 
 /// Refuses a user who may not request a deletion now.
@@ -80,18 +85,24 @@ pub(super) fn authorize(state: &AppState, user: &CurrentUser) -> Result<(), Prob
 }
 
 /// Records the deletion, starts it and waits for it.
-pub(super) async fn start_and_wait(state: &AppState, user: &CurrentUser) -> Result<Response, Problem> {
+pub(super) async fn start_and_wait(
+    state: &AppState,
+    context: &RequestContext,
+    user: &CurrentUser,
+) -> Result<Response, Problem> {
+    let lethe = state.lethe.with_incident(&context.incident);
     let new = NewRequest {
         subject: &user.clerk_user_id,
         origin: Origin::Api,
         confirmed_plan: None,
         contact: user.email.as_deref(),
     };
-    let request = deletion::request(&state.lethe, new).await?;
+    let request = deletion::request(&lethe, new).await?;
     state.profiles.remove(&user.clerk_user_id).await;
     // In a task of its own, so that a client that disconnects doesn't interrupt a step.
-    let (lethe, id) = (state.lethe.clone(), request.id);
-    let running = tokio::spawn(async move { deletion::run(&lethe, id, RESPONSE_TIMEOUT).await });
+    let id = request.id;
+    let running = async move { deletion::run(&lethe, id, RESPONSE_TIMEOUT).await };
+    let running = tokio::spawn(running.in_current_span());
     let progress = match running.await.map_err(Problem::internal)? {
         Ok(progress) => progress,
         Err(error) => {

@@ -86,7 +86,7 @@ pub(super) async fn start_export(
     // The body is sent after the request's span was left.
     let span = tracing::Span::current();
     let body = export.body.map_err(move |error| {
-        span.in_scope(|| tracing::error!(error = crate::error::error_chain(&error), "export aborted"));
+        span.in_scope(|| tracing::error!(error = lethe::error_chain(&error), "export aborted"));
         ExportAborted
     });
     let mut response = Response::new(Body::from_stream(body));

@@ -24,7 +24,7 @@ pub async fn liveness() -> Json<Value> {
 /// wait in the job queue, and no other instance would reach Clerk any better.
 pub async fn readiness(State(state): State<AppState>) -> Result<Json<Value>, Problem> {
     let unavailable = || Problem::new(ErrorCode::Unavailable);
-    let is_migrated = tokio::time::timeout(DATABASE_TIMEOUT, lethe::jobs::is_migrated(&state.lethe.database))
+    let is_migrated = tokio::time::timeout(DATABASE_TIMEOUT, lethe::database::is_migrated(&state.lethe.database))
         .await
         .map_err(|error| unavailable().with_source(error))?
         .map_err(|error| unavailable().with_source(error))?;

@@ -49,7 +49,7 @@ pub async fn render(State(state): State<AppState>, request: Request) -> Response
     let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
     metrics::gauge!("lethe_database_connections", "state" => "idle").set(f64::from(idle));
     // While the database is down, these keep their last value.
-    if let Ok(Ok((waiting, failed))) = tokio::time::timeout(BACKLOG_TIMEOUT, lethe::jobs::backlog(pool)).await {
+    if let Ok(Ok((waiting, failed))) = tokio::time::timeout(BACKLOG_TIMEOUT, lethe::queue::backlog(pool)).await {
         metrics::gauge!("lethe_jobs_waiting").set(gauge_value(waiting));
         metrics::gauge!("lethe_jobs_retrying").set(gauge_value(failed));
     }

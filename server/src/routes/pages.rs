@@ -50,10 +50,10 @@ pub async fn not_found(state: State<AppState>, request: Request) -> Response {
 fn leptos_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
     let state = state.clone();
     move || {
-        provide_context(state.lethe.clone());
         provide_context(state.site.clone());
         let Some(parts) = use_context::<Parts>() else { return };
         let Some(context) = parts.extensions.get::<RequestContext>() else { return };
+        provide_context(state.lethe.with_incident(&context.incident));
         provide_context(Nonce::from_value(context.nonce.clone()));
         if let Some(authentication) = parts.extensions.get::<Authentication>() {
             let sign_in_url = state.authenticator.sign_in_url_for(&parts).into();

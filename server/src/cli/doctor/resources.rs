@@ -5,16 +5,15 @@ use std::path::Path;
 
 use anyhow::Context;
 use lethe::data_map::{self, DataMap, Error};
-use lethe::mail::{Mailer, Unready};
+use lethe::mail::{Mailer, SmtpCheckError};
 use lethe::storage::Storage;
-use lethe::Random;
+use lethe::{Random, error_chain};
 use sqlx::PgPool;
 
 use super::report::CheckResult;
 use super::{CHECK_TIMEOUT, with_timeout};
 use crate::bootstrap;
 use crate::config::{DatabaseConfig, PostgresUrl, Values, database};
-use crate::error::error_chain;
 use crate::routes::assets;
 
 const MIGRATED: &str = "database_migrated";
@@ -74,7 +73,7 @@ async fn connect(values: &Values) -> Result<PgPool, CheckResult> {
 }
 
 async fn check_migrations(pool: &PgPool) -> CheckResult {
-    match lethe::jobs::is_migrated(pool).await {
+    match lethe::database::is_migrated(pool).await {
         Ok(true) => CheckResult::ok(MIGRATED, "Lethe's tables are up to date"),
         Ok(false) => CheckResult::wrong(MIGRATED, "Lethe's tables are not up to date", "run `lethe migrate`"),
         Err(error) => CheckResult::wrong(
@@ -149,15 +148,15 @@ pub(super) async fn check_mail(values: &Values) -> CheckResult {
     }
 }
 
-const fn remedy(error: Unready) -> &'static str {
+const fn remedy(error: SmtpCheckError) -> &'static str {
     match error {
-        Unready::Unreachable | Unready::TimedOut => {
+        SmtpCheckError::Unreachable | SmtpCheckError::TimedOut => {
             "check host and port in LETHE_SMTP_URL, and whether a firewall is in between"
         }
-        Unready::Tls => {
+        SmtpCheckError::Tls => {
             "check that the server's certificate is valid for this host, and that smtp:// or smtps:// fits the port"
         }
-        Unready::Refused(_) => {
+        SmtpCheckError::Refused(_) => {
             "check user and password in LETHE_SMTP_URL; the mail server's log may say more"
         }
     }
