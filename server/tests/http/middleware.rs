@@ -1,17 +1,22 @@
-//! What stands before every operation, probed from outside, route by route.
+//! What surrounds every operation, probed from outside, route by route.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::routing::get;
+use demo::people::person;
 use leptos::server_fn::axum::server_fn_paths;
+use lethe::deletion::ReceiptCode;
+use lethe::{ClerkUserId, ErrorCode};
 use reqwest::header::{ACCEPT, HeaderMap, ORIGIN};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 use server::routes;
 use tower::ServiceExt;
 
-use crate::support::{TestApp, TestOptions, header, json, limit, masked, problem};
+use crate::support::{TestApp, TestOptions, header, json, lethe_rows, limit, masked, problem};
 
 /// Every route of the API that acts for a person.
 const USER_ROUTES: [(&str, &str); 6] = [
@@ -23,7 +28,7 @@ const USER_ROUTES: [(&str, &str); 6] = [
     ("POST", "/api/compliance/gdpr-delete"),
 ];
 
-/// Server functions that open to whoever knows a receipt's code.
+/// Server functions that need a receipt's code in place of a session.
 const OPEN_FUNCTIONS: [&str; 1] = ["/api/_/deletion_progress"];
 
 fn method(name: &str) -> Method {
@@ -92,12 +97,26 @@ async fn cross_origin_write_is_refused() {
 #[tokio::test]
 async fn get_server_function_changes_nothing() {
     let app = TestApp::start().await;
+    let grace = app.sign_in(1).await;
+    let deletion = json(grace.delete("/api/privacy/delete").send().await.unwrap(), StatusCode::OK).await;
+    let receipt_code = deletion["receipt"].as_str().unwrap().trim_start_matches("/receipt/");
     let ada = app.sign_in(0).await;
-    let before = app.audit_entries().await;
-    for (path, method) in server_fn_paths().filter(|(_, method)| *method == Method::GET) {
-        let _ = ada.request(method, path).send().await.unwrap();
+    json(ada.post("/api/privacy/consent").json(&json!({"marketing": true})).send().await.unwrap(), StatusCode::OK).await;
+    let user_handle = app.lethe.keys.user_handle(&ClerkUserId::parse(&person(0).id).unwrap());
+    let arguments = BTreeMap::from([
+        ("/api/_/deletion_progress", format!("code={receipt_code}")),
+        ("/api/_/latest_export", String::new()),
+        ("/api/_/preview_deletion", format!("person={user_handle}")),
+    ]);
+    let functions: BTreeSet<_> =
+        server_fn_paths().filter(|(_, method)| *method == Method::GET).map(|(path, _)| path).collect();
+    assert_eq!(functions, arguments.keys().copied().collect(), "each function is called with arguments that it accepts");
+    let before = lethe_rows(app.pool()).await;
+    for (path, query) in &arguments {
+        let response = ada.get(&format!("{path}?{query}")).send().await.unwrap();
+        json(response, StatusCode::OK).await;
     }
-    assert_eq!(app.audit_entries().await, before);
+    assert_eq!(lethe_rows(app.pool()).await, before);
 }
 
 #[tokio::test]
@@ -314,6 +333,58 @@ async fn openapi_describes_every_user_route() {
         let operation = &description["paths"][path][method.to_lowercase()];
         assert!(operation["responses"]["401"].is_object(), "{method} {path}");
     }
+}
+
+/// The examples in the API description are made by hand where the values are random: they must have the real form.
+#[tokio::test]
+async fn openapi_examples_have_the_form_of_real_values() {
+    let app = TestApp::start().await;
+    let response = app.get("/api/openapi.json").send().await.unwrap();
+    let schemas = json(response, StatusCode::OK).await["components"]["schemas"].clone();
+    let codes: Vec<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(schemas["Document"]["properties"]["code"]["enum"], json!(codes));
+    let response = app.get("/api/privacy/consent").send().await.unwrap();
+    let incident = header(response.headers(), "x-incident-id");
+    let example = schemas["Document"]["properties"]["incident"]["examples"][0].as_str().unwrap();
+    assert_eq!(example.len(), incident.len(), "{example} {incident}");
+    assert!(example.chars().all(|character| "0123456789ABCDEFGHJKMNPQRSTVWXYZ".contains(character)), "{example}");
+    let example = schemas["Deletion"]["properties"]["receipt"]["examples"][0].as_str().unwrap();
+    let code = example.strip_prefix("/receipt/").unwrap();
+    assert_eq!(ReceiptCode::parse(code).unwrap().as_str(), code);
+}
+
+/// The same cause has the same status whether a page, a server function or the API reports it.
+#[tokio::test]
+async fn defect_is_an_internal_error_on_page_and_api() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    let user_handle = app.lethe.keys.user_handle(&ClerkUserId::parse(&person(0).id).unwrap());
+    // Authentication doesn't read this table.
+    sqlx::query("alter table lethe.consent_entry rename column purpose to renamed").execute(app.pool()).await.unwrap();
+    let page = ada.navigate("/").send().await.unwrap();
+    let function = ada
+        .post("/api/_/save_preferences")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("granted[0]=marketing&person={user_handle}"));
+    let function = json(function.send().await.unwrap(), StatusCode::INTERNAL_SERVER_ERROR).await;
+    let api = ada.get("/api/privacy/consent").send().await.unwrap();
+    assert_eq!(page.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(function["code"], "internal");
+    problem(api, StatusCode::INTERNAL_SERVER_ERROR, "internal").await;
+}
+
+#[tokio::test]
+async fn unreachable_database_is_unavailable_on_page_and_api() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    app.lethe.database.close().await;
+    let code = "7Q2M-9KXA-41TD-8ZRC-5V3N";
+    let page = app.navigate(&format!("/receipt/{code}")).send().await.unwrap();
+    let function = app.get(&format!("/api/_/deletion_progress?code={code}")).send().await.unwrap();
+    let api = ada.get("/api/privacy/consent").send().await.unwrap();
+    assert_eq!(page.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(json(function, StatusCode::SERVICE_UNAVAILABLE).await["code"], "unavailable");
+    problem(api, StatusCode::SERVICE_UNAVAILABLE, "unavailable").await;
 }
 
 #[tokio::test]

@@ -5,15 +5,14 @@ use demo::testing::Fault;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::support::{TestApp, header, json};
+use crate::support::{Browser, TestApp, eventually, header, json};
 
 #[tokio::test]
 async fn page_view_sends_no_request_to_clerk() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     // The first view fetches the keys that verify sessions and, in the background, the name.
-    assert_eq!(ada.navigate("/").send().await.unwrap().status(), StatusCode::OK);
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    eventually("the name is cached", async || shows_name(&ada).await).await;
     app.clerk.forget_requests();
     for _ in 0..20 {
         let page = ada.navigate("/").send().await.unwrap();
@@ -61,10 +60,7 @@ async fn signed_out_page_links_to_the_sign_in() {
 async fn name_is_shown_once_fetched() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
-    ada.navigate("/").send().await.unwrap();
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    let page = ada.navigate("/").send().await.unwrap().text().await.unwrap();
-    assert!(page.contains(&person(0).email) || page.contains(&person(0).name()), "{page}");
+    eventually("the name is shown", async || shows_name(&ada).await).await;
 }
 
 #[tokio::test]
@@ -148,7 +144,15 @@ async fn expired_session_is_renewed_on_navigation_and_refused_on_write() {
     assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
 }
 
-/// Whether the checkbox of a purpose is ticked.
+/// Returns whether the page shows the first user's name or e-mail address.
+async fn shows_name(browser: &Browser<'_>) -> bool {
+    let page = browser.navigate("/").send().await.unwrap();
+    assert_eq!(page.status(), StatusCode::OK);
+    let page = page.text().await.unwrap();
+    page.contains(&person(0).email) || page.contains(&person(0).name())
+}
+
+/// Returns whether the checkbox of a purpose is ticked.
 fn is_checked(page: &str, purpose: &str) -> bool {
     let boxes: Vec<_> = page
         .split("<input")
