@@ -39,6 +39,9 @@ pub enum Error {
     /// The verification of an erasure found this many rows.
     #[error("{0} rows remain after the erasure")]
     RowsRemaining(u64),
+    /// The reader of an export took no chunk for too long.
+    #[error("the reader of the export stalled")]
+    ExportStalled,
     /// An invariant was violated.
     #[error("{0}")]
     Internal(&'static str),

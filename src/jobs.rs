@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tracing::Instrument as _;
 
+use crate::deletion::{self, clerk_events, retention};
 use crate::platform::queue::{self, Job, Payload, Registered, SCHEMA};
-use crate::{Lethe, Result, audit, clerk_events, consent, deletion, retention};
+use crate::{Lethe, Result, audit, consent};
 
 /// How often the audit log's chain is extended, and so the longest time that an entry isn't part of it.
 const SEAL_INTERVAL: Duration = Duration::from_secs(1);

@@ -3,8 +3,8 @@
 //! Knows Postgres, Clerk's Backend API, the archive store and SMTP. Knows nothing of HTTP servers, cookies or
 //! HTML: the crates `app` and `server` call the functions of this one and present the results.
 //!
-//! There is a module for each operation: [`consent`], [`export`], and [`deletion`] with [`retention`],
-//! [`orphans`] and [`clerk_events`], each recorded by [`audit`]. State, audit entry and job are committed
+//! There is a module for each operation: [`consent`], [`export`], and [`deletion`] with retention,
+//! orphans and Clerk's events, each recorded by [`audit`]. State, audit entry and job are committed
 //! together, and no call to another system happens inside a transaction.
 //!
 //! Modules depend on each other in one direction only: [`platform`], [`purposes`] and [`ids`], then [`clerk`],
@@ -17,7 +17,6 @@
 
 pub mod audit;
 pub mod clerk;
-pub mod clerk_events;
 pub mod consent;
 pub mod data_map;
 pub mod deletion;
@@ -26,11 +25,10 @@ pub mod export;
 pub mod ids;
 pub mod jobs;
 pub mod mail;
-pub mod orphans;
 pub mod overview;
 pub mod platform;
 pub mod purposes;
-pub mod retention;
+mod receipt_code;
 pub mod subject;
 
 use std::ops::Deref;

@@ -1,21 +1,21 @@
-//! The overview: what a person sees first. It knows nothing that [`consent`] and [`audit`] don't
-//! say, and reads both by one connection: giving one back costs as much as a query.
+//! What the first page shows. Reads [`consent`] and [`audit`] on one connection: a checkout from the pool costs as much
+//! as a query.
 
 use crate::audit::{self, Activity};
 use crate::consent::{self, ConsentState};
 use crate::{ClerkUserId, Lethe, Result};
 
-/// How things stand, and how they came to stand so.
+/// A user's consent and recent activity.
 #[derive(Clone, Debug)]
 pub struct Overview {
-    /// The person's choices.
+    /// The user's choices.
     pub consent: ConsentState,
-    /// The newest entries about them, newest first.
+    /// The latest audit entries about the user, newest first.
     pub activity: Vec<Activity>,
 }
 
-/// Reads it for `subject`, with the browser's opt-out `signal` as in [`consent::current`], and
-/// with so many entries at most.
+/// Returns the overview of `subject` with up to `entries` audit entries. `gpc` is the browser's opt-out signal, as in
+/// [`consent::current`].
 pub async fn read(lethe: &Lethe, subject: &ClerkUserId, gpc: bool, entries: u32) -> Result<Overview> {
     let mut connection = lethe.database.acquire().await?;
     Ok(Overview {

@@ -2,10 +2,8 @@
 
 use sqlx::PgConnection;
 
-// Until every caller names it where it is defined.
-use crate::deletion::ReceiptCode;
-#[doc(hidden)]
-pub use crate::ids::ClerkUserId;
+use crate::ids::ClerkUserId;
+use crate::receipt_code::ReceiptCode;
 use crate::{DataSubjectId, Error, ErrorCode, Lethe, Result};
 
 /// Whether a user may use the privacy center.

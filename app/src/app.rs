@@ -1,19 +1,17 @@
-//! The document around every page, and the routes.
+//! The HTML document around every page, and the router.
 
 use leptos::config::LeptosOptions;
 use leptos::prelude::*;
 use leptos_meta::{MetaTags, provide_meta_context};
-use leptos_router::components::{Route, Router, Routes};
-use leptos_router::{SsrMode, path};
+use leptos_router::components::Router;
 
-use crate::api::context::Site;
-use crate::pages::{Delete, Home, NotFound, Receipt};
+use crate::pages::Pages;
+use crate::server::context::Site;
 
-/// The whole document. The server calls it once a request, with the values of
-/// [`crate::api::context`] and a `lethe::Lethe` in the context.
+/// The whole document. The server renders it for each request, with the values of
+/// [`crate::server::context`] in Leptos' context.
 ///
-/// The scripts that wake the islands are not here: a page that has islands brings them itself, so
-/// that the others load nothing.
+/// It loads no scripts: a page with islands brings them itself, so that the other pages load nothing.
 #[must_use]
 pub fn shell(options: LeptosOptions) -> impl IntoView {
     provide_meta_context();
@@ -40,17 +38,13 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     }
 }
 
-/// The routes.
+/// The router with every page.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
     view! {
         <Router>
-            <Routes fallback=NotFound>
-                <Route path=path!("/") view=Home ssr=SsrMode::Async/>
-                <Route path=path!("/delete") view=Delete ssr=SsrMode::Async/>
-                <Route path=path!("/receipt/:code") view=Receipt ssr=SsrMode::Async/>
-            </Routes>
+            <Pages/>
         </Router>
     }
 }
@@ -63,10 +57,10 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::rendering::{HOSTILE, Page, document, options, visitor};
+    use crate::rendering::{HOSTILE, Page, document, options, user};
 
     async fn signed_out(path: &str) -> Page {
-        document(path, visitor(None), || shell(options())).await
+        document(path, None, || shell(options())).await
     }
 
     #[tokio::test]
@@ -77,7 +71,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_page_without_islands_loads_no_script() {
+    async fn page_without_islands_loads_no_script() {
         for path in ["/", "/delete", "/nothing"] {
             let page = signed_out(path).await;
             assert!(!page.html.contains("/pkg/lethe-1f2e.js"), "{path}");
@@ -85,40 +79,40 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_needs_a_person_asks_to_sign_in() {
+    async fn page_for_users_asks_to_sign_in() {
         let page = signed_out("/delete").await;
         assert_eq!(page.status, 401);
         assert!(page.html.contains("https://accounts.example.org/sign-in?redirect_url=%2F"));
     }
 
     #[tokio::test]
-    async fn an_unknown_address_is_not_found() {
+    async fn unknown_address_is_not_found() {
         let page = signed_out("/nothing").await;
         assert_eq!(page.status, 404);
         assert_snapshot!(page.lines());
     }
 
     #[tokio::test]
-    async fn a_name_is_never_markup() {
-        let page = document("/nothing", visitor(Some(HOSTILE)), || shell(options())).await;
+    async fn name_is_never_markup() {
+        let page = document("/nothing", Some(user(HOSTILE)), || shell(options())).await;
         assert!(!page.html.contains("<script>alert"));
         assert!(!page.html.contains("<b title"));
     }
 
-    /// Leptos doesn't escape what stands in a text area.
+    /// Leptos doesn't escape the content of a text area, so the sources may not contain one.
     #[test]
-    fn no_view_has_a_text_area() {
-        fn look(folder: &Path) {
+    fn sources_contain_no_text_area() {
+        fn check(folder: &Path) {
             for entry in fs::read_dir(folder).unwrap() {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
-                    look(&path);
+                    check(&path);
                 } else if path.extension().is_some_and(|extension| extension == "rs") {
                     let text = fs::read_to_string(&path).unwrap();
                     assert!(!text.contains(&["<text", "area"].concat()), "{}", path.display());
                 }
             }
         }
-        look(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+        check(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
     }
 }

@@ -1,4 +1,4 @@
-//! Dates, counts and outcomes in words. Knows the types of `lethe`, and English.
+//! Formats dates, counts and outcomes in English. Knows the types of `lethe`, and no markup.
 
 use lethe::deletion::{Outcome, Step};
 use time::macros::format_description;
@@ -20,7 +20,7 @@ pub(crate) fn time_of_day(at: OffsetDateTime) -> String {
     at.to_offset(UtcOffset::UTC).format(format_description!("[hour]:[minute]:[second]")).unwrap_or_default()
 }
 
-/// RFC 3339 for machines, always to the microsecond, so that later moments are later texts.
+/// RFC 3339 with microseconds, in UTC. Later times are greater strings.
 pub(crate) fn rfc3339_micros(at: OffsetDateTime) -> String {
     let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:6]Z");
     at.to_offset(UtcOffset::UTC).format(format).unwrap_or_default()
@@ -69,85 +69,94 @@ fn size(bytes: u64) -> String {
     }
 }
 
-/// What rows will become, and why where something stays.
-pub(crate) fn planned_outcome(outcome: &Outcome) -> (String, Option<String>) {
-    outcome_text(outcome, false)
+/// Whether something is about to happen or has happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Tense {
+    /// It will happen.
+    Future,
+    /// It has happened.
+    Past,
 }
 
-/// What rows became, and why where something stays.
-pub(crate) fn completed_outcome(outcome: &Outcome) -> (String, Option<String>) {
-    outcome_text(outcome, true)
-}
-
-fn outcome_text(outcome: &Outcome, done: bool) -> (String, Option<String>) {
-    match outcome {
-        Outcome::Deleted => ("deleted".to_owned(), None),
-        Outcome::Scrubbed { columns, left, reason, .. } => {
+/// What a deletion does to rows, and the reason if something stays.
+pub(crate) fn outcome_text(outcome: &Outcome, tense: Tense) -> (String, Option<String>) {
+    match (outcome, tense) {
+        (Outcome::Deleted, _) => ("deleted".to_owned(), None),
+        (Outcome::Scrubbed { columns, left, reason, .. }, _) => {
             (format!("{} removed", join_human(columns)), retained_columns(left, reason.as_deref()))
         }
-        Outcome::Stamped { purge_at: Some(at), .. } => {
-            let day = date(at.to_offset(UtcOffset::UTC).date());
-            let hidden = if done { "hidden, goes for good on" } else { "hidden at once, deleted on" };
-            (format!("{hidden} {day}"), None)
+        (Outcome::Stamped { purge_at: Some(at), .. }, tense) => {
+            let hidden = match tense {
+                Tense::Past => "hidden, goes for good on",
+                Tense::Future => "hidden at once, deleted on",
+            };
+            (format!("{hidden} {}", date_of(*at)), None)
         }
-        Outcome::Stamped { columns, purge_at: None } => (format!("marked as {}", stamp_label(columns)), None),
-        Outcome::Kept { reason, until: Some(until) } => {
-            (format!("kept until {}", date(until.to_offset(UtcOffset::UTC).date())), Some(reason.clone()))
+        (Outcome::Stamped { columns, purge_at: None }, _) => (format!("marked as {}", stamp_label(columns)), None),
+        (Outcome::Retained { reason, until: Some(until) }, _) => {
+            (format!("kept until {}", date_of(*until)), Some(reason.clone()))
         }
-        Outcome::Kept { reason, until: None } => ("kept".to_owned(), Some(reason.clone())),
-        Outcome::Detached if done => (
+        (Outcome::Retained { reason, until: None }, _) => ("kept".to_owned(), Some(reason.clone())),
+        (Outcome::Detached, Tense::Past) => (
             "stayed with their authors".to_owned(),
             Some("Written by others. Only the link to what was yours went.".to_owned()),
         ),
-        Outcome::Detached => (
+        (Outcome::Detached, Tense::Future) => (
             "stay with their authors".to_owned(),
             Some("Written by others. Only the link to what is yours goes.".to_owned()),
         ),
     }
 }
 
-/// Whether rows with this outcome stay.
+/// Whether a deletion retains rows with this outcome.
 pub(crate) const fn is_retained(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Kept { .. } | Outcome::Detached)
+    matches!(outcome, Outcome::Retained { .. } | Outcome::Detached)
 }
 
-/// What a step of a deletion will do, and did.
-pub(crate) const fn step_title(step: Step, done: bool) -> &'static str {
-    match (step, done) {
-        (Step::EndSessions, false) => "End all sessions",
-        (Step::EndSessions, true) => "All sessions ended",
-        (Step::PendingWork, false) => "Drop what was still queued for you",
-        (Step::PendingWork, true) => "Dropped what was still queued for you",
-        (Step::ApplicationData, false) => "Erase your data",
-        (Step::ApplicationData, true) => "Your data erased",
-        (Step::Verification, false) => "Search the database for anything left",
-        (Step::Verification, true) => "Searched the database: nothing left but what is kept",
-        (Step::ClerkUser, false) => "Delete the sign-in account at Clerk",
-        (Step::ClerkUser, true) => "Sign-in account deleted at Clerk",
-        (Step::Audit, false) => "Write the log entry",
-        (Step::Audit, true) => "Log entry written",
-        (Step::Receipt, false) => "Issue the receipt",
-        (Step::Receipt, true) => "Receipt issued",
+/// What a step of a deletion does or has done.
+pub(crate) const fn step_title(step: Step, tense: Tense) -> &'static str {
+    match (step, tense) {
+        (Step::EndSessions, Tense::Future) => "End all sessions",
+        (Step::EndSessions, Tense::Past) => "All sessions ended",
+        (Step::PendingWork, Tense::Future) => "Drop what was still queued for you",
+        (Step::PendingWork, Tense::Past) => "Dropped what was still queued for you",
+        (Step::ApplicationData, Tense::Future) => "Erase your data",
+        (Step::ApplicationData, Tense::Past) => "Your data erased",
+        (Step::Verification, Tense::Future) => "Search the database for anything left",
+        (Step::Verification, Tense::Past) => "Searched the database: nothing left but what is kept",
+        (Step::ClerkUser, Tense::Future) => "Delete the sign-in account at Clerk",
+        (Step::ClerkUser, Tense::Past) => "Sign-in account deleted at Clerk",
+        (Step::Audit, Tense::Future) => "Write the log entry",
+        (Step::Audit, Tense::Past) => "Log entry written",
+        (Step::Receipt, Tense::Future) => "Issue the receipt",
+        (Step::Receipt, Tense::Past) => "Receipt issued",
     }
 }
 
 /// `Display name stays: names the author of published results`.
-fn retained_columns(left: &[String], reason: Option<&str>) -> Option<String> {
-    if left.is_empty() {
+fn retained_columns(columns: &[String], reason: Option<&str>) -> Option<String> {
+    if columns.is_empty() {
         return None;
     }
-    let stays = if left.len() == 1 { "stays" } else { "stay" };
-    let text = format!("{} {stays}", capitalize(&join_human(left)));
-    Some(reason.map_or_else(|| text.clone(), |reason| format!("{text}: {reason}")))
+    let stays = if columns.len() == 1 { "stays" } else { "stay" };
+    let text = format!("{} {stays}", capitalize(&join_human(columns)));
+    Some(match reason {
+        Some(reason) => format!("{text}: {reason}"),
+        None => text,
+    })
 }
 
-/// With a capital letter in front.
+fn date_of(at: OffsetDateTime) -> String {
+    date(at.to_offset(UtcOffset::UTC).date())
+}
+
+/// Makes the first letter a capital.
 pub(crate) fn capitalize(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// `email and display name`, of column names.
+/// `email and display name` for two column names.
 fn join_human(columns: &[String]) -> String {
     let names: Vec<String> = columns.iter().map(|column| column.replace('_', " ")).collect();
     match names.as_slice() {
@@ -157,7 +166,7 @@ fn join_human(columns: &[String]) -> String {
     }
 }
 
-/// `revoked`, of `revoked_at`: the first stamped column that tells more than that the row changed.
+/// `revoked` for `revoked_at`: the first stamped column that says more than that the row changed.
 fn stamp_label(columns: &[String]) -> String {
     let telling = columns.iter().find(|column| !column.starts_with("updated")).or(columns.first());
     telling.map_or_else(
@@ -173,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn moments_are_told_in_utc() {
+    fn dates_and_times_are_in_utc() {
         let at = datetime!(2026-11-22 10:58:07 +1);
         assert_eq!(datetime(at), "22 November 2026, 09:58 UTC");
         assert_eq!(time_of_day(at), "09:58:07");
@@ -192,13 +201,13 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_short() {
+    fn sizes_are_rounded_down() {
         let sizes = [812, 1_000, 1_234_567, 12_345_678, 999_999_999, 5_000_000_000_000];
         assert_eq!(sizes.map(size), ["812 bytes", "1.0 kB", "1.2 MB", "12 MB", "999 MB", "5.0 TB"]);
     }
 
     #[test]
-    fn outcomes_say_what_rows_become() {
+    fn outcomes_say_what_happens_to_rows() {
         let columns = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
         let scrubbed = |left: &[&str], reason: Option<&str>| Outcome::Scrubbed {
             columns: columns(&["email", "phone_number"]),
@@ -206,25 +215,31 @@ mod tests {
             left: columns(left),
             reason: reason.map(str::to_owned),
         };
-        assert_eq!(planned_outcome(&scrubbed(&[], None)), ("email and phone number removed".to_owned(), None));
+        assert_eq!(
+            outcome_text(&scrubbed(&[], None), Tense::Future),
+            ("email and phone number removed".to_owned(), None)
+        );
         let reason = Some("names the author");
         assert_eq!(
-            planned_outcome(&scrubbed(&["display_name"], reason)).1.as_deref(),
+            outcome_text(&scrubbed(&["display_name"], reason), Tense::Future).1.as_deref(),
             Some("Display name stays: names the author")
         );
-        assert_eq!(completed_outcome(&scrubbed(&["id", "title"], None)).1.as_deref(), Some("Id and title stay"));
+        assert_eq!(
+            outcome_text(&scrubbed(&["id", "title"], None), Tense::Past).1.as_deref(),
+            Some("Id and title stay")
+        );
         let hidden =
             Outcome::Stamped { columns: columns(&["deleted_at"]), purge_at: Some(datetime!(2026-12-22 09:00 UTC)) };
-        assert_eq!(planned_outcome(&hidden).0, "hidden at once, deleted on 22 December 2026");
-        assert_eq!(completed_outcome(&hidden).0, "hidden, goes for good on 22 December 2026");
-        assert_eq!(planned_outcome(&Outcome::Detached).0, "stay with their authors");
-        assert_eq!(completed_outcome(&Outcome::Detached).0, "stayed with their authors");
+        assert_eq!(outcome_text(&hidden, Tense::Future).0, "hidden at once, deleted on 22 December 2026");
+        assert_eq!(outcome_text(&hidden, Tense::Past).0, "hidden, goes for good on 22 December 2026");
+        assert_eq!(outcome_text(&Outcome::Detached, Tense::Future).0, "stay with their authors");
+        assert_eq!(outcome_text(&Outcome::Detached, Tense::Past).0, "stayed with their authors");
         let revoked = Outcome::Stamped { columns: columns(&["updated_at", "revoked_at"]), purge_at: None };
-        assert_eq!(planned_outcome(&revoked).0, "marked as revoked");
+        assert_eq!(outcome_text(&revoked, Tense::Future).0, "marked as revoked");
         let kept =
-            Outcome::Kept { reason: "billing disputes".to_owned(), until: Some(datetime!(2028-11-22 09:00 UTC)) };
+            Outcome::Retained { reason: "billing disputes".to_owned(), until: Some(datetime!(2028-11-22 09:00 UTC)) };
         assert_eq!(
-            planned_outcome(&kept),
+            outcome_text(&kept, Tense::Future),
             ("kept until 22 November 2028".to_owned(), Some("billing disputes".to_owned()))
         );
     }

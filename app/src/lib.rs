@@ -1,13 +1,16 @@
-//! Lethe's pages, components and wire types.
+//! Lethe's pages.
 //!
-//! With `ssr` it renders pages and answers server functions; with `hydrate` it is what the browser
-//! runs: the islands of `components` and the types of [`api`], nothing else.
+//! With the feature `ssr` the crate renders pages and runs server functions. With `hydrate` it is what the browser
+//! runs: the islands, and the values and server functions that they use.
 
 #![recursion_limit = "256"]
-#![expect(unreachable_pub, reason = "what Leptos' macros make is public, wherever it stands")]
+#![expect(unreachable_pub, reason = "Leptos' macros generate public items in private modules")]
 
-pub mod api;
 mod components;
+pub mod dto;
+pub mod error;
+mod islands;
+pub mod server_fns;
 
 #[cfg(feature = "ssr")]
 mod app;
@@ -17,6 +20,10 @@ mod format;
 mod pages;
 #[cfg(all(test, feature = "ssr"))]
 mod rendering;
+#[cfg(feature = "ssr")]
+mod response;
+#[cfg(feature = "ssr")]
+pub mod server;
 
 #[cfg(feature = "ssr")]
 pub use app::{App, shell};

@@ -1,4 +1,4 @@
-//! Renders pages in tests, by the pipeline that the server uses.
+//! Renders pages in tests, through the same pipeline as the server.
 
 use std::sync::Once;
 
@@ -8,8 +8,11 @@ use leptos::prelude::*;
 use leptos_axum::{generate_route_list, render_app_async_with_context};
 use leptos_meta::MetaTags;
 use lethe::ClerkUserId;
+use lethe_error_code::ErrorCode;
 
-use crate::api::context::{Person, Site, Visitor};
+use crate::dto::UserHandle;
+use crate::server::context::{RequestContext, SignInUrl, Site};
+use crate::server::current_user::{Authentication, CurrentUser};
 
 /// A name that would be a script if it weren't escaped.
 pub(crate) const HOSTILE: &str = "</script><script>alert('1')</script><b title=\"x\">";
@@ -23,53 +26,61 @@ pub(crate) struct Page {
 }
 
 impl Page {
-    /// Head and main part, one element a line, without what differs from build to build.
+    /// Returns head and main part, one element per line, without what differs between builds.
     pub(crate) fn lines(&self) -> String {
-        let start = self.html.find("<title").expect("there is a title");
-        let end = self.html.find("</main>").expect("there is a main part") + "</main>".len();
-        let mut shown = self.html[start..end].replace("><", ">\n<").replace("<!>", "");
-        while let Some(at) = shown.find("<script") {
-            let after = at + shown[at..].find("</script>\n").expect("a script ends") + "</script>\n".len();
-            shown.replace_range(at..after, "");
+        let start = self.html.find("<title").expect("the page has a title");
+        let end = self.html.find("</main>").expect("the page has a main part") + "</main>".len();
+        let mut html = self.html[start..end].replace("><", ">\n<").replace("<!>", "");
+        while let Some(at) = html.find("<script") {
+            let after = at + html[at..].find("</script>\n").expect("a script ends") + "</script>\n".len();
+            html.replace_range(at..after, "");
         }
-        shown.lines().map(without_build).collect::<Vec<_>>().join("\n")
+        html.lines().map(without_build).collect::<Vec<_>>().join("\n")
     }
 
-    /// The tag that holds `part`.
+    /// Returns the tag that contains `part`.
     pub(crate) fn tag(&self, part: &str) -> &str {
-        let at = self.html.find(part).expect("the page holds the part");
-        let start = self.html[..at].rfind('<').expect("it is in a tag");
+        let at = self.html.find(part).expect("the page contains the part");
+        let start = self.html[..at].rfind('<').expect("the part is in a tag");
         let end = at + self.html[at..].find('>').expect("the tag ends");
         &self.html[start..=end]
     }
 }
 
-/// A line without an island's number and a nonce.
+/// Removes an island's number and a nonce from a line.
 fn without_build(line: &str) -> String {
     let mut line = line.to_owned();
-    for (mark, end) in [("data-component=\"", "\""), (" crossorigin=\"", "\"")] {
-        if let Some(at) = line.find(mark).map(|at| at + mark.len()) {
+    for (prefix, end) in [("data-component=\"", "\""), (" crossorigin=\"", "\"")] {
+        if let Some(at) = line.find(prefix).map(|at| at + prefix.len()) {
             let end = at + line[at..].find(end).expect("an attribute ends");
-            let kept = line[at..end].split('_').next().filter(|_| mark.contains("component")).unwrap_or("").to_owned();
-            line.replace_range(at..end, &kept);
+            let name =
+                line[at..end].split('_').next().filter(|_| prefix.contains("component")).unwrap_or("").to_owned();
+            line.replace_range(at..end, &name);
         }
     }
     line
 }
 
-/// Renders a whole document.
+/// Renders a whole document, for this user or signed out.
 pub(crate) async fn document<View: IntoView + 'static>(
     path: &str,
-    visitor: Visitor,
+    user: Option<CurrentUser>,
     view: impl Fn() -> View + Clone + Send + Sync + 'static,
 ) -> Page {
-    // As at start-up, where no context is there; it also starts what drives the rendering.
-    ROUTES_LISTED.call_once(|| assert_eq!(generate_route_list(crate::App).len(), 3));
+    // As at startup, when no context exists. It also starts Leptos' executor.
+    ROUTES_LISTED.call_once(|| {
+        let routes = generate_route_list(crate::App);
+        for path in ["/", "/delete", "/receipt/{code}"] {
+            assert!(routes.iter().any(|route| route.path() == path), "{path}");
+        }
+    });
     let context = move || {
-        provide_context(visitor.clone());
+        provide_context::<Authentication>(user.clone().ok_or(ErrorCode::NotSignedIn));
+        provide_context(RequestContext { incident: "0198c0de".to_owned(), nonce: String::new(), gpc: false });
+        provide_context(SignInUrl("https://accounts.example.org/sign-in?redirect_url=%2F".to_owned()));
         provide_context(site());
     };
-    let request = Request::get(path).body(Body::empty()).expect("a path makes a request");
+    let request = Request::get(path).body(Body::empty()).expect("the path is valid");
     let response = render_app_async_with_context(context, view)(request).await;
     let status = response.status();
     let bytes = to_bytes(response.into_body(), 1 << 20).await.expect("the page is rendered");
@@ -83,24 +94,19 @@ pub(crate) async fn page<View: IntoView + 'static>(view: impl Fn() -> View + Clo
         let body = view();
         view! { <html><head><MetaTags/></head><body>{body}</body></html> }
     };
-    document("/", visitor(Some("Ada Lovelace")), whole).await
+    document("/", Some(user("Ada Lovelace")), whole).await
 }
 
-/// A visitor, signed in where there is a name.
-pub(crate) fn visitor(name: Option<&str>) -> Visitor {
-    let person = name.map(|name| Person {
-        clerk_user_id: ClerkUserId::parse("user_2abcdefghijklmnopqrstuvwxyz").expect("it is an id"),
+/// A signed-in user with this name.
+pub(crate) fn user(name: &str) -> CurrentUser {
+    CurrentUser {
+        clerk_user_id: ClerkUserId::parse("user_2abcdefghijklmnopqrstuvwxyz").expect("the id is valid"),
+        user_handle: UserHandle::new("00ff00ff00ff00ff00ff00ff00ff00ff".to_owned()),
         session_id: "sess_1".to_owned(),
         email: Some("ada@example.org".to_owned()),
         name: Some(name.to_owned()),
         impersonated: false,
         recently_verified: true,
-    });
-    Visitor {
-        person,
-        gpc: false,
-        incident: "0198c0de".to_owned(),
-        sign_in_url: "https://accounts.example.org/sign-in?redirect_url=%2F".to_owned(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! Authentication: from a session's token to the [`CurrentUser`] that handlers and pages see.
 
+use app::dto::UserHandle;
+use app::server::current_user::{Authentication, CurrentUser};
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
@@ -13,7 +15,6 @@ use lethe_error_code::ErrorCode;
 use crate::error::Problem;
 use crate::middleware::{client_ip, security_headers};
 use crate::profile_cache::Profile;
-use crate::request_context::{Authentication, CurrentUser};
 use crate::state::AppState;
 
 /// The page that renews a session in a frame.
@@ -96,7 +97,7 @@ async fn current_user(state: &AppState, session: &Session, user_id: ClerkUserId)
     };
     let profile = profile.unwrap_or_default();
     CurrentUser {
-        user_handle: state.lethe.keys.user_handle(&user_id),
+        user_handle: UserHandle::new(state.lethe.keys.user_handle(&user_id).into()),
         clerk_user_id: user_id,
         session_id: session.id.clone(),
         email: session.email.clone().or(profile.email),

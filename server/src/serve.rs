@@ -36,8 +36,7 @@ pub fn build_state(config: &ServerConfig, lethe: Lethe) -> anyhow::Result<AppSta
     let warming_up = authenticator.clone();
     tokio::spawn(async move { warming_up.warm_up().await });
     let public_url = &config.core.public_url;
-    let security_headers =
-        SecurityHeaders::new(public_url, authenticator.sign_in_url(), authenticator.frontend_url());
+    let security_headers = SecurityHeaders::new(public_url, authenticator.sign_in_url(), authenticator.frontend_url());
     let webhook_secret = webhook::Secret::parse(&config.clerk.webhook_secret)
         .context("CLERK_WEBHOOK_SIGNING_SECRET must be the endpoint's signing secret, whsec_…")?;
     Ok(AppState::new(AppStateInner {

@@ -16,7 +16,7 @@ use crate::config::ServerConfig;
 use crate::middleware::client_ip;
 
 /// The Backend API by Lethe's Clerk client.
-pub struct ClerkBackend(pub Client);
+pub(crate) struct ClerkBackend(pub(crate) Client);
 
 impl BackendApi for ClerkBackend {
     fn jwks(&self) -> BoxFuture<'_, Result<Jwks, BackendError>> {
@@ -45,7 +45,7 @@ impl BackendApi for ClerkBackend {
 }
 
 /// Builds the authenticator from the configuration.
-pub fn authenticator(config: &ServerConfig, lethe: &Lethe) -> anyhow::Result<Authenticator> {
+pub(crate) fn authenticator(config: &ServerConfig, lethe: &Lethe) -> anyhow::Result<Authenticator> {
     let clerk = &config.clerk;
     let mut session = Config::new(&clerk.publishable_key, config.core.public_url.clone());
     if !clerk.authorized_parties.is_empty() {
@@ -71,7 +71,7 @@ fn clock(clock: &lethe::Clock) -> Clock {
 }
 
 /// The key as `clerk-session` reads it.
-pub fn jwk(key: clerk::Jwk) -> Jwk {
+pub(crate) fn jwk(key: clerk::Jwk) -> Jwk {
     let clerk::Jwk { kid, kty, alg, n, e } = key;
     Jwk { kid, kty, alg, n, e }
 }

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use app::api::context::Site;
+use app::server::context::Site;
 use clerk_session::Authenticator;
 use lethe::Lethe;
 use lethe::clerk::webhook;
@@ -15,7 +15,6 @@ use crate::config::TrustedProxies;
 use crate::middleware::rate_limit::RateLimits;
 use crate::middleware::security_headers::SecurityHeaders;
 use crate::profile_cache::ProfileCache;
-
 
 /// The state of the router.
 #[derive(Clone)]

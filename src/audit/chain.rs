@@ -1,4 +1,4 @@
-//! The chain over the entries: puts it together and verifies it.
+//! The hash chain over the entries: extending and verifying it.
 
 use futures::TryStreamExt as _;
 use ring::digest::{Context, SHA256};
@@ -6,14 +6,14 @@ use ring::digest::{Context, SHA256};
 use super::digest;
 use crate::{Lethe, Result};
 
-/// Any number that nothing else in this database locks by.
+/// The key of an advisory lock; nothing else in the database uses it.
 const SEAL_LOCK_KEY: i64 = 0x6c65_7468_6531;
 
-/// How many entries are linked in one transaction.
+/// The most entries that are linked in one transaction.
 const BATCH_SIZE: i64 = 1_000;
 
-/// Gives every committed entry that has none its place in the chain. Answers how many got one.
-/// Does nothing while somebody else is at it.
+/// Appends every committed entry that isn't in the chain yet. Returns how many there were. Does nothing while
+/// another process is at it.
 pub async fn seal(lethe: &Lethe) -> Result<u64> {
     let mut sealed = 0;
     loop {
@@ -76,28 +76,28 @@ fn link(previous: &[u8], position: i64, digest: &[u8]) -> Vec<u8> {
     context.finish().as_ref().to_vec()
 }
 
-/// What a verification of the whole log found.
+/// The result of verifying the whole log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Verification {
-    /// Links that were checked.
+    /// How many links were verified.
     pub links: u64,
-    /// Entries that still wait for their place.
+    /// Entries that aren't in the chain yet.
     pub pending: u64,
-    /// Positions where the chain breaks: the entry was changed, or a link is missing or wrong.
+    /// Positions where the chain is broken: the entry was changed, or a link is missing or wrong.
     pub broken: Vec<i64>,
-    /// Entries that have no place and don't wait for one: a link was removed.
+    /// Entries that aren't in the chain and aren't pending: their link was removed.
     pub unlinked: Vec<i64>,
 }
 
 impl Verification {
-    /// Whether nothing was found.
+    /// Whether no change was detected.
     #[must_use]
     pub fn is_intact(&self) -> bool {
         self.broken.is_empty() && self.unlinked.is_empty()
     }
 }
 
-/// Walks the chain from its start and recomputes every digest and every link.
+/// Recomputes every digest and every link, from the start of the chain.
 pub async fn verify(lethe: &Lethe) -> Result<Verification> {
     let mut found = Verification::default();
     let (mut expected, mut previous) = (1, vec![0; 32]);

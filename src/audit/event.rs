@@ -149,7 +149,7 @@ impl Source {
 impl AuditEvent {
     /// Reads an entry. What this version can't interpret is [`AuditEvent::Unknown`].
     #[must_use]
-    pub fn from_columns(kind: String, open: Value) -> Self {
+    pub fn from_columns(kind: String, open: &Value) -> Self {
         let tagged = json!({"kind": kind, "open": open});
         serde_json::from_value(tagged).unwrap_or(Self::Unknown { kind })
     }
@@ -259,18 +259,19 @@ mod tests {
         for (event, kind, open) in stored() {
             assert_eq!(event.kind(), kind);
             assert_eq!(event.clone().into_columns(), (kind.to_owned(), open.clone()));
-            assert_eq!(AuditEvent::from_columns(kind.to_owned(), serde_json::from_str(&open).unwrap()), event);
+            assert_eq!(AuditEvent::from_columns(kind.to_owned(), &serde_json::from_str(&open).unwrap()), event);
         }
     }
 
     #[test]
     fn unknown_kinds_and_fields_are_tolerated() {
-        let unknown = AuditEvent::from_columns("archive.rotated".to_owned(), json!({"a": 1}));
+        let unknown = AuditEvent::from_columns("archive.rotated".to_owned(), &json!({"a": 1}));
         assert_eq!(unknown, AuditEvent::Unknown { kind: "archive.rotated".to_owned() });
         assert_eq!(unknown.kind(), "archive.rotated");
-        let unreadable = AuditEvent::from_columns("export.completed".to_owned(), json!({"rows": "many"}));
+        let unreadable = AuditEvent::from_columns("export.completed".to_owned(), &json!({"rows": "many"}));
         assert_eq!(unreadable, AuditEvent::Unknown { kind: "export.completed".to_owned() });
-        let newer = AuditEvent::from_columns("export.completed".to_owned(), json!({"bytes": 1, "rows": 2, "files": 3}));
+        let newer =
+            AuditEvent::from_columns("export.completed".to_owned(), &json!({"bytes": 1, "rows": 2, "files": 3}));
         assert_eq!(newer, AuditEvent::ExportCompleted { bytes: 1, rows: 2 });
     }
 

@@ -92,7 +92,7 @@ pub struct Activity {
 }
 
 impl Activity {
-    fn from_columns(at: OffsetDateTime, kind: String, open: Value) -> Self {
+    fn from_columns(at: OffsetDateTime, kind: String, open: &Value) -> Self {
         Self { at, event: AuditEvent::from_columns(kind, open) }
     }
 }
@@ -117,7 +117,7 @@ pub(crate) async fn activity(
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(|row| Activity::from_columns(row.recorded_at, row.kind, row.open)).collect())
+    Ok(rows.into_iter().map(|row| Activity::from_columns(row.recorded_at, row.kind, &row.open)).collect())
 }
 
 /// Returns the newest entry of one kind about `subject`.
@@ -133,7 +133,7 @@ pub(crate) async fn latest(lethe: &Lethe, subject: &ClerkUserId, kind: &str) -> 
     )
     .fetch_optional(&lethe.database)
     .await?;
-    Ok(row.map(|row| Activity::from_columns(row.recorded_at, row.kind, row.open)))
+    Ok(row.map(|row| Activity::from_columns(row.recorded_at, row.kind, &row.open)))
 }
 
 /// Writes an entry about `subject` in a transaction of its own, for events that change nothing else.

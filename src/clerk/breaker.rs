@@ -1,43 +1,39 @@
-//! Notices that Clerk is down, so that nobody waits for what won't come and nobody makes it worse.
+//! A circuit breaker: while Clerk is down, calls fail at once, which keeps users from waiting and Clerk from
+//! being overloaded.
 //!
-//! After a few failures in a row that only mean "down" (no connection, no answer in time, 5xx), calls
-//! are refused at once, without connecting. Every two seconds one call goes through and finds out. An
-//! answer of any other kind, a refusal too, says that Clerk is there.
+//! After some consecutive failures that mean an outage (no connection, no response in time, 5xx) the breaker
+//! opens. Every two seconds one call is let through as a probe. Any response, a refusal too, closes the breaker.
 //!
-//! Sixty lines of our own: the crates for it wrap one call each and can't be asked how things stand,
-//! which readiness and pages want to know.
+//! Written here because the readiness endpoint and the pages ask whether Clerk is reachable, and because calls
+//! that a sign-in depends on bypass the breaker and still report their result to it. The crates for circuit
+//! breakers wrap a call as a whole.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::time::Instant;
-
-/// Failures in a row after which Clerk is taken for down.
+/// Consecutive failures after which the breaker opens.
 const FAILURE_THRESHOLD: u32 = 5;
-/// How long calls are refused before one finds out.
+/// How long calls are refused before one is let through as a probe.
 const OPEN_FOR: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
-pub(super) struct Breaker {
-    state: Mutex<State>,
-    open_for: Duration,
-}
+pub(super) struct Breaker(Mutex<State>);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    /// Calls go through; so many in a row have failed.
+    /// Calls are let through; this many in a row have failed.
     Closed(u32),
-    /// Calls are refused until then.
+    /// Calls are refused until this time.
     Open(Instant),
-    /// Calls are refused; one is on its way to find out.
+    /// Calls are refused while one is probing.
     Probing,
 }
 
-/// The call isn't to be made.
+/// The call must not be made.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BreakerOpen;
 
-/// Permission for one call, whose end is to be told. Dropped before, the call told nothing.
+/// Permission for one call, which reports the call's result. Dropped without a report, it counts for nothing.
 #[derive(Debug)]
 pub(super) struct Permit<'a> {
     breaker: &'a Breaker,
@@ -47,25 +43,21 @@ pub(super) struct Permit<'a> {
 
 impl Breaker {
     pub(super) fn new() -> Self {
-        Self::with_open_for(OPEN_FOR)
-    }
-
-    fn with_open_for(open_for: Duration) -> Self {
         set_gauge(true);
-        Self { state: Mutex::new(State::Closed(0)), open_for }
+        Self(Mutex::new(State::Closed(0)))
     }
 
-    /// Whether Clerk answers, as far as is known.
+    /// Whether Clerk responded lately, as far as is known.
     pub(super) fn is_closed(&self) -> bool {
         matches!(*self.state(), State::Closed(_))
     }
 
-    /// Asks whether a call may be made.
-    pub(super) fn try_acquire(&self) -> Result<Permit<'_>, BreakerOpen> {
+    /// Returns a permit unless the breaker is open at the time `now`.
+    pub(super) fn try_acquire(&self, now: Instant) -> Result<Permit<'_>, BreakerOpen> {
         let mut state = self.state();
         let is_probe = match *state {
             State::Closed(_) => false,
-            State::Open(until) if until <= Instant::now() => true,
+            State::Open(until) if until <= now => true,
             State::Open(_) | State::Probing => return Err(BreakerOpen),
         };
         if is_probe {
@@ -74,40 +66,40 @@ impl Breaker {
         Ok(Permit { breaker: self, is_probe, reported: false })
     }
 
-    /// For a call that is made in any case, since somebody stands at the door: it finds out as well.
+    /// Returns a permit for a call that bypasses the breaker, since a user is waiting for it.
     pub(super) fn force_permit(&self) -> Permit<'_> {
         Permit { breaker: self, is_probe: false, reported: false }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Permit<'_> {
-    /// Clerk answered, whatever it said.
+    /// Reports that Clerk responded, whatever the response was.
     pub(super) fn responded(mut self) {
         self.reported = true;
         let was = std::mem::replace(&mut *self.breaker.state(), State::Closed(0));
         if !matches!(was, State::Closed(_)) {
-            tracing::info!("Clerk answers again");
+            tracing::info!("Clerk responds again");
             set_gauge(true);
         }
     }
 
-    /// Clerk is down, as this call saw it.
-    pub(super) fn failed(mut self) {
+    /// Reports a failure that means an outage, at the time `now`.
+    pub(super) fn failed(mut self, now: Instant) {
         self.reported = true;
         let mut state = self.breaker.state();
         match *state {
             State::Closed(failures) if failures + 1 < FAILURE_THRESHOLD => *state = State::Closed(failures + 1),
             State::Closed(_) => {
-                *state = State::Open(Instant::now() + self.breaker.open_for);
-                tracing::warn!("Clerk is down; calls are refused at once until it answers again");
+                *state = State::Open(now + OPEN_FOR);
+                tracing::warn!("Clerk is down; calls fail at once until it responds again");
                 set_gauge(false);
             }
-            State::Probing if self.is_probe => *state = State::Open(Instant::now() + self.breaker.open_for),
-            // One that began before the others were refused tells nothing new.
+            State::Probing if self.is_probe => *state = State::Open(now + OPEN_FOR),
+            // The call began before the breaker opened and says nothing new.
             State::Open(_) | State::Probing => {}
         }
     }
@@ -116,6 +108,7 @@ impl Permit<'_> {
 impl Drop for Permit<'_> {
     fn drop(&mut self) {
         if self.is_probe && !self.reported {
+            // In the past, so that the next call probes.
             *self.breaker.state() = State::Open(Instant::now());
         }
     }
@@ -129,65 +122,63 @@ fn set_gauge(reachable: bool) {
 mod tests {
     use super::*;
 
-    const SHORT: Duration = Duration::from_millis(50);
-
-    fn fail(breaker: &Breaker, times: u32) {
+    fn fail(breaker: &Breaker, times: u32, now: Instant) {
         for _ in 0..times {
-            breaker.try_acquire().expect("calls go through").failed();
+            breaker.try_acquire(now).expect("calls are let through").failed(now);
         }
     }
 
-    #[tokio::test]
-    async fn consecutive_failures_open_the_breaker_and_a_response_closes_it() {
-        let breaker = Breaker::with_open_for(SHORT);
-        fail(&breaker, FAILURE_THRESHOLD - 1);
-        breaker.try_acquire().unwrap().responded();
-        fail(&breaker, FAILURE_THRESHOLD - 1);
-        assert!(breaker.is_closed(), "they were not in a row");
-        fail(&breaker, 1);
+    #[test]
+    fn consecutive_failures_open_the_breaker_and_a_response_closes_it() {
+        let (breaker, now) = (Breaker::new(), Instant::now());
+        fail(&breaker, FAILURE_THRESHOLD - 1, now);
+        breaker.try_acquire(now).unwrap().responded();
+        fail(&breaker, FAILURE_THRESHOLD - 1, now);
+        assert!(breaker.is_closed(), "they were not consecutive");
+        fail(&breaker, 1, now);
         assert!(!breaker.is_closed());
-        assert_eq!(breaker.try_acquire().unwrap_err(), BreakerOpen);
+        let just_before = now + OPEN_FOR - Duration::from_millis(1);
+        assert_eq!(breaker.try_acquire(just_before).unwrap_err(), BreakerOpen);
 
-        tokio::time::sleep(SHORT * 2).await;
-        let probe = breaker.try_acquire().unwrap();
-        assert_eq!(breaker.try_acquire().unwrap_err(), BreakerOpen, "one finds out, not all");
+        let later = now + OPEN_FOR;
+        let probe = breaker.try_acquire(later).unwrap();
+        assert_eq!(breaker.try_acquire(later).unwrap_err(), BreakerOpen, "one call probes, not all");
         probe.responded();
-        assert!(breaker.is_closed() && breaker.try_acquire().is_ok());
+        assert!(breaker.is_closed() && breaker.try_acquire(later).is_ok());
     }
 
-    #[tokio::test]
-    async fn failed_or_dropped_probe_leaves_the_breaker_open() {
-        let breaker = Breaker::with_open_for(SHORT);
-        fail(&breaker, FAILURE_THRESHOLD);
-        tokio::time::sleep(SHORT * 2).await;
-        fail(&breaker, 1);
-        assert_eq!(breaker.try_acquire().unwrap_err(), BreakerOpen, "it rests again");
-        tokio::time::sleep(SHORT * 2).await;
-        drop(breaker.try_acquire().unwrap());
+    #[test]
+    fn failed_or_dropped_probe_leaves_the_breaker_open() {
+        let (breaker, now) = (Breaker::new(), Instant::now());
+        fail(&breaker, FAILURE_THRESHOLD, now);
+        fail(&breaker, 1, now + OPEN_FOR);
+        let later = now + OPEN_FOR * 2;
+        assert_eq!(breaker.try_acquire(later - Duration::from_millis(1)).unwrap_err(), BreakerOpen, "open again");
+        drop(breaker.try_acquire(later).unwrap());
         assert!(!breaker.is_closed());
-        breaker.try_acquire().expect("the next one finds out at once").responded();
+        breaker.try_acquire(later).expect("the next call probes at once").responded();
         assert!(breaker.is_closed());
     }
 
-    #[tokio::test]
-    async fn forced_call_closes_the_breaker_when_clerk_responds() {
-        let breaker = Breaker::with_open_for(Duration::from_hours(1));
-        fail(&breaker, FAILURE_THRESHOLD);
-        breaker.force_permit().failed();
+    #[test]
+    fn forced_call_closes_the_breaker_when_clerk_responds() {
+        let (breaker, now) = (Breaker::new(), Instant::now());
+        fail(&breaker, FAILURE_THRESHOLD, now);
+        breaker.force_permit().failed(now);
         assert!(!breaker.is_closed());
         breaker.force_permit().responded();
-        assert!(breaker.is_closed() && breaker.try_acquire().is_ok());
+        assert!(breaker.is_closed() && breaker.try_acquire(now).is_ok());
     }
 
-    #[tokio::test]
-    async fn late_failure_does_not_disturb_the_probe() {
-        let breaker = Breaker::with_open_for(SHORT);
-        let late = breaker.try_acquire().unwrap();
-        fail(&breaker, FAILURE_THRESHOLD);
-        tokio::time::sleep(SHORT * 2).await;
-        let probe = breaker.try_acquire().unwrap();
-        late.failed();
-        assert_eq!(breaker.try_acquire().unwrap_err(), BreakerOpen);
+    #[test]
+    fn late_failure_does_not_disturb_the_probe() {
+        let (breaker, now) = (Breaker::new(), Instant::now());
+        let late = breaker.try_acquire(now).unwrap();
+        fail(&breaker, FAILURE_THRESHOLD, now);
+        let later = now + OPEN_FOR;
+        let probe = breaker.try_acquire(later).unwrap();
+        late.failed(later);
+        assert_eq!(breaker.try_acquire(later).unwrap_err(), BreakerOpen);
         probe.responded();
         assert!(breaker.is_closed());
     }

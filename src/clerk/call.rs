@@ -1,6 +1,6 @@
-//! One call: its turn, its tries, its answer.
+//! A call to the Backend API: rate limit, attempts, response.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backon::{ExponentialBuilder, Retryable};
 use reqwest::header::CONTENT_TYPE;
@@ -12,22 +12,22 @@ use super::client::{Client, Shared};
 use super::limiter::Priority;
 use super::{Error, Kind};
 
-/// The largest answer that is read: five hundred large users take a few MiB.
+/// The largest response that is read: five hundred large users take a few MiB.
 const MAX_RESPONSE_BYTES: usize = 32 * 1024 * 1024;
 
-/// One request, as often as it is sent.
+/// A request, which may be sent several times.
 pub(super) struct Call {
     pub(super) operation: &'static str,
     pub(super) method: Method,
     pub(super) path: String,
     pub(super) query: Vec<(&'static str, String)>,
     pub(super) body: Option<Value>,
-    /// Sending it twice has the effect of sending it once.
+    /// Whether sending it twice has the same effect as sending it once, so that it may be retried.
     pub(super) idempotent: bool,
-    /// Somebody's session depends on it: it is made although Clerk seems down, since a browser on its way
-    /// back from signing in can't wait until another call has found out.
+    /// Whether it is sent although the breaker is open. A browser that comes back from signing in can't wait
+    /// for the next probe.
     pub(super) bypass_breaker: bool,
-    /// It uses up some of the rate limit.
+    /// Whether Clerk counts it towards the rate limit.
     pub(super) rate_limited: bool,
 }
 
@@ -58,14 +58,15 @@ impl Call {
 }
 
 impl Client {
-    /// The answer, read as JSON.
+    /// Returns the response, parsed as JSON.
     pub(super) async fn json<T: DeserializeOwned>(&self, call: &Call) -> Result<T, Error> {
         let body = self.bytes(call).await?;
-        // The cause would quote the answer, and with it the person.
+        // The cause would quote the response, and with it personal data.
         serde_json::from_slice(&body).map_err(|_error| Error::new(call.operation, Kind::Unreadable))
     }
 
-    /// The answer's body, after as many tries as are sensible while somebody waits.
+    /// Returns the response's body, after as many attempts as the priority allows.
+    #[tracing::instrument(name = "clerk_call", skip_all, fields(operation = call.operation))]
     pub(super) async fn bytes(&self, call: &Call) -> Result<Vec<u8>, Error> {
         let (retries, max_delay) = match self.priority {
             Priority::Interactive => (2, Duration::from_secs(2)),
@@ -81,11 +82,11 @@ impl Client {
             .retry(backoff)
             .when(|error: &Error| call.idempotent && error.retryable() && self.may_retry(error))
             .adjust(|error, delay| match (delay, error.retry_after()) {
-                (Some(_), Some(asked)) if asked > max_delay => None,
-                (Some(delay), Some(asked)) => Some(delay.max(asked)),
+                (Some(_), Some(requested)) if requested > max_delay => None,
+                (Some(delay), Some(requested)) => Some(delay.max(requested)),
                 (delay, _) => delay,
             })
-            .notify(|error, delay| tracing::debug!(%error, ?delay, "a call to Clerk is repeated"))
+            .notify(|error, delay| tracing::debug!(%error, ?delay, "retrying a call to Clerk"))
             .await
     }
 
@@ -100,11 +101,12 @@ impl Client {
         let permit = if call.bypass_breaker {
             self.shared.breaker.force_permit()
         } else {
-            self.shared.breaker.try_acquire().map_err(|_refused| Error::short_circuited(call.operation))?
+            let permit = self.shared.breaker.try_acquire(Instant::now());
+            permit.map_err(|_open| Error::short_circuited(call.operation))?
         };
         let result = self.send(call).await;
         match &result {
-            Err(error) if error.is_outage() => permit.failed(),
+            Err(error) if error.is_outage() => permit.failed(Instant::now()),
             _ => permit.responded(),
         }
         if let Err(error) = &result
@@ -123,7 +125,7 @@ impl Client {
         if status.is_success() { Ok(body) } else { Err(Error::from_response(call.operation, status, &headers, &body)) }
     }
 
-    /// While Clerk is known to be down, people are told at once. Work on many has all night.
+    /// While Clerk is known to be down, interactive calls fail at once. Batch work can wait.
     fn may_retry(&self, error: &Error) -> bool {
         !error.is_short_circuited() || self.priority == Priority::Batch
     }
@@ -133,7 +135,7 @@ async fn read_body(operation: &'static str, mut response: Response) -> Result<Ve
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|error| Error::from_transport(operation, error))? {
         if body.len() + chunk.len() > MAX_RESPONSE_BYTES {
-            return Err(Error::new(operation, Kind::Unreadable).with_code("answer_too_large"));
+            return Err(Error::new(operation, Kind::Unreadable).with_code("response_too_large"));
         }
         body.extend_from_slice(&chunk);
     }

@@ -1,4 +1,4 @@
-//! The client: how Clerk is reached, and what all clones of it share.
+//! The client's settings, and what all clones of a client share.
 
 use std::num::NonZeroU32;
 use std::sync::{Arc, LazyLock};
@@ -15,22 +15,22 @@ use super::{API_VERSION, Error, Kind};
 static CLERK: LazyLock<Url> = LazyLock::new(|| Url::parse("https://api.clerk.com").expect("a constant URL"));
 const VERSION: HeaderName = HeaderName::from_static("clerk-api-version");
 
-/// How to reach Clerk.
+/// Where Clerk's Backend API is, and how to call it.
 #[derive(Clone, Debug)]
 pub struct ClientSettings {
-    /// Base of the Backend API, without `/v1`.
+    /// Base URL of the Backend API, without `/v1`.
     pub api_url: Url,
     /// `sk_live_…` or `sk_test_…`.
     pub secret_key: SecretString,
-    /// For one try, from connecting to the last byte.
+    /// Timeout of one attempt, from connecting to the last byte.
     pub timeout: Duration,
-    /// Requests in ten seconds. Without it the kind of the key decides: 1000 for production, 100 for
-    /// development, as Clerk publishes them.
+    /// Calls in ten seconds. By default 1000 with a production key and 100 with a development key, the limits that
+    /// Clerk publishes.
     pub budget: Option<NonZeroU32>,
 }
 
 impl ClientSettings {
-    /// Clerk itself, with a timeout of five seconds.
+    /// Settings for `https://api.clerk.com`, with a timeout of five seconds.
     #[must_use]
     pub fn new(secret_key: SecretString) -> Self {
         Self { api_url: CLERK.clone(), secret_key, timeout: Duration::from_secs(5), budget: None }
@@ -44,7 +44,7 @@ impl ClientSettings {
     }
 }
 
-/// Clerk's Backend API. Cheap to clone; clones share connections, the rate limit, and whether Clerk is down.
+/// A client of Clerk's Backend API. Cheap to clone; clones share connections, rate limits and the circuit breaker.
 #[derive(Clone)]
 pub struct Client {
     pub(super) shared: Arc<Shared>,
@@ -69,7 +69,7 @@ impl std::fmt::Debug for Client {
 }
 
 impl Client {
-    /// Prepares the client; connects to nothing.
+    /// Creates a client. Connects to nothing yet.
     pub fn new(settings: &ClientSettings) -> Result<Self, Error> {
         let misconfigured = || Error::new("setup", Kind::Misconfigured);
         let mut key = HeaderValue::try_from(format!("Bearer {}", settings.secret_key.expose_secret()))
@@ -102,22 +102,21 @@ impl Client {
         Ok(Self { shared: Arc::new(shared), priority: Priority::Interactive })
     }
 
-    /// The same client for work on many people: it leaves room for those who are waiting for a
-    /// page, and is patient itself.
+    /// Returns the same client for work on many users: it waits longer and leaves room in the rate limit for calls
+    /// that a user is waiting for.
     #[must_use]
     pub fn batch(&self) -> Self {
         Self { shared: self.shared.clone(), priority: Priority::Batch }
     }
 
-    /// Whether Clerk answers, as far as the last calls know. While it doesn't, calls fail at once and
-    /// one every two seconds finds out.
+    /// Whether Clerk responded to the last calls. While it doesn't, calls fail at once, but for one every two seconds.
     #[must_use]
     pub fn is_reachable(&self) -> bool {
         self.shared.breaker.is_closed()
     }
 }
 
-/// TLS by ring with Mozilla's roots compiled in, so that a container without certificates works.
+/// TLS with Mozilla's root certificates compiled in, so that a container needs none.
 pub(super) fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
     let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -1,5 +1,5 @@
-//! What can go wrong between here and Clerk. It may know codes and trace ids, never a message of
-//! Clerk's: those quote addresses.
+//! Errors of calls to Clerk. They may hold codes and trace ids, but never a message from Clerk, since messages
+//! quote e-mail addresses.
 
 use std::time::Duration;
 
@@ -7,32 +7,34 @@ use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde::Deserialize;
 
-/// The classes of failure that callers tell apart.
+use crate::platform::error_chain;
+
+/// The kinds of failure that callers distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Kind {
-    /// The settings can't be used; nothing was sent.
+    /// The client's settings are invalid; nothing was sent.
     Misconfigured,
-    /// Clerk doesn't accept the secret key.
+    /// Clerk doesn't accept the secret key (401).
     Unauthorized,
-    /// The key may not do this.
+    /// The secret key isn't allowed to do this (403).
     Forbidden,
-    /// There is no such object.
+    /// The object doesn't exist (404).
     NotFound,
-    /// The user belongs to a directory and must be removed there, by a person.
+    /// The user is provisioned by a directory (SCIM) and must be removed there.
     ManagedByScim,
-    /// Somebody else is changing the object at this moment.
+    /// Another request is changing the object at this moment.
     Locked,
-    /// Too many requests; `retry_after` is what Clerk asks for.
+    /// Too many requests (429), or the client's own limit was reached.
     RateLimited {
-        /// How long Clerk wants to be left alone.
+        /// How long to wait at least, if that is known.
         retry_after: Option<Duration>,
     },
-    /// Clerk refuses the request itself, or it was not sent because Clerk would.
+    /// Clerk refuses the request, or it wasn't sent because Clerk would refuse it.
     Invalid,
-    /// Clerk can't be reached, or can't answer now.
+    /// Clerk can't be reached, or responds with 408 or 5xx.
     Unavailable,
-    /// Clerk's answer isn't what its specification says.
+    /// The response isn't what Clerk's specification says.
     Unreadable,
 }
 
@@ -49,7 +51,7 @@ struct Details {
     code: Option<String>,
     trace_id: Option<String>,
     cause: Option<String>,
-    /// Clerk is known to be down, so nothing was sent.
+    /// Nothing was sent, because the breaker was open.
     short_circuited: bool,
 }
 
@@ -59,14 +61,14 @@ impl Error {
         Self(Box::new(Details { operation, kind, status, code, trace_id, cause, short_circuited: false }))
     }
 
-    /// For a call that isn't made, since Clerk is down.
+    /// For a call that isn't sent because the breaker is open.
     pub(super) fn short_circuited(operation: &'static str) -> Self {
         let mut error = Self::new(operation, Kind::Unavailable);
         error.0.short_circuited = true;
         error
     }
 
-    /// With a code of our own, for what Clerk would refuse.
+    /// Adds a code of Lethe's own.
     pub(super) fn with_code(mut self, code: &str) -> Self {
         self.0.code = Some(code.to_owned());
         self
@@ -77,7 +79,7 @@ impl Error {
         self
     }
 
-    /// From an answer that isn't a success.
+    /// From a response with a status other than 2xx.
     pub(super) fn from_response(operation: &'static str, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         let body: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
         let code = body.errors.into_iter().find_map(|error| error.code).and_then(|code| identifier(&code));
@@ -92,41 +94,35 @@ impl Error {
         error
     }
 
-    /// From a failure below HTTP.
+    /// From a failure to connect, to send or to receive.
     pub(super) fn from_transport(operation: &'static str, error: reqwest::Error) -> Self {
         let kind = if error.is_builder() { Kind::Invalid } else { Kind::Unavailable };
         // The URL may hold a user's id.
-        let error = error.without_url();
-        let mut cause = error.to_string();
-        let mut source = std::error::Error::source(&error);
-        while let Some(inner) = source {
-            cause = format!("{cause}: {inner}");
-            source = inner.source();
-        }
+        let cause = error_chain(&error.without_url());
         let mut made = Self::new(operation, kind);
         made.0.cause = Some(cause);
         made
     }
 
-    /// The class of the failure.
+    /// The kind of failure.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.0.kind
     }
 
-    /// The HTTP status, when Clerk answered.
+    /// The HTTP status, if Clerk responded.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         self.0.status
     }
 
-    /// Clerk's code of the first error, such as `resource_not_found`.
+    /// Clerk's code of the first error, for example `resource_not_found`.
     #[must_use]
     pub fn code(&self) -> Option<&str> {
         self.0.code.as_deref()
     }
 
-    /// What Clerk's support asks for: its trace id, or else the id of its front door (`cf-ray`).
+    /// The id that Clerk's support asks for: `clerk_trace_id`, or else the header `cf-ray`.
     #[must_use]
     pub fn trace_id(&self) -> Option<&str> {
         self.0.trace_id.as_deref()
@@ -138,17 +134,17 @@ impl Error {
         matches!(self.0.kind, Kind::Locked | Kind::RateLimited { .. } | Kind::Unavailable)
     }
 
-    /// Whether nothing was sent because Clerk is known to be down.
+    /// Whether nothing was sent because the breaker was open.
     pub(super) fn is_short_circuited(&self) -> bool {
         self.0.short_circuited
     }
 
-    /// Whether this tells that Clerk is down, rather than that it refuses or is busy with this.
+    /// Whether the failure means an outage, rather than a refusal or a limit.
     pub(super) fn is_outage(&self) -> bool {
         self.0.kind == Kind::Unavailable && !self.0.short_circuited
     }
 
-    /// How long to wait at least before trying again, when Clerk said so.
+    /// How long to wait at least before the next attempt, if Clerk said so.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self.0.kind {
@@ -161,19 +157,19 @@ impl Error {
 impl std::fmt::Display for Details {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.kind {
-            Kind::Misconfigured => formatter.write_str("the settings can't be used")?,
-            Kind::Unauthorized => formatter.write_str("the secret key isn't accepted")?,
+            Kind::Misconfigured => formatter.write_str("invalid settings")?,
+            Kind::Unauthorized => formatter.write_str("secret key not accepted")?,
             Kind::Forbidden => formatter.write_str("forbidden")?,
             Kind::NotFound => formatter.write_str("not found")?,
             Kind::ManagedByScim => formatter.write_str("the user is managed by a directory (SCIM)")?,
-            Kind::Locked => formatter.write_str("locked at the moment")?,
+            Kind::Locked => formatter.write_str("locked by another request")?,
             Kind::RateLimited { .. } => formatter.write_str("too many requests")?,
             Kind::Invalid => formatter.write_str("refused")?,
             Kind::Unavailable if self.short_circuited => {
-                formatter.write_str("down for some time, so it was not asked")?
+                formatter.write_str("not called, since it is known to be down")?;
             }
             Kind::Unavailable => formatter.write_str("unavailable")?,
-            Kind::Unreadable => formatter.write_str("the answer can't be read")?,
+            Kind::Unreadable => formatter.write_str("unreadable response")?,
         }
         if let Some(status) = self.status {
             write!(formatter, ", status {status}")?;
@@ -219,13 +215,13 @@ fn classify(status: StatusCode, code: Option<&str>, headers: &HeaderMap) -> Kind
     }
 }
 
-/// Seconds, as Clerk writes them; an hour at most, so that a mistake there doesn't stop us for days.
+/// Reads seconds, as Clerk sends them. An hour at most, so that a mistake at Clerk doesn't stop calls for days.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
     Some(Duration::from_secs(seconds.min(3_600)))
 }
 
-/// A code or an id: nothing that could be a sentence with an address in it gets through.
+/// Returns `text` if it can be a code or an id. A sentence, which may quote an address, is dropped.
 fn identifier(text: &str) -> Option<String> {
     let acceptable = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':');
     (!text.is_empty() && text.len() <= 80 && text.bytes().all(acceptable)).then(|| text.to_owned())

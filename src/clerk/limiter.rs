@@ -1,8 +1,8 @@
-//! Keeps within Clerk's rate limits, which the whole application shares with Lethe.
+//! Keeps calls within Clerk's rate limits, which Lethe shares with the application.
 //!
-//! In every ten seconds an instance has a budget. A fifth of it may be used at once, the rest
-//! flows evenly, so that no window of ten seconds sees more than the budget. Bulk work passes a
-//! narrower gate before it stands in the common queue: people always find room.
+//! An instance has a budget of calls in ten seconds. A fifth of it may be used in a burst, the rest is refilled
+//! evenly, so that no window of ten seconds exceeds the budget. Batch calls pass a narrower limit first, which
+//! leaves room for interactive calls.
 
 use std::num::NonZeroU32;
 use std::sync::Mutex;
@@ -14,22 +14,22 @@ use tokio::time::Instant;
 use crate::ids::ClerkUserId;
 
 const WINDOW_SECONDS: u32 = 10;
-/// Clerk's own limit for changes to one user's metadata in a window.
+/// Clerk's limit for changes of one user's metadata in a window.
 const METADATA_CHANGES_PER_USER: u32 = 10;
-/// Remembered people above which those who are not near their limit are forgotten.
+/// Above this number of tracked users, those who are not near their limit are dropped.
 const MAX_TRACKED_USERS: usize = 4_096;
 
-/// Who is waiting for an answer.
+/// How long a call may wait, and how much of the budget it may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Priority {
-    /// A person.
+    /// A user is waiting for the result.
     Interactive,
-    /// Work on many people, which has all night.
+    /// Work on many users, which can wait.
     Batch,
 }
 
 impl Priority {
-    /// The longest wait for one's turn that is better than an error.
+    /// The longest wait for a permit. Beyond it, an error is better.
     pub(super) const fn max_wait(self) -> Duration {
         match self {
             Self::Interactive => Duration::from_secs(5),
@@ -46,7 +46,7 @@ pub(super) struct Limiter {
 }
 
 impl Limiter {
-    /// `budget`: requests in ten seconds.
+    /// `budget` is in calls per ten seconds.
     pub(super) fn new(budget: NonZeroU32) -> Self {
         Self {
             all_calls: RateLimiter::direct(quota(budget, 80, 20)),
@@ -56,7 +56,7 @@ impl Limiter {
         }
     }
 
-    /// Waits for a turn. An error says how long one would have had to wait.
+    /// Waits until a call may be made. The error is how long that would have taken at least.
     pub(super) async fn acquire(&self, priority: Priority) -> Result<(), Duration> {
         let max_wait = priority.max_wait();
         if let Some(remaining) = self.remaining_pause() {
@@ -74,7 +74,7 @@ impl Limiter {
         tokio::time::timeout(max_wait, permits).await.map_err(|_elapsed| max_wait)
     }
 
-    /// Waits until this person's metadata may be changed again.
+    /// Waits until the metadata of this user may be changed.
     pub(super) async fn acquire_metadata(&self, user_id: &ClerkUserId, priority: Priority) -> Result<(), Duration> {
         if self.metadata.len() > MAX_TRACKED_USERS {
             self.metadata.retain_recent();
@@ -83,7 +83,7 @@ impl Limiter {
         tokio::time::timeout(max_wait, self.metadata.until_key_ready(user_id)).await.map_err(|_elapsed| max_wait)
     }
 
-    /// Clerk said that it wants to be left alone: that holds for all calls, not for one.
+    /// Makes all calls wait for `time`, since Clerk asked for it.
     pub(super) fn pause(&self, time: Duration) {
         let until = Instant::now() + time;
         let mut paused = self.paused_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -99,7 +99,7 @@ impl Limiter {
     }
 }
 
-/// `steady` per cent of the budget flow evenly over the window, `burst` per cent may come at once.
+/// Refills `steady` per cent of the budget evenly over the window and allows a burst of `burst` per cent.
 fn quota(budget: NonZeroU32, steady: u32, burst: u32) -> Quota {
     let share = |percent: u32| at_least_one(budget.get().saturating_mul(percent) / 100);
     let interval = Duration::from_secs(u64::from(WINDOW_SECONDS)) / share(steady).get();
@@ -133,7 +133,7 @@ mod tests {
     #[tokio::test]
     async fn interactive_calls_proceed_while_batch_calls_wait() {
         let limiter = std::sync::Arc::new(limiter(100));
-        let bulk: Vec<_> = (0..40)
+        let batch: Vec<_> = (0..40)
             .map(|_| {
                 let limiter = limiter.clone();
                 tokio::spawn(async move { limiter.acquire(Priority::Batch).await })
@@ -143,8 +143,8 @@ mod tests {
         let started = Instant::now();
         limiter.acquire(Priority::Interactive).await.unwrap();
         assert!(started.elapsed() < Duration::from_millis(50), "{:?}", started.elapsed());
-        assert!(bulk.iter().any(|task| !task.is_finished()), "bulk work was to wait");
-        bulk.iter().for_each(tokio::task::JoinHandle::abort);
+        assert!(batch.iter().any(|task| !task.is_finished()), "batch calls were to wait");
+        batch.iter().for_each(tokio::task::JoinHandle::abort);
     }
 
     #[tokio::test]

@@ -1,8 +1,7 @@
-//! Clerk: the Backend API's client, what its objects hold, and its signed events.
+//! Clerk: the client of its Backend API, its objects, and its signed webhook events.
 //!
-//! This is the only room that knows Clerk's JSON. It knows nothing of requests, cookies, Postgres
-//! or jobs: a call that fails after its few tries is reported, and trying again for as long as it
-//! takes is the caller's work.
+//! This is the only module that knows Clerk's JSON. It knows nothing of requests, cookies, Postgres or jobs: a
+//! call that still fails after a few attempts is reported, and retrying it later is up to the caller.
 
 mod breaker;
 mod call;
@@ -21,5 +20,5 @@ pub use object::{Jwk, Jwks, Session, User};
 pub use operations::{DeleteOutcome, MetadataOutcome, RefreshRequest};
 pub use profile::profile;
 
-/// The version of Clerk's API that this client speaks.
+/// The version of Clerk's API that this client was written for. It is sent with every request.
 pub const API_VERSION: &str = "2026-05-12";

@@ -1,12 +1,12 @@
-//! Clerk's objects, read leniently: what is unknown stays where it is, what is missing or of
-//! another type is absent, and nothing of it fails a call.
+//! Clerk's objects, parsed leniently: unknown fields are preserved, and a field that is missing or has another type
+//! is absent instead of failing the call.
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::ids::ClerkUserId;
 
-/// A user, as Clerk has it. `Debug` shows nothing of the person.
+/// A user. `Debug` shows no personal data.
 #[derive(Clone, PartialEq)]
 pub struct User {
     id: ClerkUserId,
@@ -14,7 +14,7 @@ pub struct User {
 }
 
 impl User {
-    /// Only the id is indispensable.
+    /// Parses the object. Only the id is required.
     #[must_use]
     pub fn from_value(raw: Value) -> Option<Self> {
         let id = ClerkUserId::parse(raw.get("id")?.as_str()?).ok()?;
@@ -27,7 +27,7 @@ impl User {
         &self.id
     }
 
-    /// The address marked as primary, else the first one.
+    /// The primary e-mail address, or else the first one.
     #[must_use]
     pub fn primary_email(&self) -> Option<&str> {
         let addresses = self.raw.get("email_addresses")?.as_array()?;
@@ -40,7 +40,7 @@ impl User {
             .as_str()
     }
 
-    /// First and last name, else the user name.
+    /// First and last name, or else the username.
     #[must_use]
     pub fn display_name(&self) -> Option<String> {
         let text =
@@ -49,13 +49,13 @@ impl User {
         if names.is_empty() { text("username").map(str::to_owned) } else { Some(names.join(" ")) }
     }
 
-    /// What the application's browser side may read.
+    /// The metadata that the application's frontend can read too.
     #[must_use]
     pub fn public_metadata(&self) -> Option<&Value> {
         self.raw.get("public_metadata")
     }
 
-    /// The whole object.
+    /// The object as Clerk sent it.
     #[must_use]
     pub fn raw(&self) -> &Value {
         &self.raw
@@ -68,7 +68,7 @@ impl std::fmt::Debug for User {
     }
 }
 
-/// A session of a user. `Debug` shows nothing of the person.
+/// A session. `Debug` shows no personal data.
 #[derive(Clone, PartialEq)]
 pub struct Session {
     id: String,
@@ -76,40 +76,40 @@ pub struct Session {
 }
 
 impl Session {
-    /// Only the id is indispensable.
+    /// Parses the object. Only the id is required.
     #[must_use]
     pub fn from_value(raw: Value) -> Option<Self> {
         let id = raw.get("id")?.as_str()?.to_owned();
         Some(Self { id, raw })
     }
 
-    /// `sess_…`.
+    /// The session's id, `sess_…`.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// Clerk's word: `active`, `pending`, `ended`, `revoked`, …
+    /// Clerk's status: `active`, `pending`, `ended`, `revoked`, …
     #[must_use]
     pub fn status(&self) -> Option<&str> {
         self.raw.get("status").and_then(Value::as_str)
     }
 
-    /// Whose session it is.
+    /// The id of the user who signed in.
     #[must_use]
     pub fn user_id(&self) -> Option<ClerkUserId> {
         ClerkUserId::parse(self.raw.get("user_id")?.as_str()?).ok()
     }
 
-    /// Whether tokens can still come from it. A status that is unknown here counts as live:
-    /// revoking once too often is better than leaving a door open.
+    /// Whether the session can still issue tokens. An unknown status counts as live: an unnecessary revocation does no
+    /// harm.
     #[must_use]
     pub fn is_live(&self) -> bool {
         const ENDED: [&str; 6] = ["ended", "revoked", "expired", "removed", "abandoned", "replaced"];
         !self.status().is_some_and(|status| ENDED.contains(&status))
     }
 
-    /// The whole object.
+    /// The object as Clerk sent it.
     #[must_use]
     pub fn raw(&self) -> &Value {
         &self.raw
@@ -122,28 +122,28 @@ impl std::fmt::Debug for Session {
     }
 }
 
-/// The instance's public keys.
+/// The instance's key set.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Jwks {
-    /// The keys that can be read.
+    /// The keys; unreadable ones are skipped.
     #[serde(default, deserialize_with = "skip_unreadable")]
     pub keys: Vec<Jwk>,
 }
 
-/// A public key: numbers in base64url.
+/// A public key.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Jwk {
-    /// Which key it is.
+    /// The key's id.
     pub kid: String,
-    /// `RSA`.
+    /// The key's type, for example `RSA`.
     pub kty: String,
-    /// The only algorithm it may be used with, if the key says so.
+    /// The algorithm that the key is restricted to, if any.
     #[serde(default)]
     pub alg: Option<String>,
-    /// The modulus.
+    /// The modulus, in base64url.
     #[serde(default)]
     pub n: String,
-    /// The exponent.
+    /// The exponent, in base64url.
     #[serde(default)]
     pub e: String,
 }

@@ -1,4 +1,4 @@
-//! The operations, each by the name of what it means here.
+//! The operations of the Backend API that Lethe uses.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -11,61 +11,61 @@ use super::client::Client;
 use super::{Error, Jwks, Kind, Session, User};
 use crate::ids::ClerkUserId;
 
-/// Ids that one look-up may ask for.
+/// The most ids that Clerk accepts in one call.
 const MAX_IDS_PER_CALL: usize = 100;
-/// Sessions in one page.
+/// The largest page that Clerk returns.
 const SESSIONS_PER_PAGE: usize = 500;
-/// Pages of sessions after which a person has had enough of them.
+/// Stops an endless listing.
 const MAX_SESSION_PAGES: usize = 20;
-/// What Clerk accepts as one user's metadata.
+/// The most that Clerk stores as one user's public metadata.
 const MAX_METADATA_BYTES: usize = 8 * 1024;
 
-/// What became of a change to metadata.
+/// The result of a change of metadata.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MetadataOutcome {
-    /// It is merged.
+    /// Clerk merged it.
     Merged,
-    /// There is no such user any more.
+    /// The user doesn't exist any more.
     UserNotFound,
 }
 
-/// What became of a deletion.
+/// The result of a deletion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeleteOutcome {
-    /// The user is deleted now.
+    /// The user existed and was deleted.
     Deleted,
-    /// There was no such user.
+    /// The user didn't exist.
     AlreadyDeleted,
 }
 
-/// What a session is renewed with.
+/// The request that renews a session.
 #[derive(Clone, Serialize)]
 pub struct RefreshRequest {
-    /// The token that is over.
+    /// The expired session token.
     pub expired_token: String,
-    /// The content of the refresh cookie.
+    /// The value of the refresh cookie.
     pub refresh_token: String,
-    /// Where the browser's request went to.
+    /// The origin that the browser's request was sent to.
     pub request_origin: String,
-    /// The browser's headers.
+    /// The headers of the browser's request.
     pub request_headers: BTreeMap<String, Vec<String>>,
-    /// Whether the new cookies are to carry the instance's suffix.
+    /// Whether the new cookies get the instance's suffix.
     #[serde(skip)]
     pub suffixed_cookies: bool,
 }
 
 impl Client {
-    /// The user, or `None` when there is no such user.
+    /// Returns the user, or `None` if there is no such user.
     pub async fn user(&self, user_id: &ClerkUserId) -> Result<Option<User>, Error> {
         let call = Call::new("user", Method::GET, format!("/users/{}", user_id.as_str()));
         let Some(raw) = optional(self.json::<Value>(&call).await)? else { return Ok(None) };
         User::from_value(raw).map(Some).ok_or_else(|| Error::new("user", Kind::Unreadable))
     }
 
-    /// Those of `subjects` who exist, in one call. At most a hundred can be asked for.
+    /// Returns those of `user_ids` that exist, in one call.
     ///
     /// # Panics
-    /// When asked for more: Clerk would silently leave some out, and they would look like orphans.
+    /// With more than a hundred ids: Clerk would silently omit some, and they would look like orphans.
     pub async fn existing(&self, user_ids: &[ClerkUserId]) -> Result<HashSet<ClerkUserId>, Error> {
         assert!(user_ids.len() <= MAX_IDS_PER_CALL, "at most {MAX_IDS_PER_CALL} ids can be looked up at once");
         if user_ids.is_empty() {
@@ -75,14 +75,14 @@ impl Client {
         call.query = user_ids.iter().map(|user_id| ("user_id", user_id.as_str().to_owned())).collect();
         call.query.push(("limit", MAX_IDS_PER_CALL.to_string()));
         let found: Vec<Value> = self.json(&call).await?;
-        // Whoever is in the answer exists, even where the rest of the object is unreadable; but an
-        // answer without ids must not turn everybody into an orphan.
+        // A user in the response exists even if the rest of the object is unreadable. But a response without
+        // readable ids must not make every user look like an orphan.
         let ids: Option<HashSet<ClerkUserId>> =
             found.iter().map(|user| ClerkUserId::parse(user.get("id")?.as_str()?).ok()).collect();
         ids.ok_or_else(|| Error::new("existing", Kind::Unreadable))
     }
 
-    /// Merges `public` into the user's public metadata: keys of others stay, `null` removes a key.
+    /// Merges `public` into the user's public metadata: other keys are left alone, and `null` removes a key.
     pub async fn merge_metadata(&self, user_id: &ClerkUserId, public: Value) -> Result<MetadataOutcome, Error> {
         const OPERATION: &str = "merge_metadata";
         let invalid = |code| Error::new(OPERATION, Kind::Invalid).with_code(code);
@@ -105,8 +105,8 @@ impl Client {
         })
     }
 
-    /// Deletes the user. Who is gone already is as good as deleted; a user that a directory manages
-    /// ([`Kind::ManagedByScim`]) is not.
+    /// Deletes the user. A user who doesn't exist is a success; one that a directory manages is an error
+    /// ([`Kind::ManagedByScim`]).
     pub async fn delete_user(&self, user_id: &ClerkUserId) -> Result<DeleteOutcome, Error> {
         let call = Call::new("delete_user", Method::DELETE, format!("/users/{}", user_id.as_str()));
         Ok(match optional(self.bytes(&call).await)? {
@@ -115,7 +115,7 @@ impl Client {
         })
     }
 
-    /// All sessions that Clerk still remembers of a user, the newest first.
+    /// Returns all sessions of a user that Clerk still has, newest first.
     pub async fn sessions(&self, user_id: &ClerkUserId) -> Result<Vec<Session>, Error> {
         let mut sessions = Vec::new();
         for page in 0..MAX_SESSION_PAGES {
@@ -135,7 +135,7 @@ impl Client {
         Ok(sessions)
     }
 
-    /// Ends every session of a user that isn't over; tells how many were.
+    /// Revokes every live session of a user. Returns how many there were.
     pub async fn end_sessions(&self, user_id: &ClerkUserId) -> Result<u32, Error> {
         let mut ended = 0;
         for session in self.sessions(user_id).await?.iter().filter(|session| session.is_live()) {
@@ -145,7 +145,7 @@ impl Client {
         Ok(ended)
     }
 
-    /// Ends a session. One that isn't there any more is over.
+    /// Revokes a session. One that doesn't exist is a success.
     pub async fn revoke_session(&self, session: &str) -> Result<(), Error> {
         const OPERATION: &str = "revoke_session";
         let call =
@@ -153,7 +153,7 @@ impl Client {
         optional(self.bytes(&call).await).map(|_session| ())
     }
 
-    /// The instance's public keys. Clerk doesn't count these calls.
+    /// Returns the instance's public keys. These calls don't count towards the rate limit.
     pub async fn jwks(&self) -> Result<Jwks, Error> {
         let mut call = Call::new("jwks", Method::GET, "/jwks".to_owned());
         call.rate_limited = false;
@@ -161,8 +161,7 @@ impl Client {
         self.json(&call).await
     }
 
-    /// The `Set-Cookie` lines that belong to a handshake's nonce. A nonce is good for one use, so
-    /// this isn't repeated.
+    /// Returns the `Set-Cookie` headers for a handshake's nonce. A nonce can be used once, so the call isn't retried.
     pub async fn handshake_payload(&self, nonce: &str) -> Result<Vec<String>, Error> {
         #[derive(Deserialize)]
         struct Payload {
@@ -176,8 +175,8 @@ impl Client {
         Ok(self.json::<Payload>(&call).await?.directives)
     }
 
-    /// Renews a session whose token is over; the answer is `Set-Cookie` lines. A refresh token may
-    /// be good for one use, so this isn't repeated.
+    /// Renews a session whose token has expired and returns `Set-Cookie` headers. A refresh token may be usable only
+    /// once, so the call isn't retried.
     pub async fn refresh_session(&self, session: &str, request: &RefreshRequest) -> Result<Vec<String>, Error> {
         #[derive(Deserialize)]
         struct Cookies {
@@ -200,7 +199,7 @@ impl Client {
     }
 }
 
-/// `None` for what isn't there, which is no failure.
+/// Turns [`Kind::NotFound`] into `None`.
 fn optional<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
     match result {
         Ok(found) => Ok(Some(found)),
@@ -209,7 +208,7 @@ fn optional<T>(result: Result<T, Error>) -> Result<Option<T>, Error> {
     }
 }
 
-/// An id that came from outside must not lead to another path.
+/// Refuses an id that would change the path. Ids may come from cookies.
 fn path_segment<'a>(operation: &'static str, id: &'a str) -> Result<&'a str, Error> {
     let valid = !id.is_empty() && id.len() <= 80 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     valid.then_some(id).ok_or_else(|| Error::new(operation, Kind::Invalid).with_code("id"))

@@ -1,5 +1,5 @@
-//! One request to see whether an address of Clerk's answers, for checking a set-up: without the limiter, the breaker
-//! and the repetitions of [`super::Client`], which would hide what is looked for.
+//! A single request to one of Clerk's URLs, for checking a configuration. The limiter, the breaker and the retries of
+//! [`super::Client`] would hide the problems that are looked for.
 
 use std::time::Duration;
 
@@ -11,31 +11,32 @@ use url::Url;
 
 use super::client::{is_loopback, tls};
 use super::{API_VERSION, Jwks};
+use crate::platform::error_chain;
 
-/// What came back.
+/// The response.
 #[derive(Clone, Debug)]
 pub struct ProbeResponse {
     /// The HTTP status.
     pub status: u16,
-    /// How far the answering clock is ahead of this machine's, negative when it is behind. Answers carry whole seconds
-    /// and travel, so anything that either explains counts as no difference.
+    /// How far the server's clock is ahead of this machine's; negative if it is behind. The header `Date` has whole
+    /// seconds and the response takes time, so a difference that these explain counts as zero.
     pub clock_ahead: Option<time::Duration>,
-    /// The key set, where the answer is one.
+    /// The body, if it is a key set.
     pub keys: Option<Jwks>,
 }
 
-/// Why nothing came back. Holds no address and no key.
+/// Why there was no response. Holds no URL and no key.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ProbeError {
-    /// Nobody answered in time.
-    #[error("no answer within {0} seconds")]
+    /// There was no response in time.
+    #[error("no response within {0} seconds")]
     TimedOut(u64),
-    /// The connection failed: the name, the port, the route or the certificate.
+    /// The connection failed, for example at name resolution, at the port or at the certificate.
     #[error("{0}")]
     Failed(String),
 }
 
-/// Asks once.
+/// Sends one GET request.
 pub async fn probe(
     url: &Url,
     key: Option<&SecretString>,
@@ -43,7 +44,11 @@ pub async fn probe(
     timeout: Duration,
 ) -> Result<ProbeResponse, ProbeError> {
     let failed = |error: reqwest::Error| {
-        if error.is_timeout() { ProbeError::TimedOut(timeout.as_secs()) } else { ProbeError::Failed(causes(error)) }
+        if error.is_timeout() {
+            ProbeError::TimedOut(timeout.as_secs())
+        } else {
+            ProbeError::Failed(error_chain(&error.without_url()))
+        }
     };
     let tls = tls().map_err(|error| ProbeError::Failed(error.to_string()))?;
     let mut http = reqwest::Client::builder()
@@ -70,7 +75,7 @@ pub async fn probe(
     Ok(ProbeResponse { status, clock_ahead, keys: serde_json::from_slice(&body).ok() })
 }
 
-/// `date` stands for the whole second that it begins.
+/// `date` stands for the second that begins with it.
 fn clock_difference(date: OffsetDateTime, sent_at: OffsetDateTime, received_at: OffsetDateTime) -> time::Duration {
     if date > received_at {
         date - received_at
@@ -79,17 +84,6 @@ fn clock_difference(date: OffsetDateTime, sent_at: OffsetDateTime, received_at: 
     } else {
         time::Duration::ZERO
     }
-}
-
-fn causes(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(&error);
-    while let Some(inner) = source {
-        text = format!("{text}: {inner}");
-        source = inner.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! What of a Clerk user belongs into an export of their data: a list of what may be told, so that
-//! a field which Clerk adds tomorrow, perhaps a credential, stays out until somebody adds it here.
+//! The part of a Clerk user that belongs in an export. It is a list of allowed fields: one that Clerk adds later,
+//! perhaps a credential, is left out until it is added here.
 
 use serde_json::{Map, Value};
 
@@ -35,7 +35,7 @@ const USER: &[&str] = &[
     "locked",
 ];
 
-/// Lists within the user, and the fields of their entries.
+/// Arrays in the user object, with the allowed fields of their entries.
 const LISTS: &[(&str, &[&str])] = &[
     ("email_addresses", &["id", "email_address", "verification", "linked_to", "reserved", "created_at", "updated_at"]),
     (
@@ -109,7 +109,7 @@ const LISTS: &[(&str, &[&str])] = &[
     ("organization_memberships", &["id", "role", "organization", "created_at", "updated_at"]),
 ];
 
-/// Objects within those entries, and their fields. A verification also holds nonces and links.
+/// Objects within those entries, with their allowed fields. A verification also holds nonces and links.
 const NESTED: &[(&str, &[&str])] = &[
     ("verification", &["status", "strategy", "expire_at"]),
     ("organization", &["id", "name", "slug"]),
@@ -122,8 +122,8 @@ const NESTED: &[(&str, &[&str])] = &[
 const SESSION: &[&str] =
     &["id", "status", "latest_activity", "last_active_at", "expire_at", "abandon_at", "created_at", "updated_at"];
 
-/// The part of `user` and of their `sessions` that an export may contain. Never private metadata,
-/// tokens, digests or backup codes.
+/// Returns the part of `user` and of their `sessions` that an export may contain: no private metadata, tokens, digests
+/// or backup codes.
 #[must_use]
 pub fn profile(user: &User, sessions: &[Session]) -> Value {
     let mut profile = pick(user.raw(), USER);

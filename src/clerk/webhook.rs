@@ -1,8 +1,7 @@
-//! Signed events. Clerk sends them through Svix: an HMAC-SHA256 over id, time and body.
+//! Signed webhook events. Clerk sends them through Svix, with an HMAC-SHA256 over id, timestamp and body.
 //!
-//! The verification is written out here, on ring: the `svix` crate would bring the client of a
-//! whole API along, for these few lines. Deliveries may be late, repeated, reordered or lost;
-//! telling repeated ones by their id is the caller's work.
+//! The verification is written here, on ring, since the `svix` crate would add the client of a whole API for it.
+//! Deliveries may be late, repeated, reordered or lost; recognising repeated ones by their id is up to the caller.
 
 use std::time::Duration;
 
@@ -16,25 +15,24 @@ use time::OffsetDateTime;
 use super::{Session, User};
 use crate::ids::ClerkUserId;
 
-/// A delivery's time may differ from ours by this much.
+/// How much a delivery's timestamp may differ from the clock.
 const TOLERANCE: Duration = Duration::from_mins(5);
-/// Signatures that are looked at; Svix sends two while a secret is being changed.
+/// The most signatures that are checked. Svix sends two while a secret is being rotated.
 const MAX_SIGNATURES: usize = 8;
 /// Seconds since the epoch don't reach this before the year 5138, milliseconds were past it in 1973.
 const MIN_MILLISECONDS: i64 = 100_000_000_000;
 
-/// The signing secret, or several while it is being changed. `Debug` shows nothing of it.
+/// The signing secret, or several while it is being rotated. `Debug` doesn't show it.
 #[derive(Clone)]
 pub struct Secret(Vec<hmac::Key>);
 
-/// The secret can't be used.
+/// The text isn't a signing secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a webhook signing secret: it must be `whsec_` and base64, several separated by commas or spaces")]
 pub struct InvalidSecret;
 
 impl Secret {
-    /// `whsec_…`; while the secret is being changed the old and the new one, separated by a comma
-    /// or a space.
+    /// Parses `whsec_…`. While the secret is being rotated, the old and the new one, separated by a comma or a space.
     pub fn parse(text: &SecretString) -> Result<Self, InvalidSecret> {
         let keys: Vec<hmac::Key> = text
             .expose_secret()
@@ -57,62 +55,62 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// The three headers of a delivery: `svix-id`, `svix-timestamp`, `svix-signature`.
+/// The headers of a delivery.
 #[derive(Clone, Copy, Debug)]
 pub struct Headers<'a> {
-    /// The delivery's id, the same when it is repeated.
+    /// `svix-id`: the delivery's id, the same when it is repeated.
     pub id: &'a str,
-    /// Seconds since the epoch.
+    /// `svix-timestamp`: seconds since the epoch.
     pub timestamp: &'a str,
-    /// `v1,<base64>`, several separated by spaces.
+    /// `svix-signature`: `v1,<base64>`, several separated by spaces.
     pub signature: &'a str,
 }
 
-/// Why a delivery isn't believed.
+/// Why a delivery is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Rejection {
-    /// A header is missing or can't be read.
+    /// A header is missing or unreadable.
     #[error("the delivery's headers are missing or unreadable")]
     Headers,
-    /// It was signed too long ago, or in the future.
+    /// The timestamp is too old, or in the future.
     #[error("the delivery's time is more than five minutes off")]
     Time,
-    /// No signature fits.
-    #[error("no signature fits the delivery")]
+    /// No signature is valid.
+    #[error("no signature is valid for the delivery")]
     Signature,
-    /// It is genuine, and still no event.
+    /// The signature is valid, but the body isn't an event.
     #[error("the delivery holds no event")]
     Unreadable,
 }
 
-/// An event. What isn't known here is [`Event::Other`].
+/// A webhook event. Types that Lethe doesn't use are [`Event::Other`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// A user is new.
+    /// A user was created.
     UserCreated(User),
-    /// A user has changed.
+    /// A user was changed.
     UserUpdated(User),
-    /// A user is deleted. The id is missing from deliveries of users that Clerk itself forgot.
+    /// A user was deleted. The id may be missing.
     UserDeleted {
-        /// Whose account it was.
+        /// The user's id.
         id: Option<ClerkUserId>,
     },
-    /// A session began or ended.
+    /// A session was created or ended.
     Session {
-        /// Clerk's name of the event, such as `session.ended`.
+        /// The event's type, for example `session.ended`.
         kind: String,
         /// The session.
         session: Session,
     },
-    /// Anything else.
+    /// An event of any other type.
     Other {
-        /// Clerk's name of the event.
+        /// The event's type.
         kind: String,
     },
 }
 
 impl Event {
-    /// Clerk's name of the event, such as `user.deleted`.
+    /// The event's type, for example `user.deleted`.
     #[must_use]
     pub fn kind(&self) -> &str {
         match self {
@@ -123,7 +121,7 @@ impl Event {
         }
     }
 
-    /// Whom it is about, as far as it is about somebody.
+    /// The user that the event is about, if any.
     #[must_use]
     pub fn user_id(&self) -> Option<ClerkUserId> {
         match self {
@@ -135,7 +133,7 @@ impl Event {
     }
 }
 
-/// Believes a delivery or says why not.
+/// Verifies the signature of a delivery at the time `now` and parses its event.
 pub fn verify(secret: &Secret, headers: &Headers<'_>, body: &[u8], now: OffsetDateTime) -> Result<Event, Rejection> {
     if headers.id.is_empty() || headers.signature.is_empty() {
         return Err(Rejection::Headers);
@@ -161,7 +159,7 @@ pub fn verify(secret: &Secret, headers: &Headers<'_>, body: &[u8], now: OffsetDa
     parse(body).ok_or(Rejection::Unreadable)
 }
 
-/// Reads an event's body. Believe nothing that didn't come through [`verify`].
+/// Parses a body whose signature was verified.
 fn parse(body: &[u8]) -> Option<Event> {
     #[derive(Deserialize)]
     struct Envelope {
@@ -185,7 +183,7 @@ fn parse(body: &[u8]) -> Option<Event> {
     Some(known.unwrap_or(Event::Other { kind }))
 }
 
-/// Clerk writes times in seconds and in milliseconds.
+/// Clerk sends times in seconds and in milliseconds.
 fn from_epoch(number: i64) -> Option<OffsetDateTime> {
     let nanoseconds = if number.abs() < MIN_MILLISECONDS { 1_000_000_000 } else { 1_000_000 };
     OffsetDateTime::from_unix_timestamp_nanos(i128::from(number) * nanoseconds).ok()

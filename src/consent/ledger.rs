@@ -6,7 +6,7 @@ use std::sync::Arc;
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
-use super::{Choice, ConsentState, PurposeState};
+use super::state::{Choice, ConsentState, PurposeState};
 use crate::audit::{self, AuditEvent, ConsentChange, Source};
 use crate::purposes::{Purpose, Purposes};
 use crate::{ClerkUserId, DataSubjectId, Error, Lethe, Result};

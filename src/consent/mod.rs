@@ -11,7 +11,7 @@ mod submission;
 use sqlx::{Connection, PgConnection, PgTransaction};
 
 pub(crate) use mirror::{MirrorConsent, mirror};
-pub use state::{ConsentState, PurposeState, Revision};
+pub use state::{Choice, ConsentState, PurposeState, Revision};
 pub use submission::{Submission, submit};
 
 use self::ledger::{Change, Decisions};
@@ -21,15 +21,6 @@ use crate::{ClerkUserId, DataSubjectId, Lethe, Result, subject};
 // Until every caller names them where they are defined.
 #[doc(hidden)]
 pub use crate::purposes::{InvalidPurposes, LegalBasis, Purpose, Purposes};
-
-/// A decision on one purpose.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Choice {
-    /// The purpose's key.
-    pub purpose: String,
-    /// Whether it is granted; otherwise it is refused or withdrawn.
-    pub granted: bool,
-}
 
 /// Returns the state of `subject`. With `gpc`, the browser's Global Privacy Control signal, the purposes that
 /// it concerns are off (11 CCR 7025(c)).

@@ -1,4 +1,4 @@
-//! The current state of a person's consent.
+//! Decisions, and the state that results from them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,6 +10,15 @@ use time::macros::format_description;
 use time::{OffsetDateTime, UtcOffset};
 
 use crate::purposes::Purpose;
+
+/// A decision on one purpose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The purpose's key.
+    pub purpose: String,
+    /// Whether it is granted; otherwise it is refused or withdrawn.
+    pub granted: bool,
+}
 
 /// The state of one purpose.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,6 +1,8 @@
 //! A form that may have been filled in on a state that isn't current any more.
 
-use super::{Choice, ConsentState, Revision, Source, ledger};
+use super::ledger;
+use super::state::{Choice, ConsentState, Revision};
+use crate::audit::Source;
 use crate::{ClerkUserId, Error, ErrorCode, Lethe, Result, subject};
 
 /// What a person submitted with the form.
@@ -8,10 +10,10 @@ use crate::{ClerkUserId, Error, ErrorCode, Lethe, Result, subject};
 pub struct Submission<'a> {
     /// Keys of the purposes that are turned on.
     pub granted: &'a [String],
-    /// Keys of the purposes that were turned on when the form was shown.
-    pub shown: &'a [String],
+    /// Keys of the purposes that were turned on when the form was rendered.
+    pub previously_granted: &'a [String],
     /// The revision on which the form must have been filled in. Without one, only the difference between
-    /// `shown` and `granted` counts, so that two forms that change different purposes don't undo each other.
+    /// `previously_granted` and `granted` counts, so that two forms that change different purposes don't undo each other.
     pub base: Option<&'a Revision>,
 }
 
@@ -20,7 +22,7 @@ impl Submission<'_> {
     /// decided it.
     fn choices(&self, state: &ConsentState) -> Result<Vec<Choice>> {
         let exists = |key: &String| state.purposes.iter().any(|state| state.purpose.key == *key);
-        if !self.granted.iter().chain(self.shown).all(exists) {
+        if !self.granted.iter().chain(self.previously_granted).all(exists) {
             return Err(Error::InvalidInput("there is no such purpose"));
         }
         if self.base.is_some_and(|base| *base != state.revision()) {
@@ -30,7 +32,8 @@ impl Submission<'_> {
             let key = &state.purpose.key;
             let granted = self.granted.contains(key);
             let undecided = state.since.is_none() && !state.locked;
-            (undecided || granted != self.shown.contains(key)).then(|| Choice { purpose: key.clone(), granted })
+            (undecided || granted != self.previously_granted.contains(key))
+                .then(|| Choice { purpose: key.clone(), granted })
         });
         Ok(decided.collect())
     }

@@ -1,29 +1,32 @@
-//! Reads the live catalog: tables, columns, keys and foreign keys of every schema but the
-//! system's and Lethe's own.
+//! Reads tables, columns, keys and foreign keys from `pg_catalog`, for every schema except the system's and Lethe's.
 
 use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
 
-/// Everything that the checks look at.
-pub(super) struct PgCatalog {
-    pub(super) relations: Vec<Relation>,
-    pub(super) foreign_keys: Vec<ForeignKey>,
-    by_name: BTreeMap<String, Vec<usize>>,
+use super::column_names;
+use super::index::{ForeignKeyIndex, IndexedVec, Position, RelationIndex};
+use super::sql::quote_identifier;
+
+/// The part of `pg_catalog` that a data map is checked against.
+pub(crate) struct PgCatalog {
+    pub(super) relations: IndexedVec<RelationIndex, Relation>,
+    pub(super) foreign_keys: IndexedVec<ForeignKeyIndex, ForeignKey>,
+    by_name: BTreeMap<String, Vec<RelationIndex>>,
 }
 
-/// A table, or what looks like one.
-pub(super) struct Relation {
+/// A table, materialized view or foreign table.
+pub(crate) struct Relation {
     pub(super) schema: String,
     pub(super) table: String,
     pub(super) kind: RelationKind,
     pub(super) columns: Vec<Column>,
     pub(super) primary_key: Vec<String>,
-    /// Columns that are unique alone and without a condition.
+    /// Columns that have a unique index of their own, without a condition.
     pub(super) unique_columns: Vec<String>,
-    /// Whether policies hide rows from the role that Lethe uses.
+    /// Whether row-level security may hide rows from Lethe's role.
     pub(super) row_security: bool,
-    /// What the role may do.
+    /// The privileges of Lethe's role.
     pub(super) privileges: Privileges,
 }
 
@@ -41,23 +44,23 @@ pub(super) struct Privileges {
     pub(super) delete: bool,
 }
 
-pub(super) struct Column {
+pub(crate) struct Column {
     pub(super) name: String,
-    /// As `format_type` writes it, ready for a CAST.
+    /// As `format_type` writes it, for a CAST.
     pub(super) type_name: String,
-    /// The type without length, below any domain.
+    /// The type's name without length; for a domain that of its base type.
     pub(super) base_type: String,
     pub(super) nullable: bool,
-    /// Whether only the database writes it.
+    /// Whether the database generates it, so that no statement may write it.
     pub(super) generated: bool,
 }
 
-/// A foreign key. `child` and `parent` are places in [`Catalog::relations`].
+/// A foreign key from `child` to `parent`.
 pub(super) struct ForeignKey {
     pub(super) name: String,
-    pub(super) child: usize,
+    pub(super) child: RelationIndex,
     pub(super) columns: Vec<String>,
-    pub(super) parent: usize,
+    pub(super) parent: RelationIndex,
     pub(super) parent_columns: Vec<String>,
     pub(super) on_delete: OnDelete,
     pub(super) deferrable: bool,
@@ -78,6 +81,11 @@ impl Relation {
         format!("{}.{}", self.schema, self.table)
     }
 
+    /// Schema and table, quoted.
+    pub(super) fn quoted_name(&self) -> String {
+        format!("{}.{}", quote_identifier(&self.schema), quote_identifier(&self.table))
+    }
+
     pub(super) fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }
@@ -89,14 +97,19 @@ impl Column {
         matches!(self.base_type.as_str(), "text" | "varchar" | "citext")
     }
 
-    /// Whether it can hold when something happened.
+    /// Whether type and name suggest that it holds a Clerk user id.
+    pub(super) fn may_hold_user_id(&self) -> bool {
+        self.is_text() && column_names::may_hold_user_id(&self.name)
+    }
+
+    /// Whether it can hold a time.
     pub(super) fn is_time(&self) -> bool {
         matches!(self.base_type.as_str(), "timestamptz" | "timestamp" | "date")
     }
 }
 
 impl OnDelete {
-    /// What it would do to other people's rows, in words.
+    /// Returns what it would do to other people's rows.
     pub(super) const fn consequence(self) -> &'static str {
         match self {
             Self::NoAction | Self::Restrict => "would block the deletion",
@@ -108,14 +121,20 @@ impl OnDelete {
 }
 
 impl PgCatalog {
-    /// The relations of this name. Two only where dots within names make it ambiguous.
-    pub(super) fn relations_named(&self, name: &str) -> &[usize] {
+    /// Returns the relations with this name: more than one only where dots in names make it ambiguous.
+    pub(super) fn relations_named(&self, name: &str) -> &[RelationIndex] {
         self.by_name.get(name).map_or(&[], Vec::as_slice)
     }
 
-    /// The foreign keys of `child`.
-    pub(super) fn foreign_keys_of(&self, child: usize) -> impl Iterator<Item = &ForeignKey> {
+    /// Returns the foreign keys of `child`.
+    pub(super) fn foreign_keys_of(&self, child: RelationIndex) -> impl Iterator<Item = &ForeignKey> {
         self.foreign_keys.iter().filter(move |key| key.child == child)
+    }
+
+    /// Whether a foreign key references the column.
+    pub(super) fn is_referenced(&self, relation: RelationIndex, column: &str) -> bool {
+        let mut foreign_keys = self.foreign_keys.iter();
+        foreign_keys.any(|key| key.parent == relation && key.parent_columns.iter().any(|parent| parent == column))
     }
 }
 
@@ -134,14 +153,14 @@ struct RelationRow {
     may_delete: bool,
 }
 
-/// Partitions are seen through their table, an extension's tables are its own affair.
+/// Partitions are covered by their table; tables of extensions are left out.
 const RELATIONS: &str = "
     SELECT c.oid::bigint AS oid, n.nspname::text AS schema, c.relname::text AS name, c.relkind::text AS kind,
         ARRAY(
             SELECT a.attname::text FROM pg_index i
-            CROSS JOIN unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (number, place)
+            CROSS JOIN unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (number, ordinal)
             JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number
-            WHERE i.indrelid = c.oid AND i.indisprimary ORDER BY k.place
+            WHERE i.indrelid = c.oid AND i.indisprimary ORDER BY k.ordinal
         ) AS primary_key,
         ARRAY(
             SELECT a.attname::text FROM pg_index i
@@ -198,16 +217,16 @@ struct ForeignKeyRow {
     deferrable: bool,
 }
 
-/// Copies of a key on partitions carry `conparentid`.
+/// The copies of a foreign key on partitions have a `conparentid`.
 const FOREIGN_KEYS: &str = "
     SELECT k.conname::text AS name, k.conrelid::bigint AS child, k.confrelid::bigint AS parent,
         ARRAY(
-            SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY AS c (number, place)
-            JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = c.number ORDER BY c.place
+            SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY AS c (number, ordinal)
+            JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = c.number ORDER BY c.ordinal
         ) AS columns,
         ARRAY(
-            SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY AS c (number, place)
-            JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = c.number ORDER BY c.place
+            SELECT a.attname::text FROM unnest(k.confkey) WITH ORDINALITY AS c (number, ordinal)
+            JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = c.number ORDER BY c.ordinal
         ) AS parent_columns,
         k.confdeltype::text AS on_delete, k.condeferrable AS deferrable
     FROM pg_constraint k
@@ -221,27 +240,30 @@ pub(super) async fn read(connection: &mut PgConnection) -> sqlx::Result<PgCatalo
     let columns: Vec<ColumnRow> = sqlx::query_as(COLUMNS).bind(&oids).fetch_all(&mut *connection).await?;
     let keys: Vec<ForeignKeyRow> = sqlx::query_as(FOREIGN_KEYS).bind(&oids).fetch_all(&mut *connection).await?;
 
-    let places: BTreeMap<i64, usize> = oids.iter().enumerate().map(|(place, oid)| (*oid, place)).collect();
+    let index_by_oid: BTreeMap<i64, RelationIndex> =
+        oids.iter().enumerate().map(|(position, oid)| (*oid, RelationIndex::new(position))).collect();
     let mut relations: Vec<Relation> = rows.into_iter().map(relation_from_row).collect();
     for row in columns {
         let ColumnRow { relation, name, type_name, base_type, nullable, generated } = row;
-        relations[places[&relation]].columns.push(Column { name, type_name, base_type, nullable, generated });
+        let columns = &mut relations[index_by_oid[&relation].get()].columns;
+        columns.push(Column { name, type_name, base_type, nullable, generated });
     }
+    let relations: IndexedVec<RelationIndex, Relation> = relations.into_iter().collect();
     let foreign_keys = keys
         .into_iter()
         .map(|row| ForeignKey {
             name: row.name,
-            child: places[&row.child],
+            child: index_by_oid[&row.child],
             columns: row.columns,
-            parent: places[&row.parent],
+            parent: index_by_oid[&row.parent],
             parent_columns: row.parent_columns,
             on_delete: on_delete_from_code(&row.on_delete),
             deferrable: row.deferrable,
         })
         .collect();
-    let mut by_name: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-    for (place, relation) in relations.iter().enumerate() {
-        by_name.entry(relation.name()).or_default().push(place);
+    let mut by_name: BTreeMap<String, Vec<RelationIndex>> = BTreeMap::new();
+    for (index, relation) in relations.enumerate() {
+        by_name.entry(relation.name()).or_default().push(index);
     }
     Ok(PgCatalog { relations, foreign_keys, by_name })
 }
@@ -252,7 +274,6 @@ fn relation_from_row(row: RelationRow) -> Relation {
         "f" => RelationKind::ForeignTable,
         _ => RelationKind::Table,
     };
-    let may = Privileges { select: row.may_select, update: row.may_update, delete: row.may_delete };
     Relation {
         schema: row.schema,
         table: row.name,
@@ -261,12 +282,13 @@ fn relation_from_row(row: RelationRow) -> Relation {
         primary_key: row.primary_key,
         unique_columns: row.uniques,
         row_security: row.policies,
-        privileges: may,
+        privileges: Privileges { select: row.may_select, update: row.may_update, delete: row.may_delete },
     }
 }
 
-fn on_delete_from_code(letter: &str) -> OnDelete {
-    match letter {
+/// Translates `pg_constraint.confdeltype`.
+fn on_delete_from_code(code: &str) -> OnDelete {
+    match code {
         "r" => OnDelete::Restrict,
         "c" => OnDelete::Cascade,
         "n" => OnDelete::SetNull,

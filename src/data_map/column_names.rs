@@ -1,8 +1,6 @@
-//! Which column names suggest that a column is about a person. Names only suggest: what they
-//! suggest, a rule or a written reason must settle.
+//! Column names that suggest personal data. A name only suggests: a rule or a written reason in the map decides.
 
-/// Whether a column of this name may hold a person's key: the Clerk user id, or the number of
-/// their row.
+/// Whether a column of this name may identify a user: by the Clerk user id, or by the primary key of the user's row.
 pub(super) fn may_hold_user_id(column: &str) -> bool {
     const NAMES: [&str; 15] = [
         "userid",
@@ -24,7 +22,7 @@ pub(super) fn may_hold_user_id(column: &str) -> bool {
     NAMES.contains(&normalize(column).as_str())
 }
 
-/// Whether a table with a column of this name is likely to be about people.
+/// Whether a column of this name suggests that its table is about people.
 pub(super) fn suggests_person(column: &str) -> bool {
     const NAMES: [&str; 13] = [
         "customerid",
@@ -44,12 +42,12 @@ pub(super) fn suggests_person(column: &str) -> bool {
     may_hold_user_id(column) || NAMES.contains(&normalize(column).as_str())
 }
 
-/// Whether a column of this name looks like a credential.
+/// Whether a column of this name suggests a credential.
 pub(super) fn suggests_credential(column: &str) -> bool {
     ["secret", "password", "token", "hash", "digest"].iter().any(|word| normalize(column).contains(word))
 }
 
-/// `user_id`, `userId` and `UserID` are one name.
+/// Maps `user_id`, `userId` and `UserID` to the same name.
 fn normalize(column: &str) -> String {
     column.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
 }
@@ -59,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_known_however_they_are_written() {
+    fn names_are_recognised_in_every_spelling() {
         for name in ["user_id", "userId", "UserID", "clerk_user_id", "createdBy"] {
             assert!(may_hold_user_id(name), "{name}");
         }

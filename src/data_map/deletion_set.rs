@@ -1,87 +1,106 @@
-//! Which rows go together: the person's own in some tables, and with them rows of others where
-//! the map says `others = "delete"`. A deletion is one wave, a purge another.
+//! Which rows are deleted together: the person's own in some tables, and with them other people's where the map says
+//! `others = "delete"`. A deletion is one set, a purge of one table another.
 
-use std::collections::BTreeMap;
+use super::erase::Removal;
+use super::grammar::ReferenceAction;
+use super::index::TableIndex;
+use super::resolved::{ReferenceTarget, Resolved, ResolvedReference};
 
-use super::resolved::{Removal, Resolved, ResolvedReference, Target};
-use super::rules::ReferenceAction;
-
-/// One wave of rows that go.
+/// The rows that are deleted together.
 pub(crate) struct DeletionSet<'a> {
     resolved: &'a Resolved,
-    /// Tables whose rows of the person go, each with a further condition on alias `@`, or none.
-    roots: BTreeMap<usize, Option<String>>,
-    /// Whether it is the deletion itself and not a later purge.
-    is_deletion: bool,
+    cause: Cause,
+}
+
+/// Why rows are deleted.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// The person's deletion: everything whose removal is immediate.
+    Deletion,
+    /// The retention of one table has ended.
+    Purge(TableIndex),
 }
 
 impl<'a> DeletionSet<'a> {
-    /// The deletion: everything that goes at once.
-    pub(crate) fn deletion(resolved: &'a Resolved) -> Self {
-        let now = |place: &usize| resolved.tables[*place].rule.erase.removal() == Removal::Immediate;
-        let roots = (0..resolved.tables.len()).filter(now).map(|place| (place, None)).collect();
-        Self { resolved, roots, is_deletion: true }
+    pub(crate) const fn deletion(resolved: &'a Resolved) -> Self {
+        Self { resolved, cause: Cause::Deletion }
     }
 
-    /// A purge of the tables in `roots`. `@` stands for the row in a condition.
-    pub(crate) const fn purge(resolved: &'a Resolved, roots: BTreeMap<usize, Option<String>>) -> Self {
-        Self { resolved, roots, is_deletion: false }
+    pub(crate) const fn purge(resolved: &'a Resolved, table: TableIndex) -> Self {
+        Self { resolved, cause: Cause::Purge(table) }
     }
 
-    /// The person's rows of this table that go.
-    pub(crate) fn own_deleted_rows(&self, place: usize, alias: &str) -> Option<String> {
-        let own = self.resolved.owned_rows(place, alias);
-        self.roots.get(&place).map(|condition| match condition {
-            Some(condition) => format!("{own} AND {}", condition.replace('@', alias)),
-            None => own,
-        })
+    /// Returns a condition for the person's own deleted rows, or `None` where there are none.
+    pub(crate) fn own_deleted_rows(&self, table: TableIndex, alias: &str) -> Option<String> {
+        let own = self.resolved.owned_rows(table, alias);
+        let rule = &self.resolved.tables[table].rule;
+        match self.cause {
+            Cause::Deletion => (rule.erase.strategy().removal() == Removal::Immediate).then_some(own),
+            Cause::Purge(purged) if purged == table => Some(match rule.erase.strategy().purge_condition(alias) {
+                Some(condition) => format!("{own} AND {condition}"),
+                None => own,
+            }),
+            Cause::Purge(_) => None,
+        }
     }
 
-    /// Every row of this table that goes.
-    pub(crate) fn deleted_rows(&self, place: usize, alias: &str) -> Option<String> {
-        let references = self.resolved.tables[place].references.iter();
-        let drawn = references.filter(|reference| reference.action == ReferenceAction::Delete);
-        let drawn = drawn.filter_map(|reference| self.referencing_rows(reference, alias));
-        let predicates: Vec<String> = self.own_deleted_rows(place, alias).into_iter().chain(drawn).collect();
-        (!predicates.is_empty()).then(|| format!("({})", predicates.join(" OR ")))
+    /// Returns a condition for every deleted row, whoever owns it, or `None` where there are none.
+    pub(crate) fn deleted_rows(&self, table: TableIndex, alias: &str) -> Option<String> {
+        let own = self.own_deleted_rows(table, alias);
+        let conditions: Vec<String> = own.into_iter().chain(self.cascaded_rows(table, alias)).collect();
+        (!conditions.is_empty()).then(|| format!("({})", conditions.join(" OR ")))
     }
 
-    /// Rows that point by `reference` to rows which go. `None` where this wave takes nothing there.
+    /// Returns conditions for the rows that are deleted because they reference deleted rows.
+    fn cascaded_rows(&self, table: TableIndex, alias: &str) -> impl Iterator<Item = String> {
+        let references = self.resolved.tables[table].references.iter();
+        references
+            .filter(|reference| reference.action == ReferenceAction::Delete)
+            .filter_map(move |reference| self.referencing_rows(reference, alias))
+    }
+
+    /// Returns a condition for rows that reference deleted rows by `reference`, or `None` where there are none.
     fn referencing_rows(&self, reference: &ResolvedReference, alias: &str) -> Option<String> {
+        let is_deletion = self.cause == Cause::Deletion;
         match &reference.target {
-            Target::Key => self.is_deletion.then(|| format!("{alias}.{} = $1", reference.column)),
-            Target::Rows { table, columns } => {
+            ReferenceTarget::UserId => is_deletion.then(|| format!("{alias}.{} = $1", reference.column)),
+            ReferenceTarget::Rows { table, columns } => {
                 let inner = format!("{alias}_");
                 let parent = &self.resolved.tables[*table];
-                // Where the person's row stays, the deletion itself cuts what points to it.
-                let stays = self.is_deletion && parent.rule.erase.removal() == Removal::Never;
-                let gone = self
+                // References to the person's rows that stay are cut by the deletion itself.
+                let stays = is_deletion && parent.removal() == Removal::Never;
+                let referenced = self
                     .deleted_rows(*table, &inner)
                     .or_else(|| stays.then(|| self.resolved.owned_rows(*table, &inner)))?;
                 let (here, there): (Vec<_>, Vec<_>) =
                     columns.iter().map(|(here, there)| (format!("{alias}.{here}"), format!("{inner}.{there}"))).unzip();
                 Some(format!(
-                    "({}) IN (SELECT {} FROM {} AS {inner} WHERE {gone})",
+                    "({}) IN (SELECT {} FROM {} AS {inner} WHERE {referenced})",
                     here.join(", "),
                     there.join(", "),
-                    parent.sql
+                    parent.quoted_name
                 ))
             }
         }
     }
 
-    /// Other people's rows of this table that point by `reference` to rows which go.
-    pub(crate) fn rows_of_others(&self, place: usize, reference: &ResolvedReference, alias: &str) -> Option<String> {
-        let points = self.referencing_rows(reference, alias)?;
-        let own = self.resolved.owned_rows(place, alias);
-        let apart = format!("{points} AND ({own}) IS NOT TRUE");
-        // What goes anyway isn't detached or counted twice.
-        if reference.action == ReferenceAction::Delete {
-            return Some(apart);
+    /// Returns a condition for other people's rows that reference deleted rows by `reference`, or `None` where there
+    /// are none.
+    pub(crate) fn rows_of_others(
+        &self,
+        table: TableIndex,
+        reference: &ResolvedReference,
+        alias: &str,
+    ) -> Option<String> {
+        let referencing = self.referencing_rows(reference, alias)?;
+        let own = self.resolved.owned_rows(table, alias);
+        let mut condition = format!("{referencing} AND ({own}) IS NOT TRUE");
+        // Rows that are deleted anyway aren't detached or counted twice.
+        if reference.action != ReferenceAction::Delete {
+            for cascaded in self.cascaded_rows(table, alias) {
+                condition = format!("{condition} AND ({cascaded}) IS NOT TRUE");
+            }
         }
-        let drawn =
-            self.resolved.tables[place].references.iter().filter(|other| other.action == ReferenceAction::Delete);
-        let drawn = drawn.filter_map(|other| self.referencing_rows(other, alias));
-        Some(drawn.fold(apart, |apart, drawn| format!("{apart} AND ({drawn}) IS NOT TRUE")))
+        Some(condition)
     }
 }

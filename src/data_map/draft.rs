@@ -1,26 +1,30 @@
-//! Writes a first map from a live schema. Names and foreign keys are all that it sees, so it
-//! guesses, says so, and leaves every decision to a person. Its guesses erase too much rather
-//! than too little, and touch nobody else's rows.
+//! Writes a first map from a live schema. It sees only names and foreign keys, so it guesses, marks every guess, and
+//! leaves the decisions to a person. Its guesses erase too much rather than too little, and touch no other person's
+//! rows.
 
 use std::fmt::Write as _;
 
 use sqlx::PgConnection;
 
 use super::catalog::{self, PgCatalog, Relation, RelationKind};
-use super::check::MappedTable;
-use super::rules::{Erase, ExportRule, Owner, TableRule};
-use super::{Error, column_names, file, references};
+use super::column_names;
+use super::erase::Erase;
+use super::error::Error;
+use super::index::RelationIndex;
+use super::mapped::{MappedTable, MappedTables};
+use super::references;
+use super::rules::{ExportRule, Owner, TableRule, default_label};
 
 const HEADER: &str = "\
-# The data map: where people's data is, what they get of it, and what becomes of it when they
+# The data map: where personal data is stored, what users get of it, and what becomes of it when they
 # delete their account. `lethe map draft` wrote this from names and foreign keys. Read every entry:
-# lines marked DECIDE are guesses that only a person can settle. Then run `lethe map check`.
+# lines with DECIDE are guesses that only a person can settle. Then run `lethe map check`.
 ";
 
-/// Writes a map for the live schema. `subject_table`, such as `public.users`, says where people
-/// are; without it, tables are taken that have a unique text column of a telling name.
+/// Writes a map for the live schema. `subject_table`, for example `public.users`, is the table that holds the users;
+/// without it, every table with a unique text column that is named like a user id is taken.
 ///
-/// What comes out parses and fits, or says in comments marked `DECIDE` what is missing.
+/// The result is valid and matches the schema, or says in comments with `DECIDE` what is missing.
 pub async fn draft(connection: &mut PgConnection, subject_table: Option<&str>) -> Result<String, Error> {
     let catalog = catalog::read(connection).await?;
     let rules = infer_rules(&catalog, subject_table);
@@ -31,14 +35,14 @@ pub async fn draft(connection: &mut PgConnection, subject_table: Option<&str>) -
              # [[subject]]\n# table  = \"public.users\"\n# key    = \"clerk_id\"\n# export = \"all\"\n# erase  = \"delete\"\n",
         );
     }
-    let mapped: Vec<MappedTable<'_>> = rules
+    let mapped: MappedTables<'_> = rules
         .iter()
         .filter_map(|rule| {
-            let place = *catalog.relations_named(&rule.name).first()?;
-            Some(MappedTable { rule, relation: &catalog.relations[place], relation_index: place })
+            let relation_index = *catalog.relations_named(&rule.name).first()?;
+            Some(MappedTable { rule, relation: &catalog.relations[relation_index], relation_index })
         })
         .collect();
-    for child in &mapped {
+    for child in mapped.iter() {
         write_table_entry(&mut text, child);
         for (column, nullable) in undecided_columns(child, &mapped, &catalog) {
             let header = if child.rule.subject { "subject.reference" } else { "table.reference" };
@@ -49,34 +53,33 @@ pub async fn draft(connection: &mut PgConnection, subject_table: Option<&str>) -
     Ok(text)
 }
 
-/// Every table whose rows can be found to be a person's, in an order in which paths lead back.
+/// Returns a rule for every table whose rows have an owner, in an order in which every path leads to an earlier table.
 fn infer_rules(catalog: &PgCatalog, subject_table: Option<&str>) -> Vec<TableRule> {
-    let tables = || catalog.relations.iter().enumerate().filter(|(_, relation)| relation.kind == RelationKind::Table);
+    let tables = || catalog.relations.enumerate().filter(|(_, relation)| relation.kind == RelationKind::Table);
     let mut rules = Vec::new();
-    for (place, relation) in tables() {
-        let asked = subject_table.is_none_or(|name| name == relation.name());
-        if let Some(key) = subject_key_column(catalog, place, relation, subject_table.is_some()).filter(|_| asked) {
+    for (index, relation) in tables() {
+        let is_candidate = subject_table.is_none_or(|name| name == relation.name());
+        let key = subject_key_column(catalog, index, relation, subject_table.is_some());
+        if let Some(key) = key.filter(|_| is_candidate) {
             rules.push(default_rule(relation, Owner::Column(key), true));
         }
     }
     for (_, relation) in tables() {
-        let known = |name: &str| rules.iter().any(|rule: &TableRule| rule.name == name);
-        let direct =
-            relation.columns.iter().find(|column| column.is_text() && column_names::may_hold_user_id(&column.name));
-        if let Some(column) = direct.filter(|_| !known(&relation.name())) {
-            let owner = Owner::Column(column.name.clone());
-            rules.push(default_rule(relation, owner, false));
+        let has_rule = |name: &str| rules.iter().any(|rule: &TableRule| rule.name == name);
+        let owner_column = relation.columns.iter().find(|column| column.may_hold_user_id());
+        if let Some(column) = owner_column.filter(|_| !has_rule(&relation.name())) {
+            rules.push(default_rule(relation, Owner::Column(column.name.clone()), false));
         }
     }
-    // Each round finds the tables that point to those found before.
+    // Each round finds a table that references one found before.
     loop {
-        let found = tables().find_map(|(place, relation)| {
-            let known = |name: &str| rules.iter().any(|rule: &TableRule| rule.name == name);
-            let key = catalog.foreign_keys_of(place).find(|key| {
-                key.columns.len() == 1 && key.parent != place && known(&catalog.relations[key.parent].name())
+        let found = tables().find_map(|(index, relation)| {
+            let has_rule = |name: &str| rules.iter().any(|rule: &TableRule| rule.name == name);
+            let key = catalog.foreign_keys_of(index).find(|key| {
+                key.columns.len() == 1 && key.parent != index && has_rule(&catalog.relations[key.parent].name())
             })?;
             let owner = Owner::Path { column: key.columns[0].clone(), table: catalog.relations[key.parent].name() };
-            (!known(&relation.name())).then(|| default_rule(relation, owner, false))
+            (!has_rule(&relation.name())).then(|| default_rule(relation, owner, false))
         });
         match found {
             Some(rule) => rules.push(rule),
@@ -85,30 +88,37 @@ fn infer_rules(catalog: &PgCatalog, subject_table: Option<&str>) -> Vec<TableRul
     }
 }
 
-/// The column that makes a table a subject's: unique, text, of a telling name, pointing nowhere.
-fn subject_key_column(catalog: &PgCatalog, place: usize, relation: &Relation, named: bool) -> Option<String> {
-    let points = |name: &str| catalog.foreign_keys_of(place).any(|key| key.columns.iter().any(|column| column == name));
+/// Returns the column that makes a table a subject: unique, text, named like a user id, and without a foreign key.
+/// In a table that was named by the operator, any unique text column will do.
+fn subject_key_column(
+    catalog: &PgCatalog,
+    index: RelationIndex,
+    relation: &Relation,
+    is_named: bool,
+) -> Option<String> {
+    let has_foreign_key =
+        |name: &str| catalog.foreign_keys_of(index).any(|key| key.columns.iter().any(|column| column == name));
     let unique =
         relation.columns.iter().filter(|column| column.is_text() && relation.unique_columns.contains(&column.name));
-    let telling = unique.clone().find(|column| column_names::may_hold_user_id(&column.name) && !points(&column.name));
-    let any = || unique.clone().find(|column| !column_names::suggests_person(&column.name)).filter(|_| named);
-    telling.or_else(any).map(|column| column.name.clone())
+    let named_like_user_id = unique.clone().find(|column| column.may_hold_user_id() && !has_foreign_key(&column.name));
+    let any = || unique.clone().find(|column| !column_names::suggests_person(&column.name)).filter(|_| is_named);
+    named_like_user_id.or_else(any).map(|column| column.name.clone())
 }
 
 fn default_rule(relation: &Relation, owner: Owner, subject: bool) -> TableRule {
-    let secret: Vec<String> = relation
+    let credentials: Vec<String> = relation
         .columns
         .iter()
         .filter(|column| column_names::suggests_credential(&column.name))
         .map(|column| column.name.clone())
         .collect();
-    let export = if secret.is_empty() {
+    let export = if credentials.is_empty() {
         ExportRule::All
     } else {
-        ExportRule::Except { columns: secret, reason: "a credential, not personal data".to_owned() }
+        ExportRule::Except { columns: credentials, reason: "a credential, not personal data".to_owned() }
     };
     let name = relation.name();
-    let label = file::default_label(&name);
+    let label = default_label(&name);
     TableRule { name, label, subject, owner, export, erase: Erase::Delete, references: Vec::new() }
 }
 
@@ -132,16 +142,16 @@ fn write_table_entry(text: &mut String, MappedTable { rule, relation, .. }: &Map
         toml_string(&rule.name),
         toml_string(&rule.label)
     );
-    let mark = relation.columns.iter().find(|column| {
+    let stamp_column = relation.columns.iter().find(|column| {
         column.is_time()
             && column.nullable
             && ["deleted_at", "revoked_at", "archived_at"].contains(&column.name.as_str())
     });
-    if let Some(mark) = mark {
+    if let Some(column) = stamp_column {
         let _ = writeln!(
             text,
-            "# DECIDE: rows can be marked here. To hide them first: {{ stamp = [{}], purge_after = \"30 days\" }}",
-            toml_string(&mark.name)
+            "# DECIDE: rows can be stamped here. To hide them first: {{ stamp = [{}], purge_after = \"30 days\" }}",
+            toml_string(&column.name)
         );
     }
     if ["log", "audit", "invoice", "order", "payment", "usage"].iter().any(|word| rule.name.contains(word)) {
@@ -150,39 +160,40 @@ fn write_table_entry(text: &mut String, MappedTable { rule, relation, .. }: &Map
     text.push_str("erase  = \"delete\"\n");
 }
 
-/// Columns by which other people's rows may point to a person's.
-fn undecided_columns(child: &MappedTable<'_>, mapped: &[MappedTable<'_>], catalog: &PgCatalog) -> Vec<(String, bool)> {
-    let keys = catalog.foreign_keys_of(child.relation_index).filter(|key| {
-        let parent = mapped.iter().find(|parent| parent.relation_index == key.parent);
+/// Returns the columns by which other people's rows may reference a person's, and whether they are nullable.
+fn undecided_columns(child: &MappedTable<'_>, mapped: &MappedTables<'_>, catalog: &PgCatalog) -> Vec<(String, bool)> {
+    let foreign_keys = catalog.foreign_keys_of(child.relation_index).filter(|key| {
+        let parent = mapped.of_relation(key.parent);
         parent.is_some_and(|parent| !references::always_same_owner(child, parent, key))
     });
-    let mut columns: Vec<&str> = keys.map(|key| key.columns[0].as_str()).collect();
-    let telling = child.relation.columns.iter().filter(|column| {
-        column.is_text() && column_names::may_hold_user_id(&column.name) && child.rule.owner.column() != column.name
-    });
-    columns.extend(telling.map(|column| column.name.as_str()));
+    let mut columns: Vec<&str> = foreign_keys.map(|key| key.columns[0].as_str()).collect();
+    let user_ids = child
+        .relation
+        .columns
+        .iter()
+        .filter(|column| column.may_hold_user_id() && child.rule.owner.column() != column.name);
+    columns.extend(user_ids.map(|column| column.name.as_str()));
     columns.sort_unstable();
     columns.dedup();
-    let nullable = |name: &str| child.relation.column(name).is_some_and(|column| column.nullable);
-    columns.into_iter().map(|name| (name.to_owned(), nullable(name))).collect()
+    let is_nullable = |name: &str| child.relation.column(name).is_some_and(|column| column.nullable);
+    columns.into_iter().map(|name| (name.to_owned(), is_nullable(name))).collect()
 }
 
 fn write_reference_entry(text: &mut String, header: &str, column: &str, nullable: bool) {
-    let choices = if nullable { "\"detach\" (they stay, the column is emptied) or \"delete\"" } else { "\"delete\"" };
+    let choices = if nullable { "\"detach\" (they stay, the column becomes NULL) or \"delete\"" } else { "\"delete\"" };
     let _ = write!(
         text,
-        "\n# DECIDE: can a row of somebody else point to this person's rows here? If so: {choices}.\n\
-         # \"none\" stops the deletion when there is one.\n\
+        "\n# DECIDE: can another person's row reference this person's rows here? If so: {choices}.\n\
+         # \"none\" stops the deletion if there is one.\n\
          [[{header}]]\ncolumn = {}\nothers = \"none\"\nreason = \"not decided yet\"\n",
         toml_string(column)
     );
 }
 
-/// What has no rule.
-fn write_unmapped_tables(text: &mut String, mapped: &[MappedTable<'_>], catalog: &PgCatalog) {
-    let mut silent = Vec::new();
-    for (place, relation) in catalog.relations.iter().enumerate() {
-        if mapped.iter().any(|mapped| mapped.relation_index == place) {
+fn write_unmapped_tables(text: &mut String, mapped: &MappedTables<'_>, catalog: &PgCatalog) {
+    let mut without_entry = Vec::new();
+    for (index, relation) in catalog.relations.enumerate() {
+        if mapped.of_relation(index).is_some() {
             continue;
         }
         let name = relation.name();
@@ -190,21 +201,21 @@ fn write_unmapped_tables(text: &mut String, mapped: &[MappedTable<'_>], catalog:
             Some(column) => {
                 let _ = write!(
                     text,
-                    "\n# DECIDE: {} has a column {} and nothing that leads to a person. Add a [[table]] with its owner, or:\n\
+                    "\n# DECIDE: {} has a column {} and no foreign key that leads to a person. Add a [[table]] with its owner, or:\n\
                      # [[ignore]]\n# name   = {}\n# reason = \"why it holds no personal data\"\n",
-                    one_line(&name),
-                    one_line(&column.name),
+                    single_line(&name),
+                    single_line(&column.name),
                     toml_string(&name)
                 );
             }
-            None => silent.push(one_line(&name)),
+            None => without_entry.push(single_line(&name)),
         }
     }
-    if !silent.is_empty() {
+    if !without_entry.is_empty() {
         let _ = write!(
             text,
-            "\n# Nothing in their names suggests people, and no entry is needed: {}.\n",
-            silent.join(", ")
+            "\n# Nothing in their names suggests people, so they need no entry: {}.\n",
+            without_entry.join(", ")
         );
     }
 }
@@ -213,7 +224,7 @@ fn toml_string(text: &str) -> String {
     toml::Value::from(text).to_string()
 }
 
-/// A name may hold a line break, and a comment ends there.
-fn one_line(text: &str) -> String {
+/// Joins lines, because a comment ends at a line break.
+fn single_line(text: &str) -> String {
     toml_string(text).lines().collect::<String>()
 }

@@ -1,18 +1,18 @@
-//! Spans of time as the map writes them: `30 days`, `6 months`, `2 years`.
+//! Periods as the map writes them: `30 days`, `6 months`, `2 years`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use time::{Date, Duration, Month, OffsetDateTime};
 
-/// How long rows stay.
+/// How long rows are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Period {
     amount: u16,
     unit: Unit,
 }
 
-/// What a [`Period`] counts.
+/// The unit of a [`Period`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unit {
@@ -25,8 +25,8 @@ pub enum Unit {
 }
 
 impl Period {
-    /// The instant this long after `from`: the same day of a later month, or that month's last
-    /// day, exactly as Postgres adds an interval in UTC.
+    /// Returns the time one period after `from`: the same day of a later month, or that month's last day, as Postgres
+    /// adds an interval in UTC.
     #[must_use]
     pub fn after(self, from: OffsetDateTime) -> OffsetDateTime {
         match self.unit {
@@ -36,7 +36,7 @@ impl Period {
         }
     }
 
-    /// For comparing periods of different units: minutes, with months of the average length.
+    /// Returns the length in minutes, with months of average length, to compare periods of different units.
     pub(crate) const fn approximate_minutes(self) -> u64 {
         const DAY: u64 = 24 * 60;
         const MONTH: u64 = 43_829;
@@ -74,7 +74,7 @@ impl FromStr for Period {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let invalid = || format!("`{text}` is no period; write for example \"30 days\", \"6 months\" or \"2 years\"");
+        let invalid = || format!("`{text}` isn't a period; write for example \"30 days\", \"6 months\" or \"2 years\"");
         let (amount, unit) = text.trim().split_once(' ').ok_or_else(invalid)?;
         let amount = amount.parse().ok().filter(|amount| (1..=1_200).contains(amount)).ok_or_else(invalid)?;
         let unit = match unit.trim() {
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn months_end_where_the_calendar_ends_them() {
+    fn adding_months_ends_at_the_last_day_of_a_shorter_month() {
         let after = |period: &str, from| period.parse::<Period>().unwrap().after(from);
         assert_eq!(after("30 days", datetime!(2026-01-31 10:00 UTC)), datetime!(2026-03-02 10:00 UTC));
         assert_eq!(after("1 month", datetime!(2026-01-31 10:00 UTC)), datetime!(2026-02-28 10:00 UTC));
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_period_is_refused() {
+    fn invalid_periods_are_refused() {
         for wrong in ["", "30", "days", "0 days", "-1 days", "30 weeks", "1.5 years", "99999 days", "101 years"] {
             assert!(wrong.parse::<Period>().is_err(), "{wrong}");
         }
@@ -111,9 +111,9 @@ mod tests {
     }
 
     #[test]
-    fn a_year_is_twelve_months() {
-        let weight = |period: &str| period.parse::<Period>().unwrap().approximate_minutes();
-        assert_eq!(weight("1 year"), weight("12 months"));
-        assert!(weight("30 days") < weight("1 month"));
+    fn a_year_equals_twelve_months() {
+        let minutes = |period: &str| period.parse::<Period>().unwrap().approximate_minutes();
+        assert_eq!(minutes("1 year"), minutes("12 months"));
+        assert!(minutes("30 days") < minutes("1 month"));
     }
 }

@@ -1,49 +1,56 @@
-//! A map that fits the database: what every statement on personal rows is made from.
+//! A map that matches the database: what every statement on personal rows is made of.
 //!
-//! All text here is quoted; `$1` is the person's key in every predicate, and rows of the table
-//! itself go by the alias that the caller names.
+//! Identifiers are quoted here. Parameters are numbered as described in `sql`; rows have the alias that the caller
+//! passes.
 
-use super::rules::{Erase, ReferenceAction, TableRule};
-use super::sql::quote_identifier;
-use super::{Period, Problem};
+use super::erase::{Removal, RowAction};
+use super::error::Problem;
+use super::grammar::ReferenceAction;
+use super::index::{IndexedVec, TableIndex};
+use super::plan_hash::PlanHash;
+use super::rules::TableRule;
+use super::sql::{Parameters, quote_identifier};
 
-/// A data map that was held against the live catalog and fits.
+/// A data map that was checked against the database and matches it.
 #[derive(Debug)]
 pub struct Resolved {
     /// In the order of the file, subjects first.
-    pub(crate) tables: Vec<Table>,
-    /// Places in `tables`, children before the rows they point to.
-    pub(crate) order: Vec<usize>,
-    /// Columns that may hold a person's key and are nobody's owner column.
+    pub(crate) tables: IndexedVec<TableIndex, Table>,
+    /// Children before the tables that they reference.
+    pub(crate) order: Vec<TableIndex>,
+    /// Columns that may hold a Clerk user id and aren't an owner column.
     pub(crate) user_id_searches: Vec<UserIdSearch>,
     /// Constraints that a deletion defers, quoted.
     pub(crate) deferred_constraints: Vec<String>,
+    /// The values that scrubbed columns get.
+    pub(crate) parameters: Parameters,
 }
 
 /// One table of a [`Resolved`] map.
 #[derive(Debug)]
 pub struct Table {
     pub(crate) rule: TableRule,
-    /// Quoted, with its schema.
-    pub(crate) sql: String,
+    /// Schema and table, quoted.
+    pub(crate) quoted_name: String,
     pub(crate) owner: ResolvedOwner,
     /// Quoted; empty where the table has no primary key.
     pub(crate) primary_key: Vec<String>,
-    /// What the person gets; `None` where the map exports nothing of it.
+    /// `None` where the map exports nothing of the table.
     pub(crate) export: Option<Vec<ExportColumn>>,
-    pub(crate) stamps: Vec<StampColumn>,
-    pub(crate) scrubs: Vec<ScrubColumn>,
+    /// What a deletion does with the person's rows.
+    pub(crate) action: RowAction,
+    /// What a deletion does with other people's rows.
     pub(crate) references: Vec<ResolvedReference>,
-    /// Columns of rows that go, which are emptied first because they close a circle. Quoted.
+    /// Columns of deleted rows that are set to NULL first, because they close a cycle. Quoted.
     pub(crate) unlink_columns: Vec<String>,
 }
 
 #[derive(Debug)]
 pub(crate) enum ResolvedOwner {
-    /// Quoted; holds the key.
+    /// The column that holds the Clerk user id, quoted.
     Column(String),
-    /// `column` points to `target` of the table at `table`.
-    Path { column: String, table: usize, target: String },
+    /// `column` references `target` of `table`. Quoted.
+    Path { column: String, table: TableIndex, target: String },
 }
 
 #[derive(Debug)]
@@ -52,114 +59,62 @@ pub(crate) struct ExportColumn {
     pub(crate) base_type: String,
 }
 
-#[derive(Debug)]
-pub(crate) struct StampColumn {
-    /// Quoted.
-    pub(crate) column: String,
-    pub(crate) base_type: String,
-}
-
-#[derive(Debug)]
-pub(crate) struct ScrubColumn {
-    /// Quoted.
-    pub(crate) column: String,
-    pub(crate) type_name: String,
-    /// The number of the bound parameter that holds the value.
-    pub(crate) parameter: usize,
-    /// `None` empties the column.
-    pub(crate) value: Option<String>,
-}
-
-/// Rows that point to rows which go.
+/// A column by which other people's rows reference deleted rows.
 #[derive(Debug)]
 pub(crate) struct ResolvedReference {
-    /// As the map names it.
+    /// As in the map.
     pub(crate) name: String,
     /// Quoted.
     pub(crate) column: String,
-    pub(crate) target: Target,
+    pub(crate) target: ReferenceTarget,
     pub(crate) action: ReferenceAction,
 }
 
 #[derive(Debug)]
-pub(crate) enum Target {
+pub(crate) enum ReferenceTarget {
     /// Rows of another mapped table: pairs of this table's column and the other's, quoted.
-    Rows { table: usize, columns: Vec<(String, String)> },
-    /// The column holds the person's key itself.
-    Key,
+    Rows { table: TableIndex, columns: Vec<(String, String)> },
+    /// The column holds the person's Clerk user id.
+    UserId,
 }
 
+/// A column that is searched for the Clerk user id after a deletion.
 #[derive(Debug)]
 pub(crate) struct UserIdSearch {
     pub(crate) name: String,
     pub(crate) column_name: String,
-    /// Quoted, with its schema.
-    pub(crate) sql: String,
+    /// Schema and table, quoted.
+    pub(crate) quoted_name: String,
     /// Quoted.
     pub(crate) column: String,
-    /// The table's place where it has a rule.
-    pub(crate) table: Option<usize>,
-}
-
-/// When a person's rows of a table go.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Removal {
-    Immediate,
-    After(Period),
-    Never,
-}
-
-impl Erase {
-    pub(crate) const fn removal(&self) -> Removal {
-        match self {
-            Self::Delete => Removal::Immediate,
-            Self::Stamp { purge_after: Some(period), .. } | Self::Keep { period: Some(period), .. } => {
-                Removal::After(*period)
-            }
-            Self::Stamp { .. } | Self::Scrub { .. } | Self::Keep { .. } => Removal::Never,
-        }
-    }
-}
-
-impl Removal {
-    /// Comparable: what goes earlier weighs less.
-    pub(crate) const fn sort_key(self) -> u64 {
-        match self {
-            Self::Immediate => 0,
-            Self::After(period) => period.approximate_minutes(),
-            Self::Never => u64::MAX,
-        }
-    }
-
-    pub(crate) fn describe(self) -> String {
-        match self {
-            Self::Immediate => "go at once".to_owned(),
-            Self::After(period) => format!("go after {period}"),
-            Self::Never => "stay".to_owned(),
-        }
-    }
+    /// `None` where the table has no rule.
+    pub(crate) table: Option<TableIndex>,
 }
 
 impl Table {
-    /// Schema and table, as the map has them.
+    /// Returns schema and table, as in the map.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.rule.name
     }
 
-    /// What people read in its place.
+    /// Returns what users read instead of the name.
     #[must_use]
     pub fn label(&self) -> &str {
         &self.rule.label
     }
 
-    /// The rule of the map.
+    /// Returns the rule of the map.
     #[must_use]
     pub const fn rule(&self) -> &TableRule {
         &self.rule
     }
 
-    /// For ORDER BY: the primary key, or where the row lies, which is stable within a transaction.
+    pub(crate) fn removal(&self) -> Removal {
+        self.rule.erase.strategy().removal()
+    }
+
+    /// Returns an ORDER BY list: the primary key, or the row's physical position, which is stable within a transaction.
     pub(crate) fn order_by(&self, alias: &str) -> String {
         if self.primary_key.is_empty() {
             return format!("{alias}.tableoid, {alias}.ctid");
@@ -167,51 +122,52 @@ impl Table {
         self.primary_key.iter().map(|column| format!("{alias}.{column}")).collect::<Vec<_>>().join(", ")
     }
 
-    /// A problem that only shows when rows are touched.
+    /// Returns a problem that only showed on the rows.
     pub(crate) fn problem(&self, message: impl Into<String>, remedy: impl Into<String>) -> Problem {
         Problem { table: self.rule.name.clone(), column: None, message: message.into(), remedy: remedy.into() }
     }
 }
 
 impl Resolved {
-    /// The tables, in the order of the file, subjects first.
+    /// Returns the tables in the order of the file, subjects first.
     #[must_use]
     pub fn tables(&self) -> &[Table] {
         &self.tables
     }
 
-    /// The tables as an erasure goes through them: rows before the rows they point to.
+    /// Returns the tables in the order of an erasure: children before the tables that they reference.
     #[must_use]
     pub fn in_erasure_order(&self) -> impl DoubleEndedIterator<Item = &Table> {
-        self.order.iter().map(|place| &self.tables[*place])
+        self.order.iter().map(|table| &self.tables[*table])
     }
 
-    pub(crate) fn index_of(&self, name: &str) -> Option<usize> {
-        self.tables.iter().position(|table| table.rule.name == name)
+    pub(crate) fn index_of(&self, name: &str) -> Option<TableIndex> {
+        self.tables.position(|table| table.rule.name == name)
     }
 
-    /// Every value that columns are scrubbed with, in the order of their parameters.
-    pub(crate) fn scrub_values(&self) -> impl Iterator<Item = &str> {
-        self.tables.iter().flat_map(|table| &table.scrubs).filter_map(|scrub| scrub.value.as_deref())
-    }
-
-    /// True for the rows of the table at `place` that are the person's.
-    pub(crate) fn owned_rows(&self, place: usize, alias: &str) -> String {
-        match &self.tables[place].owner {
+    /// Returns a condition that is true for the person's own rows.
+    pub(crate) fn owned_rows(&self, table: TableIndex, alias: &str) -> String {
+        match &self.tables[table].owner {
             ResolvedOwner::Column(column) => format!("{alias}.{column} = $1"),
-            ResolvedOwner::Path { column, table, target } => {
+            ResolvedOwner::Path { column, table: parent, target } => {
                 let inner = format!("{alias}_");
-                let parent = &self.tables[*table].sql;
-                let owned = self.owned_rows(*table, &inner);
-                format!("{alias}.{column} IN (SELECT {inner}.{target} FROM {parent} AS {inner} WHERE {owned})")
+                let name = &self.tables[*parent].quoted_name;
+                let owned = self.owned_rows(*parent, &inner);
+                format!("{alias}.{column} IN (SELECT {inner}.{target} FROM {name} AS {inner} WHERE {owned})")
             }
         }
+    }
+
+    /// Returns the hash of everything that the map decides. Rows don't change it.
+    #[must_use]
+    pub fn hash(&self) -> PlanHash {
+        PlanHash::of(self.tables.iter().map(|table| &table.rule))
     }
 }
 
 impl ExportColumn {
-    /// The column as JSON, so that no reader loses anything: times in ISO 8601, bytes in base64,
-    /// numbers that a double can't hold as text (RFC 7493, 2.2).
+    /// Returns the column as JSON that every reader can read without loss: times in ISO 8601, bytes in base64,
+    /// and numbers that a double can't hold as text (RFC 7493, section 2.2).
     pub(crate) fn json(&self, alias: &str) -> String {
         let name = quote_identifier(&self.name);
         let column = format!("{alias}.{name}");
@@ -220,7 +176,7 @@ impl ExportColumn {
                 "CASE WHEN {column} BETWEEN -9007199254740991 AND 9007199254740991 \
                  THEN to_json({column}) ELSE to_json({column}::text) END"
             ),
-            // Fifteen significant digits survive any double.
+            // Every double has at least fifteen significant digits.
             "numeric" => format!(
                 "CASE WHEN length(ltrim(translate({column}::text, '-.', ''), '0')) <= 15 \
                  THEN to_json({column}) ELSE to_json({column}::text) END"

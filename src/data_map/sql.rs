@@ -1,26 +1,47 @@
-//! The one place where text becomes SQL. Identifiers come from the catalog, never from a person,
-//! and are quoted here; values are always bound.
+//! The only place where text becomes SQL. Identifiers come from the catalog and are quoted here; values are always
+//! bound.
+//!
+//! In every statement on personal rows `$1` is the person's Clerk user id, `$2` the time, and the values that the map
+//! writes follow from `$3`.
 
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgArguments, Postgres};
 use sqlx::query::{Query, QueryScalar};
 
-/// Quotes an identifier of the catalog, whatever it holds.
+/// Quotes an identifier, whatever characters it contains.
 pub(crate) fn quote_identifier(identifier: &str) -> String {
     format!("\"{}\"", identifier.replace('"', "\"\""))
 }
 
-/// A statement that was put together from quoted identifiers and the words of this crate.
+/// Returns a query for a statement that consists of quoted identifiers and text of this crate.
 pub(crate) fn query<'a>(text: String) -> Query<'a, Postgres, PgArguments> {
     sqlx::query(AssertSqlSafe(text))
 }
 
-/// The same for a statement that answers one value a row.
+/// The same for a statement that returns one column.
 pub(crate) fn query_scalar<'a, Value>(text: String) -> QueryScalar<'a, Postgres, Value, PgArguments>
 where
     (Value,): for<'row> sqlx::FromRow<'row, sqlx::postgres::PgRow>,
 {
     sqlx::query_scalar(AssertSqlSafe(text))
+}
+
+/// The values of the map that statements bind from `$3` on.
+#[derive(Debug, Default)]
+pub(crate) struct Parameters(Vec<String>);
+
+impl Parameters {
+    /// Adds a value and returns the number of its parameter.
+    pub(super) fn add(&mut self, value: &str) -> usize {
+        const BOUND_BEFORE: usize = 2;
+        self.0.push(value.to_owned());
+        BOUND_BEFORE + self.0.len()
+    }
+
+    /// Returns the values in the order of their numbers.
+    pub(crate) fn values(&self) -> &[String] {
+        &self.0
+    }
 }
 
 #[cfg(test)]

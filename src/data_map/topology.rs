@@ -1,70 +1,71 @@
-//! Orders tables so that rows go before the rows they point to, and breaks circles where the
-//! database allows it.
+//! Orders tables so that rows are deleted before the rows that they reference, and breaks cycles where the database
+//! allows it.
 
 use std::collections::BTreeSet;
 
-/// `child` must be done before `parent`.
+use super::index::{ForeignKeyIndex, TableIndex};
+
+/// `child` must come before `parent`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Edge {
-    pub(super) child: usize,
-    pub(super) parent: usize,
+    pub(super) child: TableIndex,
+    pub(super) parent: TableIndex,
     pub(super) cycle_break: CycleBreak,
 }
 
-/// How an edge gives way when it closes a circle.
+/// How an edge can be removed where it closes a cycle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CycleBreak {
-    /// The constraint is deferred until the commit. The place of the foreign key.
-    Defer(usize),
-    /// The pointing column of rows that go is emptied first. The place of the foreign key.
-    Unlink(usize),
-    /// The rows pointed to stay.
+    /// The constraint is deferred until the commit.
+    Defer(ForeignKeyIndex),
+    /// The referencing column of rows that are deleted is set to NULL first.
+    Unlink(ForeignKeyIndex),
+    /// The referenced rows stay, so the edge doesn't matter.
     NotNeeded,
-    /// Not at all.
     Impossible,
 }
 
-/// The order, and the edges that were broken for it; or the tables of a circle that holds.
+/// Returns the order and how cycles were broken for it, or the tables of a cycle that can't be broken.
 pub(super) fn topological_sort(
-    count: usize,
+    tables: impl IntoIterator<Item = TableIndex>,
     mut edges: Vec<Edge>,
-) -> Result<(Vec<usize>, Vec<CycleBreak>), Vec<usize>> {
+) -> Result<(Vec<TableIndex>, Vec<CycleBreak>), Vec<TableIndex>> {
     edges.retain(|edge| edge.child != edge.parent);
-    let mut waiting: BTreeSet<usize> = (0..count).collect();
-    let (mut done, mut broken) = (Vec::new(), Vec::new());
-    while !waiting.is_empty() {
-        let ready = waiting.iter().copied().find(|place| !edges.iter().any(|edge| edge.parent == *place));
-        if let Some(place) = ready {
-            waiting.remove(&place);
-            edges.retain(|edge| edge.child != place);
-            done.push(place);
+    let mut remaining: BTreeSet<TableIndex> = tables.into_iter().collect();
+    let (mut sorted, mut broken) = (Vec::new(), Vec::new());
+    while !remaining.is_empty() {
+        let ready = remaining.iter().copied().find(|table| !edges.iter().any(|edge| edge.parent == *table));
+        if let Some(table) = ready {
+            remaining.remove(&table);
+            edges.retain(|edge| edge.child != table);
+            sorted.push(table);
             continue;
         }
-        let circle: Vec<usize> = (0..edges.len()).filter(|index| closes_cycle(&edges, *index)).collect();
-        let easiest = circle.iter().copied().min_by_key(|index| match edges[*index].cycle_break {
+        let cycle: Vec<usize> = (0..edges.len()).filter(|edge| closes_cycle(&edges, *edge)).collect();
+        let easiest = cycle.iter().copied().min_by_key(|edge| match edges[*edge].cycle_break {
             CycleBreak::NotNeeded => 0,
             CycleBreak::Defer(_) => 1,
             CycleBreak::Unlink(_) => 2,
             CycleBreak::Impossible => 3,
         });
-        let Some(index) = easiest.filter(|index| edges[*index].cycle_break != CycleBreak::Impossible) else {
-            let tables: BTreeSet<usize> = circle.iter().map(|index| edges[*index].child).collect();
+        let Some(edge) = easiest.filter(|edge| edges[*edge].cycle_break != CycleBreak::Impossible) else {
+            let tables: BTreeSet<TableIndex> = cycle.iter().map(|edge| edges[*edge].child).collect();
             return Err(tables.into_iter().collect());
         };
-        broken.push(edges.remove(index).cycle_break);
+        broken.push(edges.remove(edge).cycle_break);
     }
-    Ok((done, broken))
+    Ok((sorted, broken))
 }
 
 /// Whether the edge's child can be reached from its parent.
-fn closes_cycle(edges: &[Edge], index: usize) -> bool {
-    let (mut seen, mut next) = (BTreeSet::new(), vec![edges[index].parent]);
-    while let Some(place) = next.pop() {
-        if place == edges[index].child {
+fn closes_cycle(edges: &[Edge], edge: usize) -> bool {
+    let (mut seen, mut next) = (BTreeSet::new(), vec![edges[edge].parent]);
+    while let Some(table) = next.pop() {
+        if table == edges[edge].child {
             return true;
         }
-        if seen.insert(place) {
-            next.extend(edges.iter().filter(|edge| edge.child == place).map(|edge| edge.parent));
+        if seen.insert(table) {
+            next.extend(edges.iter().filter(|edge| edge.child == table).map(|edge| edge.parent));
         }
     }
     false
@@ -72,41 +73,48 @@ fn closes_cycle(edges: &[Edge], index: usize) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::index::Position;
     use super::*;
 
-    fn edge(child: usize, parent: usize, breaking: CycleBreak) -> Edge {
-        Edge { child, parent, cycle_break: breaking }
+    fn edge(child: usize, parent: usize, cycle_break: CycleBreak) -> Edge {
+        Edge { child: TableIndex::new(child), parent: TableIndex::new(parent), cycle_break }
+    }
+
+    fn tables() -> impl Iterator<Item = TableIndex> {
+        (0..3).map(TableIndex::new)
+    }
+
+    fn positions(tables: &[TableIndex]) -> Vec<usize> {
+        tables.iter().map(|table| table.get()).collect()
     }
 
     #[test]
-    fn children_come_first() {
+    fn children_come_before_their_parents() {
         let edges = vec![
             edge(1, 0, CycleBreak::Impossible),
             edge(2, 1, CycleBreak::Impossible),
             edge(2, 2, CycleBreak::Impossible),
         ];
-        assert_eq!(topological_sort(3, edges).unwrap().0, [2, 1, 0]);
+        assert_eq!(positions(&topological_sort(tables(), edges).unwrap().0), [2, 1, 0]);
     }
 
     #[test]
-    fn a_circle_gives_way_where_it_can() {
-        let edges = vec![
-            edge(0, 1, CycleBreak::Impossible),
-            edge(1, 0, CycleBreak::Unlink(7)),
-            edge(2, 0, CycleBreak::Defer(8)),
-        ];
-        let (order, broken) = topological_sort(3, edges).unwrap();
-        assert_eq!(broken, [CycleBreak::Unlink(7)]);
-        assert!(order.iter().position(|place| *place == 0) < order.iter().position(|place| *place == 1));
+    fn a_cycle_is_broken_at_its_easiest_edge() {
+        let (unlink, defer) = (CycleBreak::Unlink(ForeignKeyIndex::new(7)), CycleBreak::Defer(ForeignKeyIndex::new(8)));
+        let edges = vec![edge(0, 1, CycleBreak::Impossible), edge(1, 0, unlink), edge(2, 0, defer)];
+        let (order, broken) = topological_sort(tables(), edges).unwrap();
+        assert_eq!(broken, [unlink]);
+        let position = |table: usize| positions(&order).iter().position(|other| *other == table);
+        assert!(position(0) < position(1));
     }
 
     #[test]
-    fn a_circle_that_holds_is_named() {
+    fn a_cycle_that_cannot_be_broken_is_reported() {
         let edges = vec![
             edge(0, 1, CycleBreak::Impossible),
             edge(1, 0, CycleBreak::Impossible),
             edge(2, 0, CycleBreak::Impossible),
         ];
-        assert_eq!(topological_sort(3, edges).unwrap_err(), [0, 1]);
+        assert_eq!(positions(&topological_sort(tables(), edges).unwrap_err()), [0, 1]);
     }
 }

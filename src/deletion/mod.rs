@@ -1,33 +1,42 @@
-//! Deletion: the only room that erases.
+//! Deletion: the only module that erases rows of the application.
 //!
-//! A deletion is requested once and then only goes forward: its steps run in a fixed order, each
-//! under a lease, each recorded together with what it did, each able to run twice with one
-//! effect. A step that fails is tried again for ever; a person is told when it keeps failing.
+//! A deletion is requested once and then only goes forward. Its steps run in a fixed order, each under a lease, each
+//! recorded together with what it did, each idempotent. A failed step is retried until it succeeds; operators are
+//! alerted when it keeps failing. What a deletion leaves behind for a time is erased by [`retention`]; users who were
+//! deleted elsewhere are found by [`orphans`] and [`clerk_events`].
 
+pub mod clerk_events;
+mod confirmation;
 mod erasure;
+mod lease;
 mod notice;
+pub mod orphans;
 mod plan;
+mod progress;
+mod purge;
 mod receipt;
 mod request;
+pub mod retention;
+mod retry;
 mod runner;
+mod statements;
 mod step;
 mod step_actions;
+mod verification;
 
-pub use erasure::{Leftover, TableResult, erase, purge, user_ids, verify};
-pub(crate) use notice::{SendAlert, SendReceipt, send_alert, send_receipt};
-pub use plan::{Outcome, Plan, PlanLine, plan};
-pub use receipt::{Receipt, ReceiptCode, receipt};
+pub use confirmation::{CONFIRMATION, confirms};
+pub use erasure::{TableResult, erase};
+pub use plan::{Plan, PlanLine, plan};
+pub use progress::{Progress, StepStatus, progress, progress_of};
+pub use purge::purge;
+pub use receipt::{Receipt, receipt};
 pub use request::{NewRequest, Origin, Request, preview, request};
-pub(crate) use request::{PreparedRequest, create, prepare};
-pub use runner::{Advance, advance, progress, resume_all, run};
+pub use runner::{Advance, advance, resume_all, run};
+pub use step::{Status, Step};
+pub use verification::{Leftover, verify};
+
+pub(crate) use notice::{SendAlert, SendReceipt, send_alert, send_receipt};
 pub(crate) use runner::{AdvanceDeletion, advance_by_job};
-pub use step::{Progress, Status, Step, StepStatus};
 
-/// What a person types to confirm.
-pub const CONFIRMATION: &str = "delete my account";
-
-/// Whether `typed` confirms. Spaces around it and capitals don't matter.
-#[must_use]
-pub fn confirms(typed: &str) -> bool {
-    typed.trim().eq_ignore_ascii_case(CONFIRMATION)
-}
+pub use crate::data_map::{Outcome, PlanHash};
+pub use crate::receipt_code::ReceiptCode;

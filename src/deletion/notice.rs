@@ -1,4 +1,4 @@
-//! The messages of a deletion: the receipt to who was erased, the alert to the operators.
+//! The e-mails of a deletion: the receipt for the user, the alert for operators.
 
 use serde::{Deserialize, Serialize};
 use time::macros::format_description;
@@ -23,7 +23,7 @@ impl Job for SendReceipt {
     }
 }
 
-/// Mails the receipt and forgets the address. Does nothing when that has been done.
+/// Sends the receipt and deletes the address. Does nothing if that was done before.
 pub(crate) async fn send_receipt(lethe: &Lethe, SendReceipt { request }: SendReceipt) -> Result<()> {
     let row =
         sqlx::query!("select receipt_code, contact, finished_at from lethe.deletion_request where id = $1", request,)
@@ -35,7 +35,7 @@ pub(crate) async fn send_receipt(lethe: &Lethe, SendReceipt { request }: SendRec
         .ok_or(Error::Internal("a sealed address can't be opened with this secret"))?;
     let at = finished_at
         .format(format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC"))
-        .map_err(|_| Error::Internal("a time can't be written"))?;
+        .map_err(|_| Error::Internal("a time can't be formatted"))?;
     let link = receipt_url(lethe, &row.receipt_code)?;
     let email = mail::Template::DeletionReceipt {
         brand: &lethe.config.brand,
@@ -45,7 +45,7 @@ pub(crate) async fn send_receipt(lethe: &Lethe, SendReceipt { request }: SendRec
     };
     let sent = match lethe.mailer.send(&address, email.render()?).await {
         Ok(()) => AuditEvent::ReceiptSent { request },
-        // The server says that this address will never work. The receipt still opens by its code.
+        // The server rejects the address permanently. The receipt can still be opened by its code.
         Err(mail::Error::Message | mail::Error::Transport { permanent: true }) => {
             AuditEvent::ReceiptUndeliverable { request }
         }
@@ -74,10 +74,10 @@ impl Job for SendAlert {
     }
 }
 
-/// Tells the operators that a deletion keeps failing. Names nobody.
+/// Alerts operators that a deletion keeps failing. Contains nothing about the user.
 pub(crate) async fn send_alert(lethe: &Lethe, SendAlert { request }: SendAlert) -> Result<()> {
     let Some(address) = &lethe.config.alert_address else {
-        tracing::error!(%request, "a deletion needs attention, and no address for alerts is set");
+        tracing::error!(%request, "deletion needs attention, and no alert address is configured");
         return Ok(());
     };
     let row = sqlx::query!(
@@ -87,7 +87,7 @@ pub(crate) async fn send_alert(lethe: &Lethe, SendAlert { request }: SendAlert) 
     )
     .fetch_optional(&lethe.database)
     .await?;
-    // It went on by itself in the meantime.
+    // The deletion was completed in the meantime.
     let Some(row) = row else { return Ok(()) };
     let email = mail::Template::OperatorAlert {
         brand: &lethe.config.brand,

@@ -1,30 +1,29 @@
-//! The steps of a deletion, in their order, and how far they are.
+//! The steps of a deletion in their order, and their states.
 
 use serde::Serialize;
-use time::OffsetDateTime;
 
-/// One step. The order of the variants is the order of the work.
+/// A step of a deletion. The order of the variants is the order of execution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Step {
-    /// Ends the person's sessions at Clerk and notes where the receipt is to be sent.
+    /// Ends the person's sessions at Clerk and stores the address for the receipt.
     EndSessions,
-    /// Drops what is queued for the person, so that nothing writes about them any more.
+    /// Removes queued work about the person, so that nothing is written about them any more.
     PendingWork,
-    /// Erases the application's rows by the plan.
+    /// Erases the application's rows according to the plan.
     ApplicationData,
-    /// Searches the database for what should be gone.
+    /// Searches the database for anything that was left behind.
     Verification,
-    /// Deletes the person at Clerk.
+    /// Deletes the user at Clerk.
     ClerkUser,
-    /// Sets the tombstone, destroys the person's key and writes down what was done.
+    /// Writes the tombstone and deletes the row that links the person to their audit entries.
     Audit,
-    /// Closes the request: from here on the receipt stands.
+    /// Completes the request; from then on the receipt is final.
     Receipt,
 }
 
 impl Step {
-    /// Every step, in its order.
+    /// Every step, in order.
     pub const ALL: [Self; 7] = [
         Self::EndSessions,
         Self::PendingWork,
@@ -35,7 +34,7 @@ impl Step {
         Self::Receipt,
     ];
 
-    /// Its name in the database and on the wire.
+    /// Returns the name in the database and on the wire.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -53,30 +52,32 @@ impl Step {
         Self::ALL.into_iter().find(|step| step.name() == name)
     }
 
-    /// Its place, from 0.
+    /// Returns the position in the order, counted from 0.
     pub(super) fn position(self) -> i16 {
         self as i16
     }
 }
 
-/// How a step stands.
+/// The state of a step.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
-    /// Its turn has not come.
+    /// An earlier step isn't finished.
     Pending,
-    /// Somebody works on it.
+    /// A process executes it.
     Running,
-    /// It failed and will be tried again.
+    /// It failed and will be retried.
     Retrying,
-    /// It can't go on until a person has done something; it is still tried now and then.
+    /// It fails until an operator does something; it is retried at long intervals.
     Blocked,
     /// It is finished.
     Done,
 }
 
 impl Status {
-    /// Its name in the database and on the wire.
+    const ALL: [Self; 5] = [Self::Pending, Self::Running, Self::Retrying, Self::Blocked, Self::Done];
+
+    /// Returns the name in the database and on the wire.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -88,39 +89,9 @@ impl Status {
         }
     }
 
-    pub(super) fn from_name(name: &str) -> Self {
-        match name {
-            "running" => Self::Running,
-            "retrying" => Self::Retrying,
-            "blocked" => Self::Blocked,
-            "done" => Self::Done,
-            _ => Self::Pending,
-        }
+    pub(super) fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.name() == name)
     }
-}
-
-/// One step and how it stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StepStatus {
-    /// Which.
-    pub step: Step,
-    /// How it stands.
-    pub status: Status,
-    /// When it was finished.
-    pub finished_at: Option<OffsetDateTime>,
-    /// How often it was begun.
-    pub attempts: u32,
-}
-
-/// How far a deletion is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// Whether everything is done.
-    pub finished: bool,
-    /// Every step, in order.
-    pub steps: Vec<StepStatus>,
-    /// Whether it was handed to a person, because a step keeps failing.
-    pub needs_attention: bool,
 }
 
 #[cfg(test)]
@@ -128,13 +99,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_positions_agree() {
-        for (index, step) in Step::ALL.into_iter().enumerate() {
+    fn names_and_positions_of_steps_agree() {
+        for (position, step) in Step::ALL.into_iter().enumerate() {
             assert_eq!(Step::from_name(step.name()), Some(step));
-            assert_eq!(usize::try_from(step.position()), Ok(index));
+            assert_eq!(usize::try_from(step.position()), Ok(position));
         }
-        for status in [Status::Pending, Status::Running, Status::Retrying, Status::Blocked, Status::Done] {
-            assert_eq!(Status::from_name(status.name()), status);
+    }
+
+    #[test]
+    fn names_of_statuses_agree_and_unknown_ones_have_no_status() {
+        for status in Status::ALL {
+            assert_eq!(Status::from_name(status.name()), Some(status));
         }
+        assert_eq!(Status::from_name("paused"), None);
     }
 }

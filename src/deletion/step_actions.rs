@@ -1,25 +1,26 @@
-//! What each step does: outside the database, and inside the transaction that records it.
+//! What each step does: first outside of the database, then inside the transaction that records it.
 
 use serde_json::{Value, json};
 use sqlx::PgTransaction;
 use uuid::Uuid;
 
-use super::erasure::{erase, verify};
+use super::erasure::erase;
 use super::notice::SendReceipt;
-use super::plan::plan;
 use super::step::Step;
+use super::verification::verify;
 use crate::audit::{self, AuditEvent};
 use crate::clerk::DeleteOutcome;
+use crate::data_map::{self, PlanHash};
 use crate::ids::ClerkUserId;
-use crate::{Error, ErrorCode, Lethe, Result, data_map, keys};
+use crate::{Error, ErrorCode, Lethe, Result, keys};
 
-/// An open deletion.
+/// A deletion that isn't finished.
 pub(super) struct OpenDeletion {
-    pub(super) id: Uuid,
-    pub(super) subject: ClerkUserId,
+    id: Uuid,
+    subject: ClerkUserId,
     subject_id: Uuid,
-    /// Empty when the request was taken in without a plan.
-    plan_hash: String,
+    /// `None` if the deletion was requested while the map didn't match the database.
+    plan_hash: Option<PlanHash>,
     has_contact: bool,
 }
 
@@ -32,27 +33,29 @@ impl OpenDeletion {
         )
         .fetch_one(&lethe.database)
         .await?;
-        let clerk_id = row.clerk_id.ok_or(Error::Internal("a finished deletion has an open step"))?;
-        let subject = ClerkUserId::parse(&clerk_id).map_err(|_| Error::Internal("a stored id is unreadable"))?;
-        let (subject_id, plan_hash, has_contact) = (row.subject_id, row.plan_hash, row.has_contact);
-        Ok(Self { id, subject, subject_id, plan_hash, has_contact })
+        let clerk_id = row.clerk_id.ok_or(Error::Internal("a finished deletion has an unfinished step"))?;
+        let subject =
+            ClerkUserId::parse(&clerk_id).map_err(|_| Error::Internal("invalid Clerk user id in the database"))?;
+        let plan_hash = (!row.plan_hash.is_empty()).then(|| PlanHash::from_text(row.plan_hash));
+        Ok(Self { id, subject, subject_id: row.subject_id, plan_hash, has_contact: row.has_contact })
     }
 }
 
-/// What the outside part hands to the inside part.
+/// What the part outside of the database hands to the transaction.
 #[derive(Default)]
 pub(super) struct ExternalResult {
-    contact: Option<Vec<u8>>,
+    sealed_contact: Option<Vec<u8>>,
     detail: Value,
 }
 
-/// Calls Clerk and the archive store. No transaction is open meanwhile.
+/// Executes the part of a step outside of the database: calls of Clerk and the archive store. No transaction is open.
 pub(super) async fn run_external(lethe: &Lethe, deletion: &OpenDeletion, step: Step) -> Result<ExternalResult> {
     match step {
         Step::EndSessions => {
-            let contact = if deletion.has_contact { None } else { sealed_contact(lethe, deletion).await? };
+            let sealed_contact =
+                if deletion.has_contact { None } else { sealed_contact(lethe, &deletion.subject).await? };
             let ended = lethe.clerk.end_sessions(&deletion.subject).await?;
-            Ok(ExternalResult { contact, detail: json!({"sessions": ended}) })
+            Ok(ExternalResult { sealed_contact, detail: json!({"sessions": ended}) })
         }
         Step::ClerkUser => {
             let outcome = match lethe.clerk.delete_user(&deletion.subject).await? {
@@ -62,7 +65,7 @@ pub(super) async fn run_external(lethe: &Lethe, deletion: &OpenDeletion, step: S
             Ok(ExternalResult { detail: json!({"user": outcome}), ..ExternalResult::default() })
         }
         Step::Audit => {
-            // A restored database forgets its tombstones; this copy doesn't.
+            // A database that is restored from a backup lacks newer tombstones; this copy survives.
             let digest = data_encoding::HEXLOWER.encode(&lethe.keys.tombstone(&deletion.subject));
             lethe.storage.put(&format!("tombstones/{digest}"), deletion.id.to_string().into_bytes()).await?;
             Ok(ExternalResult::default())
@@ -71,23 +74,23 @@ pub(super) async fn run_external(lethe: &Lethe, deletion: &OpenDeletion, step: S
     }
 }
 
-/// The person's address, sealed, while Clerk still knows it.
-async fn sealed_contact(lethe: &Lethe, deletion: &OpenDeletion) -> Result<Option<Vec<u8>>> {
-    let user = lethe.clerk.user(&deletion.subject).await?;
+/// Returns the person's e-mail address, sealed, while Clerk still has it.
+async fn sealed_contact(lethe: &Lethe, subject: &ClerkUserId) -> Result<Option<Vec<u8>>> {
+    let user = lethe.clerk.user(subject).await?;
     let address = user.as_ref().and_then(|user| user.primary_email());
     Ok(address.map(|address| keys::seal(lethe.keys.contact(), address.as_bytes(), &lethe.random)))
 }
 
-/// Does the step's part in the database and answers what the audit log says of it.
+/// Executes the part of a step in the database and returns the details for the audit log.
 pub(super) async fn run_in_transaction(
     lethe: &Lethe,
     transaction: &mut PgTransaction<'_>,
     deletion: &OpenDeletion,
     step: Step,
-    outside: ExternalResult,
+    external: ExternalResult,
 ) -> Result<Value> {
     match step {
-        Step::EndSessions => store_contact(transaction, deletion, outside.contact).await?,
+        Step::EndSessions => store_contact(transaction, deletion, external.sealed_contact).await?,
         Step::PendingWork => {
             sqlx::query!("delete from lethe.consent_mirror where subject_id = $1", deletion.subject_id)
                 .execute(&mut **transaction)
@@ -99,57 +102,57 @@ pub(super) async fn run_in_transaction(
         Step::Audit => write_tombstone(lethe, transaction, deletion).await?,
         Step::Receipt => complete(lethe, transaction, deletion).await?,
     }
-    Ok(outside.detail)
+    Ok(external.detail)
 }
 
 async fn store_contact(
     transaction: &mut PgTransaction<'_>,
     deletion: &OpenDeletion,
-    contact: Option<Vec<u8>>,
+    sealed_contact: Option<Vec<u8>>,
 ) -> Result<()> {
-    if contact.is_some() {
-        sqlx::query!("update lethe.deletion_request set contact = $2 where id = $1", deletion.id, contact)
+    if sealed_contact.is_some() {
+        sqlx::query!("update lethe.deletion_request set contact = $2 where id = $1", deletion.id, sealed_contact)
             .execute(&mut **transaction)
             .await?;
     }
     Ok(())
 }
 
-/// Executes the plan that was confirmed; where the map has changed since, nothing is erased.
+/// Executes the plan that was confirmed. Fails without erasing anything if the map was changed since.
 async fn erase_application_data(
     lethe: &Lethe,
     transaction: &mut PgTransaction<'_>,
     deletion: &OpenDeletion,
 ) -> Result<Value> {
     let resolved = data_map::resolve(&lethe.data_map, transaction).await?;
-    let now = lethe.clock.now();
-    let plan = plan(&resolved, transaction, &deletion.subject, now).await?;
-    if !deletion.plan_hash.is_empty() && deletion.plan_hash != plan.hash {
+    let plan_hash = resolved.hash();
+    if deletion.plan_hash.as_ref().is_some_and(|confirmed| *confirmed != plan_hash) {
         return Err(ErrorCode::PlanChanged.into());
     }
-    let results = erase(&resolved, transaction, &deletion.subject, now).await?;
+    let results = erase(&resolved, transaction, &deletion.subject, lethe.clock.now()).await?;
     for result in &results {
         let Some(due) = result.purge_due else { continue };
         sqlx::query!(
             "insert into lethe.retention (request_id, table_name, clerk_id, due_at) values ($1, $2, $3, $4)
             on conflict on constraint retention_request_table_key do nothing",
             deletion.id,
-            result.table,
+            result.line.table,
             deletion.subject.as_str(),
             due,
         )
         .execute(&mut **transaction)
         .await?;
     }
-    let told: Vec<_> = results
+    let tables: Vec<_> = results
         .iter()
-        .map(|result| json!({"table": result.table, "rows": result.rows, "outcome": result.outcome, "others": result.others}))
+        .map(|result| &result.line)
+        .map(|line| json!({"table": line.table, "rows": line.rows, "outcome": line.outcome, "others": line.others}))
         .collect();
-    let results = serde_json::to_value(&results).map_err(|_| Error::Internal("a result can't be written as JSON"))?;
+    let results = serde_json::to_value(&results).map_err(|_| Error::Internal("a result isn't serializable"))?;
     sqlx::query!("update lethe.deletion_request set results = $2 where id = $1", deletion.id, results)
         .execute(&mut **transaction)
         .await?;
-    Ok(json!({"plan": plan.hash, "tables": told}))
+    Ok(json!({"plan": plan_hash, "tables": tables}))
 }
 
 async fn verify_erasure(lethe: &Lethe, transaction: &mut PgTransaction<'_>, deletion: &OpenDeletion) -> Result<Value> {
@@ -158,15 +161,14 @@ async fn verify_erasure(lethe: &Lethe, transaction: &mut PgTransaction<'_>, dele
     let rows: u64 = leftovers.iter().map(|leftover| leftover.rows).sum();
     if rows > 0 {
         for leftover in &leftovers {
-            tracing::error!(request = %deletion.id, table = leftover.table, rows = leftover.rows, "rows were left behind");
+            tracing::error!(table = leftover.table, rows = leftover.rows, "rows were left behind");
         }
         return Err(Error::RowsRemaining(rows));
     }
     Ok(json!({"left_behind": 0}))
 }
 
-/// Sets the tombstone and destroys the row that leads from the person to their entries, with the
-/// key that opens these.
+/// Writes the tombstone and deletes the row that links the person to their audit entries.
 async fn write_tombstone(lethe: &Lethe, transaction: &mut PgTransaction<'_>, deletion: &OpenDeletion) -> Result<()> {
     sqlx::query!(
         "insert into lethe.tombstone (digest, request_id, erased_at) values ($1, $2, $3)
@@ -183,11 +185,11 @@ async fn write_tombstone(lethe: &Lethe, transaction: &mut PgTransaction<'_>, del
     Ok(())
 }
 
-/// Closes the request. Its last link to the person goes.
+/// Completes the request. Its last link to the person, the Clerk user id, is removed.
 async fn complete(lethe: &Lethe, transaction: &mut PgTransaction<'_>, deletion: &OpenDeletion) -> Result<()> {
     let completed = AuditEvent::DeletionCompleted { request: deletion.id };
     let entry = audit::append(lethe, transaction, None, completed).await?;
-    let mail = sqlx::query_scalar!(
+    let has_contact = sqlx::query_scalar!(
         r#"update lethe.deletion_request set finished_at = $2, clerk_id = null, audit_entry_id = $3
         where id = $1 returning contact is not null as "mail!""#,
         deletion.id,
@@ -196,7 +198,7 @@ async fn complete(lethe: &Lethe, transaction: &mut PgTransaction<'_>, deletion: 
     )
     .fetch_one(&mut **transaction)
     .await?;
-    if mail {
+    if has_contact {
         lethe.queue().enqueue(transaction, SendReceipt { request: deletion.id }).await?;
     }
     Ok(())

@@ -1,9 +1,8 @@
-//! The export: everything that the map gives a person, as one JSON file that is streamed while
-//! it is read, from a snapshot in which nothing moves.
+//! The export: everything that the data map exports of a person, as one JSON file (GDPR Articles 15 and 20).
 //!
-//! Reads any mapped table and changes none. What a person gets is their own: every statement has
-//! their key as its condition. Memory stays flat whatever the size, and a transfer that fails
-//! half-way breaks, so that nobody holds half a file for a whole one.
+//! The file is streamed from a snapshot of the database, in constant memory. A failure midway breaks the stream,
+//! so that nobody takes half a file for a complete one. This module reads mapped tables and changes none; every
+//! statement has the person's key as its condition.
 
 mod snapshot;
 mod stall_guard;
@@ -16,22 +15,22 @@ use futures::stream::BoxStream;
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use tokio_util::bytes::Bytes;
 
 pub use snapshot::Snapshot;
 
+use self::stall_guard::StallGuard;
 use crate::audit::{self, Activity, AuditEvent};
-use crate::ids::ClerkUserId;
-use crate::{Error, ErrorCode, Lethe, Result, clerk};
+use crate::{ClerkUserId, Error, ErrorCode, Lethe, Result, clerk};
 
-/// Each export holds a connection of its own for as long as its reader takes.
+/// Each export holds a database connection of its own for as long as its reader takes.
 const MAX_CONCURRENT: usize = 8;
-/// How long a reader may take for one piece.
+/// How long a reader may take for one chunk.
 const STALL_TIMEOUT: Duration = Duration::from_mins(1);
 static EXPORT_PERMITS: Semaphore = Semaphore::const_new(MAX_CONCURRENT);
 
-/// What the file looks like.
+/// The shape of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shape {
     /// `{"exportDate", "clerkProfile", "applicationData": {table: rows, …}}`.
@@ -40,17 +39,20 @@ pub enum Shape {
     TablesOnly,
 }
 
-/// An export that has begun.
+/// An export that has started.
 pub struct Export {
-    /// The file, in pieces of some 32 KiB. An error means that what was sent so far is worthless.
+    /// The file, in chunks of some 32 KiB. After an error, what was sent before is worthless.
+    /// [`Error::ExportStalled`] is the reader's fault, every other error the server's.
     pub body: BoxStream<'static, Result<Bytes>>,
 }
 
-/// Begins the export of `subject`.
+/// Starts the export of `subject`.
 ///
-/// Whatever can fail before the first byte fails here: Clerk, the map, the database, and
-/// [`ErrorCode::TooManyRequests`] while too many others are being read. Then the stream writes `export.completed`
-/// into the audit log after its last byte was taken, and ends.
+/// Everything that can fail before the first byte fails here: Clerk, the data map, the database, and
+/// [`ErrorCode::TooManyRequests`] while too many other exports are being read. The stream ends after it has
+/// recorded `export.completed` in the audit log, which it does when the reader asks for more after the last
+/// chunk.
+#[tracing::instrument(name = "export", skip_all, fields(?shape))]
 pub async fn start(lethe: &Lethe, subject: &ClerkUserId, shape: Shape) -> Result<Export> {
     let permit = EXPORT_PERMITS.try_acquire().map_err(|_| ErrorCode::TooManyRequests)?;
     let envelope = match shape {
@@ -59,13 +61,27 @@ pub async fn start(lethe: &Lethe, subject: &ClerkUserId, shape: Shape) -> Result
     };
     let snapshot = Snapshot::open(&lethe.database, &lethe.data_map, subject).await?;
     audit::record(lethe, subject, AuditEvent::ExportRequested {}).await?;
-    Ok(Export { body: body(lethe.clone(), subject.clone(), snapshot, envelope, permit).boxed() })
+    let (lethe, subject, tally) = (lethe.clone(), subject.clone(), snapshot.tally());
+    let mut chunks = StallGuard::spawn(snapshot.write(envelope.prefix, envelope.suffix), STALL_TIMEOUT);
+    let body = try_stream! {
+        let _permit = permit;
+        let mut bytes = 0;
+        while let Some(chunk) = chunks.next().await {
+            let chunk = chunk?;
+            bytes += chunk.len() as u64;
+            yield chunk;
+        }
+        let rows = tally.rows();
+        audit::record(&lethe, &subject, AuditEvent::ExportCompleted { bytes, rows }).await?;
+        tracing::info!(rows, bytes, "export completed");
+    };
+    Ok(Export { body: body.boxed() })
 }
 
-/// The last finished export of a person.
+/// An export that was read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Completed {
-    /// When.
+    /// When the last chunk was taken.
     pub at: OffsetDateTime,
     /// Rows of the application's tables.
     pub rows: u64,
@@ -74,7 +90,7 @@ pub struct Completed {
 }
 
 impl Completed {
-    /// Returns the export that `activity` is about, if it is about the end of one.
+    /// Returns the export that `activity` records, if it records the end of one.
     #[must_use]
     pub const fn from_activity(activity: &Activity) -> Option<Self> {
         match activity.event {
@@ -84,20 +100,21 @@ impl Completed {
     }
 }
 
-/// The last finished export of `subject`.
+/// Returns the last completed export of `subject`.
 pub async fn latest(lethe: &Lethe, subject: &ClerkUserId) -> Result<Option<Completed>> {
     let entry = audit::latest(lethe, subject, "export.completed").await?;
     Ok(entry.as_ref().and_then(Completed::from_activity))
 }
 
-/// The person as Clerk knows them. Without it there would be a hole in the file that nobody sees.
+/// Returns what Clerk stores about the person. Without it the export fails: the file would be incomplete and
+/// nobody would notice.
 async fn profile(lethe: &Lethe, subject: &ClerkUserId) -> Result<Value> {
     let user = lethe.clerk.user(subject).await?.ok_or(ErrorCode::AccountDeleted)?;
     let sessions = lethe.clerk.sessions(subject).await?;
     Ok(clerk::profile(&user, &sessions))
 }
 
-/// What stands around the tables.
+/// What surrounds the tables in the file.
 #[derive(Debug)]
 struct Envelope {
     prefix: String,
@@ -112,30 +129,8 @@ impl Default for Envelope {
 
 impl Envelope {
     fn full(profile: &Value, now: OffsetDateTime) -> Result<Self> {
-        let now = now.format(&Rfc3339).map_err(|_| Error::Internal("a time can't be written"))?;
+        let now = now.format(&Rfc3339).map_err(|_| Error::Internal("a time can't be formatted"))?;
         let prefix = format!("{{\"exportDate\":\"{now}\",\n\"clerkProfile\":{profile},\n\"applicationData\":");
         Ok(Self { prefix, suffix: "}\n" })
-    }
-}
-
-fn body(
-    lethe: Lethe,
-    subject: ClerkUserId,
-    snapshot: Snapshot,
-    envelope: Envelope,
-    permit: SemaphorePermit<'static>,
-) -> impl futures::Stream<Item = Result<Bytes>> + Send + 'static {
-    try_stream! {
-        let _permit = permit;
-        let tally = snapshot.tally();
-        let mut bytes = 0;
-        let pieces = stall_guard::with_stall_timeout(snapshot.write(envelope.prefix, envelope.suffix), STALL_TIMEOUT);
-        for await piece in pieces {
-            let piece = piece?;
-            bytes += piece.len() as u64;
-            yield piece;
-        }
-        // Whoever reads asks for more only after they have taken the last piece.
-        audit::record(&lethe, &subject, AuditEvent::ExportCompleted { bytes, rows: tally.rows() }).await?;
     }
 }

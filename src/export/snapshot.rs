@@ -1,4 +1,4 @@
-//! A person's rows at one instant.
+//! A person's rows as of one instant.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -10,19 +10,19 @@ use sqlx::{Connection, PgConnection, PgPool};
 use tokio_util::bytes::{BufMut, Bytes, BytesMut};
 
 use crate::Result;
-use crate::data_map::{self, DataMap, Resolved, Table, sql};
+use crate::data_map::{self, DataMap, Resolved, Table, TableIndex, sql};
 use crate::ids::ClerkUserId;
 
-/// Pieces are sent when they reach this size.
+/// Chunks are sent when they reach this size.
 const CHUNK_BYTES: usize = 32 * 1024;
 
-/// Times are told in UTC and in ISO 8601, whatever the server's settings are.
 const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+/// The text forms of values don't depend on the server's settings: times are ISO 8601 in UTC.
 const SETTINGS: &str = "SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO'; \
     SET LOCAL intervalstyle = 'iso_8601'; SET LOCAL extra_float_digits = 1; SET LOCAL lc_monetary = 'C'";
 
-/// A person's rows at one instant: a read-only transaction on a connection that belongs to it
-/// alone. Dropping it closes the connection, which ends the transaction, wherever it is.
+/// A person's rows as of one instant: a read-only transaction on a connection of its own. Dropping it closes
+/// the connection, which ends the transaction.
 pub struct Snapshot {
     connection: PgConnection,
     resolved: Resolved,
@@ -30,12 +30,12 @@ pub struct Snapshot {
     rows: Tally,
 }
 
-/// How many rows were written so far.
+/// Counts the rows that were written so far.
 #[derive(Clone, Debug, Default)]
 pub struct Tally(Arc<AtomicU64>);
 
 impl Tally {
-    /// The number.
+    /// The number of rows.
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
@@ -43,7 +43,8 @@ impl Tally {
 }
 
 impl Snapshot {
-    /// Takes a connection out of the pool for good, so that slow readers don't starve the rest.
+    /// Opens a snapshot. Its connection is taken out of the pool for good, so that slow readers don't use up
+    /// the pool.
     pub async fn open(database: &PgPool, map: &DataMap, subject: &ClerkUserId) -> Result<Self> {
         let mut connection = database.acquire().await?.detach();
         sqlx::raw_sql(BEGIN_SNAPSHOT).execute(&mut connection).await?;
@@ -52,7 +53,7 @@ impl Snapshot {
         Ok(Self { connection, resolved, subject: subject.clone(), rows: Tally::default() })
     }
 
-    /// Counts along while the stream is read.
+    /// Returns a counter that follows the stream.
     #[must_use]
     pub fn tally(&self) -> Tally {
         self.rows.clone()
@@ -60,48 +61,48 @@ impl Snapshot {
 
     /// Streams `before`, `{table: [row, …], …}` and `after`.
     ///
-    /// Tables come in the order of the map, under their name without the schema where that is
-    /// unambiguous; rows in the order of their primary key; columns in the order of the table. A
-    /// table without rows is an empty list. Times are ISO 8601 in UTC, bytes base64, whole numbers
-    /// beyond ±(2^53 − 1) and numerics of more than fifteen digits text, so that no reader loses any.
+    /// Tables are in the order of the map, named without their schema where that is unambiguous; rows in the
+    /// order of the primary key; columns in the order of the table. A table without rows is an empty array.
+    /// Times are ISO 8601 in UTC and bytes are base64. Integers beyond ±(2^53 − 1) and numerics of more than
+    /// fifteen digits are strings, since JSON readers would round them.
     pub fn write(self, prefix: String, suffix: &'static str) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
         let Self { mut connection, resolved, subject, rows: tally } = self;
         try_stream! {
-            let mut piece = BytesMut::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 4);
-            piece.put_slice(prefix.as_bytes());
-            piece.put_u8(b'{');
+            let mut chunk = BytesMut::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 4);
+            chunk.put_slice(prefix.as_bytes());
+            chunk.put_u8(b'{');
             let names = names_in_file(&resolved);
             for (index, (table, name)) in names.iter().enumerate() {
-                piece.put_slice(if index == 0 { b"\n" } else { b",\n" });
-                piece.put_slice(serde_json::Value::from(name.as_str()).to_string().as_bytes());
-                piece.put_slice(b":[");
+                chunk.put_slice(if index == 0 { b"\n" } else { b",\n" });
+                chunk.put_slice(serde_json::Value::from(name.as_str()).to_string().as_bytes());
+                chunk.put_slice(b":[");
                 let query = sql::query_scalar::<String>(select(&resolved, *table)).bind(subject.as_str());
                 let mut rows = query.fetch(&mut connection);
                 let mut first = true;
                 while let Some(row) = rows.try_next().await? {
-                    piece.put_slice(if first { b"\n" } else { b",\n" });
-                    piece.put_slice(row.as_bytes());
+                    chunk.put_slice(if first { b"\n" } else { b",\n" });
+                    chunk.put_slice(row.as_bytes());
                     first = false;
                     tally.0.fetch_add(1, Ordering::Relaxed);
-                    if piece.len() >= CHUNK_BYTES {
-                        yield piece.split().freeze();
+                    if chunk.len() >= CHUNK_BYTES {
+                        yield chunk.split().freeze();
                     }
                 }
-                piece.put_u8(b']');
+                chunk.put_u8(b']');
             }
-            // Everything was read; what is left can't fail any more.
+            // Everything was read. What is left can't fail.
             sqlx::raw_sql("COMMIT").execute(&mut connection).await?;
             connection.close().await?;
-            piece.put_u8(b'}');
-            piece.put_slice(suffix.as_bytes());
-            yield piece.freeze();
+            chunk.put_u8(b'}');
+            chunk.put_slice(suffix.as_bytes());
+            yield chunk.freeze();
         }
     }
 }
 
-/// The exported tables by place, each with its key in the file.
-fn names_in_file(resolved: &Resolved) -> Vec<(usize, String)> {
-    let exported = resolved.tables.iter().enumerate().filter(|(_, table)| table.export.is_some());
+/// Returns the exported tables, each with its key in the file.
+fn names_in_file(resolved: &Resolved) -> Vec<(TableIndex, String)> {
+    let exported = resolved.tables.enumerate().filter(|(_, table)| table.export.is_some());
     let short =
         |table: &Table| table.rule.name.rsplit_once('.').map_or(table.rule.name.clone(), |(_, name)| name.to_owned());
     let mut uses: BTreeMap<String, usize> = BTreeMap::new();
@@ -117,14 +118,14 @@ fn names_in_file(resolved: &Resolved) -> Vec<(usize, String)> {
 }
 
 /// Every row of the person in one table, as JSON text.
-fn select(resolved: &Resolved, table_index: usize) -> String {
+fn select(resolved: &Resolved, table_index: TableIndex) -> String {
     let table = &resolved.tables[table_index];
     let columns: Vec<String> = table.export.iter().flatten().map(|column| column.json("t")).collect();
     // `r.*` and not `r`, which would be a column of that name where there is one.
     format!(
         "SELECT to_json(r.*)::text FROM (SELECT {} FROM {} AS t WHERE {} ORDER BY {}) AS r",
         columns.join(", "),
-        table.sql,
+        table.quoted_name,
         resolved.owned_rows(table_index, "t"),
         table.order_by("t")
     )

@@ -1,12 +1,11 @@
-//! The time. It is injected, so that tests can stand still and move on; nothing else here reads
-//! the system's clock.
+//! The time. It is injected, so that tests can set it. Nothing else in the core reads the system's clock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use time::{Duration, OffsetDateTime};
 
-/// Tells the time, in UTC, to the microsecond (what Postgres keeps).
+/// A clock, in UTC and with the microseconds that Postgres stores.
 #[derive(Clone, Debug)]
 pub struct Clock(Source);
 
@@ -24,13 +23,13 @@ impl Clock {
         Self(Source::System)
     }
 
-    /// A clock that stands still until [`Clock::advance`] moves it.
+    /// A clock that stands still until [`Clock::advance`] is called.
     #[must_use]
     pub fn fixed(at: OffsetDateTime) -> Self {
         Self(Source::Fixed(Arc::new(AtomicI64::new(microseconds(at)))))
     }
 
-    /// Now.
+    /// Returns the current time.
     #[must_use]
     pub fn now(&self) -> OffsetDateTime {
         let at = match &self.0 {
@@ -41,7 +40,7 @@ impl Clock {
         from_microseconds(at)
     }
 
-    /// Moves a fixed clock; the system's clock goes by itself.
+    /// Advances a fixed clock. Does nothing to the system's.
     pub fn advance(&self, by: Duration) {
         if let Source::Fixed(at) = &self.0 {
             let by = i64::try_from(by.whole_microseconds()).unwrap_or(i64::MAX);
@@ -50,7 +49,7 @@ impl Clock {
     }
 }
 
-/// Microseconds since the epoch.
+/// Returns the microseconds since the epoch.
 #[must_use]
 pub(crate) fn microseconds(at: OffsetDateTime) -> i64 {
     i64::try_from(at.unix_timestamp_nanos() / 1_000).expect("a year before 292,000")

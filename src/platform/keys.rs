@@ -1,5 +1,5 @@
-//! The keys that are derived from the one configured secret, and what is sealed with a key.
-//! Knows `ring`; must not know what the bytes mean.
+//! The keys that are derived from the configured secret, and authenticated encryption. Knows nothing of what is
+//! encrypted.
 
 use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
@@ -9,12 +9,12 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::ids::{ClerkUserId, UserHandle};
 use crate::platform::Random;
 
-/// Why a secret can't be used.
+/// The secret is too short or isn't base64.
 #[derive(Debug, thiserror::Error)]
 #[error("the secret must be at least 32 random bytes in base64 (for example from `openssl rand -base64 32`)")]
 pub struct InvalidSecret;
 
-/// What is derived from the secret. `Debug` shows nothing of it.
+/// The keys that are derived from the secret. `Debug` doesn't show them.
 pub struct Keys {
     tombstone: hmac::Key,
     user_handle: hmac::Key,
@@ -29,7 +29,7 @@ impl std::fmt::Debug for Keys {
 }
 
 impl Keys {
-    /// Derives all keys by HKDF-SHA-256 from `secret`: at least 32 bytes, in base64.
+    /// Derives all keys from `secret`, at least 32 bytes in base64, with HKDF-SHA-256.
     pub fn derive(secret: &SecretString) -> Result<Self, InvalidSecret> {
         let secret = BASE64.decode(secret.expose_secret().trim().as_bytes()).map_err(|_| InvalidSecret)?;
         if secret.len() < 32 {
@@ -45,39 +45,42 @@ impl Keys {
         })
     }
 
-    /// The keyed hash by which an erased person is recognised.
-    ///
-    /// # Panics
-    /// Never: HMAC-SHA-256 gives 32 bytes.
+    /// Returns the keyed hash by which an erased user is recognised.
     #[must_use]
     pub fn tombstone(&self, subject: &ClerkUserId) -> [u8; 32] {
-        hmac::sign(&self.tombstone, subject.as_str().as_bytes())
-            .as_ref()
-            .try_into()
-            .expect("HMAC-SHA-256 gives 32 bytes")
+        let mut digest = [0; 32];
+        digest.copy_from_slice(hmac::sign(&self.tombstone, subject.as_str().as_bytes()).as_ref());
+        digest
     }
 
-    /// Names a person to their own browser: 32 characters of a keyed hash, which tell nothing about
-    /// them and are of no use elsewhere.
+    /// Returns the keyed hash that identifies a user to their own browser.
+    ///
+    /// ```
+    /// use lethe::{ClerkUserId, keys::Keys};
+    ///
+    /// let keys = Keys::derive(&"dGhlIHNlY3JldCBvZiB0aGUgdGVzdHMsIDMyIGJ5dGVzIG9yIG1vcmU=".into())?;
+    /// let handle = keys.user_handle(&ClerkUserId::parse("user_2abcDEF0123456789")?);
+    /// assert_eq!(handle.as_str().len(), 32);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[must_use]
     pub fn user_handle(&self, subject: &ClerkUserId) -> UserHandle {
         UserHandle(HEXLOWER.encode(&hmac::sign(&self.user_handle, subject.as_str().as_bytes()).as_ref()[..16]))
     }
 
-    /// Seals what a browser keeps for the server: it can neither be read nor made by anybody else.
-    /// The text fits into a cookie.
+    /// Encrypts what a browser stores for the server, as base64url text. Only the server can read or make it.
     #[must_use]
     pub fn seal_for_browser(&self, plain: &[u8], random: &Random) -> String {
         BASE64URL_NOPAD.encode(&seal(&self.browser, plain, random))
     }
 
-    /// Opens what [`Keys::seal_for_browser`] made; `None` for anything else.
+    /// Decrypts what [`Keys::seal_for_browser`] returned. Anything else is `None`.
     #[must_use]
     pub fn open_from_browser(&self, sealed: &str) -> Option<Vec<u8>> {
         open(&self.browser, &BASE64URL_NOPAD.decode(sealed.as_bytes()).ok()?)
     }
 
-    /// The key that seals the address of a receipt until it is sent.
+    /// The key that encrypts the address for a receipt until the receipt is sent.
     pub(crate) fn contact(&self) -> &[u8; 32] {
         &self.contact
     }
@@ -91,7 +94,7 @@ fn expand(root: &hkdf::Prk, label: &'static [u8]) -> [u8; 32] {
     key
 }
 
-/// Seals `plain` with ChaCha20-Poly1305: nonce, then ciphertext with tag.
+/// Encrypts `plain` with ChaCha20-Poly1305. Returns the nonce, the ciphertext and the tag.
 #[must_use]
 pub(crate) fn seal(key: &[u8; 32], plain: &[u8], random: &Random) -> Vec<u8> {
     let nonce: [u8; NONCE_LEN] = random.bytes();
@@ -102,7 +105,7 @@ pub(crate) fn seal(key: &[u8; 32], plain: &[u8], random: &Random) -> Vec<u8> {
     [nonce.as_slice(), &sealed].concat()
 }
 
-/// Opens what [`seal`] made; `None` for another key or changed bytes.
+/// Decrypts what [`seal`] returned. With another key, or changed bytes, the result is `None`.
 #[must_use]
 pub(crate) fn open(key: &[u8; 32], sealed: &[u8]) -> Option<Vec<u8>> {
     let (nonce, sealed) = sealed.split_at_checked(NONCE_LEN)?;

@@ -1,5 +1,4 @@
-//! Random numbers, from the operating system. In one place, so that nothing else chooses a
-//! weaker source.
+//! Random numbers from the operating system, in one place so that nothing uses a weaker source.
 
 use ring::rand::{SecureRandom, SystemRandom};
 use uuid::Uuid;
@@ -15,16 +14,16 @@ impl Default for Random {
 }
 
 impl Random {
-    /// The operating system's.
+    /// The operating system's source.
     #[must_use]
     pub fn system() -> Self {
         Self(SystemRandom::new())
     }
 
-    /// `N` random bytes.
+    /// Returns `N` random bytes.
     ///
     /// # Panics
-    /// When the operating system gives none: nothing safe could be done then.
+    /// If the operating system returns none, since nothing could be done safely without them.
     #[must_use]
     pub fn bytes<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
@@ -32,7 +31,7 @@ impl Random {
         bytes
     }
 
-    /// A random (version 4) id.
+    /// Returns a random (version 4) UUID.
     #[must_use]
     pub fn uuid(&self) -> Uuid {
         uuid::Builder::from_random_bytes(self.bytes()).into_uuid()

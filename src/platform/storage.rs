@@ -1,5 +1,4 @@
-//! Where bytes are kept outside the database: copies of tombstones now, archives later. Must not
-//! know people.
+//! The archive store: copies of tombstones, which survive the loss of the database. Knows keys and bytes only.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,12 +6,12 @@ use std::sync::Arc;
 use object_store::local::LocalFileSystem;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload, Result, path::Path as Key};
 
-/// The archive store.
+/// An object store, for example a folder. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Storage(Arc<dyn ObjectStore>);
 
 impl Storage {
-    /// A folder on this machine. It is made when it isn't there.
+    /// Opens a folder on this machine, and creates it if it doesn't exist.
     pub fn folder(folder: &Path) -> Result<Self> {
         std::fs::create_dir_all(folder)
             .map_err(|error| object_store::Error::Generic { store: "folder", source: Box::new(error) })?;
@@ -20,19 +19,19 @@ impl Storage {
         Ok(Self(Arc::new(store)))
     }
 
-    /// Any other store, for example one in memory.
+    /// Uses any other store, for example one in memory.
     #[must_use]
     pub fn new(store: Arc<dyn ObjectStore>) -> Self {
         Self(store)
     }
 
-    /// Keeps `bytes` under `key`. Doing it twice leaves one.
+    /// Stores `bytes` under `key`, replacing what was there.
     pub async fn put(&self, key: &str, bytes: Vec<u8>) -> Result<()> {
         self.0.put(&Key::from(key), PutPayload::from(bytes)).await?;
         Ok(())
     }
 
-    /// Whether something is kept under `key`.
+    /// Whether there is an object with this key.
     pub async fn exists(&self, key: &str) -> Result<bool> {
         match self.0.head(&Key::from(key)).await {
             Ok(_) => Ok(true),
@@ -41,7 +40,7 @@ impl Storage {
         }
     }
 
-    /// Writes `bytes` under `key`, reads them back and deletes them; tells whether they came back unchanged.
+    /// Writes `bytes` under `key`, reads them back and deletes them. Returns whether they were unchanged.
     pub async fn round_trips(&self, key: &str, bytes: &[u8]) -> Result<bool> {
         let key = Key::from(key);
         self.0.put(&key, PutPayload::from(bytes.to_vec())).await?;

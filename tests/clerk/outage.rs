@@ -20,7 +20,7 @@ struct Recorder {
 }
 
 impl Recorder {
-    async fn start(answer: &'static str) -> Self {
+    async fn start(body: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = Url::parse(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
         let connections = Arc::new(Mutex::new(Vec::new()));
@@ -38,8 +38,8 @@ impl Recorder {
                     while let Ok(length @ 1..) = stream.read(&mut buffer).await {
                         received.lock().unwrap()[index].push_str(&String::from_utf8_lossy(&buffer[..length]));
                         let head = format!(
-                            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{answer}",
-                            answer.len()
+                            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+                            body.len()
                         );
                         if stream.write_all(head.as_bytes()).await.is_err() {
                             break;

@@ -84,16 +84,16 @@ async fn concurrent_withdrawals_of_different_purposes_both_apply() {
     }
 }
 
-/// Submits the form of a page on which `shown` was on, and `granted` is on now.
+/// Submits the form of a page on which `before` was on, and `granted` is on now.
 async fn submit_form(
     world: &World,
     subject: &ClerkUserId,
-    shown: &[&str],
+    before: &[&str],
     granted: &[&str],
     base: Option<&Revision>,
 ) -> Result<ConsentState, Error> {
-    let [shown, granted] = [shown, granted].map(|keys| keys.iter().copied().map(str::to_owned).collect::<Vec<_>>());
-    let submission = Submission { granted: &granted, shown: &shown, base };
+    let [before, granted] = [before, granted].map(|keys| keys.iter().copied().map(str::to_owned).collect::<Vec<_>>());
+    let submission = Submission { granted: &granted, previously_granted: &before, base };
     submit(&world.lethe, subject, submission, Source::Page, false).await
 }
 
@@ -110,12 +110,12 @@ async fn one_of_two_concurrent_submissions_with_one_base_conflicts() {
         let base = current(&world.lethe, &person, false).await.unwrap().revision();
         let on: &[&str] = if round / 4 % 2 == 0 { &["marketing"] } else { &[] };
         let other: &[&str] = if round / 4 % 2 == 0 { &["analytics"] } else { &["thirdParty"] };
-        let shown = current(&world.lethe, &person, false).await.unwrap();
-        let shown: Vec<_> =
-            ["marketing", "analytics", "thirdParty"].into_iter().filter(|key| shown.granted(key)).collect();
+        let before = current(&world.lethe, &person, false).await.unwrap();
+        let before: Vec<_> =
+            ["marketing", "analytics", "thirdParty"].into_iter().filter(|key| before.granted(key)).collect();
         let (one, two) = tokio::join!(
-            submit_form(&world, &person, &shown, on, Some(&base)),
-            submit_form(&world, &person, &shown, other, Some(&base)),
+            submit_form(&world, &person, &before, on, Some(&base)),
+            submit_form(&world, &person, &before, other, Some(&base)),
         );
         assert_eq!([&one, &two].iter().filter(|result| is_conflict(result)).count(), 1, "{round}: {one:?} {two:?}");
         let winner = one.or(two).unwrap();

@@ -1,17 +1,19 @@
-//! Deletion: from the request to the receipt, on good days and bad ones.
+//! Deletion: from the request to the receipt, with and without failures.
 
 use std::time::Duration;
 
 use demo::testing::Fault;
 use lethe::clerk::webhook::Event;
-use lethe::clerk_events::{Received, receive};
 use lethe::consent::{self, Choice, Source};
-use lethe::deletion::{self, Advance, NewRequest, Origin, Outcome, Request, Status, Step};
-use lethe::{Error, ErrorCode, Presence, audit, orphans, retention, subject as person};
+use lethe::deletion::clerk_events::{Received, receive};
+use lethe::deletion::{
+    self, Advance, NewRequest, Origin, Outcome, PlanHash, Request, Status, Step, orphans, retention,
+};
+use lethe::{Error, ErrorCode, Presence, audit, subject as person};
 
 use crate::world::{World, eventually, subject};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 const DELETE: &str = "DELETE /v1/users/{user_id}";
 
 fn by(subject: &lethe::ClerkUserId, origin: Origin) -> NewRequest<'_> {
@@ -23,14 +25,14 @@ async fn ask(world: &World, index: usize) -> Request {
 }
 
 #[tokio::test]
-async fn a_blog_person_is_erased_and_the_neighbour_is_untouched() {
+async fn deleted_user_is_erased_and_the_neighbour_is_unchanged() {
     let world = World::start().await;
     let neighbour = world.rows_of(&subject(1)).await;
     let choice = Choice { purpose: "marketing".to_owned(), granted: true };
     consent::set(&world.lethe, &subject(0), &[choice], Source::Page, false).await.unwrap();
     let plan = deletion::preview(&world.lethe, &subject(0)).await.unwrap();
     let request = ask(&world, 0).await;
-    let progress = deletion::run(&world.lethe, request.id, PATIENCE).await.unwrap();
+    let progress = deletion::run(&world.lethe, request.id, TIMEOUT).await.unwrap();
     assert!(progress.finished && progress.steps.iter().all(|step| step.status == Status::Done));
     assert!(world.rows_of(&subject(0)).await.values().all(Vec::is_empty));
     assert_eq!(world.rows_of(&subject(1)).await, neighbour);
@@ -41,14 +43,15 @@ async fn a_blog_person_is_erased_and_the_neighbour_is_untouched() {
     assert_eq!(receipt.plan.hash, plan.hash);
     let counted = |table: &str| {
         let planned = plan.lines.iter().find(|line| line.table == table && !line.others).unwrap().rows;
-        let done = receipt.results.iter().find(|line| line.table == table && !line.others).unwrap();
+        let done =
+            receipt.results.iter().map(|result| &result.line).find(|line| line.table == table && !line.others).unwrap();
         assert_eq!(done.outcome, Outcome::Deleted);
         assert!(planned > 0 && planned == done.rows, "{table}: {planned} planned, {} done", done.rows);
     };
     ["public.users", "public.posts", "public.comments"].into_iter().for_each(counted);
     assert!(receipt.finished_at.is_some() && receipt.log_position.is_some());
 
-    // Nothing is left that leads to the person, and the chain still holds.
+    // Nothing is left that identifies the user, and the audit log is intact.
     let traces: i64 = sqlx::query_scalar(
         "select (select count(*) from lethe.data_subject where clerk_id = $1)
             + (select count(*) from lethe.deletion_request where clerk_id is not null)
@@ -64,10 +67,10 @@ async fn a_blog_person_is_erased_and_the_neighbour_is_untouched() {
 }
 
 #[tokio::test]
-async fn a_lab_person_is_scrubbed_stamped_kept_and_purged_in_time() {
+async fn retained_rows_are_purged_when_their_time_is_over() {
     let world = World::start().await;
     let request = ask(&world, 1).await;
-    assert!(deletion::run(&world.lethe, request.id, PATIENCE).await.unwrap().finished);
+    assert!(deletion::run(&world.lethe, request.id, TIMEOUT).await.unwrap().finished);
     let hidden: (i64, i64, i64) = sqlx::query_as(
         "select (select count(*) from profiles where user_id = $1 and email is null and deleted_at is not null),
             (select count(*) from datasets where user_id = $1 and deleted_at is not null),
@@ -98,14 +101,14 @@ async fn a_lab_person_is_scrubbed_stamped_kept_and_purged_in_time() {
 }
 
 #[tokio::test]
-async fn a_process_that_dies_after_any_step_is_taken_over_with_the_same_end() {
+async fn deletion_continues_after_a_crash_between_any_two_steps() {
     for steps in 0..Step::ALL.len() {
         let world = World::start().await;
         let request = ask(&world, 3).await;
         for _ in 0..steps {
             assert_eq!(deletion::advance(&world.lethe, request.id).await.unwrap(), Advance::StepDone);
         }
-        // Nobody holds it now; another process finds it by itself.
+        // No process executes it now; another one finds it by itself.
         let _working = world.start_worker();
         eventually("the rest of the steps", || async {
             deletion::progress(&world.lethe, request.id).await.unwrap().finished
@@ -128,28 +131,28 @@ async fn a_process_that_dies_after_any_step_is_taken_over_with_the_same_end() {
 }
 
 #[tokio::test]
-async fn two_workers_on_one_deletion_do_each_step_once() {
+async fn two_workers_execute_each_step_once() {
     let world = World::start().await;
     let request = ask(&world, 0).await;
     let (one, other) = tokio::join!(
-        deletion::run(&world.lethe, request.id, PATIENCE),
-        deletion::run(&world.lethe, request.id, PATIENCE),
+        deletion::run(&world.lethe, request.id, TIMEOUT),
+        deletion::run(&world.lethe, request.id, TIMEOUT),
     );
     assert!(one.unwrap().finished && other.unwrap().finished);
     assert_eq!(world.clerk.requests(DELETE), 1);
 }
 
 #[tokio::test]
-async fn clerk_failing_after_the_data_is_gone_is_tried_until_it_works() {
+async fn failing_clerk_step_is_retried_after_the_data_was_erased() {
     let world = World::start().await;
     world.clerk.fail(Fault { operation: Some(DELETE.to_owned()), status: Some(500), ..Fault::default() });
     let request = ask(&world, 0).await;
-    let progress = deletion::run(&world.lethe, request.id, PATIENCE).await.unwrap();
+    let progress = deletion::run(&world.lethe, request.id, TIMEOUT).await.unwrap();
     assert!(!progress.finished);
     let step = &progress.steps[4];
     assert_eq!((step.step, step.status), (Step::ClerkUser, Status::Retrying));
     assert_eq!(progress.steps[2].status, Status::Done);
-    // The person can't get in meanwhile, and asking again is the same deletion.
+    // The user is rejected meanwhile, and another request returns the same deletion.
     assert!(matches!(person::presence(&world.lethe, &subject(0)).await.unwrap(), Presence::Deleting(_)));
     assert_eq!(ask(&world, 0).await.id, request.id);
     let _working = world.start_worker();
@@ -159,15 +162,15 @@ async fn clerk_failing_after_the_data_is_gone_is_tried_until_it_works() {
 }
 
 #[tokio::test]
-async fn a_user_whom_clerk_lost_already_counts_as_deleted() {
+async fn user_unknown_to_clerk_counts_as_deleted() {
     let world = World::start().await;
     world.clerk.delete_user(subject(0).as_str()).await;
     let request = ask(&world, 0).await;
-    assert!(deletion::run(&world.lethe, request.id, PATIENCE).await.unwrap().finished);
+    assert!(deletion::run(&world.lethe, request.id, TIMEOUT).await.unwrap().finished);
 }
 
 #[tokio::test]
-async fn a_user_managed_by_a_directory_blocks_and_alerts_by_mail() {
+async fn user_managed_by_a_directory_blocks_the_deletion_and_alerts_operators() {
     let world = World::start().await;
     world.clerk.fail(Fault {
         operation: Some(DELETE.to_owned()),
@@ -186,7 +189,7 @@ async fn a_user_managed_by_a_directory_blocks_and_alerts_by_mail() {
 }
 
 #[tokio::test]
-async fn the_receipt_is_mailed_and_the_address_forgotten() {
+async fn receipt_is_mailed_and_the_address_deleted() {
     let world = World::start().await;
     let _working = world.start_worker();
     let request = ask(&world, 0).await;
@@ -202,10 +205,11 @@ async fn the_receipt_is_mailed_and_the_address_forgotten() {
 }
 
 #[tokio::test]
-async fn a_plan_that_changed_since_it_was_shown_is_not_executed() {
+async fn outdated_plan_is_refused() {
     let world = World::start().await;
     let person = subject(0);
-    let stale = NewRequest { confirmed_plan: Some("0".repeat(64).leak()), ..by(&person, Origin::Page) };
+    let outdated = PlanHash::from_text("0".repeat(64));
+    let stale = NewRequest { confirmed_plan: Some(&outdated), ..by(&person, Origin::Page) };
     let refused = deletion::request(&world.lethe, stale).await;
     assert!(matches!(refused, Err(Error::Refused(ErrorCode::PlanChanged))));
     let plan = deletion::preview(&world.lethe, &person).await.unwrap();
@@ -214,7 +218,7 @@ async fn a_plan_that_changed_since_it_was_shown_is_not_executed() {
 }
 
 #[tokio::test]
-async fn a_column_that_the_map_does_not_know_stops_everything() {
+async fn unmapped_table_stops_the_deletion() {
     let world = World::start().await;
     sqlx::query("create table public.secrets (id bigint primary key, user_id text references users (clerk_id))")
         .execute(world.pool())
@@ -224,15 +228,15 @@ async fn a_column_that_the_map_does_not_know_stops_everything() {
     let refused = deletion::request(&world.lethe, by(&subject(0), Origin::Api)).await;
     assert!(matches!(refused, Err(Error::Map(_))), "{refused:?}");
     assert_eq!(world.rows_of(&subject(0)).await, before);
-    // From elsewhere it is taken in, waits, and goes on when the map fits again.
+    // A request by webhook is stored; it is blocked until the map is corrected.
     let request = deletion::request(&world.lethe, by(&subject(0), Origin::Webhook)).await.unwrap();
-    let progress = deletion::run(&world.lethe, request.id, PATIENCE).await.unwrap();
+    let progress = deletion::run(&world.lethe, request.id, TIMEOUT).await.unwrap();
     assert_eq!(progress.steps[2].status, Status::Blocked);
     assert_eq!(world.rows_of(&subject(0)).await, before);
 }
 
 #[tokio::test]
-async fn a_deletion_elsewhere_erases_here_once() {
+async fn deletion_at_clerk_erases_once() {
     let world = World::start().await;
     let event = Event::UserDeleted { id: Some(subject(0)) };
     assert_eq!(receive(&world.lethe, "msg_1", &event).await.unwrap(), Received::Processed);
@@ -241,9 +245,9 @@ async fn a_deletion_elsewhere_erases_here_once() {
     let requests: Vec<uuid::Uuid> =
         sqlx::query_scalar("select id from lethe.deletion_request").fetch_all(world.pool()).await.unwrap();
     let [request] = requests[..] else { panic!("{requests:?}") };
-    assert!(deletion::run(&world.lethe, request, PATIENCE).await.unwrap().finished);
+    assert!(deletion::run(&world.lethe, request, TIMEOUT).await.unwrap().finished);
     assert!(world.rows_of(&subject(0)).await.values().all(Vec::is_empty));
-    // Late news of it starts nothing.
+    // A late event starts nothing.
     receive(&world.lethe, "msg_3", &event).await.unwrap();
     let requests: i64 =
         sqlx::query_scalar("select count(*) from lethe.deletion_request").fetch_one(world.pool()).await.unwrap();
@@ -251,10 +255,10 @@ async fn a_deletion_elsewhere_erases_here_once() {
 }
 
 #[tokio::test]
-async fn an_erased_person_is_not_brought_back_by_a_late_choice() {
+async fn late_choice_does_not_bring_an_erased_user_back() {
     let world = World::start().await;
     let request = ask(&world, 0).await;
-    assert!(deletion::run(&world.lethe, request.id, PATIENCE).await.unwrap().finished);
+    assert!(deletion::run(&world.lethe, request.id, TIMEOUT).await.unwrap().finished);
     let choice = Choice { purpose: "marketing".to_owned(), granted: true };
     let late = consent::set(&world.lethe, &subject(0), &[choice], Source::Page, false).await;
     assert!(matches!(late, Err(Error::Refused(ErrorCode::AccountDeleted))));
@@ -271,7 +275,7 @@ async fn an_erased_person_is_not_brought_back_by_a_late_choice() {
 }
 
 #[tokio::test]
-async fn orphans_are_found_a_hundred_a_call_and_errors_are_not_orphans() {
+async fn orphans_are_found_in_batches_and_errors_are_not_orphans() {
     let world = World::start().await;
     world.clerk.delete_user(subject(0).as_str()).await;
     world.clerk.delete_user(subject(1).as_str()).await;
@@ -288,4 +292,33 @@ async fn orphans_are_found_a_hundred_a_call_and_errors_are_not_orphans() {
 
     world.clerk.fail(Fault { status: Some(429), retry_after: Some(0), ..Fault::default() });
     assert!(matches!(orphans::search(&world.lethe, |_| {}).await, Err(Error::Clerk(_))));
+}
+
+#[tokio::test]
+async fn progress_is_found_by_request_and_by_receipt_code() {
+    let world = World::start().await;
+    let request = ask(&world, 0).await;
+    assert_eq!(deletion::advance(&world.lethe, request.id).await.unwrap(), Advance::StepDone);
+    let progress = deletion::progress_of(&world.lethe, &request.receipt).await.unwrap();
+    assert_eq!(progress, deletion::progress(&world.lethe, request.id).await.unwrap());
+    assert_eq!((progress.steps[0].status, progress.steps[1].status), (Status::Done, Status::Pending));
+    let unknown = deletion::ReceiptCode::parse(deletion::ReceiptCode::EXAMPLE).unwrap();
+    let missing = deletion::progress_of(&world.lethe, &unknown).await;
+    assert!(matches!(missing, Err(Error::Refused(ErrorCode::NotFound))));
+}
+
+#[tokio::test]
+async fn unknown_step_status_in_the_database_is_an_error() {
+    let world = World::start().await;
+    let request = ask(&world, 0).await;
+    sqlx::query("alter table lethe.deletion_step drop constraint deletion_step_status_check")
+        .execute(world.pool())
+        .await
+        .unwrap();
+    sqlx::query("update lethe.deletion_step set status = 'paused' where position = 3")
+        .execute(world.pool())
+        .await
+        .unwrap();
+    let progress = deletion::progress(&world.lethe, request.id).await;
+    assert!(matches!(progress, Err(Error::Internal(_))), "{progress:?}");
 }

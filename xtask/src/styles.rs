@@ -10,7 +10,7 @@ use crate::workspace::Workspace;
 /// Runs the generator, a crate of its own, because tailwind-rs takes a minute to compile.
 pub(crate) fn run(workspace: &Workspace, check: bool) -> Result<()> {
     let mut command = workspace.cargo();
-    command.args(["run", "--package", "styles", "--"]);
+    command.args(["run", "--bin", "styles", "--"]);
     if check {
         command.arg("--check");
     }

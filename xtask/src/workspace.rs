@@ -15,7 +15,8 @@ pub(crate) struct Workspace {
     pub(crate) root: PathBuf,
     /// Cargo's target folder, `CARGO_TARGET_DIR` respected.
     pub(crate) target: PathBuf,
-    lints: bool,
+    /// Whether cargo commands use Clippy's driver; see [`Workspace::with_lints`].
+    pub(crate) lints: bool,
 }
 
 impl Workspace {

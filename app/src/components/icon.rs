@@ -1,4 +1,4 @@
-//! The check mark. Decoration: what it says stands beside it in words.
+//! Icons. They are decoration: the text beside them says the same.
 
 use leptos::prelude::*;
 

@@ -1,16 +1,9 @@
-//! What pages are made of. Islands act in the browser as well; everything else is only rendered.
+//! What pages and islands are made of: static markup. An island that uses one brings it into the browser's bundle.
 
-mod browser;
-mod deletion;
-mod draft_store;
-mod export;
+mod error_notice;
 mod icon;
 mod plan_table;
-mod preferences;
-mod progress;
 
-#[cfg(feature = "ssr")]
-pub(crate) use {
-    deletion::DeletionDialog, export::ExportButton, icon::Check, plan_table::PlanTable, preferences::PreferenceForm,
-    progress::ReceiptProgress,
-};
+pub(crate) use error_notice::ErrorNotice;
+pub(crate) use icon::Check;
+pub(crate) use plan_table::PlanTable;

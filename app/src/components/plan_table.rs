@@ -1,13 +1,12 @@
-//! What becomes of each kind of data.
+//! The table of a deletion's plan or result.
 
 use leptos::prelude::*;
 
-use crate::api::{Disposition, PlanRow};
+use crate::dto::{Disposition, PlanRow};
 
-/// A table of a plan's lines. The same on the page and in the dialog.
+/// One table row per kind of data. The same on the page and in the dialog.
 #[component]
 pub(crate) fn PlanTable(
-    /// The lines.
     rows: Vec<PlanRow>,
     /// Heading of the last column: what happens, or what happened.
     #[prop(into)]

@@ -1,4 +1,4 @@
-//! What happened lately, in words.
+//! The card with the newest entries of the audit log about the user.
 
 use leptos::either::Either;
 use leptos::prelude::*;
@@ -6,22 +6,23 @@ use lethe::audit::{Activity, AuditEvent, ConsentChange, Source};
 use lethe::consent::Purposes;
 use lethe::export::Completed;
 
-use crate::api::{CompletedExport, view_model};
+use crate::dto::CompletedExport;
 use crate::format;
+use crate::server::view_model;
 
-/// One line of the history.
+/// One entry of the card.
 pub(super) struct ActivityItem {
-    /// For machines.
+    /// When it happened, in RFC 3339.
     pub(super) timestamp: String,
-    /// For people.
+    /// When it happened, as people write it.
     pub(super) datetime: String,
     /// What happened.
     pub(super) text: String,
 }
 
 impl ActivityItem {
-    /// An entry of the log in words.
-    pub(super) fn of(activity: &Activity, purposes: &Purposes) -> Self {
+    /// Puts an entry of the audit log into words.
+    pub(super) fn new(activity: &Activity, purposes: &Purposes) -> Self {
         Self {
             timestamp: format::rfc3339_micros(activity.at),
             datetime: format::datetime(activity.at),
@@ -30,36 +31,35 @@ impl ActivityItem {
     }
 }
 
-/// The newest entries about the person.
+/// The entries, newest first.
 #[component]
-pub(super) fn ActivityCard(entries: Vec<ActivityItem>) -> impl IntoView {
-    let lines = entries.into_iter().map(|entry| {
-        view! { <li><time datetime=entry.timestamp>{entry.datetime}</time><span>{entry.text}</span></li> }
+pub(super) fn ActivityCard(items: Vec<ActivityItem>) -> impl IntoView {
+    let items = items.into_iter().map(|item| {
+        view! { <li><time datetime=item.timestamp>{item.datetime}</time><span>{item.text}</span></li> }
     });
-    let lines: Vec<_> = lines.collect();
+    let items: Vec<_> = items.collect();
     view! {
         <section class="card" id="activity" aria-labelledby="activity-title">
             <div class="card-head">
                 <h2 id="activity-title">"Activity"</h2>
             </div>
             <div class="card-body">
-                {if lines.is_empty() {
+                {if items.is_empty() {
                     Either::Left(view! { <p class="text-soft">"Nothing yet."</p> })
                 } else {
-                    Either::Right(view! { <ol class="events">{lines}</ol> })
+                    Either::Right(view! { <ol class="events">{items}</ol> })
                 }}
             </div>
         </section>
     }
 }
 
-/// The last finished export, where it is among the entries.
+/// Returns the latest completed export, if it is among the entries.
 pub(super) fn latest_export(activity: &[Activity]) -> Option<CompletedExport> {
     let completed = activity.iter().find_map(Completed::from_activity)?;
     Some(view_model::completed_export(&completed))
 }
 
-/// An entry in words.
 fn describe(event: &AuditEvent, purposes: &Purposes) -> String {
     match event {
         AuditEvent::ConsentChanged { changes, source } => describe_changes(changes, *source, purposes),
@@ -87,7 +87,7 @@ fn describe_changes(changes: &[ConsentChange], source: Source, purposes: &Purpos
     parts.join(", ")
 }
 
-/// `Session ended`, of `session.ended`: for kinds that have no words of their own.
+/// `Session ended` for `session.ended`: for kinds without a text of their own.
 fn kind_as_text(kind: &str) -> String {
     format::capitalize(&kind.replace(['.', '_'], " "))
 }

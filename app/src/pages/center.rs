@@ -1,85 +1,87 @@
-//! The privacy center of a signed-in person: preferences, a copy, deletion, activity.
+//! The privacy center of a signed-in user: preferences, a copy, deletion, activity.
 
-use leptos::config::LeptosOptions;
 use leptos::either::Either;
 use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
+use lethe::Lethe;
 use lethe::overview::{self, Overview};
+use lethe_error_code::ErrorCode;
 
 use super::activity::{ActivityCard, ActivityItem, latest_export};
-use super::confirm::{ErrorNotice, OtherUserNotice, StatusNote};
 use super::error_page::error_page;
-use super::layout::Layout;
-use crate::api::respond::Caller;
-use crate::api::resume::{self, PendingAction, Resumed, ReturnTo};
-use crate::api::{CompletedExport, ErrorCode, Preferences, view_model};
-use crate::components::{DeletionDialog, ExportButton, PreferenceForm};
+use super::layout::{Layout, Scripts};
+use super::notices::{OtherUserNotice, RefusalNotice, StatusNotice};
+use crate::dto::{CompletedExport, Preferences, UserHandle};
 use crate::format;
+use crate::islands::{DeletionDialog, ExportButton, PreferenceForm};
+use crate::server::current_user::CurrentUser;
+use crate::server::resume::{self, PendingAction, Resumed, ReturnTo};
+use crate::server::{context, view_model};
 
-/// Newest entries of the activity that are shown.
+/// Number of entries in the activity card.
 const ACTIVITY_LIMIT: u32 = 6;
 
-/// Loads the record and the activity, then shows everything.
-pub(crate) fn center(caller: Caller) -> impl IntoView {
+/// Reads the consent state and the activity, then renders the page.
+pub(crate) fn center(lethe: Lethe, user: CurrentUser) -> impl IntoView {
     let query = use_query_map().get_untracked();
     let messages = FlashMessages {
         saved: query.get_str("saved") == Some("1"),
         unsaved: query.get_str("unsaved").map(ErrorCode::parse),
         export: match query.get_str("export").map(ErrorCode::parse) {
-            // What the address says about the way here may be over by now.
+            // Since the redirect to this address the user may have signed in.
             Some(ErrorCode::NotSignedIn) => None,
-            Some(ErrorCode::ReverificationNeeded) => caller.require_fresh_sign_in().err(),
+            Some(ErrorCode::ReverificationNeeded) => resume::require_fresh_sign_in(&lethe, &user).err(),
             code => code,
         },
-        resumed: resume::take(&caller, |action| {
+        resumed: resume::take(&lethe, &user, |action| {
             matches!(
                 action,
                 PendingAction::Preferences(_) | PendingAction::Confirm(ReturnTo::Export | ReturnTo::Dialog)
             )
         }),
     };
+    let gpc = context::gpc();
     Suspend::new(async move {
-        let subject = &caller.person.clerk_user_id;
-        match overview::read(&caller.lethe, subject, caller.visitor.gpc, ACTIVITY_LIMIT).await {
-            Ok(Overview { consent: record, activity }) => {
+        match overview::read(&lethe, &user.clerk_user_id, gpc, ACTIVITY_LIMIT).await {
+            Ok(Overview { consent: state, activity }) => {
                 let data = CenterData {
-                    preferences: view_model::preferences(&record),
-                    signal: record.gpc_applied,
-                    delay: ClerkDelay::of(caller.lethe.clerk.is_reachable(), record.mirror_delayed_since.is_some()),
-                    impersonated: caller.person.impersonated,
-                    user_handle: caller.user_handle(),
-                    now: format::rfc3339_micros(caller.lethe.clock.now()),
+                    preferences: view_model::preferences(&state),
+                    gpc_applied: state.gpc_applied,
+                    delay: ClerkDelay::new(lethe.clerk.is_reachable(), state.mirror_delayed_since.is_some()),
+                    impersonated: user.impersonated,
+                    user_handle: user.user_handle,
+                    now: format::rfc3339_micros(lethe.clock.now()),
                     latest: latest_export(&activity),
-                    activity: activity.iter().map(|it| ActivityItem::of(it, &caller.lethe.purposes)).collect(),
+                    activity: activity.iter().map(|entry| ActivityItem::new(entry, &lethe.purposes)).collect(),
                 };
                 Either::Left(view! { <Center data messages/> })
             }
-            Err(error) => Either::Right(error_page(error.into())),
+            Err(error) => Either::Right(error_page(&error)),
         }
     })
 }
 
-/// What the page's address tells about a form that was sent without script.
+/// The result of a form that was sent without script, from the page's address and the cookie.
 #[derive(Default)]
 struct FlashMessages {
     saved: bool,
     unsaved: Option<ErrorCode>,
     export: Option<ErrorCode>,
-    /// What the person came back for.
+    /// What the user was about to do before signing in.
     resumed: Option<Resumed>,
 }
 
-/// What takes longer than usual, because of Clerk.
+/// What takes longer than usual because of Clerk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ClerkDelay {
     /// Clerk can't be reached.
     Everything,
-    /// Clerk answers, and doesn't have this person's choice yet.
+    /// Clerk responds, but doesn't have this user's choice yet.
     Preferences,
 }
 
 impl ClerkDelay {
-    fn of(reachable: bool, mirror_delayed: bool) -> Option<Self> {
+    const fn new(reachable: bool, mirror_delayed: bool) -> Option<Self> {
         match (reachable, mirror_delayed) {
             (false, _) => Some(Self::Everything),
             (true, true) => Some(Self::Preferences),
@@ -104,12 +106,12 @@ impl ClerkDelay {
 /// Everything that the page shows.
 struct CenterData {
     preferences: Preferences,
-    /// Whether the browser's opt-out signal holds something off.
-    signal: bool,
+    /// Whether the browser's opt-out signal keeps a purpose off.
+    gpc_applied: bool,
     delay: Option<ClerkDelay>,
     impersonated: bool,
-    /// The mark of whom it is made for.
-    user_handle: String,
+    /// The user for whom the page is rendered.
+    user_handle: UserHandle,
     now: String,
     latest: Option<CompletedExport>,
     activity: Vec<ActivityItem>,
@@ -117,22 +119,23 @@ struct CenterData {
 
 #[component]
 fn Center(data: CenterData, messages: FlashMessages) -> impl IntoView {
-    let CenterData { preferences, signal, delay, impersonated, user_handle, now, latest, activity } = data;
+    let CenterData { preferences, gpc_applied, delay, impersonated, user_handle, now, latest, activity } = data;
     let FlashMessages { saved, unsaved, export, resumed } = messages;
     let is_other_user = resumed == Some(Resumed::OtherUser);
     let continues = |return_to| resumed == Some(Resumed::Continue(PendingAction::Confirm(return_to)));
     let still_unverified = |return_to| resumed == Some(Resumed::StillUnverified(return_to));
     let has_confirmed = continues(ReturnTo::Export);
     let export = if still_unverified(ReturnTo::Export) { Some(ErrorCode::StillUnverified) } else { export };
-    // The dialog says itself whether it can go on.
+    // The dialog itself says whether the user can continue.
     let reopened = continues(ReturnTo::Dialog) || still_unverified(ReturnTo::Dialog);
     let draft = match resumed {
         Some(Resumed::Continue(PendingAction::Preferences(granted))) => Some(granted),
         _ => None,
     };
-    // Each card's type is erased: together they are more than the compiler wants to name.
+    // Each card's type is erased: together they would exceed the compiler's type-length limit.
     let preferences =
-        view! { <PreferenceCard preferences signal user_handle=user_handle.clone() saved unsaved draft/> }.into_any();
+        view! { <PreferenceCard preferences gpc_applied user_handle=user_handle.clone() saved unsaved draft/> }
+            .into_any();
     let copy = view! { <CopyCard latest now refused=export has_confirmed impersonated/> }.into_any();
     let deletion = view! { <DeletionCard impersonated user_handle reopened/> }.into_any();
     view! {
@@ -161,7 +164,7 @@ fn Center(data: CenterData, messages: FlashMessages) -> impl IntoView {
                 {preferences}
                 {copy}
                 {deletion}
-                <ActivityCard entries=activity/>
+                <ActivityCard items=activity/>
             </div>
         </Layout>
     }
@@ -170,8 +173,8 @@ fn Center(data: CenterData, messages: FlashMessages) -> impl IntoView {
 #[component]
 fn PreferenceCard(
     preferences: Preferences,
-    signal: bool,
-    user_handle: String,
+    gpc_applied: bool,
+    user_handle: UserHandle,
     saved: bool,
     unsaved: Option<ErrorCode>,
     draft: Option<Vec<String>>,
@@ -182,7 +185,7 @@ fn PreferenceCard(
                 <h2 id="preferences-title">"Privacy preferences"</h2>
                 <p>"All of these are optional. Change your mind at any time, here, with the same click."</p>
             </div>
-            {signal.then(|| view! { <SignalNote/> })}
+            {gpc_applied.then(|| view! { <GpcNotice/> })}
             <PreferenceForm record=preferences user_handle saved unsaved draft/>
         </section>
     }
@@ -196,19 +199,19 @@ fn CopyCard(
     has_confirmed: bool,
     impersonated: bool,
 ) -> impl IntoView {
-    // Why, and what helps, stands in a note; everything else fits beside the button.
-    let (noted, refused): (Option<ErrorCode>, Option<ErrorCode>) =
-        if needs_note(refused) { (refused, None) } else { (None, refused) };
+    // A refusal with a step that helps is a notice of its own; everything else fits beside the button.
+    let (notice, refused): (Option<ErrorCode>, Option<ErrorCode>) =
+        if needs_notice(refused) { (refused, None) } else { (None, refused) };
     view! {
         <section class="card" id="copy" aria-labelledby="copy-title">
             <div class="card-head">
                 <h2 id="copy-title">"A copy of your data"</h2>
                 <p>"One file with your profile and every row that is yours, for you to read and for other services to import."</p>
             </div>
-            {(has_confirmed || noted.is_some()).then(|| view! {
+            {(has_confirmed || notice.is_some()).then(|| view! {
                 <div class="card-body">
-                    {has_confirmed.then(|| view! { <StatusNote words="You confirmed that it's you. Your download is ready to start."/> })}
-                    {noted.map(|code| view! { <ErrorNotice code id="copy-refused" return_to=ReturnTo::Export/> })}
+                    {has_confirmed.then(|| view! { <StatusNotice text="You confirmed that it's you. Your download is ready to start."/> })}
+                    {notice.map(|code| view! { <RefusalNotice code id="copy-refused" return_to=ReturnTo::Export/> })}
                 </div>
             })}
             {(!impersonated).then(|| view! { <ExportButton latest now refused/> })}
@@ -216,12 +219,12 @@ fn CopyCard(
     }
 }
 
-const fn needs_note(refused: Option<ErrorCode>) -> bool {
+const fn needs_notice(refused: Option<ErrorCode>) -> bool {
     matches!(refused, Some(ErrorCode::ReverificationNeeded | ErrorCode::StillUnverified))
 }
 
 #[component]
-fn DeletionCard(impersonated: bool, user_handle: String, reopened: bool) -> impl IntoView {
+fn DeletionCard(impersonated: bool, user_handle: UserHandle, reopened: bool) -> impl IntoView {
     view! {
         <section class="card" id="deletion" aria-labelledby="deletion-card-title">
             <div class="card-head">
@@ -242,9 +245,9 @@ fn DeletionCard(impersonated: bool, user_handle: String, reopened: bool) -> impl
     }
 }
 
-/// Says that the browser's signal was heard (11 CCR 7025(c)).
+/// Says that the browser's opt-out signal is honored (11 CCR 7025(c)).
 #[component]
-fn SignalNote() -> impl IntoView {
+fn GpcNotice() -> impl IntoView {
     view! {
         <p class="note">
             <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
@@ -257,18 +260,12 @@ fn SignalNote() -> impl IntoView {
     }
 }
 
-/// What wakes the islands.
-#[component]
-pub(crate) fn Scripts() -> impl IntoView {
-    use_context::<LeptosOptions>().map(|options| view! { <HydrationScripts options islands=true/> })
-}
-
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::api::PurposeChoice;
+    use crate::dto::PurposeChoice;
     use crate::rendering::{HOSTILE, options, page};
 
     fn purpose(key: &str, title: &str, granted: bool) -> PurposeChoice {
@@ -297,10 +294,10 @@ mod tests {
                 revision: "2026-03-03T09:41:00.000000Z".to_owned(),
                 changed: Some("3 March 2026, 09:41 UTC".to_owned()),
             },
-            signal: true,
+            gpc_applied: true,
             delay: None,
             impersonated: false,
-            user_handle: "00ff00ff00ff00ff00ff00ff00ff00ff".to_owned(),
+            user_handle: UserHandle::new("00ff00ff00ff00ff00ff00ff00ff00ff".to_owned()),
             now: "2026-11-22T09:58:00.000000Z".to_owned(),
             latest: Some(CompletedExport {
                 id: "2026-11-02T18:20:00.000000Z".to_owned(),
@@ -332,7 +329,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_stored_choice_is_shown_as_it_is_stored() {
+    async fn stored_choice_is_rendered_as_stored() {
         let page = center("Marketing", FlashMessages::default).await;
         assert!(page.tag("purpose-marketing\"").contains(" checked"));
         assert!(!page.tag("purpose-analytics\"").contains(" checked"));
@@ -342,7 +339,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_form_sent_without_script_hears_what_became_of_it() {
+    async fn plain_form_gets_a_message_about_its_result() {
         let saved = center("Marketing", || FlashMessages { saved: true, ..FlashMessages::default() }).await;
         assert!(saved.html.contains("Saved"));
         assert!(!saved.html.contains("Last changed"));
@@ -359,7 +356,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_comes_back_goes_on_where_they_were() {
+    async fn returning_user_continues_where_they_were() {
         let back = |action: PendingAction| {
             center("Marketing", move || FlashMessages {
                 resumed: Some(Resumed::Continue(action.clone())),
@@ -386,7 +383,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_download_that_wants_a_confirmation_offers_it() {
+    async fn download_offers_the_verification_that_it_needs() {
         let refused =
             |code| center("Marketing", move || FlashMessages { export: Some(code), ..FlashMessages::default() });
         let page = refused(ErrorCode::ReverificationNeeded).await;
@@ -396,20 +393,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_takes_longer_is_told() {
-        assert_eq!(ClerkDelay::of(true, false), None);
-        for (delay, message) in
-            [(ClerkDelay::of(false, true), "Preferences are saved"), (ClerkDelay::of(true, true), "are saved")]
+    async fn clerk_outage_shows_a_notice() {
+        assert_eq!(ClerkDelay::new(true, false), None);
+        for (delay, text) in
+            [(ClerkDelay::new(false, true), "Preferences are saved"), (ClerkDelay::new(true, true), "are saved")]
         {
             let page = page(
                 move || view! { <Center data=CenterData { delay, ..data("Marketing") } messages=FlashMessages::default()/> },
             );
-            assert!(page.await.html.contains(message));
+            assert!(page.await.html.contains(text));
         }
     }
 
     #[tokio::test]
-    async fn what_others_wrote_is_never_markup() {
+    async fn foreign_text_is_never_markup() {
         let page = center(HOSTILE, FlashMessages::default).await;
         assert!(!page.html.contains("<script>alert"));
         assert!(!page.html.contains("<b title"));
@@ -417,7 +414,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_acts_for_somebody_else_neither_downloads_nor_deletes() {
+    async fn impersonated_session_neither_downloads_nor_deletes() {
         let page =
             page(|| view! { <Center data=CenterData { impersonated: true, ..data("Marketing") } messages=FlashMessages::default()/> })
                 .await;

@@ -1,45 +1,50 @@
-//! The page that shows what a deletion would do and takes the confirmation: all that the dialog
-//! does, without script.
+//! The page that shows what a deletion would do and takes the confirmation. It does what the dialog does, without
+//! script.
 
 use leptos::either::Either;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 use leptos_router::hooks::use_query_map;
+use lethe::Lethe;
+use lethe_error_code::ErrorCode;
 
-use super::confirm::{ErrorNotice, OtherUserNotice, StatusNote};
 use super::error_page::error_page;
 use super::landing::Landing;
 use super::layout::Layout;
-use crate::api::context::Visitor;
-use crate::api::respond::{self, Caller};
-use crate::api::resume::{self, PendingAction, Resumed, ReturnTo};
-use crate::api::{CONFIRMATION, DeletionPreview, ErrorCode, RequestDeletion, view_model};
+use super::notices::{OtherUserNotice, RefusalNotice, StatusNotice};
 use crate::components::PlanTable;
+use crate::dto::{CONFIRMATION, DeletionPreview, UserHandle};
+use crate::response::set_status;
+use crate::server::current_user::Authentication;
+use crate::server::resume::{self, PendingAction, Resumed, ReturnTo};
+use crate::server::view_model;
+use crate::server_fns::RequestDeletion;
 
 /// `/delete`.
 #[component]
 pub(crate) fn Delete() -> impl IntoView {
-    let visitor = use_context::<Visitor>()?;
-    let refused = use_query_map().with_untracked(|query| query.get_str("refused").map(ErrorCode::parse));
-    let Ok(caller) = Caller::current() else {
-        respond::set_status(401);
-        return Some(Either::Left(view! { <Landing visitor/> }));
+    // Without a context the routes are being listed.
+    let authentication = use_context::<Authentication>()?;
+    let (Ok(user), Some(lethe)) = (authentication, use_context::<Lethe>()) else {
+        set_status(ErrorCode::NotSignedIn.status());
+        return Some(Either::Left(view! { <Landing/> }));
     };
-    let now = caller.require_fresh_sign_in().err();
+    let redirected = use_query_map().with_untracked(|query| query.get_str("refused").map(ErrorCode::parse));
+    let refused_now = resume::require_fresh_sign_in(&lethe, &user).err();
+    // Since the redirect to this address the user may have signed in.
+    let outdated = [ErrorCode::NotSignedIn, ErrorCode::ReverificationNeeded];
     let data = DeletePageData {
-        // What the address says about the way here may be over by now.
-        refused: now
-            .or(refused.filter(|code| !matches!(code, ErrorCode::NotSignedIn | ErrorCode::ReverificationNeeded))),
-        was_interrupted: refused == Some(ErrorCode::NotSignedIn),
-        resumed: resume::take(&caller, |action| {
+        refused: refused_now.or(redirected.filter(|code| !outdated.contains(code))),
+        was_interrupted: redirected == Some(ErrorCode::NotSignedIn),
+        resumed: resume::take(&lethe, &user, |action| {
             matches!(action, PendingAction::Confirm(ReturnTo::Page) | PendingAction::Deletion(_))
         }),
-        user_handle: caller.user_handle(),
+        user_handle: user.user_handle,
     };
     Some(Either::Right(Suspend::new(async move {
-        match lethe::deletion::preview(&caller.lethe, &caller.person.clerk_user_id).await {
-            Ok(plan) => Either::Left(view! { <ConfirmDeletion preview=view_model::preview(&plan, now) data/> }),
-            Err(error) => Either::Right(error_page(error.into())),
+        match lethe::deletion::preview(&lethe, &user.clerk_user_id).await {
+            Ok(plan) => Either::Left(view! { <ConfirmDeletion preview=view_model::preview(&plan, refused_now) data/> }),
+            Err(error) => Either::Right(error_page(&error)),
         }
     })))
 }
@@ -47,20 +52,20 @@ pub(crate) fn Delete() -> impl IntoView {
 /// What the page shows beside the plan.
 #[derive(Default)]
 struct DeletePageData {
-    /// The mark of whom it is made for.
-    user_handle: String,
-    /// Why nothing was, or could be, deleted.
+    /// The user for whom the page is rendered.
+    user_handle: UserHandle,
+    /// Why nothing was, or can be, deleted.
     refused: Option<ErrorCode>,
-    /// Whether the session was over when the form was sent.
+    /// Whether the session had ended when the form was sent.
     was_interrupted: bool,
-    /// What the person came back for.
+    /// What the user was about to do before signing in.
     resumed: Option<Resumed>,
 }
 
 #[component]
 fn ConfirmDeletion(preview: DeletionPreview, data: DeletePageData) -> impl IntoView {
     let DeletePageData { user_handle, refused, was_interrupted, resumed } = data;
-    // Nothing to type where it would be refused.
+    // There is nothing to type if it would be refused.
     let is_open = preview.refused.is_none();
     let typed = match &resumed {
         Some(Resumed::Continue(PendingAction::Deletion(typed))) => Some(typed.clone()),
@@ -75,7 +80,7 @@ fn ConfirmDeletion(preview: DeletionPreview, data: DeletePageData) -> impl IntoV
                 <div class="card-body">
                     <PlanTable rows=preview.lines outcome_heading="Becomes"/>
                     <input type="hidden" name="plan" value=preview.plan/>
-                    <input type="hidden" name="person" value=user_handle/>
+                    <input type="hidden" name="person" value=user_handle.as_str().to_owned()/>
                     {is_open.then(|| view! { <ConfirmationField refused typed/> })}
                 </div>
                 <div class="card-foot card-foot-end">
@@ -87,7 +92,7 @@ fn ConfirmDeletion(preview: DeletionPreview, data: DeletePageData) -> impl IntoV
     }
 }
 
-/// What became of the last attempt, and of the way by the sign-in.
+/// The result of the last attempt, and of signing in again.
 #[component]
 fn Notes(refused: Option<ErrorCode>, was_interrupted: bool, resumed: Option<Resumed>) -> impl IntoView {
     let is_other_user = resumed == Some(Resumed::OtherUser);
@@ -95,11 +100,11 @@ fn Notes(refused: Option<ErrorCode>, was_interrupted: bool, resumed: Option<Resu
     (refused.is_some() || was_interrupted || is_other_user || has_confirmed).then(|| view! {
         <div class="grid gap-3 mt-6">
             {is_other_user.then(|| view! { <OtherUserNotice/> })}
-            {has_confirmed.then(|| view! { <StatusNote words="You confirmed that it's you. Nothing is deleted yet."/> })}
+            {has_confirmed.then(|| view! { <StatusNotice text="You confirmed that it's you. Nothing is deleted yet."/> })}
             {was_interrupted.then(|| view! {
-                <StatusNote words="Your session had ended in between, so nothing was deleted. Look at the table again, then confirm."/>
+                <StatusNotice text="Your session had ended in between, so nothing was deleted. Look at the table again, then confirm."/>
             })}
-            {refused.map(|code| view! { <ErrorNotice code id="deletion-refused" return_to=ReturnTo::Page/> })}
+            {refused.map(|code| view! { <RefusalNotice code id="deletion-refused" return_to=ReturnTo::Page/> })}
         </div>
     })
 }
@@ -132,13 +137,17 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::api::{Disposition, PlanRow};
+    use crate::dto::{Disposition, PlanRow};
     use crate::rendering::{HOSTILE, Page, page};
 
     async fn confirm(label: &'static str, refused: Option<ErrorCode>) -> Page {
         let verification =
             refused.filter(|code| matches!(code, ErrorCode::ReverificationNeeded | ErrorCode::StillUnverified));
-        let data = move || DeletePageData { user_handle: "00ff00ff".to_owned(), refused, ..DeletePageData::default() };
+        let data = move || DeletePageData {
+            user_handle: UserHandle::new("00ff00ff".to_owned()),
+            refused,
+            ..DeletePageData::default()
+        };
         page(move || view! { <ConfirmDeletion preview=preview(label, verification) data=data()/> }).await
     }
 
@@ -177,7 +186,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn wrong_words_are_told_at_the_field() {
+    async fn wrong_confirmation_is_reported_at_the_field() {
         let page = confirm("Comments", Some(ErrorCode::ConfirmationMissing)).await;
         assert!(page.html.contains(ErrorCode::ConfirmationMissing.message()));
         let field = page.tag(r#"name="confirmation""#);
@@ -185,7 +194,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_old_sign_in_is_offered_a_new_one() {
+    async fn old_sign_in_is_offered_verification() {
         let page = confirm("Comments", Some(ErrorCode::ReverificationNeeded)).await;
         assert!(page.tag(r#"value="page""#).contains(r#"name="for""#));
         assert!(page.html.contains(r#"action="/confirm-identity""#));
@@ -193,14 +202,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_could_not_confirm_is_not_sent_round_again() {
+    async fn user_without_verification_is_not_asked_again() {
         let page = confirm("Comments", Some(ErrorCode::StillUnverified)).await;
         assert!(page.html.contains("write to us"));
         assert!(!page.html.contains("/confirm-identity"));
     }
 
     #[tokio::test]
-    async fn who_comes_back_hears_what_became_of_it() {
+    async fn returning_user_continues_where_they_were() {
         let page = resumed_page(Resumed::Continue(PendingAction::Confirm(ReturnTo::Page))).await;
         assert!(page.html.contains("You confirmed that it's you."));
         let page = resumed_page(Resumed::OtherUser).await;
@@ -212,7 +221,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_label_is_never_markup() {
+    async fn label_is_never_markup() {
         assert!(!confirm(HOSTILE, None).await.html.contains("<script>alert"));
     }
 }

@@ -1,16 +1,19 @@
-//! Pages for what isn't there and for what went wrong.
+//! The pages for an unknown address and for an error.
 
 use leptos::either::Either;
 use leptos::prelude::*;
 
-use super::layout::Layout;
-use crate::api::respond::{self, Failure};
-use crate::api::{ErrorCode, PublicError};
+use lethe_error_code::ErrorCode;
 
-/// No page, or nothing of what a page shows, has this address.
+use super::layout::Layout;
+use crate::error::PublicError;
+use crate::response::set_status;
+use crate::server::respond::into_public;
+
+/// No page has this address, or what the page would show doesn't exist.
 #[component]
 pub(crate) fn NotFound() -> impl IntoView {
-    respond::set_status(ErrorCode::NotFound.status());
+    set_status(ErrorCode::NotFound.status());
     view! {
         <Layout title="Not found">
             <h1>"There is nothing here"</h1>
@@ -20,13 +23,13 @@ pub(crate) fn NotFound() -> impl IntoView {
     }
 }
 
-/// A page that could not be loaded. Sets the status; the incident's id is the one in the log.
-pub(crate) fn error_page(failure: Failure) -> impl IntoView {
-    let PublicError { code, incident } = respond::into_public(failure);
+/// Renders an error instead of a page, sets the status and logs the failure. The incident's id is the one in the log.
+pub(crate) fn error_page(error: &lethe::Error) -> impl IntoView + use<> {
+    let PublicError { code, incident } = into_public(error);
     if code == ErrorCode::NotFound {
         return Either::Left(view! { <NotFound/> });
     }
-    respond::set_status(code.status());
+    set_status(code.status());
     let title = match code {
         ErrorCode::Unavailable => "Not reachable right now",
         _ => "This didn't work",

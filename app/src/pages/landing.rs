@@ -1,16 +1,14 @@
-//! What a signed-out visitor sees.
+//! The page for signed-out visitors.
 
 use leptos::prelude::*;
 
 use super::layout::Layout;
-use crate::api::context::Visitor;
+use crate::server::context::SignInUrl;
 
-/// What can be done here, and the way in.
+/// What can be done here, and the link to sign in.
 #[component]
-pub(crate) fn Landing(
-    /// Who asks.
-    visitor: Visitor,
-) -> impl IntoView {
+pub(crate) fn Landing() -> impl IntoView {
+    let sign_in_url = use_context::<SignInUrl>().map(|SignInUrl(url)| url);
     view! {
         <Layout title="Privacy center">
             <h1>"Your data, your decision"</h1>
@@ -32,7 +30,7 @@ pub(crate) fn Landing(
                     drawing="M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13"
                 />
             </ul>
-            <p class="mt-8"><a class="button button-wide" href=visitor.sign_in_url>"Sign in"</a></p>
+            <p class="mt-8"><a class="button button-wide" href=sign_in_url>"Sign in"</a></p>
         </Layout>
     }
 }

@@ -1,23 +1,25 @@
-//! What surrounds every page: header, title, the way past the header.
+//! What surrounds every page: title, header, main part, and the scripts of pages with islands.
 
+use leptos::config::LeptosOptions;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-use crate::api::context::{Person, Site, Visitor};
+use crate::server::context::{self, Site};
+use crate::server::current_user::CurrentUser;
 
 /// Header and main part of a page.
 #[component]
 pub(crate) fn Layout(
-    /// The page's own name, as it stands in the title.
+    /// The page's part of the document's title.
     #[prop(into)]
     title: String,
-    /// Layout of the main part.
+    /// Classes of the main part.
     #[prop(default = "page page-narrow")]
     class: &'static str,
     children: Children,
 ) -> impl IntoView {
     let brand = use_context::<Site>().map(|site| site.brand).unwrap_or_default();
-    let person = use_context::<Visitor>().and_then(|visitor| visitor.person);
+    let user = context::current_user().ok();
     view! {
         <Title text=title + " · " + &brand/>
         <a class="skip" href="#main">"Skip to the content"</a>
@@ -28,17 +30,23 @@ pub(crate) fn Layout(
                 </svg>
                 <span>{brand} <span class="brand-suffix">" · Privacy"</span></span>
             </a>
-            {person.map(|person| view! { <UserMenu person/> })}
+            {user.map(|user| view! { <UserMenu user/> })}
         </header>
         <main id="main" class=class tabindex="-1">{children()}</main>
     }
 }
 
-/// Who is signed in, and the way out.
+/// Loads the bundle and hydrates the page's islands.
 #[component]
-fn UserMenu(person: Person) -> impl IntoView {
-    let label = person.email.clone().or_else(|| person.name.clone());
-    let initials = initials(&person);
+pub(crate) fn Scripts() -> impl IntoView {
+    use_context::<LeptosOptions>().map(|options| view! { <HydrationScripts options islands=true/> })
+}
+
+/// Who is signed in, and the button to sign out.
+#[component]
+fn UserMenu(user: CurrentUser) -> impl IntoView {
+    let label = user.email.clone().or_else(|| user.name.clone());
+    let initials = initials(&user);
     view! {
         <div class="flex items-center gap-3 text-sm min-w-0">
             {label.map(|label| view! { <span class="signed-in-as truncate">{label}</span> })}
@@ -50,9 +58,9 @@ fn UserMenu(person: Person) -> impl IntoView {
     }
 }
 
-/// `AL` of Ada Lovelace; of an address its first letter.
-fn initials(person: &Person) -> Option<String> {
-    let words = person.name.as_deref().or(person.email.as_deref())?;
+/// `AL` for Ada Lovelace; for an address its first letter.
+fn initials(user: &CurrentUser) -> Option<String> {
+    let words = user.name.as_deref().or(user.email.as_deref())?;
     let letters: String = words.split_whitespace().filter_map(|word| word.chars().next()).take(2).collect();
     (!letters.is_empty()).then(|| letters.to_uppercase())
 }

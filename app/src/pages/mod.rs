@@ -1,16 +1,32 @@
-//! The pages. Each loads what it shows in one go and is then rendered; none changes anything.
+//! The pages. Each reads what it shows with one call and is then rendered. None changes anything.
 
 mod activity;
 mod center;
-mod confirm;
 mod delete;
 mod error_page;
 mod home;
 mod landing;
 mod layout;
+mod notices;
 mod receipt;
 
-pub(crate) use delete::Delete;
-pub(crate) use error_page::NotFound;
-pub(crate) use home::Home;
-pub(crate) use receipt::Receipt;
+use leptos::prelude::*;
+use leptos_router::components::{Route, Routes};
+use leptos_router::{SsrMode, path};
+
+use self::delete::Delete;
+use self::error_page::NotFound;
+use self::home::Home;
+use self::receipt::Receipt;
+
+/// Every page and its path. The server takes its routes from here.
+#[component]
+pub(crate) fn Pages() -> impl IntoView {
+    view! {
+        <Routes fallback=NotFound>
+            <Route path=path!("/") view=Home ssr=SsrMode::Async/>
+            <Route path=path!("/delete") view=Delete ssr=SsrMode::Async/>
+            <Route path=path!("/receipt/:code") view=Receipt ssr=SsrMode::Async/>
+        </Routes>
+    }
+}

@@ -1,4 +1,4 @@
-//! A deletion's receipt: its progress while it runs, then the proof. Open to whoever has the code.
+//! A deletion's receipt: the progress while it runs, then the proof. Open to everybody who has the code.
 
 use leptos::either::{Either, EitherOf3};
 use leptos::nonce::use_nonce;
@@ -6,18 +6,18 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
 use lethe::deletion::{self, Outcome};
 
-use super::center::Scripts;
 use super::error_page::error_page;
-use super::layout::Layout;
-use crate::api::respond::Failure;
-use crate::api::{StepProgress, view_model};
-use crate::components::{Check, PlanTable, ReceiptProgress};
+use super::layout::{Layout, Scripts};
+use crate::components::{Check, PlanTable};
+use crate::dto::StepProgress;
 use crate::format;
+use crate::islands::ReceiptProgress;
+use crate::server::view_model;
 
-/// Seconds after which a running deletion's page loads again where no script runs.
-const REFRESH: &str = "4";
-/// Loads it again where scripts run, but the one that wakes the island never comes.
-const REFRESH_UNLESS_AWAKE: &str = "setTimeout(()=>document.querySelector('[data-awake]')||location.reload(),6000)";
+/// Seconds after which the page of a running deletion reloads without script.
+const RELOAD_SECONDS: &str = "4";
+/// Reloads the page if scripts run, but the island's bundle never arrives.
+const RELOAD_UNLESS_HYDRATED: &str = "setTimeout(()=>document.querySelector('[data-awake]')||location.reload(),6000)";
 
 /// `/receipt/{code}`.
 #[component]
@@ -28,14 +28,14 @@ pub(crate) fn Receipt() -> impl IntoView {
         match load_receipt(&lethe, &code).await {
             Ok(receipt) if receipt.progress.finished => EitherOf3::A(view! { <Completed receipt/> }),
             Ok(receipt) => EitherOf3::B(view! { <InProgress receipt/> }),
-            Err(failure) => EitherOf3::C(error_page(failure)),
+            Err(error) => EitherOf3::C(error_page(&error)),
         }
     }))
 }
 
-async fn load_receipt(lethe: &lethe::Lethe, code: &str) -> Result<deletion::Receipt, Failure> {
+async fn load_receipt(lethe: &lethe::Lethe, code: &str) -> lethe::Result<deletion::Receipt> {
     let code = view_model::receipt_code(code)?;
-    Ok(deletion::receipt(lethe, &code).await?)
+    deletion::receipt(lethe, &code).await
 }
 
 #[component]
@@ -43,10 +43,10 @@ fn InProgress(receipt: deletion::Receipt) -> impl IntoView {
     let code = receipt.code.as_str().to_owned();
     view! {
         <Scripts/>
-        <script nonce=use_nonce()>{REFRESH_UNLESS_AWAKE}</script>
-        // Here and not in the head, which would have to look for itself and might find it finished already: then
-        // nothing would load this page again.
-        <noscript><meta http-equiv="refresh" content=REFRESH/></noscript>
+        <script nonce=use_nonce()>{RELOAD_UNLESS_HYDRATED}</script>
+        // Not in the head: that is rendered by a second look at the deletion, which may find it finished already. Then
+        // nothing would reload this page.
+        <noscript><meta http-equiv="refresh" content=RELOAD_SECONDS/></noscript>
         <Layout title="Deleting your account">
             <h1>"Your account is being deleted"</h1>
             <p class="lead">
@@ -54,7 +54,7 @@ fn InProgress(receipt: deletion::Receipt) -> impl IntoView {
                 ". Keep the address of this page: it opens without an account and becomes your receipt."
             </p>
             <section class="card mt-6" aria-label="Steps">
-                <ReceiptProgress code=code progress=view_model::progress(&receipt)/>
+                <ReceiptProgress code=code progress=view_model::progress(&receipt.progress)/>
             </section>
             <p class="mt-6 text-soft">"Receipt " <code>{receipt.code.as_str().to_owned()}</code></p>
         </Layout>
@@ -64,12 +64,13 @@ fn InProgress(receipt: deletion::Receipt) -> impl IntoView {
 #[component]
 fn Completed(receipt: deletion::Receipt) -> impl IntoView {
     let finished = receipt.finished_at.map(format::datetime).unwrap_or_default();
-    let steps = view_model::progress(&receipt).steps;
-    let rows: Vec<_> = receipt.results.iter().filter(|result| result.rows > 0).map(view_model::result_row).collect();
+    let steps = view_model::progress(&receipt.progress).steps;
+    let rows: Vec<_> =
+        receipt.results.iter().filter(|result| result.line.rows > 0).map(view_model::result_row).collect();
     let has_retained = receipt
         .results
         .iter()
-        .any(|result| result.rows > 0 && matches!(result.outcome, Outcome::Kept { until: Some(_), .. }));
+        .any(|result| result.line.rows > 0 && matches!(result.line.outcome, Outcome::Retained { until: Some(_), .. }));
     let position = receipt
         .log_position
         .map(|(position, length)| format!("entry {} of {}", format::count(position), format::count(length)));
@@ -102,7 +103,7 @@ fn Completed(receipt: deletion::Receipt) -> impl IntoView {
             </section>
             <dl class="facts">
                 <div><dt>"Receipt"</dt><dd><code>{receipt.code.as_str().to_owned()}</code></dd></div>
-                <div><dt>"Plan"</dt><dd><code>{receipt.plan.hash.clone()}</code></dd></div>
+                <div><dt>"Plan"</dt><dd><code>{receipt.plan.hash.to_string()}</code></dd></div>
                 {position.map(|position| view! { <div><dt>"Log"</dt><dd><code>{position}</code></dd></div> })}
             </dl>
         </Layout>
@@ -116,7 +117,7 @@ fn done_step(step: StepProgress) -> impl IntoView {
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
-    use lethe::deletion::{Plan, Progress, ReceiptCode, Status, Step, StepStatus, TableResult};
+    use lethe::deletion::{Plan, PlanHash, PlanLine, Progress, ReceiptCode, Status, Step, StepStatus, TableResult};
     use time::OffsetDateTime;
     use time::macros::datetime;
 
@@ -134,24 +135,20 @@ mod tests {
         });
         let finished = done == Step::ALL.len();
         let result = |label: &str, rows, outcome| TableResult {
-            table: "public.table".to_owned(),
-            label: label.to_owned(),
-            rows,
-            outcome,
-            others: false,
+            line: PlanLine { table: "public.table".to_owned(), label: label.to_owned(), rows, outcome, others: false },
             purge_due: None,
         };
-        let kept = Outcome::Kept {
+        let kept = Outcome::Retained {
             reason: "billing disputes, Art. 17(3)(e)".to_owned(),
             until: Some(datetime!(2028-11-22 09:58 UTC)),
         };
         deletion::Receipt {
-            code: ReceiptCode::parse("7Q2M-9KXA-41TD-0000-ABCD").unwrap(),
+            code: ReceiptCode::parse(ReceiptCode::EXAMPLE).unwrap(),
             requested_at: AT,
             due_at: datetime!(2026-12-22 09:58 UTC),
             finished_at: finished.then_some(datetime!(2026-11-22 09:58 UTC)),
             progress: Progress { finished, steps: steps.collect(), needs_attention: false },
-            plan: Plan { lines: Vec::new(), hash: "5f0ca91e".to_owned(), computed_at: AT },
+            plan: Plan { lines: Vec::new(), hash: PlanHash::from_text("5f0ca91e".to_owned()), computed_at: AT },
             results: vec![
                 result(label, 2049, Outcome::Deleted),
                 result("Projects", 0, Outcome::Deleted),
@@ -176,7 +173,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_label_is_never_markup() {
+    async fn label_is_never_markup() {
         let page = page(|| view! { <Completed receipt=receipt(7, HOSTILE)/> }).await;
         assert!(!page.html.contains("<script>alert"));
     }

@@ -11,7 +11,7 @@ pub type Clock = Arc<dyn Fn() -> SystemTime + Send + Sync>;
 /// The operating system's clock.
 pub(crate) fn system() -> Clock {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the operating system's clock")]
-    Arc::new(|| SystemTime::now())
+    Arc::new(SystemTime::now)
 }
 
 /// Milliseconds since the Unix epoch; 0 for earlier times.

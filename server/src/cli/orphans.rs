@@ -1,7 +1,7 @@
 //! `lethe orphans`.
 
-use lethe::deletion::Origin;
-use lethe::{ClerkUserId, Lethe, orphans};
+use lethe::deletion::{Origin, orphans};
+use lethe::{ClerkUserId, Lethe};
 use serde_json::json;
 
 use super::erase::{self, BatchOutcome};

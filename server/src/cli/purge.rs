@@ -1,6 +1,7 @@
 //! `lethe purge`.
 
-use lethe::{Lethe, retention};
+use lethe::Lethe;
+use lethe::deletion::retention;
 use serde_json::json;
 
 use super::{Exit, output};

@@ -6,9 +6,8 @@ use super::setting::{Setting, section};
 use super::types::MasterSecret;
 
 /// The data map, which `lethe map check` reads too.
-pub const DATA_MAP: Setting = Setting::new("LETHE_DATA_MAP")
-    .example("data-map.toml")
-    .accepts("the path of the data map, such as data-map.toml");
+pub const DATA_MAP: Setting =
+    Setting::new("LETHE_DATA_MAP").example("data-map.toml").accepts("the path of the data map, such as data-map.toml");
 
 section! {
     "Data"

@@ -5,7 +5,8 @@ use secrecy::SecretString;
 use super::Values;
 use super::setting::{Setting, section};
 
-const FROM: Setting = Setting::new("LETHE_MAIL_FROM").unset("required with `LETHE_SMTP_URL`").example("privacy@example.org");
+const FROM: Setting =
+    Setting::new("LETHE_MAIL_FROM").unset("required with `LETHE_SMTP_URL`").example("privacy@example.org");
 
 section! {
     "Mail"

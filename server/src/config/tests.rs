@@ -24,10 +24,7 @@ fn read(environment: Vec<(&'static str, String)>) -> Result<ServerConfig, Config
     read_with_file(None, environment)
 }
 
-fn read_with_file(
-    file: Option<&str>,
-    environment: Vec<(&'static str, String)>,
-) -> Result<ServerConfig, ConfigError> {
+fn read_with_file(file: Option<&str>, environment: Vec<(&'static str, String)>) -> Result<ServerConfig, ConfigError> {
     let path = file.map(|text| {
         static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
         let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
@@ -124,7 +121,10 @@ fn environment_takes_precedence_over_the_file() {
 
 #[rstest]
 #[case("listne = \"127.0.0.1:1\"", "`listne` in the file that LETHE_CONFIG names is not a setting")]
-#[case("LETHE_BRAND = \"Northwind\"", "`LETHE_BRAND` in the file that LETHE_CONFIG names is unknown; it must be `brand`")]
+#[case(
+    "LETHE_BRAND = \"Northwind\"",
+    "`LETHE_BRAND` in the file that LETHE_CONFIG names is unknown; it must be `brand`"
+)]
 #[case("DATABASE_URL = \"postgres://x\"", "it must be `database_url`")]
 fn unknown_key_in_the_file_is_reported(#[case] line: &str, #[case] expected: &str) {
     let error = read_with_file(Some(line), complete()).expect_err("an unknown key").to_string();
@@ -174,7 +174,11 @@ fn example_file_is_valid_with_everything_set() {
     assert_eq!(config.core.public_url.as_str(), "https://privacy.example.org/");
     assert_eq!(config.clerk.authorized_parties, ["https://app.example.org", "https://privacy.example.org"]);
     for doc in settings() {
-        assert!(file.lines().any(|line| line.starts_with(&format!("{} = ", doc.setting.key()))), "{}", doc.setting.name);
+        assert!(
+            file.lines().any(|line| line.starts_with(&format!("{} = ", doc.setting.key()))),
+            "{}",
+            doc.setting.name
+        );
     }
 }
 

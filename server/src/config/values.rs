@@ -76,14 +76,18 @@ impl Values {
             .map(|(name, value)| (key(name), value))
             .collect();
         figment = figment.merge(Serialized::defaults(environment));
-        let entries: BTreeMap<String, RawValue> =
-            figment.extract().map_err(|error| ConfigError(vec![format!("the file that LETHE_CONFIG names: {error}")]))?;
+        let entries: BTreeMap<String, RawValue> = figment
+            .extract()
+            .map_err(|error| ConfigError(vec![format!("the file that LETHE_CONFIG names: {error}")]))?;
         let problems = entries
             .keys()
             .filter(|given| !settings().any(|doc| doc.setting.key() == **given))
             .map(|given| match settings().find(|doc| doc.setting.name.eq_ignore_ascii_case(given)) {
                 Some(doc) => {
-                    format!("`{given}` in the file that LETHE_CONFIG names is unknown; it must be `{}`", doc.setting.key())
+                    format!(
+                        "`{given}` in the file that LETHE_CONFIG names is unknown; it must be `{}`",
+                        doc.setting.key()
+                    )
                 }
                 None => format!("`{given}` in the file that LETHE_CONFIG names is not a setting"),
             })

@@ -1,7 +1,7 @@
 //! The page for errors outside of the pages themselves: in the middleware, in authentication, after a panic.
 //! Plain text in the pages' layout: whatever is broken, this isn't rendered by it.
 
-use app::api::context::Site;
+use app::server::context::Site;
 use axum::response::{Html, IntoResponse, Response};
 
 use super::Problem;

@@ -1,6 +1,7 @@
 //! Renders problems as documents or pages, and replaces the bare error responses of the router and its layers.
 
-use app::api::context::Site;
+use app::server::accepts_html;
+use app::server::context::{RequestContext, Site};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -8,7 +9,6 @@ use http::{HeaderValue, header};
 use lethe_error_code::ErrorCode;
 
 use crate::error::{MEDIA_TYPE, Problem, error_page};
-use crate::request_context::{RequestContext, accepts_html};
 
 /// The layer.
 pub(super) async fn render_errors(State(site): State<Site>, request: Request, next: Next) -> Response {
@@ -27,8 +27,7 @@ pub(super) async fn render_errors(State(site): State<Site>, request: Request, ne
             .into_iter()
             .flat_map(|name| headers.get_all(&name).iter().map(move |value| (name.clone(), value.clone())))
             .collect();
-        response =
-            if wants_html { error_page(&site, &incident, &problem) } else { problem.document(&incident) };
+        response = if wants_html { error_page(&site, &incident, &problem) } else { problem.document(&incident) };
         response.headers_mut().extend(preserved);
     }
     if let Ok(value) = HeaderValue::from_str(&incident) {

@@ -1,10 +1,10 @@
 //! What surrounds every operation: request context, access log, errors, security headers, CSRF, rate limits.
 //! Knows HTTP, no operation; each layer is given what it needs, so that none depends on the server's state.
 
+use app::server::context::Site;
 use std::sync::Arc;
 use std::time::Duration;
 
-use app::api::context::Site;
 use axum::BoxError;
 use axum::Router;
 use axum::error_handling::HandleErrorLayer;

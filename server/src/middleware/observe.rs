@@ -1,6 +1,7 @@
 //! One span, one access-log line and the metrics of each request. Nothing personal is recorded: paths may contain receipt
 //! codes and queries anything, so the route's pattern stands for them.
 
+use app::server::context::RequestContext;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};
@@ -8,8 +9,6 @@ use axum::middleware::Next;
 use axum::response::Response;
 use http::{Method, StatusCode};
 use tracing::Instrument;
-
-use crate::request_context::RequestContext;
 
 /// The target of the access log's lines, for filters such as `LETHE_LOG=info,lethe::access=off`.
 const ACCESS_LOG: &str = "lethe::access";

@@ -1,12 +1,11 @@
 //! Security headers of every response: what the browser may load, frame, store and send along.
 
+use app::server::context::RequestContext;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use url::Url;
-
-use crate::request_context::RequestContext;
 
 const PERMISSIONS_POLICY: &str = "accelerometer=(), autoplay=(), browsing-topics=(), camera=(), display-capture=(), \
      fullscreen=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), \

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use app::api::context::Site;
+use app::server::context::Site;
 use axum::Router;
 use http::{HeaderValue, header};
 use leptos::config::LeptosOptions;
@@ -35,8 +35,8 @@ struct AssetManifest {
 /// Reads the manifest of a built site.
 pub fn load_site(folder: &Path, brand: &str) -> Result<Site, SiteError> {
     let error = |reason: String| SiteError { path: folder.display().to_string(), reason };
-    let text = std::fs::read_to_string(folder.join("assets.json"))
-        .map_err(|cause| error(format!("assets.json: {cause}")))?;
+    let text =
+        std::fs::read_to_string(folder.join("assets.json")).map_err(|cause| error(format!("assets.json: {cause}")))?;
     let manifest: AssetManifest =
         serde_json::from_str(&text).map_err(|cause| error(format!("assets.json: {cause}")))?;
     let options = LeptosOptions::builder()

@@ -1,5 +1,6 @@
 //! `/api/webhooks/clerk`: Clerk's events. Verified before anything is written; a repeated delivery has no effect.
 
+use app::server::context::RequestContext;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -7,13 +8,12 @@ use axum::{Extension, Json};
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use lethe::clerk::webhook::{self, Event, Rejection};
-use lethe::clerk_events::{self, Received};
+use lethe::deletion::clerk_events::{self, Received};
 use lethe_error_code::ErrorCode;
 use serde_json::json;
 
 use crate::error::Problem;
 use crate::middleware::client_ip;
-use crate::request_context::RequestContext;
 use crate::state::AppState;
 
 /// Handles one delivery.

@@ -1,5 +1,7 @@
 //! `/api/compliance/…`: deletion and export for programs that act for a user.
 
+use app::server::context::RequestContext;
+use app::server::current_user::CurrentUser;
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -11,7 +13,6 @@ use serde_json::Value;
 
 use super::{deletion, export};
 use crate::error::{Problem, ProblemDocument};
-use crate::request_context::{CurrentUser, RequestContext};
 use crate::state::AppState;
 
 /// The confirmation.

@@ -4,7 +4,8 @@
 //! and these pages work without scripts. So the session is ended, at Clerk too, the user signs in once more and returns.
 //! Their browser keeps what they were about to do in a sealed cookie ([`resume`]) that is bound to them.
 
-use app::api::resume::{self, PendingAction, ReturnTo};
+use app::server::current_user::Authentication;
+use app::server::resume::{self, PendingAction, ReturnTo};
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
@@ -17,7 +18,6 @@ use url::{Url, form_urlencoded};
 use super::sign_out;
 use crate::auth::SessionId;
 use crate::error::Problem;
-use crate::request_context::Authentication;
 use crate::state::AppState;
 
 /// Ends the session and redirects to the sign-in page, which leads back to the place that the form names.
@@ -44,7 +44,7 @@ pub async fn begin(State(state): State<AppState>, request: Request) -> Result<Re
     let sign_in = with_fragment(state.authenticator.sign_in_url_for(&parts), fragment);
     let mut response = Redirect::to(sign_in.as_str()).into_response();
     state.authenticator.clear(response.headers_mut());
-    if let Some(cookie) = resume::to_cookie(&state.lethe, user.user_handle.as_str(), PendingAction::Confirm(return_to)) {
+    if let Some(cookie) = resume::to_cookie(&state.lethe, &user.user_handle, PendingAction::Confirm(return_to)) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
     Ok(response)

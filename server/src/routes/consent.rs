@@ -1,5 +1,7 @@
 //! `/api/privacy/consent`: reads and changes the user's preferences.
 
+use app::server::context::RequestContext;
+use app::server::current_user::CurrentUser;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::{Extension, Json};
@@ -8,7 +10,6 @@ use lethe::consent::{self, Choice, ConsentState, Source};
 use serde_json::{Map, Value};
 
 use crate::error::{Problem, ProblemDocument};
-use crate::request_context::{CurrentUser, RequestContext};
 use crate::state::AppState;
 
 /// The state by purpose. The purposes are configured in the data map; these are the usual ones.
@@ -77,8 +78,8 @@ pub async fn change(
 
 /// Accepts an object of booleans.
 fn parse_choices(body: &[u8]) -> Result<Vec<Choice>, Error> {
-    let body: Map<String, Value> = serde_json::from_slice(body)
-        .map_err(|_| Error::InvalidInput("an object of purposes is expected"))?;
+    let body: Map<String, Value> =
+        serde_json::from_slice(body).map_err(|_| Error::InvalidInput("an object of purposes is expected"))?;
     let choice = |(purpose, granted): (String, Value)| match granted {
         Value::Bool(granted) => Ok(Choice { purpose, granted }),
         _ => Err(Error::InvalidInput("a purpose must be true or false")),

@@ -1,5 +1,7 @@
 //! `DELETE /api/privacy/delete`: deletes the user's account.
 
+use app::server::context::RequestContext;
+use app::server::current_user::CurrentUser;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -14,7 +16,6 @@ use tracing::Instrument;
 use utoipa::openapi::{Object, ObjectBuilder, Type};
 
 use crate::error::{Problem, ProblemDocument};
-use crate::request_context::{CurrentUser, RequestContext};
 use crate::state::AppState;
 
 /// How long the response waits for the deletion. After that, it continues in the background.

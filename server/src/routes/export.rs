@@ -1,5 +1,7 @@
 //! `GET /api/privacy/export`: the user's data as a streamed file.
 
+use app::server::accepts_html;
+use app::server::current_user::{Authentication, CurrentUser};
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
@@ -9,7 +11,6 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use lethe::export::{self, Shape};
 
 use crate::error::{Problem, ProblemDocument};
-use crate::request_context::{Authentication, CurrentUser, accepts_html};
 use crate::state::AppState;
 
 /// Everything that is stored about the user.

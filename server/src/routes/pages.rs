@@ -1,18 +1,18 @@
 //! Pages and server functions: gives Leptos its context and returns what it renders.
 
-use app::api::RequestDeletion;
+use app::server::context::{RequestContext, SignInUrl};
+use app::server::current_user::Authentication;
+use app::server_fns::REQUEST_DELETION_PATH;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use leptos::nonce::Nonce;
 use leptos::prelude::{provide_context, use_context};
-use leptos::server_fn::ServerFn;
 use leptos_axum::{handle_server_fns_with_context, render_app_async_with_context};
 use lethe_error_code::ErrorCode;
 
 use crate::error::Problem;
-use crate::request_context::{Authentication, RequestContext, visitor};
 use crate::state::AppState;
 
 /// Renders the page of the request's path.
@@ -24,7 +24,7 @@ pub async fn page(State(state): State<AppState>, request: Request) -> Response {
 
 /// Runs a server function.
 pub async fn server_function(State(state): State<AppState>, request: Request) -> Response {
-    if request.uri().path() == RequestDeletion::PATH
+    if request.uri().path() == REQUEST_DELETION_PATH
         && let Some(Ok(user)) = request.extensions().get::<Authentication>()
         && let Err(problem) = state.rate_limits.deletions.check(&user.clerk_user_id)
     {
@@ -56,8 +56,9 @@ fn leptos_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static
         provide_context(state.lethe.with_incident(&context.incident));
         provide_context(Nonce::from_value(context.nonce.clone()));
         if let Some(authentication) = parts.extensions.get::<Authentication>() {
-            let sign_in_url = state.authenticator.sign_in_url_for(&parts).into();
-            provide_context(visitor(context, authentication, sign_in_url));
+            provide_context(authentication.clone());
         }
+        provide_context(SignInUrl(state.authenticator.sign_in_url_for(&parts).into()));
+        provide_context(context.clone());
     }
 }

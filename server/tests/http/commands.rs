@@ -260,7 +260,11 @@ async fn log_contains_no_personal_data_and_no_secrets() {
     let incident = document["incident"].as_str().unwrap();
     let lines_with = |parts: &[&str]| log.lines().filter(|line| parts.iter().all(|part| line.contains(part))).count();
     assert_eq!(lines_with(&["request failed", incident]), 1, "{log}");
-    assert_eq!(lines_with(&["lethe::access", incident, "method=DELETE", "/api/privacy/delete", "status=500"]), 1, "{log}");
+    assert_eq!(
+        lines_with(&["lethe::access", incident, "method=DELETE", "/api/privacy/delete", "status=500"]),
+        1,
+        "{log}"
+    );
     assert_eq!(lines_with(&["lethe::access", "method=GET", "/receipt/{code}", "duration_ms="]), 1, "{log}");
     assert_eq!(lines_with(&["step failed", incident]), 1, "{log}");
     let ada = person(0);

@@ -101,7 +101,8 @@ async fn get_server_function_changes_nothing() {
     let deletion = json(grace.delete("/api/privacy/delete").send().await.unwrap(), StatusCode::OK).await;
     let receipt_code = deletion["receipt"].as_str().unwrap().trim_start_matches("/receipt/");
     let ada = app.sign_in(0).await;
-    json(ada.post("/api/privacy/consent").json(&json!({"marketing": true})).send().await.unwrap(), StatusCode::OK).await;
+    json(ada.post("/api/privacy/consent").json(&json!({"marketing": true})).send().await.unwrap(), StatusCode::OK)
+        .await;
     let user_handle = app.lethe.keys.user_handle(&ClerkUserId::parse(&person(0).id).unwrap());
     let arguments = BTreeMap::from([
         ("/api/_/deletion_progress", format!("code={receipt_code}")),
@@ -110,7 +111,11 @@ async fn get_server_function_changes_nothing() {
     ]);
     let functions: BTreeSet<_> =
         server_fn_paths().filter(|(_, method)| *method == Method::GET).map(|(path, _)| path).collect();
-    assert_eq!(functions, arguments.keys().copied().collect(), "each function is called with arguments that it accepts");
+    assert_eq!(
+        functions,
+        arguments.keys().copied().collect(),
+        "each function is called with arguments that it accepts"
+    );
     let before = lethe_rows(app.pool()).await;
     for (path, query) in &arguments {
         let response = ada.get(&format!("{path}?{query}")).send().await.unwrap();

@@ -161,7 +161,7 @@ mod tests {
         fs::create_dir_all(root.join("public")).expect("it is new");
         fs::write(root.join("public/inter.woff2"), b"font").expect("it is writable");
         fs::write(root.join("public/robots.txt"), b"User-agent: *\n").expect("it is writable");
-        let workspace = Workspace { root, target: target.clone() };
+        let workspace = Workspace { root, target: target.clone(), lints: false };
         let package = Package {
             javascript: b"export default 1".to_vec(),
             wasm: b"wasm".to_vec(),

@@ -137,8 +137,7 @@ fn check_keys_belong_together(backend: &ProbeResult, frontend: &ProbeResult) -> 
 
 fn check_clock(backend: &ProbeResult, frontend: &ProbeResult) -> CheckResult {
     const CHECK: &str = "clock";
-    let differences =
-        [backend, frontend].into_iter().filter_map(|result| result.as_ref()?.as_ref().ok()?.clock_ahead);
+    let differences = [backend, frontend].into_iter().filter_map(|result| result.as_ref()?.as_ref().ok()?.clock_ahead);
     let Some(ahead) = differences.max_by_key(|difference| difference.abs()) else {
         return CheckResult::skipped(CHECK, "no response contained a time");
     };

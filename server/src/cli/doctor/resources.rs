@@ -156,9 +156,7 @@ const fn remedy(error: SmtpCheckError) -> &'static str {
         SmtpCheckError::Tls => {
             "check that the server's certificate is valid for this host, and that smtp:// or smtps:// fits the port"
         }
-        SmtpCheckError::Refused(_) => {
-            "check user and password in LETHE_SMTP_URL; the mail server's log may say more"
-        }
+        SmtpCheckError::Refused(_) => "check user and password in LETHE_SMTP_URL; the mail server's log may say more",
     }
 }
 

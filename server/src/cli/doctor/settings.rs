@@ -116,8 +116,9 @@ fn check_webhook_secret(values: &Values) -> CheckResult {
 /// Delivery can't be tried without a trace: a signed event is recorded in the audit log whatever it contains, and a forged
 /// one gets the same response as an unreadable one.
 fn explain_webhook_delivery() -> CheckResult {
-    CheckResult::skipped("webhook_delivery", "not tested: an accepted event would stay in the audit log")
-        .with_remedy("send a test event from Clerk's dashboard (Webhooks, the endpoint, Testing) and check that it succeeds")
+    CheckResult::skipped("webhook_delivery", "not tested: an accepted event would stay in the audit log").with_remedy(
+        "send a test event from Clerk's dashboard (Webhooks, the endpoint, Testing) and check that it succeeds",
+    )
 }
 
 fn check_authorized_parties(values: &Values) -> CheckResult {

@@ -1,0 +1,291 @@
+use super::*;
+use crate::dto::PurposeChoice;
+
+const REVISION: &str = "2026-11-22T09:58:00.000000Z";
+
+fn purpose(key: &str, granted: bool) -> PurposeChoice {
+    PurposeChoice {
+        key: key.to_owned(),
+        title: key.to_owned(),
+        text: String::new(),
+        granted,
+        status: String::new(),
+        locked: key == "thirdParty",
+    }
+}
+
+fn server(marketing: bool, analytics: bool) -> Preferences {
+    Preferences {
+        purposes: vec![purpose("marketing", marketing), purpose("analytics", analytics), purpose("thirdParty", false)],
+        revision: REVISION.to_owned(),
+        changed: None,
+    }
+}
+
+fn choice(purpose: &str, granted: bool) -> Choice {
+    Choice { purpose: purpose.to_owned(), granted }
+}
+
+fn stored(revision: &str, choices: &[Choice]) -> StoredChoices {
+    StoredChoices { revision: revision.to_owned(), choices: choices.to_vec() }
+}
+
+/// A form that shows what the server has: nothing granted.
+fn form() -> State {
+    let saved = server(false, false);
+    let ticked = saved.purposes.iter().map(|it| choice(&it.key, it.granted)).collect();
+    State { saved, ticked, status: Status::Unchanged }
+}
+
+fn tick(state: &mut State, purpose: &str, granted: bool) -> Vec<Command> {
+    state.reduce(Event::Ticked(choice(purpose, granted)))
+}
+
+fn open(state: &mut State, failed: Option<StoredChoices>, unsent: Option<StoredChoices>) -> Vec<Command> {
+    state.reduce(Event::Opened { failed, unsent })
+}
+
+/// A form with marketing ticked, whose request is under way.
+fn saving() -> State {
+    let mut state = form();
+    tick(&mut state, "marketing", true);
+    state.reduce(Event::Submitted);
+    state
+}
+
+fn submission(granted: &[&str], base: Option<&str>) -> Command {
+    let granted = granted.iter().map(|&key| key.to_owned()).collect();
+    Command::Save(Submission { granted, previously_granted: Vec::new(), base: base.map(str::to_owned) })
+}
+
+#[test]
+fn unchanged_form_stores_nothing() {
+    let mut state = form();
+    assert_eq!(open(&mut state, None, None), [Command::RemoveUnsent]);
+    assert_eq!(state, form());
+}
+
+#[test]
+fn tick_is_stored_for_a_reload() {
+    let mut state = form();
+    let commands = tick(&mut state, "marketing", true);
+    assert_eq!(commands, [Command::StoreUnsent(stored(REVISION, &[choice("marketing", true)]))]);
+    assert_eq!(state.status, Status::Edited);
+    assert!(state.is_ticked("marketing") && !state.is_ticked("analytics"));
+}
+
+#[test]
+fn untick_returns_to_unchanged() {
+    let mut state = form();
+    tick(&mut state, "marketing", true);
+    assert_eq!(tick(&mut state, "marketing", false), [Command::RemoveStored]);
+    assert_eq!(state, form());
+}
+
+#[test]
+fn locked_purpose_stays_off() {
+    let mut state = form();
+    tick(&mut state, "thirdParty", true);
+    assert_eq!(state, form());
+    open(&mut state, None, Some(stored(REVISION, &[choice("thirdParty", true)])));
+    assert!(!state.is_ticked("thirdParty"));
+}
+
+#[test]
+fn box_ticked_before_hydration_counts_as_edited() {
+    let mut state = form();
+    state.ticked[1].granted = true;
+    let commands = open(&mut state, None, None);
+    assert_eq!(commands, [Command::StoreUnsent(stored(REVISION, &[choice("analytics", true)]))]);
+    assert_eq!(state.status, Status::Edited);
+}
+
+#[test]
+fn unsent_ticks_are_restored_and_not_sent() {
+    let mut state = form();
+    let unsent = stored("older", &[choice("analytics", true)]);
+    assert_eq!(
+        open(&mut state, None, Some(unsent)),
+        [Command::StoreUnsent(stored(REVISION, &[choice("analytics", true)]))]
+    );
+    assert_eq!(state.status, Status::Edited);
+    assert!(state.is_ticked("analytics"));
+}
+
+#[test]
+fn unsent_ticks_that_the_server_has_are_removed() {
+    let mut state = form();
+    let unsent = stored("older", &[choice("analytics", false)]);
+    assert_eq!(open(&mut state, None, Some(unsent)), [Command::RemoveUnsent]);
+    assert_eq!(state.status, Status::Unchanged);
+}
+
+#[test]
+fn error_of_a_plain_form_outlasts_restored_ticks() {
+    let mut state = State { status: Status::NotSaved(ErrorCode::Unavailable), ..form() };
+    let unsent = stored(REVISION, &[choice("analytics", true)]);
+    assert_eq!(open(&mut state, None, Some(unsent)), []);
+    assert_eq!(state.status, Status::NotSaved(ErrorCode::Unavailable));
+    assert!(state.is_ticked("analytics"));
+}
+
+#[test]
+fn saved_and_restored_forms_replace_unsent_ticks() {
+    for status in [Status::Saved, Status::Restored] {
+        let mut state = State { status: status.clone(), ..form() };
+        let unsent = stored(REVISION, &[choice("analytics", true)]);
+        assert_eq!(open(&mut state, None, Some(unsent)), [Command::RemoveStored]);
+        assert_eq!(state.status, status);
+        assert!(!state.is_ticked("analytics"));
+    }
+}
+
+#[test]
+fn failed_choice_on_the_same_revision_is_sent_again() {
+    let mut state = form();
+    let commands = open(&mut state, Some(stored(REVISION, &[choice("marketing", true)])), None);
+    assert_eq!(commands, [submission(&["marketing"], Some(REVISION))]);
+    assert!(matches!(state.status, Status::Saving(_)));
+    assert!(state.is_ticked("marketing"));
+}
+
+#[test]
+fn failed_choice_that_the_server_has_is_removed() {
+    let mut state = form();
+    let commands = open(&mut state, Some(stored("older", &[choice("marketing", false)])), None);
+    assert_eq!(commands, [Command::RemoveStored]);
+    assert_eq!(state, form());
+}
+
+#[test]
+fn failed_choice_on_an_older_revision_is_a_conflict() {
+    let mut state = form();
+    let failed = stored("older", &[choice("marketing", true)]);
+    assert_eq!(open(&mut state, Some(failed.clone()), None), []);
+    assert_eq!(state.status, Status::Conflict(failed.clone()));
+    assert_eq!(state.pending(&failed), [choice("marketing", true)]);
+    assert!(!state.is_ticked("marketing"), "the form shows the server's state");
+
+    let mut applied = state.clone();
+    assert_eq!(applied.reduce(Event::ConflictApplied), [submission(&["marketing"], None)]);
+    assert!(applied.is_ticked("marketing"));
+
+    assert_eq!(state.reduce(Event::ConflictDiscarded), [Command::RemoveStored]);
+    assert_eq!(state.status, Status::Unchanged);
+}
+
+#[test]
+fn tick_does_not_hide_a_conflict() {
+    let failed = stored("older", &[choice("marketing", true)]);
+    let mut state = State { status: Status::Conflict(failed.clone()), ..form() };
+    assert_eq!(tick(&mut state, "analytics", true), []);
+    assert_eq!(state.status, Status::Conflict(failed));
+}
+
+#[test]
+fn submit_sends_the_form_once() {
+    let mut state = form();
+    tick(&mut state, "marketing", true);
+    assert_eq!(state.reduce(Event::Submitted), [submission(&["marketing"], None)]);
+    assert_eq!(state.reduce(Event::Submitted), []);
+}
+
+#[test]
+fn submit_sends_what_was_granted_before() {
+    let mut state = State { saved: server(true, false), ..form() };
+    let commands = state.reduce(Event::Submitted);
+    let Some(Command::Save(submission)) = commands.first() else { panic!("{commands:?}") };
+    assert_eq!(
+        (submission.granted.len(), submission.previously_granted.as_slice()),
+        (0, &["marketing".to_owned()][..])
+    );
+}
+
+#[test]
+fn saved_choice_is_removed_from_the_device() {
+    let mut state = saving();
+    assert_eq!(state.reduce(Event::SaveSucceeded(server(true, false))), [Command::RemoveStored]);
+    assert_eq!(state.status, Status::Saved);
+    assert_eq!(state.saved, server(true, false));
+}
+
+#[test]
+fn choice_from_elsewhere_appears_after_saving() {
+    let mut state = saving();
+    state.reduce(Event::SaveSucceeded(server(true, true)));
+    assert!(state.is_ticked("analytics"));
+    assert_eq!(state.status, Status::Saved);
+}
+
+#[test]
+fn tick_during_a_request_survives_its_response() {
+    let mut state = saving();
+    assert_eq!(tick(&mut state, "analytics", true), []);
+    let commands = state.reduce(Event::SaveSucceeded(server(true, false)));
+    assert_eq!(commands, [Command::RemoveStored, Command::StoreUnsent(stored(REVISION, &[choice("analytics", true)]))]);
+    assert_eq!(state.status, Status::Edited);
+    assert!(state.is_ticked("analytics"));
+}
+
+#[test]
+fn unreachable_server_stores_the_choice_and_retries() {
+    let mut state = saving();
+    let unsaved = stored(REVISION, &[choice("marketing", true)]);
+    assert_eq!(state.reduce(Event::SaveFailed(ErrorCode::Unreachable)), [Command::StoreFailed(unsaved.clone())]);
+    assert_eq!(state.status, Status::Stored(ErrorCode::Unreachable));
+    assert_eq!(state.reduce(Event::StoreFinished { stored: true }), [Command::ScheduleRetry]);
+    assert_eq!(state.reduce(Event::RetryDue(Some(unsaved))), [submission(&["marketing"], Some(REVISION))]);
+}
+
+#[test]
+fn retry_ends_when_another_tab_has_saved() {
+    let mut state = State { status: Status::Stored(ErrorCode::Unreachable), ..form() };
+    assert_eq!(state.reduce(Event::RetryDue(None)), []);
+}
+
+#[test]
+fn retry_ends_when_the_user_goes_on_ticking() {
+    let mut state = form();
+    tick(&mut state, "marketing", true);
+    let unsaved = stored(REVISION, &[choice("marketing", true)]);
+    assert_eq!(state.reduce(Event::RetryDue(Some(unsaved))), []);
+    assert_eq!(state.status, Status::Edited);
+}
+
+#[test]
+fn browser_without_storage_reports_the_choice_as_not_saved() {
+    let mut state = saving();
+    state.reduce(Event::SaveFailed(ErrorCode::Unavailable));
+    assert_eq!(state.reduce(Event::StoreFinished { stored: false }), []);
+    assert_eq!(state.status, Status::NotSaved(ErrorCode::Unavailable));
+}
+
+#[test]
+fn changed_state_reloads_the_page() {
+    let mut state = saving();
+    state.reduce(Event::SaveFailed(ErrorCode::ChangedElsewhere));
+    assert_eq!(state.reduce(Event::StoreFinished { stored: true }), [Command::Reload]);
+}
+
+#[test]
+fn ended_session_stores_the_choice_until_the_next_sign_in() {
+    let mut state = saving();
+    state.reduce(Event::SaveFailed(ErrorCode::NotSignedIn));
+    assert_eq!(state.reduce(Event::StoreFinished { stored: true }), []);
+    assert_eq!(state.status, Status::Stored(ErrorCode::NotSignedIn));
+}
+
+#[test]
+fn permanent_errors_store_nothing() {
+    for code in [ErrorCode::InvalidInput, ErrorCode::Impersonated, ErrorCode::OtherUser, ErrorCode::NotFound] {
+        let mut state = saving();
+        assert_eq!(state.reduce(Event::SaveFailed(code)), []);
+        assert_eq!(state.status, Status::NotSaved(code));
+    }
+}
+
+#[test]
+fn deleted_account_leaves_nothing_behind() {
+    let mut state = saving();
+    assert_eq!(state.reduce(Event::SaveFailed(ErrorCode::AccountDeleted)), [Command::RemoveStored, Command::Reload]);
+}

@@ -1,0 +1,10 @@
+//! The server's half of pages and server functions: who asks, what Leptos' context holds, how results are put into
+//! words and sent. Knows `lethe` and HTTP; holds no rule of the domain.
+
+pub mod context;
+pub mod current_user;
+pub(crate) mod respond;
+pub mod resume;
+pub(crate) mod view_model;
+
+pub use crate::response::accepts_html;

@@ -1,0 +1,14 @@
+//! The server functions: what the pages' forms and scripts request. In the browser these are calls over HTTP.
+
+mod deletion;
+mod export;
+mod preferences;
+
+pub use deletion::{
+    DeletionProgressOf, PreviewDeletion, RequestDeletion, deletion_progress_of, preview_deletion, request_deletion,
+};
+pub use export::{LatestExport, latest_export};
+pub use preferences::{SavePreferences, save_preferences};
+
+/// Path of the server function that starts a deletion, for the server's rate limit.
+pub const REQUEST_DELETION_PATH: &str = <RequestDeletion as leptos::server_fn::ServerFn>::PATH;

@@ -1,0 +1,67 @@
+//! What became, or will become, of rows: the vocabulary of plan and receipt.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+/// What a deletion does with rows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Outcome {
+    /// They are deleted.
+    Deleted,
+    /// They stay, with columns set to NULL or overwritten.
+    Scrubbed {
+        /// The columns that lose their values.
+        columns: Vec<String>,
+        /// The columns that are set to the time of the deletion.
+        stamped: Vec<String>,
+        /// The columns that keep their values.
+        #[serde(default)]
+        left: Vec<String>,
+        /// Why they keep them.
+        #[serde(default)]
+        reason: Option<String>,
+    },
+    /// They stay, with the time of the deletion in some columns.
+    Stamped {
+        /// The columns that are set to the time of the deletion.
+        columns: Vec<String>,
+        /// When they are deleted; `None` if never.
+        #[serde(with = "time::serde::rfc3339::option")]
+        purge_at: Option<OffsetDateTime>,
+    },
+    /// They stay as they are.
+    #[serde(rename = "kept")]
+    Retained {
+        /// Why, and on what legal basis.
+        reason: String,
+        /// When they are deleted; `None` if never.
+        #[serde(with = "time::serde::rfc3339::option")]
+        until: Option<OffsetDateTime>,
+    },
+    /// The column that references a deleted row becomes NULL.
+    Detached,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// Plans and results are stored as JSON, so their names must not change with a new version of Lethe.
+    #[test]
+    fn stored_outcomes_can_be_read() {
+        let stored = [
+            json!({"kind": "deleted"}),
+            json!({"kind": "scrubbed", "columns": ["email"], "stamped": [], "left": ["plan"], "reason": "billing"}),
+            json!({"kind": "stamped", "columns": ["deleted_at"], "purge_at": "2026-12-22T09:58:00Z"}),
+            json!({"kind": "kept", "reason": "tax law", "until": null}),
+            json!({"kind": "detached"}),
+        ];
+        for outcome in stored {
+            let read: Outcome = serde_json::from_value(outcome.clone()).unwrap();
+            assert_eq!(serde_json::to_value(read).unwrap(), outcome);
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! `erase = { stamp = ["deleted_at"], purge_after = "30 days" }`: columns are set to the time of the deletion,
+//! and with `purge_after` the rows are deleted later.
+
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use super::outcome::Outcome;
+use super::strategy::{EraseTarget, Removal, RowAction, Strategy};
+use crate::data_map::catalog::Relation;
+use crate::data_map::error::Problems;
+use crate::data_map::grammar::{EntryError, EraseEntry, parse_period};
+use crate::data_map::period::Period;
+use crate::data_map::sql::{Parameters, quote_identifier};
+
+pub(super) const SYNTAX: &str = "{ stamp = [..], purge_after = \"30 days\" }";
+
+/// Rows that get the time of the deletion.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Stamp {
+    /// Columns that are set to the time. The first one is NULL in rows that aren't stamped yet.
+    pub columns: Vec<String>,
+    /// After which stamped rows are deleted; `None` keeps them.
+    pub purge_after: Option<Period>,
+}
+
+impl Stamp {
+    pub(super) fn parse(entry: &mut EraseEntry) -> Result<Option<Self>, EntryError> {
+        let Some(columns) = entry.stamp.take() else { return Ok(None) };
+        if columns.is_empty() {
+            return Err(EntryError::new("stamp names no column", format!("Write {SYNTAX}")));
+        }
+        let purge_after = entry.purge_after.take().map(|period| parse_period(&period)).transpose()?;
+        Ok(Some(Self { columns, purge_after }))
+    }
+}
+
+impl Strategy for Stamp {
+    fn removal(&self) -> Removal {
+        self.purge_after.map_or(Removal::Never, Removal::After)
+    }
+
+    fn outcome(&self, now: OffsetDateTime) -> Outcome {
+        let purge_at = self.purge_after.map(|period| period.after(now));
+        Outcome::Stamped { columns: self.columns.clone(), purge_at }
+    }
+
+    fn action(&self, relation: &Relation, _parameters: &mut Parameters) -> RowAction {
+        RowAction::Update {
+            assignments: assignments(&self.columns, relation).join(", "),
+            not_yet_erased: not_yet_stamped(&self.columns).unwrap_or_default(),
+        }
+    }
+
+    fn check(&self, target: &EraseTarget<'_>, problems: &mut Problems) {
+        check(&self.columns, target, problems);
+    }
+
+    fn updates_rows(&self) -> bool {
+        true
+    }
+
+    fn purge_condition(&self, alias: &str) -> Option<String> {
+        self.columns.first().map(|column| format!("{alias}.{} IS NOT NULL", quote_identifier(column)))
+    }
+}
+
+pub(super) fn check(columns: &[String], target: &EraseTarget<'_>, problems: &mut Problems) {
+    let EraseTarget { name: table, relation, .. } = target;
+    for (position, name) in columns.iter().enumerate() {
+        let Some(column) = relation.column(name) else {
+            problems.add_unknown_column(table, name, "stamp");
+            continue;
+        };
+        target.check_writable(column, "stamped", problems);
+        if !column.is_time() {
+            problems.add_for_column(
+                table,
+                name,
+                format!("the column is {} and can't hold a time", column.type_name),
+                "Stamp a column of type timestamptz",
+            );
+        }
+        if position == 0 && !column.nullable {
+            problems.add_for_column(
+                table,
+                name,
+                "the first stamped column must be NULL until a row is stamped, but this one is NOT NULL",
+                "Put a nullable column first, for example deleted_at",
+            );
+        }
+    }
+}
+
+/// Returns what sets the columns. Rows that are stamped already keep their time.
+pub(super) fn assignments(columns: &[String], relation: &Relation) -> Vec<String> {
+    let first = columns.first().map(|column| quote_identifier(column)).unwrap_or_default();
+    let columns = columns.iter().filter_map(|name| relation.column(name));
+    columns
+        .map(|column| {
+            let now = match column.base_type.as_str() {
+                "timestamptz" => "$2",
+                "date" => "($2 AT TIME ZONE 'UTC')::date",
+                _ => "($2 AT TIME ZONE 'UTC')",
+            };
+            let name = quote_identifier(&column.name);
+            format!("{name} = CASE WHEN t.{first} IS NULL THEN {now} ELSE t.{name} END")
+        })
+        .collect()
+}
+
+pub(super) fn not_yet_stamped(columns: &[String]) -> Option<String> {
+    columns.first().map(|column| format!("t.{} IS NULL", quote_identifier(column)))
+}

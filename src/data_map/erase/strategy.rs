@@ -1,0 +1,123 @@
+//! What every erase strategy can do.
+
+use time::OffsetDateTime;
+
+use super::outcome::Outcome;
+use crate::data_map::catalog::{Column, PgCatalog, Relation};
+use crate::data_map::error::Problems;
+use crate::data_map::index::RelationIndex;
+use crate::data_map::period::Period;
+use crate::data_map::sql::Parameters;
+
+/// A way to erase a person's rows of one table. Each implementation has a file of its own.
+pub(crate) trait Strategy {
+    /// Returns when the rows are removed.
+    fn removal(&self) -> Removal;
+
+    /// Returns what plan and receipt say about rows that are erased at `now`.
+    fn outcome(&self, now: OffsetDateTime) -> Outcome;
+
+    /// Returns what the deletion does with the rows. Values that come from the map are bound as `parameters`.
+    fn action(&self, relation: &Relation, parameters: &mut Parameters) -> RowAction;
+
+    /// Reports everything that the database doesn't allow.
+    fn check(&self, _target: &EraseTarget<'_>, _problems: &mut Problems) {}
+
+    /// Whether Lethe's role needs the privilege UPDATE.
+    fn updates_rows(&self) -> bool {
+        false
+    }
+
+    /// Whether `column` loses its value.
+    fn overwrites(&self, _column: &str) -> bool {
+        false
+    }
+
+    /// Whether `column` becomes NULL.
+    fn sets_null(&self, _column: &str) -> bool {
+        false
+    }
+
+    /// Returns a condition on the rows that a purge may delete, or `None` where it deletes all of the person's.
+    fn purge_condition(&self, _alias: &str) -> Option<String> {
+        None
+    }
+}
+
+/// The table that a strategy is checked against.
+pub(crate) struct EraseTarget<'a> {
+    /// Schema and table, for reports.
+    pub(crate) name: &'a str,
+    pub(crate) owner_column: &'a str,
+    pub(crate) relation: &'a Relation,
+    pub(crate) relation_index: RelationIndex,
+    pub(crate) catalog: &'a PgCatalog,
+}
+
+impl EraseTarget<'_> {
+    /// Reports a column that only the database writes.
+    pub(super) fn check_writable(&self, column: &Column, participle: &str, problems: &mut Problems) {
+        if column.generated {
+            problems.add_for_column(
+                self.name,
+                &column.name,
+                format!("the database generates the column, so it can't be {participle}"),
+                "Name the columns that it is generated from",
+            );
+        }
+    }
+}
+
+/// When a person's rows of a table are removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Removal {
+    /// By the deletion itself.
+    Immediate,
+    /// By a later purge.
+    After(Period),
+    Never,
+}
+
+impl Removal {
+    /// The earlier the removal, the smaller the key.
+    pub(crate) const fn sort_key(self) -> u64 {
+        match self {
+            Self::Immediate => 0,
+            Self::After(period) => period.approximate_minutes(),
+            Self::Never => u64::MAX,
+        }
+    }
+
+    /// Returns the predicate of a sentence about rows.
+    pub(crate) fn describe(self) -> String {
+        match self {
+            Self::Immediate => "are deleted at once".to_owned(),
+            Self::After(period) => format!("are deleted after {period}"),
+            Self::Never => "stay".to_owned(),
+        }
+    }
+}
+
+/// What a deletion does with a person's rows. The rows have the alias `t`.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum RowAction {
+    Delete,
+    Update {
+        /// The SET list.
+        assignments: String,
+        /// True for rows that don't have the new values yet, so that a second run finds none.
+        not_yet_erased: String,
+    },
+    /// The rows stay as they are.
+    Leave,
+}
+
+impl RowAction {
+    /// Returns what to append to a WHERE clause to exclude rows that are erased already.
+    pub(crate) fn and_not_yet_erased(&self) -> String {
+        match self {
+            Self::Update { not_yet_erased, .. } => format!(" AND ({not_yet_erased})"),
+            Self::Delete | Self::Leave => String::new(),
+        }
+    }
+}

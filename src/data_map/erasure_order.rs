@@ -1,0 +1,98 @@
+//! The order in which tables are erased, and what breaks the cycles of foreign keys.
+
+use std::collections::BTreeMap;
+
+use super::catalog::{ForeignKey, OnDelete, PgCatalog};
+use super::erase::Removal;
+use super::error::Problems;
+use super::index::{ForeignKeyIndex, TableIndex};
+use super::mapped::{MappedTable, MappedTables};
+use super::owners::Owners;
+use super::resolved::ResolvedOwner;
+use super::sql::quote_identifier;
+use super::topology::{CycleBreak, Edge, topological_sort};
+
+pub(super) struct ErasureOrder {
+    /// Children before the tables that they reference.
+    pub(super) tables: Vec<TableIndex>,
+    /// Quoted.
+    pub(super) deferred_constraints: Vec<String>,
+    /// Columns that are set to NULL first, quoted.
+    pub(super) unlink_columns: BTreeMap<TableIndex, Vec<String>>,
+}
+
+pub(super) fn find(
+    mapped: &MappedTables<'_>,
+    owners: &Owners,
+    catalog: &PgCatalog,
+    problems: &mut Problems,
+) -> ErasureOrder {
+    let edges = edges(mapped, owners, catalog);
+    let (tables, broken) = topological_sort(mapped.indices(), edges).unwrap_or_else(|cycle| {
+        let names: Vec<&str> = cycle.iter().map(|table| mapped[*table].rule.name.as_str()).collect();
+        problems.add_for_table(
+            names[0],
+            format!("foreign keys form a cycle through {}", names.join(", ")),
+            "Make one of them DEFERRABLE, or its column nullable",
+        );
+        (Vec::new(), Vec::new())
+    });
+    let mut order = ErasureOrder { tables, deferred_constraints: Vec::new(), unlink_columns: BTreeMap::new() };
+    for cycle_break in broken {
+        match cycle_break {
+            CycleBreak::Defer(key) => {
+                let key = &catalog.foreign_keys[key];
+                let schema = &catalog.relations[key.child].schema;
+                let constraint = format!("{}.{}", quote_identifier(schema), quote_identifier(&key.name));
+                order.deferred_constraints.push(constraint);
+            }
+            CycleBreak::Unlink(key) => {
+                let key = &catalog.foreign_keys[key];
+                let child = mapped.index_of_relation(key.child).expect("edges connect mapped tables");
+                let columns = nullable_columns(key, &mapped[child]).map(quote_identifier);
+                order.unlink_columns.entry(child).or_default().extend(columns);
+            }
+            CycleBreak::NotNeeded | CycleBreak::Impossible => {}
+        }
+    }
+    order
+}
+
+fn edges(mapped: &MappedTables<'_>, owners: &Owners, catalog: &PgCatalog) -> Vec<Edge> {
+    let paths = owners.enumerate().filter_map(|(child, owner)| match owner {
+        ResolvedOwner::Path { table, .. } => Some(Edge { child, parent: *table, cycle_break: CycleBreak::Impossible }),
+        ResolvedOwner::Column(_) => None,
+    });
+    let foreign_keys = catalog.foreign_keys.enumerate().filter_map(|(index, key)| {
+        let (child, parent) = (mapped.index_of_relation(key.child)?, mapped.index_of_relation(key.parent)?);
+        Some(Edge { child, parent, cycle_break: cycle_break(index, key, &mapped[child], &mapped[parent]) })
+    });
+    paths.chain(foreign_keys).collect()
+}
+
+/// How a foreign key can be broken where it closes a cycle.
+fn cycle_break(
+    index: ForeignKeyIndex,
+    key: &ForeignKey,
+    child: &MappedTable<'_>,
+    parent: &MappedTable<'_>,
+) -> CycleBreak {
+    let is_nullable = nullable_columns(key, child).next().is_some();
+    if parent.rule.erase.strategy().removal() == Removal::Never {
+        CycleBreak::NotNeeded
+    } else if key.deferrable && key.on_delete == OnDelete::NoAction {
+        CycleBreak::Defer(index)
+    } else if is_nullable && child.rule.erase.strategy().removal() == Removal::Immediate {
+        CycleBreak::Unlink(index)
+    } else {
+        CycleBreak::Impossible
+    }
+}
+
+/// Returns the columns of a foreign key that can be set to NULL without losing the row's owner.
+fn nullable_columns<'a>(key: &'a ForeignKey, child: &'a MappedTable<'_>) -> impl Iterator<Item = &'a str> {
+    let is_nullable = |name: &&String| {
+        child.rule.owner.column() != name.as_str() && child.relation.column(name).is_some_and(|column| column.nullable)
+    };
+    key.columns.iter().filter(is_nullable).map(String::as_str)
+}

@@ -1,0 +1,39 @@
+//! A rule of the map and the table of the catalog that it is about.
+
+use super::catalog::{PgCatalog, Relation};
+use super::erase::EraseTarget;
+use super::index::{IndexedVec, RelationIndex, TableIndex};
+use super::rules::TableRule;
+
+/// A rule and its table.
+pub(super) struct MappedTable<'a> {
+    pub(super) rule: &'a TableRule,
+    pub(super) relation: &'a Relation,
+    pub(super) relation_index: RelationIndex,
+}
+
+/// Every mapped table, in the order of the file.
+pub(super) type MappedTables<'a> = IndexedVec<TableIndex, MappedTable<'a>>;
+
+impl<'a> MappedTables<'a> {
+    pub(super) fn of_relation(&self, relation: RelationIndex) -> Option<&MappedTable<'a>> {
+        self.iter().find(|table| table.relation_index == relation)
+    }
+
+    pub(super) fn index_of_relation(&self, relation: RelationIndex) -> Option<TableIndex> {
+        self.position(|table| table.relation_index == relation)
+    }
+}
+
+impl MappedTable<'_> {
+    /// What the erase strategy is checked against.
+    pub(super) fn erase_target<'b>(&'b self, catalog: &'b PgCatalog) -> EraseTarget<'b> {
+        EraseTarget {
+            name: &self.rule.name,
+            owner_column: self.rule.owner.column(),
+            relation: self.relation,
+            relation_index: self.relation_index,
+            catalog,
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! How far a deletion is.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::step::{Status, Step};
+use crate::receipt_code::ReceiptCode;
+use crate::{Error, ErrorCode, Lethe, Result};
+
+/// How far a deletion is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Whether every step is done.
+    pub finished: bool,
+    /// Every step, in order.
+    pub steps: Vec<StepStatus>,
+    /// Whether operators were alerted because a step keeps failing, and it isn't finished yet.
+    pub needs_attention: bool,
+}
+
+/// A step and its state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepStatus {
+    /// Which step.
+    pub step: Step,
+    /// Its state.
+    pub status: Status,
+    /// When it was finished.
+    pub finished_at: Option<OffsetDateTime>,
+    /// How many times it was started.
+    pub attempts: u32,
+}
+
+/// A row of `lethe.deletion_step` with what its request adds.
+struct StepRow {
+    step: String,
+    status: String,
+    finished_at: Option<OffsetDateTime>,
+    attempts: i32,
+    attention_since: Option<OffsetDateTime>,
+}
+
+/// Returns how far the deletion `request` is. Refused with [`ErrorCode::NotFound`] if there is none.
+pub async fn progress(lethe: &Lethe, request: Uuid) -> Result<Progress> {
+    let rows = sqlx::query_as!(
+        StepRow,
+        "select step.step, step.status, step.finished_at, step.attempts, request.attention_since
+        from lethe.deletion_step step join lethe.deletion_request request on request.id = step.request_id
+        where step.request_id = $1 order by step.position",
+        request,
+    )
+    .fetch_all(&lethe.database)
+    .await?;
+    from_rows(rows)
+}
+
+/// Returns how far the deletion with this receipt is, for pages that poll. Refused with [`ErrorCode::NotFound`] if there
+/// is none.
+pub async fn progress_of(lethe: &Lethe, code: &ReceiptCode) -> Result<Progress> {
+    let rows = sqlx::query_as!(
+        StepRow,
+        "select step.step, step.status, step.finished_at, step.attempts, request.attention_since
+        from lethe.deletion_request request join lethe.deletion_step step on step.request_id = request.id
+        where request.receipt_code = $1 order by step.position",
+        code.as_str(),
+    )
+    .fetch_all(&lethe.database)
+    .await?;
+    from_rows(rows)
+}
+
+fn from_rows(rows: Vec<StepRow>) -> Result<Progress> {
+    if rows.is_empty() {
+        return Err(ErrorCode::NotFound.into());
+    }
+    let was_escalated = rows.iter().any(|row| row.attention_since.is_some());
+    let steps = rows.into_iter().map(StepStatus::from_row).collect::<Result<Vec<_>>>()?;
+    let finished = steps.iter().all(|step| step.status == Status::Done);
+    Ok(Progress { finished, steps, needs_attention: was_escalated && !finished })
+}
+
+impl StepStatus {
+    fn from_row(row: StepRow) -> Result<Self> {
+        Ok(Self {
+            step: Step::from_name(&row.step).ok_or(Error::Internal("unknown step in the database"))?,
+            status: Status::from_name(&row.status).ok_or(Error::Internal("unknown step status in the database"))?,
+            finished_at: row.finished_at,
+            attempts: row.attempts.unsigned_abs(),
+        })
+    }
+}

@@ -1,0 +1,52 @@
+//! Proves that an erasure left nothing behind.
+
+use serde::Serialize;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+
+use super::statements::{BindParams as _, not_yet_erased};
+use crate::Result;
+use crate::data_map::{Resolved, RowAction, sql};
+use crate::ids::ClerkUserId;
+
+/// Rows that should have been deleted or changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Leftover {
+    /// Schema and table.
+    pub table: String,
+    /// The column that holds the Clerk user id, where it was found by a search.
+    pub column: Option<String>,
+    /// How many rows.
+    pub rows: u64,
+}
+
+/// Checks for each table whether everything that the map says was done, and searches every column that may hold a
+/// Clerk user id for the person's. Returns what is left.
+pub async fn verify(
+    resolved: &Resolved,
+    connection: &mut PgConnection,
+    subject: &ClerkUserId,
+) -> Result<Vec<Leftover>> {
+    let (mut counts, mut names) = (Vec::new(), Vec::new());
+    for (table_index, table) in resolved.tables.enumerate().filter(|(_, table)| table.action != RowAction::Leave) {
+        let condition = not_yet_erased(resolved, table_index);
+        counts.push(format!("(SELECT count(*) FROM {} AS t WHERE {condition})", table.quoted_name));
+        names.push((table.rule.name.clone(), None));
+    }
+    for search in &resolved.user_id_searches {
+        // The person's own rows that stay may hold the id; they were checked above.
+        let own = search.table.map(|table| format!(" AND ({}) IS NOT TRUE", resolved.owned_rows(table, "t")));
+        counts.push(format!(
+            "(SELECT count(*) FROM {} AS t WHERE t.{} = $1{})",
+            search.quoted_name,
+            search.column,
+            own.unwrap_or_default()
+        ));
+        names.push((search.name.clone(), Some(search.column_name.clone())));
+    }
+    let query = sql::query_scalar::<Vec<i64>>(format!("SELECT ARRAY[{}]::bigint[]", counts.join(", ")));
+    // The time is bound, but no count uses it.
+    let counts = query.bind_params(resolved, subject, OffsetDateTime::UNIX_EPOCH).fetch_one(connection).await?;
+    let found = names.into_iter().zip(counts).filter(|(_, rows)| *rows > 0);
+    Ok(found.map(|((table, column), rows)| Leftover { table, column, rows: rows.unsigned_abs() }).collect())
+}

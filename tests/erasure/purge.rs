@@ -1,0 +1,53 @@
+//! The purge: rows that a deletion stamped or kept are deleted when their time is over.
+
+use lethe::Error;
+use lethe::data_map;
+use lethe::deletion::{self, TableResult};
+
+use crate::support::{SAMPLE, count, erase, everything, of, resolve, run, seeded, subject};
+
+#[tokio::test]
+async fn stamped_and_kept_rows_are_purged_when_their_time_is_over() {
+    let database = seeded().await;
+    let pool = database.pool();
+    let (who, other) = (subject(3), subject(1));
+    // The application had hidden a project before; it is purged with the others.
+    let hidden = format!(
+        "UPDATE projects SET deleted_at = '2026-02-20' WHERE id = (SELECT min(id) FROM projects WHERE user_id = '{}')",
+        who.as_str()
+    );
+    run(pool, &hidden).await;
+    let results = erase(pool, SAMPLE, &who).await.unwrap();
+    assert_eq!(count(pool, "projects WHERE deleted_at = '2026-02-20'").await, 1);
+    let before = of(&everything(pool).await, &other);
+
+    let due: Vec<&TableResult> = results.iter().filter(|result| result.purge_due.is_some()).collect();
+    let tables: Vec<&str> = due.iter().map(|result| result.line.table.as_str()).collect();
+    assert_eq!(tables.len(), 7, "{tables:?}");
+    for result in due {
+        let mut transaction = pool.begin().await.unwrap();
+        let resolved = resolve(SAMPLE, &mut transaction).await;
+        let rows = deletion::purge(&resolved, &mut transaction, &result.line.table, &who).await.unwrap();
+        let again = deletion::purge(&resolved, &mut transaction, &result.line.table, &who).await.unwrap();
+        transaction.commit().await.unwrap();
+        let hidden = u64::from(result.line.table == "public.projects");
+        assert_eq!((rows, again), (result.line.rows + hidden, 0), "{}", result.line.table);
+    }
+    let after = everything(pool).await;
+    assert_eq!(of(&after, &other), before);
+    let left: Vec<String> =
+        of(&after, &who).into_iter().filter(|(_, rows)| !rows.is_empty()).map(|(table, _)| table).collect();
+    assert_eq!(left, ["public.api_keys", "public.profiles"], "what is marked or scrubbed for good");
+}
+
+#[tokio::test]
+async fn purge_needs_a_rule_and_spares_rows_that_the_map_now_keeps() {
+    let database = seeded().await;
+    let mut connection = database.pool().acquire().await.unwrap();
+    let map = SAMPLE.replace(", for = \"2 years\"", "");
+    let resolved = resolve(&map, &mut connection).await;
+    let purged = deletion::purge(&resolved, &mut connection, "public.usage_logs", &subject(1)).await.unwrap();
+    assert_eq!(purged, 0);
+    let unknown = deletion::purge(&resolved, &mut connection, "public.gone", &subject(1)).await;
+    assert!(matches!(unknown, Err(Error::Map(data_map::Error::Mismatch(_)))));
+}
