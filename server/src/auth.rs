@@ -1,42 +1,48 @@
-//! Who asks: from the session's decision to what handlers and pages know of the visitor.
+//! Authentication: from a session's token to the [`CurrentUser`] that handlers and pages see.
 
 use app::dto::UserHandle;
-use app::server::current_user::{self, Authentication};
+use app::server::current_user::{Authentication, CurrentUser};
 use axum::body::Body;
-use axum::extract::{FromRequestParts, MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use clerk_session::{Outcome, Session};
+use clerk_session::Session;
 use http::Method;
 use http::request::Parts;
-use lethe::{ClerkUserId, ErrorCode, Presence, subject};
+use lethe::{ClerkUserId, Presence, subject};
+use lethe_error_code::ErrorCode;
 
-use crate::middleware::client_ip;
-use crate::problem::Problem;
+use crate::error::Problem;
+use crate::middleware::{client_ip, security_headers};
 use crate::profile_cache::Profile;
-use crate::routes::renewal;
 use crate::state::AppState;
 
-/// A token younger than this was just brought from Clerk, so the visitor is waiting for Clerk anyway.
+/// The page that renews a session in a frame.
+pub const RENEWAL_PATH: &str = "/session";
+
+/// The receipt opens without an account, and therefore also while Clerk is down.
+const RECEIPT_ROUTE: &str = "/receipt/{code}";
+
+/// A token younger than this was just issued, so the browser is coming from Clerk and can wait for it once more.
 const FRESH_TOKEN_SECONDS: i64 = 5;
 
-/// The layer: decides who asks, for everything behind it.
-pub async fn authenticate(State(server): State<AppState>, request: Request, next: Next) -> Response {
+/// The id of the Clerk session of a request, also where its user was erased: signing out ends it.
+#[derive(Clone, Debug)]
+pub struct SessionId(pub String);
+
+/// The layer: authenticates the request for everything behind it.
+pub async fn authenticate(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let authenticated = server.authenticator.authenticate(&parts).await;
+    let authenticated = state.authenticator.authenticate(&parts).await;
     if may_redirect(&parts)
         && let Some(mut redirect) = authenticated.redirect::<Body>()
     {
-        if is_frame(&parts) {
-            renewal::allow_frame(redirect.headers_mut());
+        if is_route(&parts, RENEWAL_PATH) {
+            security_headers::allow_same_origin_frame(redirect.headers_mut());
         }
         return redirect;
     }
-    let session = match &authenticated.outcome {
-        Outcome::SignedIn(session) => Some(&**session),
-        Outcome::SignedOut(_) | Outcome::Redirect { .. } => None,
-    };
-    let mut response = match attach_user(&server, &mut parts, session).await {
+    let mut response = match attach_user(&state, &mut parts, authenticated.session()).await {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
         Err(problem) => problem.into_response(),
     };
@@ -44,61 +50,55 @@ pub async fn authenticate(State(server): State<AppState>, request: Request, next
     response
 }
 
-/// Only what a person navigates to, and what needs to know them, may take the way by Clerk. A receipt opens
-/// without an account, and so also while Clerk is down.
+/// Only navigations to pages that depend on the user are redirected to Clerk.
 fn may_redirect(parts: &Parts) -> bool {
     match parts.extensions.get::<MatchedPath>().map(MatchedPath::as_str) {
-        None | Some("/receipt/{code}") => false,
+        None | Some(RECEIPT_ROUTE) => false,
         Some(route) => !route.starts_with("/api/") || route == "/api/privacy/export",
     }
 }
 
-fn is_frame(parts: &Parts) -> bool {
-    parts.extensions.get::<MatchedPath>().is_some_and(|route| route.as_str() == renewal::PATH)
+fn is_route(parts: &Parts, route: &str) -> bool {
+    parts.extensions.get::<MatchedPath>().is_some_and(|matched| matched.as_str() == route)
 }
 
-/// Tells handlers and pages who asks; refuses strangers who write too often.
-async fn attach_user(server: &AppState, parts: &mut Parts, session: Option<&Session>) -> Result<(), Problem> {
-    let authentication: Authentication = match session {
-        Some(session) => {
-            let subject = ClerkUserId::parse(&session.user_id).map_err(|_other_form| ErrorCode::NotSignedIn)?;
-            match subject::presence(&server.lethe, &subject).await? {
-                Presence::Active => Ok(load_user(server, session, subject).await),
-                Presence::Deleting(_) | Presence::Erased => {
-                    server.profiles.remove(&subject).await;
-                    Err(ErrorCode::AccountDeleted)
-                }
-            }
-        }
-        None => Err(ErrorCode::NotSignedIn),
-    };
+/// Adds the [`Authentication`] to the request. Limits writes without a user.
+async fn attach_user(state: &AppState, parts: &mut Parts, session: Option<&Session>) -> Result<(), Problem> {
+    let authentication = authentication(state, session).await?;
     let is_write = !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
     if authentication.is_err() && is_write {
-        let client = client_ip::client_ip(&server.trusted_proxies, parts);
-        server.limits.anonymous_writes.check_ip(client)?;
+        let client = client_ip::client_ip(&state.trusted_proxies, parts);
+        state.rate_limits.anonymous_writes.check_ip(client)?;
     }
-    parts.extensions.insert(RequestSession {
-        session_id: session.map(|session| session.id.clone()),
-        account_deleted: matches!(authentication, Err(ErrorCode::AccountDeleted)),
-    });
     parts.extensions.insert(authentication);
+    if let Some(session) = session {
+        parts.extensions.insert(SessionId(session.id.clone()));
+    }
     Ok(())
 }
 
-/// Whether the browser sends the opt-out signal (Global Privacy Control).
-pub(crate) fn gpc(parts: &Parts) -> bool {
-    parts.headers.get("sec-gpc").is_some_and(|value| value.as_bytes() == b"1")
+/// A token may outlive its user: users who are being erased or were erased are refused whatever their token says.
+async fn authentication(state: &AppState, session: Option<&Session>) -> Result<Authentication, Problem> {
+    let user_id = session.and_then(|session| ClerkUserId::parse(&session.user_id).ok());
+    let Some((session, user_id)) = session.zip(user_id) else { return Ok(Err(ErrorCode::NotSignedIn)) };
+    match subject::presence(&state.lethe, &user_id).await? {
+        Presence::Active => Ok(Ok(current_user(state, session, user_id).await)),
+        Presence::Deleting(_) | Presence::Erased => {
+            state.profiles.remove(&user_id).await;
+            Ok(Err(ErrorCode::AccountDeleted))
+        }
+    }
 }
 
-async fn load_user(server: &AppState, session: &Session, subject: ClerkUserId) -> current_user::CurrentUser {
+async fn current_user(state: &AppState, session: &Session, user_id: ClerkUserId) -> CurrentUser {
     let profile = match (&session.email, &session.name) {
         (Some(_), Some(_)) => None,
-        _ => load_profile(server, session, &subject).await,
+        _ => profile(state, session, &user_id).await,
     };
     let profile = profile.unwrap_or_default();
-    current_user::CurrentUser {
-        user_handle: UserHandle::new(server.lethe.keys.user_handle(&subject).into()),
-        clerk_user_id: subject,
+    CurrentUser {
+        user_handle: UserHandle::new(state.lethe.keys.user_handle(&user_id).into()),
+        clerk_user_id: user_id,
         session_id: session.id.clone(),
         email: session.email.clone().or(profile.email),
         name: session.name.clone().or(profile.name),
@@ -107,75 +107,13 @@ async fn load_user(server: &AppState, session: &Session, subject: ClerkUserId) -
     }
 }
 
-async fn load_profile(server: &AppState, session: &Session, subject: &ClerkUserId) -> Option<Profile> {
-    let now = server.lethe.clock.now().unix_timestamp();
+async fn profile(state: &AppState, session: &Session, user_id: &ClerkUserId) -> Option<Profile> {
+    let now = state.lethe.clock.now().unix_timestamp();
     let is_fresh = session.issued_at.is_some_and(|issued_at| now - issued_at < FRESH_TOKEN_SECONDS);
     let profile = if is_fresh {
-        server.profiles.get_or_wait(subject).await
+        state.profiles.get_or_wait(user_id).await
     } else {
-        server.profiles.get_or_prefetch(subject).await
+        state.profiles.get_or_prefetch(user_id).await
     };
     profile.map(|profile| (*profile).clone())
-}
-
-/// What the session said about this request, beyond what pages need to know.
-#[derive(Clone, Debug, Default)]
-pub struct RequestSession {
-    /// The session, also where its person is gone.
-    pub session_id: Option<String>,
-    /// The token is good, but its person was erased or is being erased.
-    pub account_deleted: bool,
-}
-
-/// A signed-in person: what a handler of the API starts with.
-#[derive(Clone, Debug)]
-pub struct CurrentUser {
-    /// Who.
-    pub subject: ClerkUserId,
-    /// The address, where it is known already.
-    pub email: Option<String>,
-    /// Somebody else acts in the person's name.
-    pub impersonated: bool,
-    /// They proved who they are within the last minutes.
-    pub recently_verified: bool,
-    /// The browser's opt-out signal.
-    pub signal: bool,
-}
-
-impl CurrentUser {
-    /// The person of this request, where there is one.
-    pub fn from_parts(parts: &Parts) -> Option<Self> {
-        let person = parts.extensions.get::<Authentication>()?.as_ref().ok()?;
-        Some(Self {
-            subject: person.clerk_user_id.clone(),
-            email: person.email.clone(),
-            impersonated: person.impersonated,
-            recently_verified: person.recently_verified,
-            signal: gpc(parts),
-        })
-    }
-
-    /// Refuses to delete for, or to disclose to, whoever acts for somebody else or didn't lately prove
-    /// who they are.
-    pub fn require_fresh_sign_in(&self) -> Result<(), Problem> {
-        if self.impersonated {
-            Err(ErrorCode::Impersonated.into())
-        } else if self.recently_verified {
-            Ok(())
-        } else {
-            Err(Problem::reverification_needed())
-        }
-    }
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for CurrentUser {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        if let Some(person) = Self::from_parts(parts) {
-            return Ok(person);
-        }
-        let is_gone = parts.extensions.get::<RequestSession>().is_some_and(|session| session.account_deleted);
-        Err(if is_gone { ErrorCode::AccountDeleted } else { ErrorCode::NotSignedIn }.into())
-    }
 }

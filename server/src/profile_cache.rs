@@ -1,4 +1,4 @@
-//! Names and addresses of the people who were here lately, so that no page view asks Clerk.
+//! A cache of users' names and e-mail addresses, so that no page view calls Clerk.
 //! Bounded, short-lived, in memory only.
 
 use std::sync::Arc;
@@ -7,18 +7,19 @@ use std::time::Duration;
 use lethe::ClerkUserId;
 use lethe::clerk::{Client, User};
 use moka::future::Cache;
+use tokio::task::JoinHandle;
 
 const MAX_ENTRIES: u64 = 20_000;
 const TIME_TO_LIVE: Duration = Duration::from_mins(10);
-/// How long a sign-in waits for the name. A page view never waits.
+/// How long the first page view after a sign-in waits for the name. Other page views never wait.
 const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What is shown of a person.
+/// What pages show of a user.
 #[derive(Clone, Debug, Default)]
 pub struct Profile {
-    /// The primary address.
+    /// The primary e-mail address.
     pub email: Option<String>,
-    /// The name to show.
+    /// First and last name.
     pub name: Option<String>,
 }
 
@@ -30,52 +31,52 @@ pub struct ProfileCache {
 }
 
 impl ProfileCache {
-    /// An empty cache in front of Clerk.
+    /// Creates an empty cache.
     #[must_use]
     pub fn new(clerk: Client) -> Self {
         let profiles = Cache::builder().max_capacity(MAX_ENTRIES).time_to_live(TIME_TO_LIVE).build();
         Self { clerk, profiles }
     }
 
-    /// What is known at this moment. Where nothing is, it is fetched for the next time.
-    pub async fn get_or_prefetch(&self, subject: &ClerkUserId) -> Option<Arc<Profile>> {
-        let known = self.profiles.get(subject).await;
-        if known.is_none() {
-            self.fetch(subject);
+    /// Returns the cached profile. On a miss, fetches it in the background for the next request.
+    pub async fn get_or_prefetch(&self, user: &ClerkUserId) -> Option<Arc<Profile>> {
+        let cached = self.profiles.get(user).await;
+        if cached.is_none() {
+            self.fetch(user);
         }
-        known
+        cached
     }
 
-    /// What is known right after signing in; waits for Clerk, but not for long.
-    pub async fn get_or_wait(&self, subject: &ClerkUserId) -> Option<Arc<Profile>> {
-        if let Some(known) = self.profiles.get(subject).await {
-            return Some(known);
+    /// Returns the cached profile. On a miss, waits for Clerk, though not for long.
+    pub async fn get_or_wait(&self, user: &ClerkUserId) -> Option<Arc<Profile>> {
+        if let Some(cached) = self.profiles.get(user).await {
+            return Some(cached);
         }
-        let fetching = self.fetch(subject);
+        let fetching = self.fetch(user);
         tokio::time::timeout(SIGN_IN_TIMEOUT, fetching).await.ok()?.ok()?
     }
 
-    /// A webhook told something newer. People who aren't in the cache are not put there.
-    pub async fn update_cached(&self, subject: &ClerkUserId, user: &User) {
-        if self.profiles.contains_key(subject) {
-            self.profiles.insert(subject.clone(), Arc::new(profile(user))).await;
+    /// Replaces a cached profile by what a webhook reported. Other users are not added.
+    pub async fn update_cached(&self, user: &User) {
+        if self.profiles.contains_key(user.id()) {
+            self.profiles.insert(user.id().clone(), Arc::new(profile(user))).await;
         }
     }
 
-    /// The person is gone.
-    pub async fn remove(&self, subject: &ClerkUserId) {
-        self.profiles.invalidate(subject).await;
+    /// Removes the profile of a user who is deleted.
+    pub async fn remove(&self, user: &ClerkUserId) {
+        self.profiles.invalidate(user).await;
     }
 
-    /// Fetches in the background. However many ask at once, Clerk is asked once.
-    fn fetch(&self, subject: &ClerkUserId) -> tokio::task::JoinHandle<Option<Arc<Profile>>> {
+    /// Fetches a profile in the background. Concurrent calls for one user share a request to Clerk.
+    fn fetch(&self, user: &ClerkUserId) -> JoinHandle<Option<Arc<Profile>>> {
         let Self { clerk, profiles } = self.clone();
-        let subject = subject.clone();
+        let user = user.clone();
         tokio::spawn(async move {
-            let fetched = profiles.try_get_with(subject.clone(), async {
-                clerk.user(&subject).await.map(|user| Arc::new(user.as_ref().map(profile).unwrap_or_default()))
+            let fetched = profiles.try_get_with(user.clone(), async {
+                clerk.user(&user).await.map(|user| Arc::new(user.as_ref().map(profile).unwrap_or_default()))
             });
-            fetched.await.inspect_err(|error| tracing::debug!(%error, "a name couldn't be fetched")).ok()
+            fetched.await.inspect_err(|error| tracing::debug!(%error, "profile could not be fetched")).ok()
         })
     }
 }

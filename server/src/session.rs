@@ -3,10 +3,17 @@
 
 use std::sync::Arc;
 
-use clerk_session::{BackendApi, BackendError, BackendErrorKind, Clock, Jwk, Jwks, RefreshRequest};
+use anyhow::Context;
+use clerk_session::{
+    Authenticator, BackendApi, BackendError, BackendErrorKind, Clock, Config, Jwk, Jwks, RefreshRequest,
+};
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use lethe::Lethe;
 use lethe::clerk::{self, Client};
+
+use crate::config::ServerConfig;
+use crate::middleware::client_ip;
 
 /// The Backend API by Lethe's Clerk client.
 pub(crate) struct ClerkBackend(pub(crate) Client);
@@ -37,8 +44,28 @@ impl BackendApi for ClerkBackend {
     }
 }
 
+/// Builds the authenticator from the configuration.
+pub(crate) fn authenticator(config: &ServerConfig, lethe: &Lethe) -> anyhow::Result<Authenticator> {
+    let clerk = &config.clerk;
+    let mut session = Config::new(&clerk.publishable_key, config.core.public_url.clone());
+    if !clerk.authorized_parties.is_empty() {
+        session.authorized_parties.clone_from(&clerk.authorized_parties);
+    }
+    session.proxy_url.clone_from(&clerk.proxy_url);
+    session.jwt_key.clone_from(&clerk.jwt_key);
+    session.sign_in_url.clone_from(&clerk.sign_in_url);
+    session.is_satellite = clerk.is_satellite;
+    session.satellite_auto_sync = clerk.satellite_auto_sync;
+    session.domain = clerk.domain.as_ref().map(|host| host.0.clone());
+    let proxies = config.http.trusted_proxies.clone();
+    session.trust_forwarded =
+        Arc::new(move |parts| client_ip::peer_ip(&parts.extensions).is_some_and(|peer| proxies.contains(peer)));
+    session.clock = clock(&lethe.clock);
+    Authenticator::new(session, ClerkBackend(lethe.clerk.clone())).context("the configuration of Clerk is not valid")
+}
+
 /// Lethe's clock as the session's.
-pub(crate) fn clock(clock: &lethe::Clock) -> Clock {
+fn clock(clock: &lethe::Clock) -> Clock {
     let clock = clock.clone();
     Arc::new(move || clock.now().into())
 }

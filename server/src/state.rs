@@ -1,4 +1,4 @@
-//! What every handler of a serving process can reach. Cheap to clone.
+//! What the handlers of a serving process share. Cheap to clone.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -16,41 +16,41 @@ use crate::middleware::rate_limit::RateLimits;
 use crate::middleware::security_headers::SecurityHeaders;
 use crate::profile_cache::ProfileCache;
 
-/// A serving process.
+/// The state of the router.
 #[derive(Clone)]
 pub struct AppState(Arc<AppStateInner>);
 
-/// Its parts.
+/// Its fields.
 pub struct AppStateInner {
-    /// Every rule.
+    /// The operations.
     pub lethe: Lethe,
-    /// What every page shares.
+    /// What all pages share.
     pub site: Site,
-    /// Decides who asks.
+    /// Verifies session tokens.
     pub authenticator: Authenticator,
     /// Verifies webhooks.
     pub webhook_secret: webhook::Secret,
-    /// Public base of this installation.
+    /// Public URL of this installation.
     pub public_url: Url,
-    /// Names and addresses of the people who were here lately.
+    /// Names and e-mail addresses of recent users.
     pub profiles: ProfileCache,
-    /// How often is too often.
-    pub limits: RateLimits,
-    /// The headers that every answer carries.
-    pub security_headers: SecurityHeaders,
-    /// Peers whose forwarding headers are believed.
+    /// Rate limits.
+    pub rate_limits: RateLimits,
+    /// The security headers of every response.
+    pub security_headers: Arc<SecurityHeaders>,
+    /// Peers whose forwarding headers are trusted.
     pub trusted_proxies: TrustedProxies,
-    /// The numbers for `/metrics`.
+    /// Renders the metrics.
     pub metrics: PrometheusHandle,
-    /// Opens `/metrics` to other machines.
+    /// Bearer token for `/metrics` from other machines.
     pub metrics_token: Option<SecretString>,
 }
 
 impl AppState {
-    /// Takes the parts.
+    /// Wraps the fields.
     #[must_use]
-    pub fn new(parts: AppStateInner) -> Self {
-        Self(Arc::new(parts))
+    pub fn new(inner: AppStateInner) -> Self {
+        Self(Arc::new(inner))
     }
 }
 

@@ -124,10 +124,11 @@ pub(super) fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
     Ok(config.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// Whether the URL is on this machine. A proxy from the environment isn't used then.
-pub(super) fn is_loopback(url: &Url) -> bool {
+/// Returns whether the URL is on this machine, where no proxy from the environment applies.
+#[must_use]
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
         None => false,

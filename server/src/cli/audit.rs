@@ -1,25 +1,38 @@
 //! `lethe audit verify`.
 
+use clap::Subcommand;
 use lethe::{Lethe, audit};
 
 use super::{Exit, output};
 
-pub(super) async fn verify(lethe: &Lethe, as_json: bool) -> anyhow::Result<Exit> {
-    // What was written a moment ago gets its place first.
+#[derive(Debug, Subcommand)]
+pub(super) enum AuditCommand {
+    /// Recompute the hash chain and report where it breaks.
+    Verify,
+}
+
+pub(super) async fn run(command: &AuditCommand, lethe: &Lethe, as_json: bool) -> anyhow::Result<Exit> {
+    match command {
+        AuditCommand::Verify => verify(lethe, as_json).await,
+    }
+}
+
+async fn verify(lethe: &Lethe, as_json: bool) -> anyhow::Result<Exit> {
+    // Entries of the last moments aren't in the chain yet.
     audit::seal(lethe).await?;
-    let found = audit::verify(lethe).await?;
+    let report = audit::verify(lethe).await?;
     if as_json {
-        output::print_json(&found)?;
-    } else if found.is_intact() {
-        println!("The chain holds: {} links.", found.links);
+        output::print_json(&report)?;
+    } else if report.is_intact() {
+        println!("The chain is intact: {} links.", report.links);
     } else {
-        for position in &found.broken {
+        for position in &report.broken {
             println!("The chain breaks at position {position}.");
         }
-        for entry in &found.unlinked {
-            println!("Entry {entry} has no place in the chain.");
+        for entry in &report.unlinked {
+            println!("Entry {entry} is not in the chain.");
         }
-        println!("{} links were checked.", found.links);
+        println!("{} links were checked.", report.links);
     }
-    Ok(if found.is_intact() { Exit::Success } else { Exit::Attention })
+    Ok(if report.is_intact() { Exit::Success } else { Exit::Attention })
 }

@@ -2,19 +2,39 @@
 
 use std::path::PathBuf;
 
+use clap::Subcommand;
 use lethe::data_map::{self, Error};
 use serde_json::json;
 
 use super::{Exit, output};
 use crate::bootstrap;
-use crate::config::{DatabaseConfig, Values};
+use crate::config::{DatabaseConfig, Section, Values, data};
 
-pub(super) async fn check(mut values: Values, as_json: bool) -> anyhow::Result<Exit> {
-    let settings = DatabaseConfig::read(&mut values);
-    let path = values.required("LETHE_DATA_MAP", "the path of the data map, such as data-map.toml");
-    let (settings, path) = values.finish(settings.zip(path))?;
-    let map = bootstrap::load_data_map(&PathBuf::from(path))?;
-    let database = bootstrap::connect_database(&settings).await?;
+#[derive(Debug, Subcommand)]
+pub(super) enum MapCommand {
+    /// Check the data map against the live schema: every table and every column needs a rule or a reason.
+    Check,
+    /// Print a first data map, drafted from the live schema.
+    Draft {
+        /// The table that holds the users, such as public.users. Without it the most likely table is used.
+        #[arg(long)]
+        subject: Option<String>,
+    },
+}
+
+pub(super) async fn run(command: MapCommand, values: Values, as_json: bool) -> anyhow::Result<Exit> {
+    match command {
+        MapCommand::Check => check(values, as_json).await,
+        MapCommand::Draft { subject } => draft(values, subject.as_deref()).await,
+    }
+}
+
+async fn check(mut values: Values, as_json: bool) -> anyhow::Result<Exit> {
+    let config = DatabaseConfig::read(&mut values);
+    let path = values.read::<PathBuf>(&data::DATA_MAP);
+    let (config, path) = values.finish(config.zip(path))?;
+    let map = bootstrap::load_data_map(&path)?;
+    let database = bootstrap::connect_database(&config).await?;
     let mut connection = database.acquire().await?;
     let problems = match data_map::resolve(&map, &mut connection).await {
         Ok(_) => Vec::new(),
@@ -29,15 +49,15 @@ pub(super) async fn check(mut values: Values, as_json: bool) -> anyhow::Result<E
         for problem in &problems {
             println!("{problem}");
         }
-        println!("{} problems. Until they are solved nothing is exported and nothing is erased.", problems.len());
+        println!("{} problems. Exports and deletions are refused until they are solved.", problems.len());
     }
     Ok(if problems.is_empty() { Exit::Success } else { Exit::Attention })
 }
 
-pub(super) async fn draft(mut values: Values, subject: Option<&str>) -> anyhow::Result<Exit> {
-    let settings = DatabaseConfig::read(&mut values);
-    let settings = values.finish(settings)?;
-    let database = bootstrap::connect_database(&settings).await?;
+async fn draft(mut values: Values, subject: Option<&str>) -> anyhow::Result<Exit> {
+    let config = DatabaseConfig::read(&mut values);
+    let config = values.finish(config)?;
+    let database = bootstrap::connect_database(&config).await?;
     let mut connection = database.acquire().await?;
     print!("{}", data_map::draft(&mut connection, subject).await?);
     Ok(Exit::Success)

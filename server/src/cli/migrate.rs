@@ -2,12 +2,12 @@
 
 use super::Exit;
 use crate::bootstrap;
-use crate::config::{DatabaseConfig, Values};
+use crate::config::{DatabaseConfig, Section, Values};
 
 pub(super) async fn run(mut values: Values) -> anyhow::Result<Exit> {
-    let settings = DatabaseConfig::read(&mut values);
-    let settings = values.finish(settings)?;
-    let database = bootstrap::connect_database(&settings).await?;
+    let config = DatabaseConfig::read(&mut values);
+    let config = values.finish(config)?;
+    let database = bootstrap::connect_database(&config).await?;
     lethe::database::migrate(&database).await?;
     println!("The database is up to date.");
     Ok(Exit::Success)

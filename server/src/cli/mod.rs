@@ -1,8 +1,9 @@
-//! The command line. One file a command; what a command does is a verb of the core.
+//! The command line: one file per command. Knows configuration and output; what a command does is a function of the core.
 //!
-//! Exit codes: 0 done, 1 failed, 2 not understood or not configured, 3 done, and something was found that wants attention.
+//! Exit codes: 0 success, 1 failure, 2 invalid usage or configuration, 3 success, and something needs attention.
 
 mod audit;
+mod config;
 mod doctor;
 mod erase;
 mod map;
@@ -17,107 +18,94 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use lethe::Lethe;
+use tracing::Instrument;
 
-use crate::bootstrap;
-use crate::config::{ConfigError, LogConfig, ServerConfig, Values};
-use crate::logging;
-use crate::problem::error_chain;
+use crate::config::{ConfigError, LogConfig, Section, ServerConfig, Values};
+use crate::{bootstrap, logging};
 
 /// A self-hosted privacy center for applications that use Clerk and Postgres.
 ///
-/// Settings come from the environment and from the TOML file that `LETHE_CONFIG` names.
+/// Settings come from environment variables and from the TOML file that `LETHE_CONFIG` names.
 ///
-/// Exit codes: 0 done, 1 failed, 2 not understood or not configured, 3 done, and something was found that wants attention.
+/// Exit codes: 0 success, 1 failure, 2 invalid usage or configuration, 3 success, and something needs attention.
 #[derive(Parser)]
 #[command(name = "lethe", version)]
 pub struct Cli {
-    /// Answer with one JSON document on standard output; everything else goes to standard error.
+    /// Print one JSON document to standard output; everything else goes to standard error.
     #[arg(long, global = true)]
     json: bool,
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Subcommand)]
+#[derive(Debug, Subcommand)]
 enum Command {
-    /// Serve the pages and the API, and work the queue.
+    /// Serve pages and API, and run background jobs.
     Serve {
-        /// Leave the queue to other processes.
+        /// Leave background jobs to other processes.
         #[arg(long)]
         no_work: bool,
     },
-    /// Work the queue without serving anything.
+    /// Run background jobs without serving HTTP.
     Work,
-    /// Bring Lethe's own tables up to date. Running it again changes nothing.
+    /// Create or update Lethe's own tables. Running it again changes nothing.
     Migrate,
-    /// The data map.
+    /// Check or draft the data map.
     #[command(subcommand)]
-    Map(MapCommand),
-    /// Check the whole set-up: settings, Clerk, database, data map, mail, store. Each line says what is right, or what is
-    /// wrong and how to mend it.
+    Map(map::MapCommand),
+    /// Check the installation: configuration, Clerk, database, data map, mail and storage. Each line is one check, with
+    /// a remedy where something is wrong.
     ///
-    /// Exit codes: 0 nothing is wrong, warnings aside; 2 the settings are incomplete or can't be used; 3 something else
+    /// Exit codes: 0 nothing is wrong, warnings aside; 2 the configuration is incomplete or invalid; 3 something else
     /// is wrong.
     Doctor,
-    /// Find people in the application's database whom Clerk no longer knows.
+    /// Find users in the application's database that Clerk doesn't know.
     Orphans {
-        /// Delete what was found. Without this nothing is changed.
+        /// Delete the users that were found. Without this option nothing is changed.
         #[arg(long)]
         erase: bool,
     },
-    /// Delete many people, one Clerk user id a line. Running it again goes on where it stopped.
+    /// Delete users, given as Clerk user ids, one per line. Running it again resumes where it stopped.
     Erase {
-        /// The file with the ids; lines that begin with # are left out.
+        /// The file with the ids. Lines that begin with # are ignored.
         #[arg(long)]
         file: PathBuf,
     },
-    /// Erase what was kept for a time, where that time is over. The queue does this every hour by itself.
+    /// Erase retained data whose retention period has expired. A background job does this every hour.
     Purge,
-    /// The audit log.
+    /// Check the audit log.
     #[command(subcommand)]
-    Audit(AuditCommand),
+    Audit(audit::AuditCommand),
+    /// Print the documentation of the configuration.
+    #[command(subcommand, hide = true)]
+    Config(config::ConfigCommand),
 }
 
-#[derive(Subcommand)]
-enum MapCommand {
-    /// Hold the map against the live database: every table and column needs a rule or a reason.
-    Check,
-    /// Write a first map from the live database to standard output.
-    Draft {
-        /// The table where a person is, such as public.users; without it the likeliest one is taken.
-        #[arg(long)]
-        subject: Option<String>,
-    },
-}
-
-#[derive(Subcommand)]
-enum AuditCommand {
-    /// Recompute the chain; tells where it breaks.
-    Verify,
-}
-
-/// How a command that did its work ends.
+/// How a command ends that didn't fail.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Exit {
     /// Everything is as it should be.
     Success,
     /// Somebody should look at what was printed.
     Attention,
-    /// The settings aren't complete, and that was printed.
+    /// The configuration is incomplete or invalid, and that was printed.
     Unconfigured,
 }
 
 impl Cli {
-    /// Runs the command and tells how it ended.
+    /// Runs the command and returns the process's exit code.
     pub async fn run(self) -> ExitCode {
-        // Whichever library asks first would else decide; a second call changes nothing.
+        // Otherwise the library that asks first decides. A second call changes nothing.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        match self.dispatch().await {
+        // An error span is enabled even where only warnings are logged.
+        let span = tracing::error_span!("command", command = ?self.command);
+        match self.dispatch().instrument(span).await {
             Ok(Exit::Success) => ExitCode::SUCCESS,
             Ok(Exit::Attention) => ExitCode::from(3),
             Ok(Exit::Unconfigured) => ExitCode::from(2),
             Err(error) => {
-                eprintln!("lethe: {}", error_chain(error.as_ref()));
+                eprintln!("lethe: {}", lethe::error_chain(error.as_ref()));
                 ExitCode::from(if error.is::<ConfigError>() { 2 } else { 1 })
             }
         }
@@ -125,7 +113,7 @@ impl Cli {
 
     async fn dispatch(self) -> anyhow::Result<Exit> {
         let mut values = match Values::load() {
-            // Even a file that can't be read is only one of its lines.
+            // A file that can't be read is one of the doctor's lines.
             Err(error) if matches!(self.command, Command::Doctor) => return doctor::run(Err(error), self.json).await,
             loaded => loaded?,
         };
@@ -137,30 +125,27 @@ impl Cli {
         }
         match self.command {
             Command::Serve { no_work } => serve::run(&load_config(values)?, !no_work).await,
-            Command::Doctor => doctor::run(Ok(values), self.json).await,
             Command::Work => work::run(&load_config(values)?).await,
             Command::Migrate => migrate::run(values).await,
-            Command::Map(MapCommand::Check) => map::check(values, self.json).await,
-            Command::Map(MapCommand::Draft { subject }) => map::draft(values, subject.as_deref()).await,
+            Command::Map(command) => map::run(command, values, self.json).await,
+            Command::Doctor => doctor::run(Ok(values), self.json).await,
             Command::Orphans { erase } => orphans::run(&bootstrap_batch(values).await?, erase, self.json).await,
             Command::Erase { file } => erase::run(&bootstrap_batch(values).await?, &file, self.json).await,
             Command::Purge => purge::run(&bootstrap_batch(values).await?, self.json).await,
-            Command::Audit(AuditCommand::Verify) => audit::verify(&bootstrap_batch(values).await?, self.json).await,
+            Command::Audit(command) => audit::run(&command, &bootstrap_batch(values).await?, self.json).await,
+            Command::Config(command) => Ok(config::run(&command)),
         }
     }
 }
 
 fn load_config(mut values: Values) -> Result<ServerConfig, ConfigError> {
-    let settings = ServerConfig::read(&mut values);
-    values.finish(settings)
+    let config = ServerConfig::read(&mut values);
+    values.finish(config)
 }
 
-/// What an operation needs, on a database that is ready for it.
-async fn bootstrap_batch(values: Values) -> anyhow::Result<lethe::Lethe> {
+/// Returns what an operators' command needs, on a migrated database.
+async fn bootstrap_batch(values: Values) -> anyhow::Result<Lethe> {
     let lethe = bootstrap::build_for_batch(&load_config(values)?).await?;
-    anyhow::ensure!(
-        lethe::database::is_migrated(&lethe.database).await?,
-        "the database isn't migrated; run `lethe migrate` first"
-    );
+    bootstrap::ensure_migrated(&lethe).await?;
     Ok(lethe)
 }

@@ -1,4 +1,4 @@
-//! What a command prints: an answer on standard output, progress on standard error.
+//! What a command prints: the result to standard output, progress to standard error.
 
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
@@ -11,7 +11,8 @@ pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Tells how far long work is: on a terminal in one line, else a line now and then.
+/// Reports the progress of a long command: on a terminal in one line that is rewritten, otherwise a line every few
+/// seconds.
 pub(super) struct Progress {
     last: Instant,
     on_terminal: bool,
@@ -23,7 +24,7 @@ impl Progress {
         Self { last: Instant::now(), on_terminal: std::io::stderr().is_terminal(), has_printed: false }
     }
 
-    /// Shows `text`, unless something was shown a moment ago.
+    /// Prints `text`, unless something was printed a moment ago.
     pub(super) fn show(&mut self, text: &str) {
         let pause = if self.on_terminal { Duration::from_millis(100) } else { Duration::from_secs(5) };
         if self.has_printed && self.last.elapsed() < pause {
@@ -32,11 +33,11 @@ impl Progress {
         self.last = Instant::now();
         self.has_printed = true;
         let mut error = std::io::stderr();
-        // A closed standard error stops no work.
+        // A closed standard error must not stop the command.
         let _ = if self.on_terminal { write!(error, "\r\x1b[K{text}") } else { writeln!(error, "{text}") };
     }
 
-    /// Ends the line.
+    /// Removes the line from a terminal.
     pub(super) fn clear(&self) {
         if self.on_terminal && self.has_printed {
             eprint!("\r\x1b[K");

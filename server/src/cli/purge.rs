@@ -7,11 +7,11 @@ use serde_json::json;
 use super::{Exit, output};
 
 pub(super) async fn run(lethe: &Lethe, as_json: bool) -> anyhow::Result<Exit> {
-    let erased = retention::purge_expired(lethe).await?;
+    let purged = retention::purge_expired(lethe).await?;
     if as_json {
-        output::print_json(&json!({"ended": erased.expired, "rows": erased.rows}))?;
+        output::print_json(&json!({"ended": purged.expired, "rows": purged.rows}))?;
     } else {
-        println!("{} periods were over; {} rows were erased.", erased.expired, erased.rows);
+        println!("Purged {} rows ({} expired retention periods).", purged.rows, purged.expired);
     }
     Ok(Exit::Success)
 }

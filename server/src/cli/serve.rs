@@ -8,23 +8,21 @@ use super::Exit;
 use crate::config::ServerConfig;
 use crate::{bootstrap, serve};
 
-pub(super) async fn run(settings: &ServerConfig, with_work: bool) -> anyhow::Result<Exit> {
-    let lethe = bootstrap::build(settings).await?;
+pub(super) async fn run(config: &ServerConfig, with_jobs: bool) -> anyhow::Result<Exit> {
+    let lethe = bootstrap::build(config).await?;
     bootstrap::ensure_ready(&lethe).await?;
-    let server = serve::build_state(settings, lethe.clone())?;
-    let listener = TcpListener::bind(settings.listen)
-        .await
-        .with_context(|| format!("LETHE_LISTEN: {} can't be listened on", settings.listen))?;
-    tracing::info!(listen = %listener.local_addr()?, url = %settings.url, "serving");
+    let state = serve::build_state(config, lethe.clone())?;
+    let address = config.http.listen;
+    let listener =
+        TcpListener::bind(address).await.with_context(|| format!("LETHE_LISTEN: can't listen on {address}"))?;
+    tracing::info!(address = %listener.local_addr()?, url = %config.core.public_url, "server started");
 
-    let stop = CancellationToken::new();
-    let serving = tokio::spawn(serve::run(listener, server, stop.clone()));
-    let working = with_work.then(|| {
-        let working = lethe::jobs::run_worker(lethe.clone(), stop.clone().cancelled_owned());
-        tokio::spawn(async move { working.await.context("the queue's worker failed") })
-    });
-    let parts: Vec<_> = [Some(serving), working].into_iter().flatten().collect();
-    serve::run_until_shutdown(stop, parts).await?;
+    let shutdown = CancellationToken::new();
+    let mut tasks = vec![tokio::spawn(serve::run(listener, state, shutdown.clone()))];
+    if with_jobs {
+        tasks.push(serve::spawn_worker(lethe.clone(), &shutdown));
+    }
+    serve::run_until_shutdown(shutdown, tasks).await?;
     lethe.database.close().await;
     Ok(Exit::Success)
 }

@@ -1,115 +1,77 @@
-//! Which peers may speak for others. Knows addresses and prefixes, not headers.
+//! Which peers' forwarding headers are trusted. Knows addresses and networks, not headers.
 
 use std::net::IpAddr;
 
-use super::Values;
+use ipnet::IpNet;
 
-/// Addresses and prefixes of reverse proxies whose forwarding headers are believed.
+use super::setting::{Syntax, Value};
+use super::types::elements;
+
+/// Addresses and networks of reverse proxies.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TrustedProxies(Vec<Prefix>);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Prefix {
-    address: IpAddr,
-    bits: u8,
-}
+pub struct TrustedProxies(Vec<IpNet>);
 
 impl TrustedProxies {
-    /// Reads `LETHE_TRUSTED_PROXIES`.
-    pub fn read(values: &mut Values) -> Option<Self> {
-        let mut prefixes = Vec::new();
-        let mut wrong = Vec::new();
-        for part in values.list("LETHE_TRUSTED_PROXIES") {
-            match Prefix::parse(&part) {
-                Some(prefix) => prefixes.push(prefix),
-                None => wrong.push(part),
-            }
-        }
-        if wrong.is_empty() {
-            return Some(Self(prefixes));
-        }
-        let problem = format!(
-            "holds `{}`; it must be a list of addresses and prefixes, such as 10.0.0.0/8, ::1",
-            wrong.join("`, `")
-        );
-        values.problem("LETHE_TRUSTED_PROXIES", &problem);
-        None
-    }
-
-    /// Whether this peer's forwarding headers are believed.
+    /// Returns whether this peer's forwarding headers are trusted.
     #[must_use]
-    pub fn trusts(&self, peer: IpAddr) -> bool {
+    pub fn contains(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
-        self.0.iter().any(|prefix| prefix.contains(peer))
+        self.0.iter().any(|network| network.contains(&peer))
     }
 }
 
-impl Prefix {
-    fn parse(text: &str) -> Option<Self> {
-        let (address, bits) = match text.split_once('/') {
-            Some((address, bits)) => (address, Some(bits)),
-            None => (text, None),
-        };
-        let address: IpAddr = address.trim().parse().ok()?;
-        let most = if address.is_ipv4() { 32 } else { 128 };
-        let bits = match bits {
-            Some(bits) => bits.trim().parse().ok().filter(|bits| *bits <= most)?,
-            None => most,
-        };
-        Some(Self { address, bits })
+impl Value for TrustedProxies {
+    const ACCEPTED: &'static str = "a list of addresses and networks, such as 10.0.0.0/8, ::1";
+    const SYNTAX: Syntax = Syntax::List;
+    const IS_OPTIONAL: bool = true;
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        // A bare address is the network of that one host.
+        let network = |element: &str| element.parse().or_else(|_| element.parse::<IpAddr>().map(IpNet::from));
+        let networks = elements(text)
+            .map(|element| network(element).map_err(|_| format!("`{element}` is neither an address nor a network")));
+        networks.collect::<Result<_, _>>().map(Self)
     }
 
-    fn contains(self, peer: IpAddr) -> bool {
-        match (self.address, peer) {
-            (IpAddr::V4(own), IpAddr::V4(peer)) => {
-                let shift = 32 - u32::from(self.bits);
-                u32::from(own).checked_shr(shift) == u32::from(peer).checked_shr(shift)
-            }
-            (IpAddr::V6(own), IpAddr::V6(peer)) => {
-                let shift = 128 - u32::from(self.bits);
-                u128::from(own).checked_shr(shift) == u128::from(peer).checked_shr(shift)
-            }
-            _ => false,
-        }
+    fn missing() -> Option<Self> {
+        Some(Self::default())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
+
     use super::*;
 
-    fn trusted(list: &[&str]) -> TrustedProxies {
-        TrustedProxies(list.iter().map(|text| Prefix::parse(text).expect("parses")).collect())
-    }
-
-    fn trusts(proxies: &TrustedProxies, peer: &str) -> bool {
-        proxies.trusts(peer.parse().expect("parses"))
-    }
-
-    #[test]
-    fn prefixes_hold_what_is_inside_and_nothing_else() {
-        let proxies = trusted(&["10.0.0.0/8", "192.168.1.7", "fd00::/8", "::1"]);
-        assert!(trusts(&proxies, "10.255.0.1"));
-        assert!(trusts(&proxies, "::ffff:10.1.2.3"));
-        assert!(trusts(&proxies, "192.168.1.7"));
-        assert!(trusts(&proxies, "fd12::9"));
-        assert!(trusts(&proxies, "::1"));
-        assert!(!trusts(&proxies, "11.0.0.1"));
-        assert!(!trusts(&proxies, "192.168.1.8"));
-        assert!(!trusts(&proxies, "::2"));
+    #[rstest]
+    #[case("10.255.0.1", true)]
+    #[case("::ffff:10.1.2.3", true)]
+    #[case("192.168.1.7", true)]
+    #[case("fd12::9", true)]
+    #[case("::1", true)]
+    #[case("11.0.0.1", false)]
+    #[case("192.168.1.8", false)]
+    #[case("::2", false)]
+    fn network_contains_its_addresses_alone(#[case] peer: IpAddr, #[case] trusted: bool) {
+        let proxies = TrustedProxies::from_text("10.0.0.0/8, 192.168.1.7,fd00::/8, ::1").expect("valid");
+        assert_eq!(proxies.contains(peer), trusted);
     }
 
     #[test]
-    fn a_prefix_of_zero_bits_holds_every_address_of_its_kind() {
-        let proxies = trusted(&["0.0.0.0/0"]);
-        assert!(trusts(&proxies, "203.0.113.9"));
-        assert!(!trusts(&proxies, "2001:db8::1"));
+    fn network_of_zero_bits_contains_every_address_of_its_family() {
+        let proxies = TrustedProxies::from_text("0.0.0.0/0").expect("valid");
+        assert!(proxies.contains(IpAddr::from([203, 0, 113, 9])));
+        assert!(!proxies.contains("2001:db8::1".parse().expect("an address")));
     }
 
-    #[test]
-    fn nonsense_is_refused() {
-        for text in ["", "10.0.0.0/33", "::/129", "example.org", "10.0.0.0/x"] {
-            assert_eq!(Prefix::parse(text), None, "{text}");
-        }
+    #[rstest]
+    #[case("10.0.0.0/33")]
+    #[case("::/129")]
+    #[case("example.org")]
+    #[case("10.0.0.0/x")]
+    #[case("10.0.0.1, 10.0.0.0/99")]
+    fn invalid_network_is_rejected(#[case] text: &str) {
+        assert!(TrustedProxies::from_text(text).is_err());
     }
 }

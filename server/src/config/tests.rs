@@ -1,3 +1,7 @@
+//! What is accepted, what is reported, and that the documentation in the repository is the generated one.
+
+use rstest::rstest;
+
 use super::*;
 
 const SECRET: &str = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldCE=";
@@ -17,12 +21,27 @@ fn complete() -> Vec<(&'static str, String)> {
 }
 
 fn read(environment: Vec<(&'static str, String)>) -> Result<ServerConfig, ConfigError> {
-    let mut values = Values::from_sources(None, environment)?;
-    let settings = ServerConfig::read(&mut values);
-    values.finish(settings)
+    read_with_file(None, environment)
 }
 
-fn with(name: &'static str, value: &str) -> Result<ServerConfig, ConfigError> {
+fn read_with_file(file: Option<&str>, environment: Vec<(&'static str, String)>) -> Result<ServerConfig, ConfigError> {
+    let path = file.map(|text| {
+        static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("lethe-config-{}-{number}.toml", std::process::id()));
+        std::fs::write(&path, text).expect("the temporary folder is writable");
+        path
+    });
+    let mut values = Values::from_sources(path.as_deref(), environment)?;
+    if let Some(path) = path {
+        std::fs::remove_file(path).expect("the file was written");
+    }
+    let config = ServerConfig::read(&mut values);
+    LogConfig::read(&mut values);
+    values.finish(config)
+}
+
+fn read_with(name: &'static str, value: &str) -> Result<ServerConfig, ConfigError> {
     let mut environment = complete();
     environment.retain(|(given, _)| *given != name);
     environment.push((name, value.to_owned()));
@@ -30,81 +49,142 @@ fn with(name: &'static str, value: &str) -> Result<ServerConfig, ConfigError> {
 }
 
 #[test]
-fn what_must_be_set_is_enough() {
-    let settings = read(complete()).expect("complete");
-    assert_eq!(settings.listen, SocketAddr::from(([127, 0, 0, 1], 3000)));
-    assert_eq!(settings.clerk.authorized_parties, ["https://privacy.example.org"]);
-    assert_eq!(settings.clerk.api_url.as_str(), "https://api.clerk.com/");
+fn required_settings_are_enough() {
+    let config = read(complete()).expect("valid");
+    assert_eq!(config.http.listen, std::net::SocketAddr::from(([127, 0, 0, 1], 3000)));
+    assert_eq!(config.clerk.api_url.as_str(), "https://api.clerk.com/");
+    assert_eq!(config.core.brand, "Privacy center");
 }
 
 #[test]
-fn everything_that_is_missing_is_told_at_once() {
+fn exactly_the_required_settings_are_documented_as_required() {
+    let required: Vec<_> = settings().filter(|doc| doc.is_required).map(|doc| doc.setting.name).collect();
+    let mut expected: Vec<_> = complete().iter().map(|(name, _)| *name).collect();
+    expected.sort_by_key(|name| required.iter().position(|required| required == name));
+    assert_eq!(required, expected);
+}
+
+#[test]
+fn missing_settings_are_reported_together() {
     let error = read(Vec::new()).expect_err("nothing is set").to_string();
     for (name, _) in complete() {
         assert!(error.contains(&format!("{name} is missing")), "{name}: {error}");
     }
 }
 
-#[test]
-fn a_wrong_value_is_named_with_what_is_accepted() {
-    for (name, value, expected) in [
-        ("LETHE_LISTEN", "3000", "LETHE_LISTEN is `3000`"),
-        ("LETHE_URL", "ftp://example.org", "LETHE_URL is `ftp://example.org/`"),
-        ("LETHE_TRUSTED_PROXIES", "10.0.0.0/99", "LETHE_TRUSTED_PROXIES holds `10.0.0.0/99`"),
-        ("LETHE_WORKERS", "0", "LETHE_WORKERS is `0`"),
-        ("LETHE_SECRET", "c2hvcnQ=", "LETHE_SECRET must be at least 32 random bytes in base64"),
-        ("DATABASE_URL", "mysql://localhost", "DATABASE_URL must be a Postgres address"),
-    ] {
-        let error = with(name, value).expect_err(name).to_string();
-        assert!(error.contains(expected), "{error}");
-    }
+#[rstest]
+#[case("LETHE_LISTEN", "3000", "LETHE_LISTEN is `3000`")]
+#[case("LETHE_URL", "ftp://example.org", "LETHE_URL is `ftp://example.org`")]
+#[case("LETHE_TRUSTED_PROXIES", "10.0.0.0/99", "`10.0.0.0/99` is neither an address nor a network")]
+#[case("LETHE_WORKERS", "0", "LETHE_WORKERS is `0`")]
+#[case("LETHE_LOG_FORMAT", "xml", "LETHE_LOG_FORMAT is `xml`")]
+#[case("CLERK_DOMAIN", "https://example.org", "CLERK_DOMAIN is `https://example.org`")]
+#[case("LETHE_SECRET", "c2hvcnQ=", "LETHE_SECRET is not valid; it must be at least 32 random bytes in base64")]
+#[case("DATABASE_URL", "mysql://localhost", "DATABASE_URL is not valid; it must be a Postgres URL")]
+#[case("LETHE_SMTP_URL", "smtp://localhost", "LETHE_MAIL_FROM is missing")]
+fn invalid_value_is_reported_with_what_is_accepted(
+    #[case] name: &'static str,
+    #[case] value: &str,
+    #[case] expected: &str,
+) {
+    let error = read_with(name, value).expect_err("not valid").to_string();
+    assert!(error.contains(expected), "{error}");
+}
+
+#[rstest]
+#[case("LETHE_SECRET", "bm90LWxvbmctZW5vdWdo")]
+#[case("DATABASE_URL", "mysql://u:pass-word@localhost")]
+fn invalid_secret_is_not_repeated(#[case] name: &'static str, #[case] value: &str) {
+    let error = read_with(name, value).expect_err("not valid").to_string();
+    assert!(!error.contains(value) && !error.contains("pass-word"), "{error}");
 }
 
 #[test]
-fn a_wrong_secret_is_not_repeated() {
-    for (name, value) in [("LETHE_SECRET", "bm90LWxvbmctZW5vdWdo"), ("DATABASE_URL", "mysql://u:pass-word@localhost")] {
-        let error = with(name, value).expect_err(name).to_string();
-        assert!(!error.contains(value) && !error.contains("pass-word"), "{error}");
-    }
-}
-
-#[test]
-fn secrets_are_not_shown() {
+fn secrets_are_not_in_the_debug_output() {
     let mut environment = complete();
     environment.push(("LETHE_SMTP_URL", "smtps://user:hidden@mail".to_owned()));
     environment.push(("LETHE_MAIL_FROM", "privacy@example.org".to_owned()));
     environment.push(("LETHE_METRICS_TOKEN", "hidden".to_owned()));
-    let shown = format!("{:?}", read(environment).expect("complete"));
-    assert!(!shown.contains("hidden") && !shown.contains(SECRET) && !shown.contains("aGlkZGVu"), "{shown}");
+    let printed = format!("{:?}", read(environment).expect("valid"));
+    assert!(!printed.contains("hidden") && !printed.contains(SECRET) && !printed.contains("aGlkZGVu"), "{printed}");
 }
 
 #[test]
-fn the_environment_goes_before_the_file() {
-    let file = std::env::temp_dir().join(format!("lethe-settings-{}.toml", std::process::id()));
-    std::fs::write(&file, "brand = \"From the file\"\nworkers = 9\ntrusted_proxies = [\"10.0.0.1\", \"::1\"]\n")
-        .expect("the temporary directory can be written");
+fn environment_takes_precedence_over_the_file() {
+    let file = "brand = \"From the file\"\nworkers = 9\ntrusted_proxies = [\"10.0.0.1\", \"::1\"]\n";
     let mut environment = complete();
     environment.push(("LETHE_BRAND", "From the environment".to_owned()));
-    let mut values = Values::from_sources(Some(&file), environment).expect("both can be read");
-    let settings = ServerConfig::read(&mut values);
-    let settings = values.finish(settings).expect("complete");
-    std::fs::remove_file(&file).expect("it was written");
-    assert_eq!((settings.brand.as_str(), settings.workers), ("From the environment", 9));
-    assert!(settings.trusted_proxies.trusts("::1".parse().expect("an address")));
+    let config = read_with_file(Some(file), environment).expect("valid");
+    assert_eq!((config.core.brand.as_str(), config.core.workers), ("From the environment", 9));
+    assert!(config.http.trusted_proxies.contains("::1".parse().expect("an address")));
+}
+
+#[rstest]
+#[case("listne = \"127.0.0.1:1\"", "`listne` in the file that LETHE_CONFIG names is not a setting")]
+#[case(
+    "LETHE_BRAND = \"Northwind\"",
+    "`LETHE_BRAND` in the file that LETHE_CONFIG names is unknown; it must be `brand`"
+)]
+#[case("DATABASE_URL = \"postgres://x\"", "it must be `database_url`")]
+fn unknown_key_in_the_file_is_reported(#[case] line: &str, #[case] expected: &str) {
+    let error = read_with_file(Some(line), complete()).expect_err("an unknown key").to_string();
+    assert!(error.contains(expected), "{error}");
 }
 
 #[test]
-fn an_unknown_name_in_the_file_is_a_mistake() {
-    let file = std::env::temp_dir().join(format!("lethe-settings-unknown-{}.toml", std::process::id()));
-    std::fs::write(&file, "listne = \"127.0.0.1:1\"\n").expect("the temporary directory can be written");
-    let values = Values::from_sources(Some(&file), complete()).expect("it is TOML");
-    let error = values.finish(Some(())).expect_err("a typo").to_string();
-    std::fs::remove_file(&file).expect("it was written");
-    assert!(error.contains("`listne`"), "{error}");
+fn empty_variable_counts_as_not_set() {
+    let config = read_with("LETHE_BRAND", " ").expect("valid");
+    assert_eq!(config.core.brand, "Privacy center");
 }
 
 #[test]
-fn an_empty_variable_is_not_set() {
-    let settings = with("LETHE_BRAND", " ").expect("complete");
-    assert_eq!(settings.brand, "Privacy center");
+fn declared_names_and_keys_are_unique() {
+    let mut keys: Vec<_> = settings().map(|doc| doc.setting.key()).collect();
+    let count = keys.len();
+    keys.sort();
+    keys.dedup();
+    assert_eq!(keys.len(), count);
+}
+
+#[test]
+fn documentation_in_the_repository_is_generated() {
+    for (file, generated) in [("docs/configuration.md", docs::markdown()), ("lethe.example.toml", docs::example())] {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file);
+        let committed = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(committed == generated, "{file} is out of date: run `cargo xtask generate`");
+    }
+}
+
+/// The lines that set something, those that are commented out too, with a valid value in place of the secret.
+fn example_with_everything_set() -> String {
+    docs::example()
+        .lines()
+        .map(|line| match line.strip_prefix('#') {
+            Some(set) if set.starts_with(|first: char| first.is_ascii_lowercase()) => set,
+            _ => line,
+        })
+        .map(|line| if line.starts_with("secret =") { format!("secret = \"{SECRET}\"\n") } else { format!("{line}\n") })
+        .collect()
+}
+
+#[test]
+fn example_file_is_valid_with_everything_set() {
+    let file = example_with_everything_set();
+    let config = read_with_file(Some(&file), Vec::new()).expect("valid");
+    assert_eq!(config.core.public_url.as_str(), "https://privacy.example.org/");
+    assert_eq!(config.clerk.authorized_parties, ["https://app.example.org", "https://privacy.example.org"]);
+    for doc in settings() {
+        assert!(
+            file.lines().any(|line| line.starts_with(&format!("{} = ", doc.setting.key()))),
+            "{}",
+            doc.setting.name
+        );
+    }
+}
+
+#[test]
+fn example_file_as_it_is_lacks_only_a_secret() {
+    let error = read_with_file(Some(&docs::example()), Vec::new()).expect_err("the secret is empty");
+    assert_eq!(error.0.len(), 1, "{error}");
+    assert!(error.0[0].starts_with("LETHE_SECRET is not valid"), "{error}");
 }

@@ -1,20 +1,19 @@
-//! Whoever writes comes from a page of this installation, or from no browser at all.
+//! Protection against cross-site request forgery: writes must be same-origin or carry no browser headers.
 
 use axum::response::{IntoResponse, Response};
-use http::StatusCode;
+use lethe_error_code::ErrorCode;
 use tower_http::csrf::{ConfigError, CsrfLayer, ProtectionError};
 use url::Url;
 
-use crate::problem::Problem;
+use crate::error::Problem;
 
 type Rejection = fn(ProtectionError) -> Response;
 
-/// The layer. Browsers send `Sec-Fetch-Site` or `Origin` with everything that writes, forms without scripts included;
-/// programs send neither, and have to bring a token of their own.
+/// Returns the layer. Browsers send `Sec-Fetch-Site` or `Origin` with every write, forms without scripts included;
+/// programs send neither and must bring a token of their own.
 pub fn layer(public_url: &Url) -> Result<CsrfLayer<Rejection>, ConfigError> {
-    let rejection: Rejection =
-        |error| Problem::new(StatusCode::FORBIDDEN, "cross_origin").with_source(error).into_response();
-    // Proxies may rewrite `Host`, so that only the configured origin can be compared.
+    let rejection: Rejection = |error| Problem::new(ErrorCode::CrossOrigin).with_source(error).into_response();
+    // Proxies may rewrite `Host`, so only the configured origin can be compared.
     Ok(CsrfLayer::new()
         .add_trusted_origin(public_url.origin().ascii_serialization())?
         .with_rejection_response(rejection))

@@ -1,17 +1,21 @@
-//! The headers that every answer carries: what the browser may load, keep and tell.
+//! Security headers of every response: what the browser may load, frame, store and send along.
 
+use app::server::context::RequestContext;
+use axum::extract::{Request, State};
+use axum::middleware::Next;
 use axum::response::Response;
-use http::{HeaderName, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use url::Url;
-
-use crate::lifecycle::RequestContext;
 
 const PERMISSIONS_POLICY: &str = "accelerometer=(), autoplay=(), browsing-topics=(), camera=(), display-capture=(), \
      fullscreen=(), geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), \
      publickey-credentials-get=(), screen-wake-lock=(), serial=(), usb=()";
 
-/// For answers that are no pages: nothing of them may run or be framed.
+/// For responses that are no pages: nothing in them may run or be framed.
 const STRICT_CSP: &str = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
+
+/// For responses that pages of this site may frame.
+const SAME_ORIGIN_FRAME_CSP: &str = "default-src 'none'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'";
 
 /// What the headers depend on.
 #[derive(Clone, Debug)]
@@ -22,11 +26,11 @@ pub struct SecurityHeaders {
 }
 
 impl SecurityHeaders {
-    /// The policy of an installation at `public_url` whose people sign in at `sign_in`, and whose sessions
-    /// are renewed at `frontend`.
+    /// Returns the headers of an installation at `public_url` whose users sign in at `sign_in`, and whose sessions are
+    /// renewed at `frontend`.
     #[must_use]
     pub fn new(public_url: &Url, sign_in: &Url, frontend: &Url) -> Self {
-        // A form's or a frame's redirect counts as its target, and an expired session is renewed by way of Clerk.
+        // A redirect of a form or a frame counts as its target, and an expired session is renewed through Clerk.
         Self {
             form_action_sources: csp_sources([sign_in, frontend]),
             frame_sources: csp_sources([frontend]),
@@ -42,9 +46,36 @@ impl SecurityHeaders {
             self.frame_sources, self.form_action_sources
         )
     }
+
+    /// Adds the headers that are missing.
+    fn apply(&self, nonce: &str, headers: &mut HeaderMap) {
+        let is_page = headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"text/html"));
+        let csp = if is_page { HeaderValue::from_str(&self.page_csp(nonce)).ok() } else { None };
+        let mut add = |name: HeaderName, value: HeaderValue| {
+            headers.entry(name).or_insert(value);
+        };
+        add(header::CONTENT_SECURITY_POLICY, csp.unwrap_or(HeaderValue::from_static(STRICT_CSP)));
+        add(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+        add(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        add(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+        add(HeaderName::from_static("permissions-policy"), HeaderValue::from_static(PERMISSIONS_POLICY));
+        add(HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin"));
+        add(HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin"));
+        if self.uses_https {
+            add(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
+        }
+        // A response that says nothing about caching is personal or current.
+        add(header::CACHE_CONTROL, HeaderValue::from_static("no-store, private"));
+    }
 }
 
-/// This origin, and those of the given addresses.
+/// Lets pages of this site frame the response. Some browsers require it of redirects too.
+pub fn allow_same_origin_frame(headers: &mut HeaderMap) {
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(SAME_ORIGIN_FRAME_CSP));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
+}
+
+/// Returns this origin and those of the given URLs.
 fn csp_sources<'a>(urls: impl IntoIterator<Item = &'a Url>) -> String {
     let mut sources = vec!["'self'".to_owned()];
     for origin in urls.into_iter().map(|url| url.origin().ascii_serialization()) {
@@ -55,44 +86,14 @@ fn csp_sources<'a>(urls: impl IntoIterator<Item = &'a Url>) -> String {
     sources.join(" ")
 }
 
-/// Adds the headers that are missing.
-pub fn apply(policy: &SecurityHeaders, scope: &RequestContext, response: &mut Response) {
-    let is_page =
-        response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
-    let content_policy = if is_page {
-        HeaderValue::from_str(&policy.page_csp(&scope.nonce)).ok()
-    } else {
-        Some(HeaderValue::from_static(STRICT_CSP))
-    };
-    if let Some(content_policy) = content_policy {
-        set_if_absent(response, header::CONTENT_SECURITY_POLICY, content_policy);
-    }
-    set_if_absent(response, header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
-    set_if_absent(response, header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    set_if_absent(response, header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    set_if_absent(
-        response,
-        HeaderName::from_static("permissions-policy"),
-        HeaderValue::from_static(PERMISSIONS_POLICY),
-    );
-    set_if_absent(
-        response,
-        HeaderName::from_static("cross-origin-opener-policy"),
-        HeaderValue::from_static("same-origin"),
-    );
-    set_if_absent(
-        response,
-        HeaderName::from_static("cross-origin-resource-policy"),
-        HeaderValue::from_static("same-origin"),
-    );
-    if policy.uses_https {
-        let value = HeaderValue::from_static("max-age=31536000");
-        set_if_absent(response, header::STRICT_TRANSPORT_SECURITY, value);
-    }
-    // Whatever says nothing about caching is about somebody, or about now.
-    set_if_absent(response, header::CACHE_CONTROL, HeaderValue::from_static("no-store, private"));
-}
-
-fn set_if_absent(response: &mut Response, name: HeaderName, value: HeaderValue) {
-    response.headers_mut().entry(name).or_insert(value);
+/// The layer.
+pub(super) async fn security_headers(
+    State(policy): State<std::sync::Arc<SecurityHeaders>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let nonce = request.extensions().get::<RequestContext>().map(|context| context.nonce.clone()).unwrap_or_default();
+    let mut response = next.run(request).await;
+    policy.apply(&nonce, response.headers_mut());
+    response
 }

@@ -1,4 +1,4 @@
-//! What the browser loads: hashed files for ever, the few others for an hour. Everything was compressed when it was built.
+//! The files for the browser: hashed ones are cached for ever, the few others for an hour. The build compressed them.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -16,15 +16,15 @@ use crate::state::AppState;
 const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 const ONE_HOUR: &str = "public, max-age=3600";
 
-/// Why the site's directory can't be used.
+/// The folder contains no built site.
 #[derive(Debug, thiserror::Error)]
-#[error("LETHE_SITE names {path}, where no built site is: {reason}")]
+#[error("LETHE_SITE names {path}, which contains no built site: {reason}")]
 pub struct SiteError {
     path: String,
     reason: String,
 }
 
-/// Names of the built files, as the build wrote them.
+/// The names of the built files, as the build writes them to `assets.json`.
 #[derive(Deserialize)]
 struct AssetManifest {
     output_name: String,
@@ -32,21 +32,21 @@ struct AssetManifest {
     font: String,
 }
 
-/// Reads what was built.
-pub fn load_site(directory: &Path, brand: &str) -> Result<Site, SiteError> {
-    let unusable = |reason: String| SiteError { path: directory.display().to_string(), reason };
-    let list = directory.join("assets.json");
-    let text = std::fs::read_to_string(&list).map_err(|error| unusable(format!("assets.json: {error}")))?;
-    let assets: AssetManifest =
-        serde_json::from_str(&text).map_err(|error| unusable(format!("assets.json: {error}")))?;
+/// Reads the manifest of a built site.
+pub fn load_site(folder: &Path, brand: &str) -> Result<Site, SiteError> {
+    let error = |reason: String| SiteError { path: folder.display().to_string(), reason };
+    let text =
+        std::fs::read_to_string(folder.join("assets.json")).map_err(|cause| error(format!("assets.json: {cause}")))?;
+    let manifest: AssetManifest =
+        serde_json::from_str(&text).map_err(|cause| error(format!("assets.json: {cause}")))?;
     let options = LeptosOptions::builder()
-        .output_name(Arc::<str>::from(assets.output_name))
-        .site_root(Arc::<str>::from(directory.to_string_lossy().into_owned()))
+        .output_name(Arc::<str>::from(manifest.output_name))
+        .site_root(Arc::<str>::from(folder.to_string_lossy().into_owned()))
         .build();
-    Ok(Site { brand: brand.to_owned(), style_path: assets.style, font_path: assets.font, options })
+    Ok(Site { brand: brand.to_owned(), style_path: manifest.style, font_path: manifest.font, options })
 }
 
-/// Routes for everything in the site's directory. The directory is read once; later files need a restart.
+/// Returns routes for all files of the site. The folder is listed once: files that are added later need a restart.
 pub fn routes(site: &Site) -> Router<AppState> {
     let root = Path::new(&*site.options.site_root);
     let pkg = ServeDir::new(root.join(&*site.options.site_pkg_dir))
@@ -64,7 +64,7 @@ pub fn routes(site: &Site) -> Router<AppState> {
     router
 }
 
-/// The files beside `pkg`: icons, robots.txt.
+/// Lists the files beside `pkg`: icons, robots.txt.
 fn root_files(root: &Path) -> Vec<String> {
     let Ok(entries) = std::fs::read_dir(root) else { return Vec::new() };
     entries

@@ -1,35 +1,33 @@
-//! `/api/privacy/consent`: read and change one's preferences.
+//! `/api/privacy/consent`: reads and changes the user's preferences.
 
-use axum::Json;
+use app::server::context::RequestContext;
+use app::server::current_user::CurrentUser;
 use axum::body::Bytes;
 use axum::extract::State;
+use axum::{Extension, Json};
 use lethe::Error;
 use lethe::consent::{self, Choice, ConsentState, Source};
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
-use time::format_description::well_known::Rfc3339;
 
-use crate::auth::CurrentUser;
-use crate::problem::{Document, Problem};
+use crate::error::{Problem, ProblemDocument};
 use crate::state::AppState;
 
-/// How things stand, by purpose. The purposes are those of the catalogue; these are the usual ones.
+/// The state by purpose. The purposes are configured in the data map; these are the usual ones.
 #[derive(utoipa::ToSchema)]
-#[expect(dead_code, reason = "describes the shape that `Answer` writes")]
+#[expect(dead_code, reason = "describes the shape that `ConsentState` has")]
 #[schema(rename_all = "camelCase", as = Consent)]
 pub(super) struct Consent {
     marketing: bool,
     analytics: bool,
     third_party: bool,
-    /// The newest decision; null when nothing was ever decided.
+    /// The time of the latest decision; null before the first one.
     #[schema(format = DateTime)]
     updated_at: Option<String>,
 }
 
 /// Any of the purposes.
 #[derive(utoipa::ToSchema)]
-#[expect(dead_code, reason = "describes the shape that `choices` reads")]
+#[expect(dead_code, reason = "describes the shape that `parse_choices` reads")]
 #[schema(rename_all = "camelCase", as = ConsentChange)]
 pub(super) struct Change {
     marketing: Option<bool>,
@@ -37,62 +35,54 @@ pub(super) struct Change {
     third_party: Option<bool>,
 }
 
-/// A record on the wire.
-pub struct ConsentResponse(ConsentState);
-
-impl Serialize for ConsentResponse {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.purposes.len() + 1))?;
-        for standing in &self.0.purposes {
-            map.serialize_entry(&standing.purpose.key, &standing.granted)?;
-        }
-        let updated_at = self.0.updated_at.and_then(|at| at.format(&Rfc3339).ok());
-        map.serialize_entry("updatedAt", &updated_at)?;
-        map.end()
-    }
-}
-
-/// Tells how things stand.
+/// Returns the user's preferences.
 #[utoipa::path(
     get,
     path = "/api/privacy/consent",
     responses(
         (status = 200, body = Consent),
-        (status = 401, body = Document, content_type = "application/problem+json"),
+        (status = 401, body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
-pub async fn read(State(server): State<AppState>, person: CurrentUser) -> Result<Json<ConsentResponse>, Problem> {
-    let record = consent::current(&server.lethe, &person.subject, person.signal).await?;
-    Ok(Json(ConsentResponse(record)))
+pub async fn read(
+    State(state): State<AppState>,
+    Extension(context): Extension<RequestContext>,
+    user: CurrentUser,
+) -> Result<Json<ConsentState>, Problem> {
+    let consent = consent::current(&state.lethe, &user.clerk_user_id, context.gpc).await?;
+    Ok(Json(consent))
 }
 
-/// Changes any of the purposes, all or none, and tells how things stand then.
+/// Changes any of the purposes, all or none, and returns the new state.
 #[utoipa::path(
     post,
     path = "/api/privacy/consent",
     request_body = Change,
     responses(
         (status = 200, body = Consent),
-        (status = 400, body = Document, content_type = "application/problem+json"),
-        (status = 401, body = Document, content_type = "application/problem+json"),
+        (status = 400, body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 401, body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 pub async fn change(
-    State(server): State<AppState>,
-    person: CurrentUser,
+    State(state): State<AppState>,
+    Extension(context): Extension<RequestContext>,
+    user: CurrentUser,
     body: Bytes,
-) -> Result<Json<ConsentResponse>, Problem> {
+) -> Result<Json<ConsentState>, Problem> {
     let choices = parse_choices(&body)?;
-    let record = consent::set(&server.lethe, &person.subject, &choices, Source::Api, person.signal).await?;
-    Ok(Json(ConsentResponse(record)))
+    let lethe = state.lethe.with_incident(&context.incident);
+    let consent = consent::set(&lethe, &user.clerk_user_id, &choices, Source::Api, context.gpc).await?;
+    Ok(Json(consent))
 }
 
+/// Accepts an object of booleans.
 fn parse_choices(body: &[u8]) -> Result<Vec<Choice>, Error> {
     let body: Map<String, Value> =
         serde_json::from_slice(body).map_err(|_| Error::InvalidInput("an object of purposes is expected"))?;
     let choice = |(purpose, granted): (String, Value)| match granted {
         Value::Bool(granted) => Ok(Choice { purpose, granted }),
-        _ => Err(Error::InvalidInput("a purpose is true or false")),
+        _ => Err(Error::InvalidInput("a purpose must be true or false")),
     };
     body.into_iter().map(choice).collect()
 }
@@ -100,22 +90,36 @@ fn parse_choices(body: &[u8]) -> Result<Vec<Choice>, Error> {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rstest::rstest;
 
     use super::*;
 
+    #[rstest]
+    #[case("")]
+    #[case("[]")]
+    #[case("null")]
+    #[case("true")]
+    #[case(r#"{"marketing":"yes"}"#)]
+    #[case(r#"{"marketing":1}"#)]
+    #[case(r#"{"marketing":null}"#)]
+    #[case(r#"{"marketing":true"#)]
+    fn body_other_than_an_object_of_booleans_is_refused(#[case] body: &str) {
+        assert!(matches!(parse_choices(body.as_bytes()), Err(Error::InvalidInput(_))));
+    }
+
     #[test]
-    fn anything_but_booleans_is_refused() {
-        for body in ["", "[]", "null", "true", r#"{"marketing":"yes"}"#, r#"{"marketing":1}"#, r#"{"marketing":null}"#]
-        {
-            assert!(parse_choices(body.as_bytes()).is_err(), "{body}");
-        }
-        assert_eq!(parse_choices(b"{}").expect("an empty change is a change of nothing"), vec![]);
+    fn empty_change_is_accepted() {
+        assert_eq!(parse_choices(b"{}").unwrap(), []);
     }
 
     proptest! {
         #[test]
-        fn no_body_panics(body: Vec<u8>) {
-            let _ = parse_choices(&body);
+        fn object_of_booleans_is_read_completely(granted in prop::collection::btree_map("[a-zA-Z]{1,12}", any::<bool>(), 0..8)) {
+            let body = serde_json::to_vec(&granted).unwrap();
+            let choices = parse_choices(&body).unwrap();
+            let read: std::collections::BTreeMap<_, _> =
+                choices.into_iter().map(|choice| (choice.purpose, choice.granted)).collect();
+            prop_assert_eq!(read, granted);
         }
     }
 }

@@ -1,31 +1,38 @@
-//! `/api/privacy/delete`: deletes the account of the one who asks, for good.
+//! `DELETE /api/privacy/delete`: deletes the user's account.
 
+use app::server::context::RequestContext;
+use app::server::current_user::CurrentUser;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use http::StatusCode;
 use lethe::deletion::{self, NewRequest, Origin, Progress, Request, Status};
+use lethe_error_code::ErrorCode;
 use serde::Serialize;
 use serde_json::json;
+use tracing::Instrument;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
 
-use crate::auth::CurrentUser;
-use crate::problem::{Document, Problem};
+use crate::error::{Problem, ProblemDocument};
 use crate::state::AppState;
 
-/// How long the answer waits for the deletion to finish. It goes on without it.
+/// How long the response waits for the deletion. After that, it continues in the background.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How far the deletion is.
+/// A receipt's code as the core makes them, for the API description.
+const RECEIPT_EXAMPLE: &str = "7Q2M-9KXA-41TD-8ZRC-5V3N";
+
+/// The progress of the deletion.
 #[derive(Serialize, utoipa::ToSchema)]
 pub struct Deletion {
-    /// Whether everything is done.
+    /// Whether all steps are done.
     deleted: bool,
-    /// Every step, in order.
+    /// All steps, in order.
     log: Vec<LogEntry>,
-    /// Where the receipt is; it opens without an account.
-    #[schema(example = "/receipt/7Q2M-9KXA-41TD-8ZRC")]
+    /// Path of the receipt, which can be opened without an account.
+    #[schema(schema_with = receipt_schema)]
     receipt: String,
 }
 
@@ -44,59 +51,71 @@ impl Deletion {
     fn new(request: &Request, progress: &Progress) -> Self {
         let log =
             progress.steps.iter().map(|step| LogEntry { step: step.step.name(), status: step.status.name() }).collect();
-        Self { deleted: progress.finished, log, receipt: receipt_path(request) }
+        Self { deleted: progress.finished, log, receipt: receipt_path(request.receipt.as_str()) }
     }
 }
 
-/// Deletes the account. The session is the confirmation; `/api/compliance/gdpr-delete` wants one more.
+/// Deletes the account. The session is the confirmation; `/api/compliance/gdpr-delete` requires another one.
 #[utoipa::path(
     delete,
     path = "/api/privacy/delete",
     responses(
-        (status = 200, body = Deletion, description = "everything is done"),
-        (status = 202, body = Deletion, description = "it takes longer, and goes on by itself"),
-        (status = 401, body = Document, content_type = "application/problem+json"),
-        (status = 403, body = Document, content_type = "application/problem+json",
-            description = "somebody else acts for the person, or, with `clerk_error` as Clerk's helpers read it, the sign-in is too old"),
-        (status = 429, body = Document, content_type = "application/problem+json"),
-        (status = 500, body = Document, content_type = "application/problem+json",
-            description = "a step failed; `deleted`, `log` and `receipt` are beside the problem's members, and it goes on by itself"),
+        (status = 200, body = Deletion, description = "the deletion is complete"),
+        (status = 202, body = Deletion, description = "the deletion continues in the background"),
+        (status = 401, body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 403, body = ProblemDocument, content_type = "application/problem+json",
+            description = "the session is impersonated, or, with `clerk_error` as Clerk's helpers read it, the last verification is too old"),
+        (status = 429, body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 500, body = ProblemDocument, content_type = "application/problem+json",
+            description = "a step failed and is retried in the background; the document also has `deleted`, `log` and `receipt`"),
     )
 )]
-pub async fn delete(State(server): State<AppState>, person: CurrentUser) -> Result<Response, Problem> {
-    authorize(&server, &person)?;
-    start_and_wait(&server, &person).await
+pub async fn delete(
+    State(state): State<AppState>,
+    Extension(context): Extension<RequestContext>,
+    user: CurrentUser,
+) -> Result<Response, Problem> {
+    authorize(&state, &user)?;
+    start_and_wait(&state, &context, &user).await
 }
 
-/// Whether this person may ask for a deletion now.
-pub(super) fn authorize(server: &AppState, person: &CurrentUser) -> Result<(), Problem> {
-    person.require_fresh_sign_in()?;
-    server.limits.deletions.check(&person.subject)
+/// Refuses a user who may not request a deletion now.
+pub(super) fn authorize(state: &AppState, user: &CurrentUser) -> Result<(), Problem> {
+    user.require_fresh_sign_in()?;
+    state.rate_limits.deletions.check(&user.clerk_user_id)
 }
 
-/// Asks for the deletion and stays with it for a while.
-pub(super) async fn start_and_wait(server: &AppState, person: &CurrentUser) -> Result<Response, Problem> {
+/// Records the deletion, starts it and waits for it.
+pub(super) async fn start_and_wait(
+    state: &AppState,
+    context: &RequestContext,
+    user: &CurrentUser,
+) -> Result<Response, Problem> {
+    let lethe = state.lethe.with_incident(&context.incident);
     let new = NewRequest {
-        subject: &person.subject,
+        subject: &user.clerk_user_id,
         origin: Origin::Api,
         confirmed_plan: None,
-        contact: person.email.as_deref(),
+        contact: user.email.as_deref(),
     };
-    let request = deletion::request(&server.lethe, new).await?;
-    server.profiles.remove(&person.subject).await;
-    // A task of its own: who hangs up doesn't interrupt a step.
-    let (lethe, id) = (server.lethe.clone(), request.id);
-    let running = tokio::spawn(async move { deletion::run(&lethe, id, RESPONSE_TIMEOUT).await });
+    let request = deletion::request(&lethe, new).await?;
+    state.profiles.remove(&user.clerk_user_id).await;
+    // In a task of its own, so that a client that disconnects doesn't interrupt a step.
+    let id = request.id;
+    let running = async move { deletion::run(&lethe, id, RESPONSE_TIMEOUT).await };
+    let running = tokio::spawn(running.in_current_span());
     let progress = match running.await.map_err(Problem::internal)? {
         Ok(progress) => progress,
-        Err(error) => return Err(Problem::from(error).with_member("receipt", receipt_path(&request))),
+        Err(error) => {
+            return Err(Problem::from(error).with_member("receipt", receipt_path(request.receipt.as_str())));
+        }
     };
     let deletion = Deletion::new(&request, &progress);
     let has_failed = progress.steps.iter().any(|step| matches!(step.status, Status::Retrying | Status::Blocked));
     if progress.finished {
         Ok(Json(deletion).into_response())
     } else if has_failed {
-        Err(Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "deletion_unfinished")
+        Err(Problem::new(ErrorCode::DeletionUnfinished)
             .with_member("deleted", false)
             .with_member("log", json!(deletion.log))
             .with_member("receipt", deletion.receipt))
@@ -105,6 +124,14 @@ pub(super) async fn start_and_wait(server: &AppState, person: &CurrentUser) -> R
     }
 }
 
-fn receipt_path(request: &Request) -> String {
-    format!("/receipt/{}", request.receipt.as_str())
+fn receipt_path(code: &str) -> String {
+    format!("/receipt/{code}")
+}
+
+fn receipt_schema() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .description(Some("Path of the receipt, which can be opened without an account."))
+        .examples([receipt_path(RECEIPT_EXAMPLE)])
+        .build()
 }

@@ -1,12 +1,12 @@
-//! `/.well-known/gpc.json`: says that the browser's opt-out signal is honoured here.
+//! `/.well-known/gpc.json`: declares that Global Privacy Control is honoured.
 
 use axum::Json;
 use serde_json::{Value, json};
 
-/// When the way in which the signal is honoured last changed.
-const LAST_CHANGE: &str = "2026-11-22";
+/// When the handling of the signal last changed.
+const LAST_UPDATE: &str = "2026-11-22";
 
-/// The statement, as the Global Privacy Control specification words it.
+/// Returns the GPC support resource, as the specification defines it.
 pub async fn statement() -> Json<Value> {
-    Json(json!({"gpc": true, "lastUpdate": LAST_CHANGE}))
+    Json(json!({"gpc": true, "lastUpdate": LAST_UPDATE}))
 }

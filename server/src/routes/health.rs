@@ -1,36 +1,36 @@
-//! `/healthz` and `/readyz`: for whoever watches the process.
+//! `/healthz` and `/readyz`, for monitoring and load balancers.
 
 use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use lethe::ErrorCode;
+use lethe_error_code::ErrorCode;
 use serde_json::{Value, json};
 
-use crate::problem::Problem;
+use crate::error::Problem;
 use crate::state::AppState;
 
+/// How long the database may take to respond.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The process runs.
+/// The process is running.
 pub async fn liveness() -> Json<Value> {
     Json(json!({"status": "ok"}))
 }
 
-/// The process can do its work: the database answers and holds Lethe's tables.
+/// The process can serve: the database responds and contains Lethe's tables.
 ///
-/// Whether Clerk answers is told beside it and decides nothing: sessions are verified with cached keys,
-/// consent and deletions wait in their queues, and no other instance would reach Clerk better. Taking all
-/// of them out of service would only take away what still works.
-pub async fn readiness(State(server): State<AppState>) -> Result<Json<Value>, Problem> {
-    let migrated = tokio::time::timeout(DATABASE_TIMEOUT, lethe::database::is_migrated(&server.lethe.database)).await;
-    match migrated {
-        Ok(Ok(true)) => {
-            let clerk = if server.lethe.clerk.is_reachable() { "ok" } else { "down" };
-            Ok(Json(json!({"status": "ready", "clerk": clerk})))
-        }
-        Ok(Ok(false)) => Err(Problem::from(ErrorCode::Unavailable).with_source("the database isn't migrated")),
-        Ok(Err(error)) => Err(Problem::from(ErrorCode::Unavailable).with_source(error)),
-        Err(elapsed) => Err(Problem::from(ErrorCode::Unavailable).with_source(elapsed)),
+/// Clerk's status is reported and doesn't affect readiness: sessions are verified with cached keys, consent and deletions
+/// wait in the job queue, and no other instance would reach Clerk any better.
+pub async fn readiness(State(state): State<AppState>) -> Result<Json<Value>, Problem> {
+    let unavailable = || Problem::new(ErrorCode::Unavailable);
+    let is_migrated = tokio::time::timeout(DATABASE_TIMEOUT, lethe::database::is_migrated(&state.lethe.database))
+        .await
+        .map_err(|error| unavailable().with_source(error))?
+        .map_err(|error| unavailable().with_source(error))?;
+    if !is_migrated {
+        return Err(unavailable().with_source("the database isn't migrated"));
     }
+    let clerk = if state.lethe.clerk.is_reachable() { "ok" } else { "down" };
+    Ok(Json(json!({"status": "ready", "clerk": clerk})))
 }

@@ -1,28 +1,31 @@
-//! `/metrics`: numbers for whoever watches. Numbers only, nothing about people; still nobody else's business.
+//! `/metrics` in Prometheus' text format. The numbers say nothing about users, but are nobody else's business either.
 
 use std::sync::LazyLock;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
+use http::header;
 use http::request::Parts;
-use http::{StatusCode, header};
+use lethe_error_code::ErrorCode;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use ring::digest::{SHA256, digest};
 use secrecy::ExposeSecret;
 
+use crate::error::Problem;
 use crate::middleware::client_ip;
-use crate::problem::Problem;
 use crate::state::AppState;
 
+/// How long the query for the job queue's length may take.
 const BACKLOG_TIMEOUT: Duration = Duration::from_secs(2);
 const EXPOSITION_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// Upper bounds of the histograms' buckets, in seconds.
 const DURATION_BUCKETS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0];
 
-/// The process's one recorder.
+/// Returns the process's only recorder.
 ///
 /// # Panics
-/// When something else has installed a recorder before.
+/// When another recorder was installed before.
 pub fn recorder() -> PrometheusHandle {
     static HANDLE: LazyLock<PrometheusHandle> = LazyLock::new(|| {
         PrometheusBuilder::new()
@@ -34,38 +37,38 @@ pub fn recorder() -> PrometheusHandle {
     HANDLE.clone()
 }
 
-/// Answers peers on this machine that no proxy forwards for, and whoever brings the configured token.
-/// For everybody else there is nothing here.
-pub async fn render(State(server): State<AppState>, request: Request) -> Response {
+/// Serves peers on this machine that no proxy forwards for, and requests with the configured token. For everybody else
+/// there is nothing here.
+pub async fn render(State(state): State<AppState>, request: Request) -> Response {
     let (parts, _body) = request.into_parts();
-    if !client_ip::is_direct_loopback(&parts) && !has_token(&server, &parts) {
-        return Problem::from_status(StatusCode::NOT_FOUND).into_response();
+    if !client_ip::is_direct_loopback(&parts) && !has_token(&state, &parts) {
+        return Problem::new(ErrorCode::NotFound).into_response();
     }
-    let pool = &server.lethe.database;
+    let pool = &state.lethe.database;
     metrics::gauge!("lethe_database_connections", "state" => "open").set(f64::from(pool.size()));
     let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
     metrics::gauge!("lethe_database_connections", "state" => "idle").set(f64::from(idle));
-    // Where the database is down its numbers are missing, and that is told by their absence.
+    // While the database is down, these keep their last value.
     if let Ok(Ok((waiting, failed))) = tokio::time::timeout(BACKLOG_TIMEOUT, lethe::queue::backlog(pool)).await {
         metrics::gauge!("lethe_jobs_waiting").set(gauge_value(waiting));
         metrics::gauge!("lethe_jobs_retrying").set(gauge_value(failed));
     }
-    ([(header::CONTENT_TYPE, EXPOSITION_FORMAT)], server.metrics.render()).into_response()
+    ([(header::CONTENT_TYPE, EXPOSITION_FORMAT)], state.metrics.render()).into_response()
 }
 
 fn gauge_value(count: i64) -> f64 {
     u32::try_from(count).map_or(f64::from(u32::MAX), f64::from)
 }
 
-fn has_token(server: &AppState, parts: &Parts) -> bool {
-    let Some(expected) = &server.metrics_token else { return false };
-    let given = parts
+fn has_token(state: &AppState, parts: &Parts) -> bool {
+    let Some(expected) = &state.metrics_token else { return false };
+    let token = parts
         .headers
         .get(header::AUTHORIZATION)
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.strip_prefix("Bearer "));
-    // Digests are compared, so that the time taken tells nothing about the token.
-    given.is_some_and(|given| {
-        digest(&SHA256, given.as_bytes()).as_ref() == digest(&SHA256, expected.expose_secret().as_bytes()).as_ref()
+    // Digests are compared, so that the time taken says nothing about the token.
+    token.is_some_and(|token| {
+        digest(&SHA256, token.as_bytes()).as_ref() == digest(&SHA256, expected.expose_secret().as_bytes()).as_ref()
     })
 }

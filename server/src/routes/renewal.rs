@@ -1,31 +1,20 @@
-//! `/session`: a page with nothing on it. Its only use is its request: that of a document, which may take the
-//! way by Clerk and back, and so renews the session of a page that stands open and loads it in a frame.
+//! `/session`: an empty page that renews the session of another page, which loads it in a frame.
 //!
-//! A frame is the sturdiest of the ways there are. A script's own request can't take that way, because
-//! Clerk answers it for documents alone. Loading the whole page again would lose what was typed, or would
-//! need it written down in the browser's storage. The frame leaves the page as it is; where it can't help,
-//! the repeated call is refused again and the page says so. The frame is of this site, so no browser takes
-//! its cookies for a third party's; with a production instance Clerk's are of the same site too, and a
-//! development instance tells the browser by the address.
+//! Clerk renews sessions by a redirect of a document. A script's request can't be redirected that way, and reloading the
+//! page would lose what the user has typed. A frame is a document of its own: its request is redirected to Clerk and back,
+//! and the page around it stays as it is. Where a browser blocks that, the page's next request is refused again and the
+//! page says so. The frame is of this site, so no browser treats its cookies as those of a third party; with a production
+//! instance Clerk is on the same site too, and a development instance identifies the browser in the URL.
 
-use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
 
-/// The route.
-pub const PATH: &str = "/session";
+use crate::middleware::security_headers;
 
-const POLICY: &str = "default-src 'none'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'";
 const PAGE: &str = "<!DOCTYPE html>\n<html lang=\"en\"><title>Session</title></html>\n";
 
-/// The page, the same for everybody.
+/// Returns the page, the same for everybody.
 pub async fn page() -> Response {
     let mut response = Html(PAGE).into_response();
-    allow_frame(response.headers_mut());
+    security_headers::allow_same_origin_frame(response.headers_mut());
     response
-}
-
-/// Lets pages of this site frame the answer. Some browsers hold redirects to it as well.
-pub fn allow_frame(headers: &mut HeaderMap) {
-    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
 }

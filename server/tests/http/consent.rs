@@ -9,7 +9,7 @@ use crate::support::{TestApp, TestOptions, eventually, json, masked, problem};
 const PATH: &str = "/api/privacy/consent";
 
 #[tokio::test]
-async fn everything_is_off_until_somebody_decides() {
+async fn consent_is_off_by_default() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     let record = json(ada.get(PATH).send().await.unwrap(), StatusCode::OK).await;
@@ -17,13 +17,13 @@ async fn everything_is_off_until_somebody_decides() {
 }
 
 #[tokio::test]
-async fn a_change_answers_the_whole_record_and_keeps_the_rest() {
+async fn change_returns_the_whole_state_and_keeps_the_rest() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
-    let answer = ada.post(PATH).json(&json!({"marketing": true, "analytics": true})).send().await.unwrap();
-    json(answer, StatusCode::OK).await;
-    let answer = ada.post(PATH).json(&json!({"analytics": false})).send().await.unwrap();
-    let changed = json(answer, StatusCode::OK).await;
+    let response = ada.post(PATH).json(&json!({"marketing": true, "analytics": true})).send().await.unwrap();
+    json(response, StatusCode::OK).await;
+    let response = ada.post(PATH).json(&json!({"analytics": false})).send().await.unwrap();
+    let changed = json(response, StatusCode::OK).await;
     insta::assert_json_snapshot!(masked(&changed, "updatedAt"), @r#"
     {
       "analytics": false,
@@ -40,15 +40,15 @@ async fn a_change_answers_the_whole_record_and_keeps_the_rest() {
 }
 
 #[tokio::test]
-async fn a_program_may_bring_the_token_itself() {
+async fn bearer_token_is_accepted() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
-    let answer = ada.bearer(reqwest::Method::POST, PATH).json(&json!({"marketing": true})).send().await.unwrap();
-    assert_eq!(json(answer, StatusCode::OK).await["marketing"], true);
+    let response = ada.bearer(reqwest::Method::POST, PATH).json(&json!({"marketing": true})).send().await.unwrap();
+    assert_eq!(json(response, StatusCode::OK).await["marketing"], true);
 }
 
 #[tokio::test]
-async fn what_cant_be_accepted_changes_nothing() {
+async fn invalid_change_changes_nothing() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     for body in [
@@ -60,15 +60,15 @@ async fn what_cant_be_accepted_changes_nothing() {
         r#"{"marketing": true"#,
         "",
     ] {
-        let answer = ada.post(PATH).body(body).send().await.unwrap();
-        problem(answer, StatusCode::BAD_REQUEST, "invalid_input").await;
+        let response = ada.post(PATH).body(body).send().await.unwrap();
+        problem(response, StatusCode::BAD_REQUEST, "invalid_input").await;
     }
     let record = json(ada.get(PATH).send().await.unwrap(), StatusCode::OK).await;
     assert_eq!(record["updatedAt"], Value::Null);
 }
 
 #[tokio::test]
-async fn two_withdrawals_at_once_both_survive() {
+async fn concurrent_withdrawals_both_survive() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     for _ in 0..10 {
@@ -87,21 +87,21 @@ async fn two_withdrawals_at_once_both_survive() {
 }
 
 #[tokio::test]
-async fn the_browsers_signal_keeps_sharing_off() {
+async fn gpc_signal_keeps_sharing_off() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     let all = json!({"marketing": true, "thirdParty": true});
-    let answer = ada.post(PATH).header("sec-gpc", "1").json(&all).send().await.unwrap();
-    let record = json(answer, StatusCode::OK).await;
+    let response = ada.post(PATH).header("sec-gpc", "1").json(&all).send().await.unwrap();
+    let record = json(response, StatusCode::OK).await;
     assert_eq!((&record["marketing"], &record["thirdParty"]), (&json!(true), &json!(false)));
 }
 
 #[tokio::test]
-async fn the_mirror_keeps_what_others_wrote() {
+async fn mirror_preserves_foreign_metadata() {
     let app = TestApp::with(TestOptions { run_jobs: true, ..TestOptions::default() }).await;
     let id = person(0).id;
     let others = json!({"public_metadata": {"plan": "gold", "consent": {"kept_by": "somebody"}}});
-    let answer = app
+    let response = app
         .http
         .patch(format!("{}/v1/users/{id}/metadata", app.clerk.url()))
         .bearer_auth(app.clerk.secret_key())
@@ -109,10 +109,10 @@ async fn the_mirror_keeps_what_others_wrote() {
         .send()
         .await
         .unwrap();
-    json(answer, StatusCode::OK).await;
+    json(response, StatusCode::OK).await;
     let ada = app.sign_in(0).await;
-    let answer = ada.post(PATH).json(&json!({"marketing": true})).send().await.unwrap();
-    let record = json(answer, StatusCode::OK).await;
+    let response = ada.post(PATH).json(&json!({"marketing": true})).send().await.unwrap();
+    let record = json(response, StatusCode::OK).await;
     eventually("the mirror", async || {
         app.clerk.user(&id).await.unwrap()["public_metadata"]["consent"]["marketing"] == json!(true)
     })
@@ -126,14 +126,14 @@ async fn the_mirror_keeps_what_others_wrote() {
 }
 
 #[tokio::test]
-async fn saving_works_while_clerk_is_down_and_the_mirror_follows() {
+async fn consent_is_saved_during_a_clerk_outage_and_mirrored_later() {
     let app = TestApp::with(TestOptions { run_jobs: true, ..TestOptions::default() }).await;
     let ada = app.sign_in(0).await;
     // The keys that verify sessions are fetched once.
     json(ada.get(PATH).send().await.unwrap(), StatusCode::OK).await;
     app.clerk.fail(demo::testing::Fault { status: Some(503), ..Default::default() });
-    let answer = ada.post(PATH).json(&json!({"analytics": true})).send().await.unwrap();
-    assert_eq!(json(answer, StatusCode::OK).await["analytics"], true);
+    let response = ada.post(PATH).json(&json!({"analytics": true})).send().await.unwrap();
+    assert_eq!(json(response, StatusCode::OK).await["analytics"], true);
     app.clerk.recover();
     let id = person(0).id;
     eventually("the mirror", async || {

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use crate::commands::{Installation, run, text};
 use crate::support::Directory;
 
-/// A place where nothing is wrong.
+/// A installation where nothing is wrong.
 struct Healthy {
     installation: Installation,
     _inbox: Inbox,
@@ -15,14 +15,14 @@ struct Healthy {
 
 impl Healthy {
     async fn new() -> Self {
-        let mut place = Installation::new().await;
+        let mut installation = Installation::new().await;
         let inbox = Inbox::start().await;
-        place.environment.extend([
+        installation.environment.extend([
             ("LETHE_SMTP_URL", inbox.smtp_url().to_owned()),
             ("LETHE_MAIL_FROM", "privacy@northwind.example".to_owned()),
             ("LETHE_ALERT_TO", "operators@northwind.example".to_owned()),
         ]);
-        Self { installation: place, _inbox: inbox }
+        Self { installation, _inbox: inbox }
     }
 
     /// What is found when settings are other ones; the document and the exit status.
@@ -66,7 +66,7 @@ fn check<'a>(document: &'a Value, check: &str) -> &'a Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn everything_is_right() {
+async fn healthy_installation_passes_all_checks() {
     let healthy = Healthy::new().await;
     let (mut document, code) = healthy.with(&[]);
     assert_eq!(code, Some(0), "{document:#}");
@@ -94,7 +94,7 @@ async fn everything_is_right() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_settings_every_missing_one_is_a_line() {
+async fn missing_settings_are_one_line_each() {
     let directory = Directory::new();
     let output = run(&[], directory.path(), &["doctor", "--json"]);
     assert_eq!(output.status.code(), Some(2));
@@ -102,14 +102,18 @@ async fn without_settings_every_missing_one_is_a_line() {
     for name in
         ["DATABASE_URL", "CLERK_SECRET_KEY", "CLERK_PUBLISHABLE_KEY", "LETHE_URL", "LETHE_SECRET", "LETHE_DATA_MAP"]
     {
-        let is_told = |line: &&Value| line["message"].as_str().unwrap() == format!("{name} is missing");
-        assert_eq!(document["checks"].as_array().unwrap().iter().filter(is_told).count(), 1, "{name}: {document:#}");
+        let is_reported = |line: &&Value| line["message"].as_str().unwrap() == format!("{name} is missing");
+        assert_eq!(
+            document["checks"].as_array().unwrap().iter().filter(is_reported).count(),
+            1,
+            "{name}: {document:#}"
+        );
     }
     checks_with_status(&document, "wrong");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_wrong_setting_hides_no_other_check() {
+async fn invalid_setting_hides_no_other_check() {
     let healthy = Healthy::new().await;
     let document =
         healthy.assert_wrong(&[("LETHE_LISTEN", "3000"), ("LETHE_SECRET", "c2hvcnQ=")], &["settings", "secret"]);
@@ -121,7 +125,7 @@ async fn one_wrong_setting_hides_no_other_check() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn keys_are_compared() {
+async fn mismatching_clerk_keys_are_reported() {
     let healthy = Healthy::new().await;
     let other = ClerkStandIn::start(StandInOptions::default()).await;
     // Stand-ins are copies of one template: only with a new key is this one another instance.
@@ -141,12 +145,12 @@ async fn keys_are_compared() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_doesnt_answer_is_a_line_after_a_few_seconds() {
+async fn unreachable_services_are_reported_within_the_timeout() {
     let healthy = Healthy::new().await;
     let port = Port::hold();
-    let nobody = port.url();
-    healthy.assert_wrong(&[("CLERK_API_URL", &nobody)], &["backend_api"]);
-    healthy.assert_wrong(&[("CLERK_PROXY_URL", &nobody)], &["frontend_api"]);
+    let unreachable = port.url();
+    healthy.assert_wrong(&[("CLERK_API_URL", &unreachable)], &["backend_api"]);
+    healthy.assert_wrong(&[("CLERK_PROXY_URL", &unreachable)], &["frontend_api"]);
     healthy.assert_wrong(
         &[("CLERK_SIGN_IN_URL", &format!("{}/nowhere", healthy.installation.clerk.url()))],
         &["sign_in_url"],
@@ -172,7 +176,7 @@ async fn whoever_doesnt_answer_is_a_line_after_a_few_seconds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_clocks_are_compared() {
+async fn clock_skew_is_reported() {
     let healthy = Healthy::new().await;
     let control = format!("{}/control/clock", healthy.installation.clerk.url());
     for (ahead, status, code) in
@@ -191,7 +195,7 @@ async fn the_clocks_are_compared() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn settings_are_held_against_each_other() {
+async fn inconsistent_settings_are_reported() {
     let healthy = Healthy::new().await;
     healthy.assert_wrong(&[("CLERK_AUTHORIZED_PARTIES", "https://elsewhere.example")], &["authorized_parties"]);
     let with_slash = format!("{}/", healthy.installation.url);
@@ -213,7 +217,7 @@ async fn settings_are_held_against_each_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_folders_are_tried() {
+async fn unusable_folders_are_reported() {
     let healthy = Healthy::new().await;
     let file = healthy.installation.directory.path().join("a-file");
     std::fs::write(&file, "no folder").unwrap();
@@ -224,7 +228,7 @@ async fn the_folders_are_tried() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_database_is_looked_into() {
+async fn database_problems_are_reported() {
     let healthy = Healthy::new().await;
     let pool = healthy.installation.database.pool();
     let unmigrated = Installation::unmigrated().await;
@@ -244,8 +248,8 @@ async fn the_database_is_looked_into() {
     url.set_username(&role).unwrap();
     url.set_password(Some("hidden")).unwrap();
     let document = healthy.assert_wrong(&[("DATABASE_URL", url.as_str())], &["data_map"]);
-    let told = check(&document, "data_map")["message"].as_str().unwrap().to_owned();
-    assert_eq!(told, "public.posts: the role that Lethe uses has no DELETE here");
+    let message = check(&document, "data_map")["message"].as_str().unwrap().to_owned();
+    assert_eq!(message, "public.posts: the role that Lethe uses has no DELETE here");
     assert!(!document.to_string().contains("hidden"));
     sqlx::raw_sql(sqlx::AssertSqlSafe(format!("drop owned by {role}; drop role {role}"))).execute(pool).await.unwrap();
 

@@ -15,7 +15,7 @@ const TABLES: &str = "/api/compliance/gdpr-export";
 const NEVER_EXPORTED: [&str; 1] = ["secret_hash"];
 
 #[tokio::test]
-async fn an_export_equals_the_databases_rows() {
+async fn export_contains_exactly_the_users_rows() {
     let app = TestApp::start().await;
     // A person of the blog, one of the lab, one of both.
     for index in [0, 1, 3] {
@@ -37,7 +37,7 @@ async fn an_export_equals_the_databases_rows() {
 }
 
 #[tokio::test]
-async fn an_export_holds_nothing_of_others() {
+async fn export_contains_nothing_of_others() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     let text = ada.get(FULL).send().await.unwrap().text().await.unwrap();
@@ -53,7 +53,7 @@ async fn an_export_holds_nothing_of_others() {
 }
 
 #[tokio::test]
-async fn an_export_is_written_down() {
+async fn export_is_recorded() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     let bytes = ada.get(FULL).send().await.unwrap().bytes().await.unwrap();
@@ -63,7 +63,7 @@ async fn an_export_is_written_down() {
 }
 
 #[tokio::test]
-async fn without_clerk_there_is_no_export_with_a_hole() {
+async fn clerk_outage_refuses_the_export() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     json(ada.get("/api/privacy/consent").send().await.unwrap(), StatusCode::OK).await;
@@ -74,7 +74,7 @@ async fn without_clerk_there_is_no_export_with_a_hole() {
 }
 
 #[tokio::test]
-async fn too_many_exports_have_to_wait() {
+async fn exports_are_rate_limited() {
     let settings = vec![("LETHE_EXPORTS_PER_HOUR", limit(2))];
     let app = TestApp::with(TestOptions { settings, ..TestOptions::default() }).await;
     let ada = app.sign_in(0).await;
@@ -91,7 +91,7 @@ async fn too_many_exports_have_to_wait() {
 }
 
 #[tokio::test]
-async fn nobody_downloads_in_anothers_name() {
+async fn impersonated_session_cannot_export() {
     let app = TestApp::start().await;
     let options = TokenOptions { actor: Some(person(5).id), ..TokenOptions::default() };
     let ada = app.sign_in_with(0, options).await;
@@ -101,7 +101,7 @@ async fn nobody_downloads_in_anothers_name() {
 }
 
 #[tokio::test]
-async fn asking_for_the_head_starts_nothing() {
+async fn head_request_starts_no_export() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     let before = app.audit_entries().await;

@@ -11,7 +11,7 @@ mod consent;
 mod deletion;
 mod doctor;
 mod export;
-mod guards;
+mod middleware;
 mod outage;
 mod pages;
 mod restart;

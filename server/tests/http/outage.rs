@@ -16,7 +16,7 @@ async fn readiness(app: &TestApp) -> serde_json::Value {
 }
 
 #[tokio::test]
-async fn readiness_and_page_tell_it_and_sessions_and_preferences_go_on() {
+async fn clerk_outage_is_shown_and_sessions_and_consent_still_work() {
     let mut app = TestApp::with(TestOptions { run_jobs: true, ..TestOptions::default() }).await;
     let id = person(0).id;
     let ada = app.sign_in(0).await.token;
@@ -55,7 +55,7 @@ async fn readiness_and_page_tell_it_and_sessions_and_preferences_go_on() {
 }
 
 #[tokio::test]
-async fn an_export_is_refused_at_once_while_clerk_is_known_to_be_down() {
+async fn known_outage_refuses_the_export_at_once() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     json(ada.get(CONSENT).send().await.unwrap(), StatusCode::OK).await;
@@ -74,7 +74,7 @@ async fn an_export_is_refused_at_once_while_clerk_is_known_to_be_down() {
 
 /// What Clerk refuses for good is tried on, counted, and told to the person.
 #[tokio::test]
-async fn a_choice_that_clerk_refuses_is_told_as_delayed() {
+async fn consent_that_clerk_refuses_is_shown_as_delayed() {
     let app = TestApp::with(TestOptions { run_jobs: true, ..TestOptions::default() }).await;
     let ada = app.sign_in(0).await;
     let full = Fault {

@@ -5,15 +5,14 @@ use demo::testing::Fault;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::support::{TestApp, header, json};
+use crate::support::{Browser, TestApp, eventually, header, json};
 
 #[tokio::test]
-async fn a_page_view_asks_clerk_nothing() {
+async fn page_view_sends_no_request_to_clerk() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     // The first view fetches the keys that verify sessions and, in the background, the name.
-    assert_eq!(ada.navigate("/").send().await.unwrap().status(), StatusCode::OK);
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    eventually("the name is cached", async || shows_name(&ada).await).await;
     app.clerk.forget_requests();
     for _ in 0..20 {
         let page = ada.navigate("/").send().await.unwrap();
@@ -23,7 +22,7 @@ async fn a_page_view_asks_clerk_nothing() {
 }
 
 #[tokio::test]
-async fn a_page_view_works_while_clerk_is_down() {
+async fn page_view_works_during_a_clerk_outage() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     assert_eq!(ada.navigate("/").send().await.unwrap().status(), StatusCode::OK);
@@ -36,7 +35,7 @@ async fn a_page_view_works_while_clerk_is_down() {
 }
 
 #[tokio::test]
-async fn stored_choices_are_shown_as_they_are() {
+async fn stored_consent_is_rendered() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     let choices = json!({"marketing": true, "analytics": false});
@@ -48,7 +47,7 @@ async fn stored_choices_are_shown_as_they_are() {
 }
 
 #[tokio::test]
-async fn a_page_without_a_session_offers_to_sign_in() {
+async fn signed_out_page_links_to_the_sign_in() {
     let app = TestApp::start().await;
     let page = app.get("/").header("accept", "text/html").header("sec-fetch-dest", "empty").send().await.unwrap();
     assert_eq!(page.status(), StatusCode::OK);
@@ -58,17 +57,14 @@ async fn a_page_without_a_session_offers_to_sign_in() {
 }
 
 #[tokio::test]
-async fn the_name_is_shown_once_it_is_known() {
+async fn name_is_shown_once_fetched() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
-    ada.navigate("/").send().await.unwrap();
-    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-    let page = ada.navigate("/").send().await.unwrap().text().await.unwrap();
-    assert!(page.contains(&person(0).email) || page.contains(&person(0).name()), "{page}");
+    eventually("the name is shown", async || shows_name(&ada).await).await;
 }
 
 #[tokio::test]
-async fn an_erased_persons_page_is_a_signed_out_one() {
+async fn deleted_user_sees_the_signed_out_page() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     json(ada.delete("/api/privacy/delete").send().await.unwrap(), StatusCode::OK).await;
@@ -80,41 +76,41 @@ async fn an_erased_persons_page_is_a_signed_out_one() {
 }
 
 #[tokio::test]
-async fn signing_out_ends_the_session_at_clerk_too() {
+async fn sign_out_revokes_the_session_at_clerk() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
-    let answer = ada.post("/sign-out").send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-    assert_eq!(header(answer.headers(), "location"), "/");
+    let response = ada.post("/sign-out").send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    assert_eq!(header(response.headers(), "location"), "/");
     let cleared: Vec<_> =
-        answer.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap().to_owned()).collect();
+        response.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap().to_owned()).collect();
     assert!(cleared.iter().any(|cookie| cookie.starts_with("__session=;")), "{cleared:?}");
     assert!(cleared.iter().all(|cookie| cookie.contains("Max-Age=0")), "{cleared:?}");
     assert_eq!(app.clerk.requests("POST /v1/sessions/{session_id}/revoke"), 1);
 }
 
 #[tokio::test]
-async fn a_form_without_scripts_is_answered_with_a_page() {
+async fn plain_form_is_answered_with_a_redirect() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
-    let mark = app.lethe.keys.user_handle(&lethe::ClerkUserId::parse(&person(0).id).unwrap());
-    let answer = ada
+    let user_handle = app.lethe.keys.user_handle(&lethe::ClerkUserId::parse(&person(0).id).unwrap());
+    let response = ada
         .post("/api/_/save_preferences")
         .header("accept", "text/html,application/xhtml+xml")
         .header("referer", format!("{}/", app.url))
         .header("content-type", "application/x-www-form-urlencoded")
-        .body(format!("granted[0]=marketing&person={mark}"))
+        .body(format!("granted[0]=marketing&person={user_handle}"))
         .send()
         .await
         .unwrap();
-    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-    assert!(header(answer.headers(), "location").starts_with('/'), "{answer:?}");
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    assert!(header(response.headers(), "location").starts_with('/'), "{response:?}");
     let record = json(ada.get("/api/privacy/consent").send().await.unwrap(), StatusCode::OK).await;
     assert_eq!(record["marketing"], true);
 }
 
 #[tokio::test]
-async fn a_failure_is_a_page_with_its_incident() {
+async fn error_page_shows_the_incident() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     assert_eq!(ada.navigate("/").send().await.unwrap().status(), StatusCode::OK);
@@ -130,14 +126,14 @@ async fn a_failure_is_a_page_with_its_incident() {
 }
 
 #[tokio::test]
-async fn an_expired_session_is_renewed_on_a_navigation_and_refused_on_a_write() {
+async fn expired_session_is_renewed_on_navigation_and_refused_on_write() {
     let app = TestApp::start().await;
     let token = app.clerk.sign_in_expired(&person(0).id).await;
     let page = app.navigate("/").header("cookie", &token.cookies).send().await.unwrap();
     assert_eq!(page.status(), StatusCode::TEMPORARY_REDIRECT);
     assert!(header(page.headers(), "location").starts_with(app.clerk.url()), "{page:?}");
     assert!(header(page.headers(), "location").contains("handshake"));
-    let answer = app
+    let response = app
         .request(Method::POST, "/api/privacy/consent")
         .header("cookie", &token.cookies)
         .header("sec-fetch-site", "same-origin")
@@ -145,10 +141,18 @@ async fn an_expired_session_is_renewed_on_a_navigation_and_refused_on_a_write() 
         .send()
         .await
         .unwrap();
-    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
 }
 
-/// Whether the checkbox of a purpose is ticked.
+/// Returns whether the page shows the first user's name or e-mail address.
+async fn shows_name(browser: &Browser<'_>) -> bool {
+    let page = browser.navigate("/").send().await.unwrap();
+    assert_eq!(page.status(), StatusCode::OK);
+    let page = page.text().await.unwrap();
+    page.contains(&person(0).email) || page.contains(&person(0).name())
+}
+
+/// Returns whether the checkbox of a purpose is ticked.
 fn is_checked(page: &str, purpose: &str) -> bool {
     let boxes: Vec<_> = page
         .split("<input")

@@ -31,7 +31,7 @@ enum KillPoint {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whenever_the_process_dies_the_end_is_the_same() {
+async fn killed_process_resumes_to_the_same_final_state() {
     let expected = delete_with_real_binary(None).await;
     assert_eq!(expected.statuses, ["done"; 7]);
     assert!(!expected.clerk_knows);

@@ -24,7 +24,7 @@ fn stale_sign_in() -> TokenOptions {
 }
 
 #[tokio::test]
-async fn ten_minutes_by_the_factor_that_counts() {
+async fn fva_must_be_under_ten_minutes() {
     let app = TestApp::start().await;
     for (ages, passes) in [
         (json!([0, -1]), true),
@@ -46,32 +46,32 @@ async fn ten_minutes_by_the_factor_that_counts() {
         let ada = app.sign_in_with(0, token_with_factor_ages(&ages)).await;
         for path in EXPORTS {
             for request in [ada.get(path), ada.bearer(Method::GET, path)] {
-                let answer = request.send().await.unwrap();
+                let response = request.send().await.unwrap();
                 if passes {
-                    assert_eq!(answer.status(), StatusCode::OK, "{ages} {path}");
+                    assert_eq!(response.status(), StatusCode::OK, "{ages} {path}");
                 } else {
-                    assert_reverification(answer).await;
+                    assert_reverification(response).await;
                 }
             }
         }
         if !passes {
-            for answer in deletions(&ada) {
-                assert_reverification(answer.send().await.unwrap()).await;
+            for response in deletions(&ada) {
+                assert_reverification(response.send().await.unwrap()).await;
             }
         }
     }
     assert!(app.clerk.user(&person(0).id).await.is_some());
     // The same ages let a deletion through, a person each.
     for (index, ages) in [json!([9, -1]), json!([30, 9]), json!([-1, 3])].into_iter().enumerate() {
-        let somebody = app.sign_in_with(index, token_with_factor_ages(&ages)).await;
-        let [by_method, by_word] = deletions(&somebody);
-        let answer = if index == 0 { by_word } else { by_method };
-        assert_eq!(json(answer.send().await.unwrap(), StatusCode::OK).await["deleted"], true, "{ages}");
+        let user = app.sign_in_with(index, token_with_factor_ages(&ages)).await;
+        let [by_method, by_word] = deletions(&user);
+        let response = if index == 0 { by_word } else { by_method };
+        assert_eq!(json(response.send().await.unwrap(), StatusCode::OK).await["deleted"], true, "{ages}");
     }
 }
 
 #[tokio::test]
-async fn the_answer_is_a_problem_and_clerks_hint_in_one() {
+async fn reverification_problem_contains_clerks_hint() {
     let app = TestApp::start().await;
     let ada = app.sign_in_with(0, stale_sign_in()).await;
     let document = assert_reverification(ada.get(EXPORTS[0]).send().await.unwrap()).await;
@@ -94,7 +94,7 @@ async fn the_answer_is_a_problem_and_clerks_hint_in_one() {
 }
 
 #[tokio::test]
-async fn what_is_neither_deletion_nor_disclosure_needs_no_fresh_sign_in() {
+async fn consent_and_pages_need_no_fresh_sign_in() {
     let app = TestApp::start().await;
     let ada = app.sign_in_with(0, stale_sign_in()).await;
     let record = ada.post("/api/privacy/consent").json(&json!({"marketing": true})).send().await.unwrap();
@@ -103,7 +103,7 @@ async fn what_is_neither_deletion_nor_disclosure_needs_no_fresh_sign_in() {
 }
 
 #[tokio::test]
-async fn somebody_who_acts_for_a_person_is_refused_first_and_sent_nowhere() {
+async fn impersonated_session_is_refused_before_reverification() {
     let app = TestApp::start().await;
     let options = TokenOptions { actor: Some(person(5).id), ..stale_sign_in() };
     let ada = app.sign_in_with(0, options).await;
@@ -111,42 +111,42 @@ async fn somebody_who_acts_for_a_person_is_refused_first_and_sent_nowhere() {
         let document = problem(request.send().await.unwrap(), StatusCode::FORBIDDEN, "impersonated").await;
         assert!(document["clerk_error"].is_null());
     }
-    let answer = ada.post(CONFIRM).form(&[("for", "page")]).send().await.unwrap();
-    problem(answer, StatusCode::FORBIDDEN, "impersonated").await;
+    let response = ada.post(CONFIRM).form(&[("for", "page")]).send().await.unwrap();
+    problem(response, StatusCode::FORBIDDEN, "impersonated").await;
     let page = ada.navigate("/delete").send().await.unwrap().text().await.unwrap();
     assert!(!page.contains(CONFIRM) && !page.contains("name=\"confirmation\""), "{page}");
 }
 
 #[tokio::test]
-async fn the_page_and_its_function_refuse_an_old_sign_in() {
+async fn deletion_page_and_function_refuse_a_stale_sign_in() {
     let app = TestApp::start().await;
     let ada = app.sign_in_with(0, stale_sign_in()).await;
     let page = ada.navigate("/delete").send().await.unwrap().text().await.unwrap();
     assert!(page.contains(CONFIRM) && !page.contains("name=\"confirmation\""), "{page}");
     let fields = deletion_form_fields(&page, "delete my account");
-    let answer = ada.post(REQUEST_DELETION).form(&fields).send().await.unwrap();
-    assert_eq!(json(answer, StatusCode::FORBIDDEN).await["code"], "reverification_needed");
-    let answer = as_plain_form(ada.post(REQUEST_DELETION), &app).form(&fields).send().await.unwrap();
-    assert_eq!(header(answer.headers(), "location"), "/delete?refused=reverification_needed");
+    let response = ada.post(REQUEST_DELETION).form(&fields).send().await.unwrap();
+    assert_eq!(json(response, StatusCode::FORBIDDEN).await["code"], "reverification_needed");
+    let response = as_plain_form(ada.post(REQUEST_DELETION), &app).form(&fields).send().await.unwrap();
+    assert_eq!(header(response.headers(), "location"), "/delete?refused=reverification_needed");
     let preview = ada.get(&format!("/api/_/preview_deletion?person={}", fields[1].1)).send().await.unwrap();
     assert_eq!(json(preview, StatusCode::OK).await["refused"], "reverification_needed");
     assert!(app.clerk.user(&person(0).id).await.is_some());
 }
 
 #[tokio::test]
-async fn who_confirms_comes_back_to_where_they_were() {
+async fn confirmed_user_returns_to_where_they_were() {
     let app = TestApp::start().await;
-    for (place, path, back, told) in [
+    for (return_to, path, back, notice) in [
         ("page", "/delete", "/delete", "You confirmed that it's you. Nothing is deleted yet."),
         ("export", "/", "/#copy", "Your download is ready to start."),
         ("dialog", "/", "/#deletion", "\"reopened\":true"),
     ] {
         let ada = app.sign_in_with(0, stale_sign_in()).await;
-        let sent = ada.post(CONFIRM).form(&[("for", place)]).send().await.unwrap();
+        let sent = ada.post(CONFIRM).form(&[("for", return_to)]).send().await.unwrap();
         assert_eq!(sent.status(), StatusCode::SEE_OTHER);
         assert_eq!(redirect_url(&app, sent.headers()), format!("{}{back}", app.url));
-        let errand = resume_cookie(sent.headers());
-        assert!(!errand.contains(&person(0).id), "{errand}");
+        let cookie = resume_cookie(sent.headers());
+        assert!(!cookie.contains(&person(0).id), "{cookie}");
         let lines = set_cookies(sent.headers());
         assert!(lines.iter().any(|line| line.starts_with("__session=;")), "{lines:?}");
         assert!(lines.iter().any(|line| line.starts_with("lethe-errand=") && line.contains("HttpOnly; SameSite=Lax")));
@@ -155,34 +155,36 @@ async fn who_confirms_comes_back_to_where_they_were() {
         assert_eq!(session["status"], "revoked");
 
         let again = app.sign_in(0).await;
-        let page = navigate_with_cookie(&app, &again, path, &errand).await;
+        let page = navigate_with_cookie(&app, &again, path, &cookie).await;
         assert!(set_cookies(page.headers()).iter().any(|line| line.starts_with("lethe-errand=; ")), "{page:?}");
         let text = unescaped_text(page).await;
-        assert!(text.contains(told), "{place}: {text}");
+        assert!(text.contains(notice), "{return_to}: {text}");
         // Once.
         let text = unescaped_text(again.navigate(path).send().await.unwrap()).await;
-        assert!(!text.contains(told), "{place}");
+        assert!(!text.contains(notice), "{return_to}");
     }
     assert!(app.clerk.user(&person(0).id).await.is_some(), "confirming deletes nobody");
 }
 
 #[tokio::test]
-async fn somebody_else_gets_nothing_of_what_was_begun() {
+async fn pending_action_is_dropped_for_another_user() {
     let app = TestApp::start().await;
-    for (place, path) in [("page", "/delete"), ("export", "/"), ("dialog", "/"), ("page", "/"), ("dialog", "/delete")] {
+    for (return_to, path) in
+        [("page", "/delete"), ("export", "/"), ("dialog", "/"), ("page", "/"), ("dialog", "/delete")]
+    {
         let ada = app.sign_in_with(0, stale_sign_in()).await;
-        let sent = ada.post(CONFIRM).form(&[("for", place)]).send().await.unwrap();
+        let sent = ada.post(CONFIRM).form(&[("for", return_to)]).send().await.unwrap();
         let grace = app.sign_in(1).await;
         let page = navigate_with_cookie(&app, &grace, path, &resume_cookie(sent.headers())).await;
         assert!(set_cookies(page.headers()).iter().any(|line| line.starts_with("lethe-errand=; ")));
         let text = unescaped_text(page).await;
-        assert!(text.contains("Somebody else is signed in now."), "{place} {path}: {text}");
-        assert!(!text.contains("\"reopened\":true") && !text.contains("You confirmed"), "{place} {path}");
+        assert!(text.contains("Somebody else is signed in now."), "{return_to} {path}: {text}");
+        assert!(!text.contains("\"reopened\":true") && !text.contains("You confirmed"), "{return_to} {path}");
     }
 }
 
 #[tokio::test]
-async fn who_still_confirms_nothing_is_told_and_not_sent_round_again() {
+async fn unverified_user_is_not_redirected_again() {
     let app = TestApp::start().await;
     for ages in [json!([-1, -1]), Value::Null, json!([30, -1])] {
         let ada = app.sign_in_with(0, token_with_factor_ages(&ages)).await;
@@ -204,7 +206,7 @@ async fn who_still_confirms_nothing_is_told_and_not_sent_round_again() {
 }
 
 #[tokio::test]
-async fn an_errand_that_somebody_made_up_is_ignored() {
+async fn forged_pending_action_is_ignored() {
     let app = TestApp::start().await;
     let ada = app.sign_in_with(0, stale_sign_in()).await;
     let sent = ada.post(CONFIRM).form(&[("for", "page")]).send().await.unwrap();
@@ -215,51 +217,51 @@ async fn an_errand_that_somebody_made_up_is_ignored() {
         assert!(!page.contains("You confirmed") && !page.contains("Somebody else is signed in now"), "{made_up}");
     }
     for (place, status) in [("nowhere", 400), ("https://evil.example", 400), ("", 400)] {
-        let answer = again.post(CONFIRM).form(&[("for", place)]).send().await.unwrap();
-        assert_eq!(answer.status().as_u16(), status, "{place}");
+        let response = again.post(CONFIRM).form(&[("for", return_to)]).send().await.unwrap();
+        assert_eq!(response.status().as_u16(), status, "{return_to}");
     }
     assert_eq!(session_at_clerk(&app, &again.token.session_id).await["status"], "active");
 }
 
 #[tokio::test]
-async fn who_is_signed_out_has_nothing_to_confirm() {
+async fn signed_out_user_is_redirected_to_the_page() {
     let app = TestApp::start().await;
     let request = app.request(Method::POST, CONFIRM).header("sec-fetch-site", "same-origin");
-    let answer = request.form(&[("for", "page")]).send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-    assert_eq!(header(answer.headers(), "location"), "/delete");
-    assert!(!set_cookies(answer.headers()).iter().any(|line| line.starts_with("lethe-errand")));
+    let response = request.form(&[("for", "page")]).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    assert_eq!(header(response.headers(), "location"), "/delete");
+    assert!(!set_cookies(response.headers()).iter().any(|line| line.starts_with("lethe-errand")));
 }
 
 #[tokio::test]
-async fn a_form_is_for_the_person_whom_it_was_made_for() {
+async fn form_of_another_user_is_refused() {
     let app = TestApp::start().await;
     let (ada, grace) = (app.sign_in(0).await, app.sign_in(1).await);
     let page = ada.navigate("/delete").send().await.unwrap().text().await.unwrap();
     let fields = deletion_form_fields(&page, "delete my account");
     // In the meantime somebody else has signed in, in another tab.
-    let answer = grace.post(REQUEST_DELETION).form(&fields).send().await.unwrap();
-    assert_eq!(json(answer, StatusCode::CONFLICT).await["code"], "another_person");
-    let answer = as_plain_form(grace.post(REQUEST_DELETION), &app).form(&fields).send().await.unwrap();
-    assert_eq!(header(answer.headers(), "location"), "/delete?refused=another_person");
+    let response = grace.post(REQUEST_DELETION).form(&fields).send().await.unwrap();
+    assert_eq!(json(response, StatusCode::CONFLICT).await["code"], "another_person");
+    let response = as_plain_form(grace.post(REQUEST_DELETION), &app).form(&fields).send().await.unwrap();
+    assert_eq!(header(response.headers(), "location"), "/delete?refused=another_person");
     let choices = [("granted[0]", "marketing"), ("person", fields[1].1.as_str())];
-    let answer = grace.post("/api/_/save_preferences").form(&choices).send().await.unwrap();
-    assert_eq!(json(answer, StatusCode::CONFLICT).await["code"], "another_person");
+    let response = grace.post("/api/_/save_preferences").form(&choices).send().await.unwrap();
+    assert_eq!(json(response, StatusCode::CONFLICT).await["code"], "another_person");
     let record = json(grace.get("/api/privacy/consent").send().await.unwrap(), StatusCode::OK).await;
     assert_eq!(record["marketing"], false);
     for index in [0, 1] {
         assert!(app.clerk.user(&person(index).id).await.is_some());
     }
     // It is for nobody else, and for nobody in particular neither.
-    let answer = ada.post(REQUEST_DELETION).form(&fields[..1]).send().await.unwrap();
-    assert_eq!(json(answer, StatusCode::CONFLICT).await["code"], "another_person");
+    let response = ada.post(REQUEST_DELETION).form(&fields[..1]).send().await.unwrap();
+    assert_eq!(json(response, StatusCode::CONFLICT).await["code"], "another_person");
 }
 
 #[tokio::test]
-async fn a_form_that_comes_when_the_session_is_over_comes_back_filled() {
+async fn form_sent_after_the_session_ended_is_restored() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
-    let mark =
+    let user_handle =
         deletion_form_fields(&ada.navigate("/delete").send().await.unwrap().text().await.unwrap(), "")[1].1.clone();
     let expired = app.clerk.sign_in_expired(&person(0).id).await;
     let interrupted = |path: &str| {
@@ -267,7 +269,7 @@ async fn a_form_that_comes_when_the_session_is_over_comes_back_filled() {
         as_plain_form(request.header("sec-fetch-site", "same-origin"), &app)
     };
 
-    let choices = [("granted[0]", "analytics"), ("person", mark.as_str())];
+    let choices = [("granted[0]", "analytics"), ("person", user_handle.as_str())];
     let sent = interrupted("/api/_/save_preferences").form(&choices).send().await.unwrap();
     assert_eq!(header(sent.headers(), "location"), "/?unsaved=not_signed_in#preferences");
     let page = navigate_with_cookie(&app, &ada, "/?unsaved=not_signed_in", &resume_cookie(sent.headers()))
@@ -284,26 +286,26 @@ async fn a_form_that_comes_when_the_session_is_over_comes_back_filled() {
     let record = json(ada.get("/api/privacy/consent").send().await.unwrap(), StatusCode::OK).await;
     assert_eq!(record["analytics"], false, "filled in, not saved");
 
-    let typed = [("plan", "0"), ("person", mark.as_str()), ("confirmation", "delete my accou")];
+    let typed = [("plan", "0"), ("person", user_handle.as_str()), ("confirmation", "delete my accou")];
     let sent = interrupted(REQUEST_DELETION).form(&typed).send().await.unwrap();
     assert_eq!(header(sent.headers(), "location"), "/delete?refused=not_signed_in");
-    let kept = resume_cookie(sent.headers());
-    let page = navigate_with_cookie(&app, &ada, "/delete?refused=not_signed_in", &kept).await.text().await.unwrap();
+    let cookie = resume_cookie(sent.headers());
+    let page = navigate_with_cookie(&app, &ada, "/delete?refused=not_signed_in", &cookie).await.text().await.unwrap();
     assert!(page.contains("value=\"delete my accou\"") && page.contains("Your session had ended in between"), "{page}");
 
     let grace = app.sign_in(1).await;
-    let page = navigate_with_cookie(&app, &grace, "/delete", &kept).await.text().await.unwrap();
+    let page = navigate_with_cookie(&app, &grace, "/delete", &cookie).await.text().await.unwrap();
     assert!(!page.contains("delete my accou\"") && page.contains("Somebody else is signed in now."), "{page}");
 
     // A script has its form still.
     let request = app.request(Method::POST, REQUEST_DELETION).header(COOKIE, &expired.cookies);
-    let answer = request.header("sec-fetch-site", "same-origin").form(&typed).send().await.unwrap();
-    assert!(!set_cookies(answer.headers()).iter().any(|line| line.starts_with("lethe-errand")));
-    assert_eq!(json(answer, StatusCode::UNAUTHORIZED).await["code"], "not_signed_in");
+    let response = request.header("sec-fetch-site", "same-origin").form(&typed).send().await.unwrap();
+    assert!(!set_cookies(response.headers()).iter().any(|line| line.starts_with("lethe-errand")));
+    assert_eq!(json(response, StatusCode::UNAUTHORIZED).await["code"], "not_signed_in");
 }
 
 #[tokio::test]
-async fn a_frame_of_this_site_renews_a_session() {
+async fn same_origin_frame_renews_the_session() {
     let app = TestApp::start().await;
     let expired = app.clerk.sign_in_expired(&person(0).id).await;
     let frame = |cookies: &str| app.get("/session").header("sec-fetch-dest", "iframe").header(COOKIE, cookies);
@@ -317,18 +319,18 @@ async fn a_frame_of_this_site_renews_a_session() {
         assert!(header(headers, "content-security-policy").contains("frame-ancestors 'self'"));
     }
     // A script's request can't take that way.
-    let answer = app.get("/session").header("sec-fetch-dest", "empty").header(COOKIE, &expired.cookies).send().await;
-    assert_eq!(answer.unwrap().status(), StatusCode::OK);
+    let response = app.get("/session").header("sec-fetch-dest", "empty").header(COOKIE, &expired.cookies).send().await;
+    assert_eq!(response.unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]
-async fn a_browser_hears_from_the_card_why_there_is_no_file() {
+async fn refused_export_redirects_the_browser_to_the_card() {
     let settings = vec![("LETHE_EXPORTS_PER_HOUR", limit(1))];
     let app = TestApp::with(TestOptions { settings, ..TestOptions::default() }).await;
     let location = async |browser: &Browser<'_>| {
-        let answer = browser.navigate(EXPORTS[0]).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{answer:?}");
-        header(answer.headers(), "location").to_owned()
+        let response = browser.navigate(EXPORTS[0]).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::SEE_OTHER, "{response:?}");
+        header(response.headers(), "location").to_owned()
     };
     let words =
         async |browser: &Browser<'_>, path: &str| browser.navigate(path).send().await.unwrap().text().await.unwrap();
@@ -353,8 +355,8 @@ async fn a_browser_hears_from_the_card_why_there_is_no_file() {
     assert_eq!(location(&grace).await, "/?export=unavailable#copy");
     assert!(words(&grace, "/?export=unavailable").await.contains("Not downloaded. Something that this needs"));
     // Programs get the document.
-    let somebody = app.sign_in(2).await;
-    problem(somebody.get(EXPORTS[0]).send().await.unwrap(), StatusCode::SERVICE_UNAVAILABLE, "unavailable").await;
+    let user = app.sign_in(2).await;
+    problem(user.get(EXPORTS[0]).send().await.unwrap(), StatusCode::SERVICE_UNAVAILABLE, "unavailable").await;
 }
 
 trait Form {
@@ -374,8 +376,8 @@ fn deletions(browser: &Browser<'_>) -> [RequestBuilder; 2] {
     [browser.delete(DELETE), browser.post(CONFIRMED).json(&json!({"confirm": true}))]
 }
 
-async fn assert_reverification(answer: Response) -> Value {
-    let document = problem(answer, StatusCode::FORBIDDEN, "reverification_needed").await;
+async fn assert_reverification(response: Response) -> Value {
+    let document = problem(response, StatusCode::FORBIDDEN, "reverification_needed").await;
     assert_eq!(document["clerk_error"]["reason"], "reverification-error");
     document
 }
@@ -395,8 +397,8 @@ fn deletion_form_fields(page: &str, typed: &str) -> [(&'static str, String); 3] 
     [("plan", hidden("plan")), ("person", hidden("person")), ("confirmation", typed.to_owned())]
 }
 
-async fn navigate_with_cookie(app: &TestApp, browser: &Browser<'_>, path: &str, errand: &str) -> Response {
-    let cookies = format!("{}; lethe-errand={errand}", browser.token.cookies);
+async fn navigate_with_cookie(app: &TestApp, browser: &Browser<'_>, path: &str, cookie: &str) -> Response {
+    let cookies = format!("{}; lethe-errand={cookie}", browser.token.cookies);
     app.navigate(path).header(COOKIE, cookies).send().await.unwrap()
 }
 
@@ -412,8 +414,8 @@ fn set_cookies(headers: &HeaderMap) -> Vec<String> {
 /// What the browser keeps from now on.
 fn resume_cookie(headers: &HeaderMap) -> String {
     let lines = set_cookies(headers);
-    let kept = lines.iter().find_map(|line| line.strip_prefix("lethe-errand=")?.split(';').next());
-    kept.filter(|kept| !kept.is_empty()).unwrap_or_else(|| panic!("an errand is kept: {lines:?}")).to_owned()
+    let cookie = lines.iter().find_map(|line| line.strip_prefix("lethe-errand=")?.split(';').next());
+    cookie.filter(|cookie| !cookie.is_empty()).unwrap_or_else(|| panic!("an errand is cookie: {lines:?}")).to_owned()
 }
 
 /// Where the sign-in page is to lead back to.

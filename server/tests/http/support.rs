@@ -28,7 +28,7 @@ pub(crate) const SECRET: &str = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldCE
 pub(crate) struct TestOptions {
     pub(crate) people: usize,
     pub(crate) rows_per_person: usize,
-    /// Whether the queue is worked.
+    /// Whether background jobs run.
     pub(crate) run_jobs: bool,
     /// Further settings.
     pub(crate) settings: Vec<(&'static str, String)>,
@@ -40,20 +40,20 @@ impl Default for TestOptions {
     }
 }
 
-/// A running server with everything around it. Dropping it ends all of it.
+/// A running server with its database and a stand-in for Clerk. Dropping it stops all of it.
 pub(crate) struct TestApp {
     pub(crate) url: String,
     pub(crate) lethe: Lethe,
-    pub(crate) server: AppState,
+    pub(crate) state: AppState,
     pub(crate) clerk: ClerkStandIn,
     pub(crate) database: Database,
     pub(crate) http: reqwest::Client,
     _directory: Directory,
-    stop: CancellationToken,
+    shutdown: CancellationToken,
     tasks: Vec<JoinHandle<()>>,
 }
 
-/// A directory that goes with its value.
+/// A folder that is removed when its value is dropped.
 pub(crate) struct Directory(PathBuf);
 
 impl Directory {
@@ -99,24 +99,24 @@ impl TestApp {
         let mut environment = environment(&url, &clerk, database.url(), directory.path());
         environment.extend(options.settings);
         let mut values = Values::from_sources(None, environment).expect("text");
-        let settings = ServerConfig::read(&mut values);
-        let settings = values.finish(settings).expect("complete");
-        let lethe = bootstrap::build(&settings).await.expect("everything is there");
+        let config = ServerConfig::read(&mut values);
+        let config = values.finish(config).expect("complete");
+        let lethe = bootstrap::build(&config).await.expect("everything is there");
         bootstrap::ensure_ready(&lethe).await.expect("the sample's data map fits");
 
-        let stop = CancellationToken::new();
-        let server = serve::build_state(&settings, lethe.clone()).expect("the settings fit together");
-        let serving = serve::run(listener, server.clone(), stop.clone());
+        let shutdown = CancellationToken::new();
+        let state = serve::build_state(&config, lethe.clone()).expect("the configuration is valid");
+        let serving = serve::run(listener, state.clone(), shutdown.clone());
         let mut tasks = vec![tokio::spawn(async move { serving.await.expect("it serves") })];
         if options.run_jobs {
-            let working = lethe::jobs::run_worker(lethe.clone(), stop.clone().cancelled_owned());
+            let working = lethe::jobs::run_worker(lethe.clone(), shutdown.clone().cancelled_owned());
             tasks.push(tokio::spawn(async move { working.await.expect("it works") }));
         }
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .build()
             .expect("a client without TLS");
-        Self { url, lethe, server, clerk, database, http, _directory: directory, stop, tasks }
+        Self { url, lethe, state, clerk, database, http, _directory: directory, shutdown, tasks }
     }
 
     pub(crate) fn pool(&self) -> &PgPool {
@@ -137,7 +137,7 @@ impl TestApp {
         self.get(path).header(ACCEPT, "text/html,application/xhtml+xml").header("sec-fetch-dest", "document")
     }
 
-    /// Signs one of the demo's people in.
+    /// Signs one of the demo's users in.
     pub(crate) async fn sign_in(&self, index: usize) -> Browser<'_> {
         self.sign_in_with(index, TokenOptions::default()).await
     }
@@ -163,7 +163,7 @@ impl TestApp {
 
 impl Drop for TestApp {
     fn drop(&mut self) {
-        self.stop.cancel();
+        self.shutdown.cancel();
         for task in &self.tasks {
             task.abort();
         }
@@ -234,7 +234,7 @@ pub(crate) fn environment(
     ]
 }
 
-/// What the build would have made, as far as the server looks at it.
+/// Writes the files of a built site that the server reads.
 pub(crate) fn site(directory: &Path) {
     let pkg = directory.join("pkg");
     std::fs::create_dir_all(&pkg).expect("the temporary directory can be written");
@@ -249,7 +249,21 @@ pub(crate) fn site(directory: &Path) {
     }
 }
 
-/// The body as JSON, after a look at the status.
+/// Every row of Lethe's own tables as text, by table.
+pub(crate) async fn lethe_rows(pool: &PgPool) -> BTreeMap<String, Vec<String>> {
+    let tables = "select format('%I.%I', schemaname, tablename) from pg_tables where schemaname = 'lethe'";
+    let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(pool).await.expect("a catalog");
+    assert!(tables.len() > 5, "{tables:?}");
+    let mut all = BTreeMap::new();
+    for table in tables {
+        let query = format!("select row::text from {table} row order by 1");
+        let rows = sqlx::query_scalar(sqlx::AssertSqlSafe(query)).fetch_all(pool).await.expect("a table");
+        all.insert(table, rows);
+    }
+    all
+}
+
+/// Returns the body as JSON after checking the status.
 pub(crate) async fn json(response: Response, status: StatusCode) -> Value {
     let given = response.status();
     let text = response.text().await.expect("a body");
@@ -257,7 +271,7 @@ pub(crate) async fn json(response: Response, status: StatusCode) -> Value {
     serde_json::from_str(&text).unwrap_or_else(|_| panic!("JSON is expected: {text}"))
 }
 
-/// Asserts that a refusal is a problem document with this code, whose incident is in the header too.
+/// Asserts that the response is a problem document with this code, whose incident is in the header too.
 pub(crate) async fn problem(response: Response, status: StatusCode, code: &str) -> Value {
     let headers = response.headers().clone();
     let document = json(response, status).await;
@@ -268,7 +282,7 @@ pub(crate) async fn problem(response: Response, status: StatusCode, code: &str) 
     document
 }
 
-/// The same with one member hidden that is another each time.
+/// Returns the document with a random member masked.
 pub(crate) fn masked(document: &Value, member: &str) -> Value {
     assert!(document[member].is_string(), "{document}");
     let mut document = document.clone();
@@ -280,7 +294,7 @@ pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
-/// Few enough for a test to reach.
+/// A limit as a setting.
 pub(crate) fn limit(count: u32) -> String {
     NonZeroU32::new(count).expect("above zero").to_string()
 }

@@ -15,7 +15,7 @@ const CONSENT: &str = "/api/privacy/consent";
 
 /// Two tabs, fifty milliseconds to Clerk, and somebody else who writes to the same metadata.
 #[tokio::test]
-async fn with_a_slow_clerk_no_withdrawal_is_lost_in_fifty_rounds() {
+async fn concurrent_withdrawals_survive_a_slow_clerk() {
     let app = TestApp::with(TestOptions { run_jobs: true, ..TestOptions::default() }).await;
     let ada = app.sign_in(0).await;
     let id = person(0).id;
@@ -59,7 +59,7 @@ async fn with_a_slow_clerk_no_withdrawal_is_lost_in_fifty_rounds() {
 
 /// A file that its reader takes slowly: it has begun, it isn't finished, and others are served meanwhile.
 #[tokio::test]
-async fn an_export_begins_before_it_is_read_to_its_end_and_nobody_waits_for_it() {
+async fn export_streams_while_others_are_served() {
     const ROWS: i64 = 100_000;
     let app = TestApp::start().await;
     demo::sample::fill_usage_logs(app.pool(), &person(1).id, ROWS).await.unwrap();
@@ -87,7 +87,7 @@ async fn an_export_begins_before_it_is_read_to_its_end_and_nobody_waits_for_it()
 }
 
 #[test]
-fn every_test_that_the_document_names_is_there() {
+fn document_names_existing_tests() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let document = std::fs::read_to_string(root.join("docs/traps.md")).unwrap();
     let (mut file, mut tests) = (String::new(), 0);

@@ -1,8 +1,8 @@
-//! `lethe doctor`: is this installation set up well? Every check is a line, and the lines stand side by side: a setting
-//! that is missing hides nothing but what needs it.
+//! `lethe doctor`: checks an installation. Each check is one line, and the checks are independent: a setting that is missing
+//! hides only what needs it.
 //!
-//! The checks change nothing but a small file in the store, which is deleted again; no mail is sent, nothing is written
-//! to the database.
+//! The checks change nothing except for a small file in the archive store, which is deleted again. No mail is sent, and
+//! nothing is written to the database.
 
 mod clerk;
 mod report;
@@ -22,57 +22,51 @@ use report::CheckResult;
 const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(loaded: Result<Values, ConfigError>, as_json: bool) -> anyhow::Result<Exit> {
-    let lines = match loaded {
+    let results = match loaded {
         Ok(values) => Box::pin(run_checks(values)).await,
         Err(error) => config_results(error.0),
     };
     if as_json {
-        output::print_json(&report::json_document(&lines))?;
+        output::print_json(&report::json_document(&results))?;
     } else {
-        report::print(&lines);
+        report::print(&results);
     }
-    Ok(report::exit(&lines))
+    Ok(report::exit(&results))
 }
 
 async fn run_checks(mut values: Values) -> Vec<CheckResult> {
     ServerConfig::read(&mut values);
-    let mut lines = config_results(values.take_problems());
-    lines.extend(settings::check_settings(&values));
-    let (clerk, database, mail, store) = join!(
+    let mut results = config_results(values.take_problems());
+    results.extend(settings::check_settings(&values));
+    let (clerk, database, mail, storage) = join!(
         clerk::check_clerk(&values),
         resources::check_database(&values),
         with_timeout("mail", resources::check_mail(&values)),
         with_timeout("store", resources::check_storage(&values)),
     );
-    lines.extend(clerk);
-    lines.extend(database);
-    lines.extend([mail, store, resources::check_site(&values)]);
-    lines
+    results.extend(clerk);
+    results.extend(database);
+    results.extend([mail, storage, resources::check_site(&values)]);
+    results
 }
 
-/// A line a problem. What the settings say of themselves has the form "NAME is …; it must be …".
+/// Returns a line per problem. The configuration words problems as "NAME is …; it must be …".
 fn config_results(problems: Vec<String>) -> Vec<CheckResult> {
     if problems.is_empty() {
-        return vec![CheckResult::ok(report::SETTINGS, "every required setting is there, and each can be read")];
+        return vec![CheckResult::ok(report::SETTINGS, "all required settings are present and valid")];
     }
-    let line = |problem: String| match problem.split_once("; ") {
+    let result = |problem: String| match problem.split_once("; ") {
         Some((message, accepted)) => {
-            CheckResult::wrong(report::SETTINGS, message, format!("{accepted} (README, Settings)"))
+            CheckResult::wrong(report::SETTINGS, message, format!("{accepted} (see docs/configuration.md)"))
         }
-        None => {
-            CheckResult::wrong(report::SETTINGS, problem, "correct it where the settings come from (README, Settings)")
-        }
+        None => CheckResult::wrong(report::SETTINGS, problem, "correct the configuration (see docs/configuration.md)"),
     };
-    problems.into_iter().map(line).collect()
+    problems.into_iter().map(result).collect()
 }
 
-async fn with_timeout(check: &'static str, line: impl Future<Output = CheckResult>) -> CheckResult {
-    tokio::time::timeout(CHECK_TIMEOUT, line).await.unwrap_or_else(|_| {
-        let message = format!("no answer within {} seconds", CHECK_TIMEOUT.as_secs());
-        CheckResult::wrong(
-            check,
-            message,
-            "see whether the address and the port are right, and whether a firewall is between",
-        )
+async fn with_timeout(check: &'static str, result: impl Future<Output = CheckResult>) -> CheckResult {
+    tokio::time::timeout(CHECK_TIMEOUT, result).await.unwrap_or_else(|_| {
+        let message = format!("no response within {} seconds", CHECK_TIMEOUT.as_secs());
+        CheckResult::wrong(check, message, "check host and port, and whether a firewall is in between")
     })
 }

@@ -1,4 +1,4 @@
-//! What was found, for people and for scripts.
+//! The report, for people and for scripts.
 
 use std::io::IsTerminal;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Exit;
 
-/// The check of the settings themselves.
+/// The check of the configuration itself.
 pub(super) const SETTINGS: &str = "settings";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -19,7 +19,7 @@ pub(super) enum Status {
     Wrong,
 }
 
-/// What one check found.
+/// The result of one check.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct CheckResult {
     check: &'static str,
@@ -37,6 +37,10 @@ impl CheckResult {
         Self { check, status: Status::Skipped, message: message.into(), remedy: None }
     }
 
+    pub(super) fn not_set(check: &'static str, name: &str) -> Self {
+        Self::skipped(check, format!("{name} isn't set"))
+    }
+
     pub(super) fn warning(check: &'static str, message: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { check, status: Status::Warning, message: message.into(), remedy: Some(remedy.into()) }
     }
@@ -45,14 +49,14 @@ impl CheckResult {
         Self { check, status: Status::Wrong, message: message.into(), remedy: Some(remedy.into()) }
     }
 
-    /// The same with something to do, for what isn't checked here.
+    /// Adds what the operator can do where nothing was checked.
     pub(super) fn with_remedy(self, remedy: impl Into<String>) -> Self {
         Self { remedy: Some(remedy.into()), ..self }
     }
 }
 
 impl Status {
-    /// A mark, a word and a colour; the first two tell without the third.
+    /// A symbol, a word and an ANSI colour; the first two suffice without the third.
     const fn display(self) -> (char, &'static str, &'static str) {
         match self {
             Self::Ok => ('✓', "ok", "32"),
@@ -63,40 +67,40 @@ impl Status {
     }
 }
 
-/// How the command ends.
-pub(super) fn exit(lines: &[CheckResult]) -> Exit {
-    let is_wrong = |line: &&CheckResult| line.status == Status::Wrong;
-    match lines.iter().filter(is_wrong).map(|line| line.check).collect::<Vec<_>>()[..] {
+/// Returns how the command ends.
+pub(super) fn exit(results: &[CheckResult]) -> Exit {
+    let is_wrong = |result: &&CheckResult| result.status == Status::Wrong;
+    match results.iter().filter(is_wrong).map(|result| result.check).collect::<Vec<_>>()[..] {
         [] => Exit::Success,
-        // `lethe serve` would refuse these with the same status.
+        // `lethe serve` would refuse to start with the same exit code.
         [SETTINGS, ..] => Exit::Unconfigured,
         _ => Exit::Attention,
     }
 }
 
-/// The document of `--json`.
-pub(super) fn json_document(lines: &[CheckResult]) -> Value {
-    json!({"status": worst(lines), "checks": lines})
+/// Returns the document of `--json`.
+pub(super) fn json_document(results: &[CheckResult]) -> Value {
+    json!({"status": worst(results), "checks": results})
 }
 
-fn worst(lines: &[CheckResult]) -> Status {
-    lines.iter().map(|line| line.status).max().unwrap_or(Status::Ok).max(Status::Ok)
+fn worst(results: &[CheckResult]) -> Status {
+    results.iter().map(|result| result.status).max().unwrap_or(Status::Ok).max(Status::Ok)
 }
 
-/// Aligned lines, with colours on a terminal unless `NO_COLOR` is set.
-pub(super) fn print(lines: &[CheckResult]) {
+/// Prints aligned lines, in colour on a terminal unless `NO_COLOR` is set.
+pub(super) fn print(results: &[CheckResult]) {
     let in_colour =
         std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let width = lines.iter().map(|line| line.check.len()).max().unwrap_or_default();
-    for line in lines {
-        let (mark, word, colour) = line.status.display();
-        let status = format!("{mark} {word:<7}");
+    let width = results.iter().map(|result| result.check.len()).max().unwrap_or_default();
+    for result in results {
+        let (symbol, word, colour) = result.status.display();
+        let status = format!("{symbol} {word:<7}");
         let status = if in_colour { format!("\x1b[{colour}m{status}\x1b[0m") } else { status };
-        println!("{status}  {:<width$}  {}", line.check, line.message);
-        if let Some(remedy) = &line.remedy {
+        println!("{status}  {:<width$}  {}", result.check, result.message);
+        if let Some(remedy) = &result.remedy {
             println!("{:11}{:<width$}  → {remedy}", "", "");
         }
     }
-    let count = |status| lines.iter().filter(|line| line.status == status).count();
-    println!("\n{} wrong, {} warnings, {} right.", count(Status::Wrong), count(Status::Warning), count(Status::Ok));
+    let count = |status| results.iter().filter(|result| result.status == status).count();
+    println!("\n{} wrong, {} warnings, {} ok.", count(Status::Wrong), count(Status::Warning), count(Status::Ok));
 }

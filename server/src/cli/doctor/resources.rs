@@ -1,108 +1,100 @@
-//! Where Lethe keeps things: the database, the store, the mail server, the site's files.
+//! Checks of what Lethe depends on beside Clerk: database, data map, mail server, archive store, files for the browser.
 
+use std::num::NonZeroU32;
 use std::path::Path;
 
 use anyhow::Context;
-use lethe::Random;
 use lethe::data_map::{self, DataMap, Error};
 use lethe::mail::{Mailer, SmtpCheckError};
 use lethe::storage::Storage;
+use lethe::{Random, error_chain};
 use sqlx::PgPool;
 
 use super::report::CheckResult;
-use super::settings::not_set;
 use super::{CHECK_TIMEOUT, with_timeout};
 use crate::bootstrap;
-use crate::config::{DatabaseConfig, Values};
-use crate::problem::error_chain;
+use crate::config::{DatabaseConfig, PostgresUrl, Values, database};
 use crate::routes::assets;
 
 const MIGRATED: &str = "database_migrated";
 const DATA_MAP: &str = "data_map";
 
-/// The database, and what is in it.
 pub(super) async fn check_database(values: &Values) -> Vec<CheckResult> {
     const CHECK: &str = "database";
-    let (map_line, map) = load_data_map(values);
-    let mut lines = Vec::new();
+    let loaded_map = load_data_map(values);
+    let mut results = Vec::new();
     let pool = match connect(values).await {
-        None => {
-            lines.push(not_set(CHECK, "DATABASE_URL"));
-            None
+        Ok(pool) => {
+            results.push(CheckResult::ok(CHECK, "the connection works"));
+            pool
         }
-        Some(Err(reason)) => {
-            lines.push(CheckResult::wrong(
-                CHECK,
-                reason,
-                "see that Postgres runs there and that DATABASE_URL's role may sign in",
-            ));
-            None
-        }
-        Some(Ok(pool)) => {
-            lines.push(CheckResult::ok(CHECK, "it can be reached"));
-            Some(pool)
+        Err(result) => {
+            results.push(result);
+            results.push(CheckResult::skipped(MIGRATED, "requires the database"));
+            let unresolved = || CheckResult::skipped(DATA_MAP, "the file is readable; the rest requires the database");
+            results.push(loaded_map.map_or_else(|result| result, |_map| unresolved()));
+            return results;
         }
     };
-    let Some(pool) = pool else {
-        lines.push(CheckResult::skipped(MIGRATED, "needs the database"));
-        lines
-            .push(map_line.unwrap_or_else(|| {
-                CheckResult::skipped(DATA_MAP, "the file can be read; the rest needs the database")
-            }));
-        return lines;
-    };
-    lines.push(with_timeout(MIGRATED, check_migrations(&pool)).await);
-    match (map_line, map) {
-        (None, Some(map)) => match tokio::time::timeout(CHECK_TIMEOUT, check_data_map(&map, &pool)).await {
-            Ok(fit) => lines.extend(fit),
-            Err(_) => {
-                lines.push(CheckResult::wrong(
-                    DATA_MAP,
-                    "the catalog wasn't read in time",
-                    "see what keeps the database busy",
-                ));
-            }
+    results.push(with_timeout(MIGRATED, check_migrations(&pool)).await);
+    match loaded_map {
+        Ok(map) => match tokio::time::timeout(CHECK_TIMEOUT, check_data_map(&map, &pool)).await {
+            Ok(map_results) => results.extend(map_results),
+            Err(_) => results.push(CheckResult::wrong(
+                DATA_MAP,
+                format!("the schema couldn't be read within {} seconds", CHECK_TIMEOUT.as_secs()),
+                "check what keeps the database busy",
+            )),
         },
-        (line, _) => lines.extend(line),
+        Err(result) => results.push(result),
     }
-    lines
+    results
 }
 
-async fn connect(values: &Values) -> Option<Result<PgPool, String>> {
-    let settings = DatabaseConfig { url: values.secret("DATABASE_URL")?, connections: 1 };
-    Some(match tokio::time::timeout(CHECK_TIMEOUT, bootstrap::connect_database(&settings)).await {
-        Ok(opened) => opened.map_err(|error| error_chain(error.as_ref())),
-        Err(_) => Err(format!("no answer within {} seconds", CHECK_TIMEOUT.as_secs())),
-    })
+async fn connect(values: &Values) -> Result<PgPool, CheckResult> {
+    const CHECK: &str = "database";
+    const NAME: &str = "DATABASE_URL";
+    if values.text(NAME).is_none() {
+        return Err(CheckResult::not_set(CHECK, NAME));
+    }
+    let remedy = "check that Postgres is running there and that the role in DATABASE_URL may connect";
+    let Some(url) = values.clone().read::<PostgresUrl>(&database::URL) else {
+        return Err(CheckResult::skipped(CHECK, "requires a valid DATABASE_URL"));
+    };
+    let config = DatabaseConfig { url, connections: NonZeroU32::MIN };
+    match tokio::time::timeout(CHECK_TIMEOUT, bootstrap::connect_database(&config)).await {
+        Ok(Ok(pool)) => Ok(pool),
+        Ok(Err(error)) => Err(CheckResult::wrong(CHECK, error_chain(error.as_ref()), remedy)),
+        Err(_) => {
+            let message = format!("no response within {} seconds", CHECK_TIMEOUT.as_secs());
+            Err(CheckResult::wrong(CHECK, message, remedy))
+        }
+    }
 }
 
 async fn check_migrations(pool: &PgPool) -> CheckResult {
     match lethe::database::is_migrated(pool).await {
-        Ok(true) => CheckResult::ok(MIGRATED, "Lethe's tables are as this version needs them"),
-        Ok(false) => {
-            CheckResult::wrong(MIGRATED, "Lethe's tables aren't as this version needs them", "run `lethe migrate`")
-        }
+        Ok(true) => CheckResult::ok(MIGRATED, "Lethe's tables are up to date"),
+        Ok(false) => CheckResult::wrong(MIGRATED, "Lethe's tables are not up to date", "run `lethe migrate`"),
         Err(error) => CheckResult::wrong(
             MIGRATED,
-            format!("the role can't read Lethe's own tables: {}", error_chain(&error)),
-            "run `lethe migrate` with the role that serves, or grant it everything in the schemas lethe and lethe_jobs",
+            format!("the role can't read Lethe's tables: {}", error_chain(&error)),
+            "run `lethe migrate` as the role that serves, or grant it all privileges in the schemas lethe and lethe_jobs",
         ),
     }
 }
 
-/// The map, or the line that says why there is none.
-fn load_data_map(values: &Values) -> (Option<CheckResult>, Option<DataMap>) {
-    let Some(path) = values.text("LETHE_DATA_MAP") else { return (Some(not_set(DATA_MAP, "LETHE_DATA_MAP")), None) };
-    match DataMap::load(Path::new(path)) {
-        Ok(map) => (None, Some(map)),
-        Err(error) => {
-            let remedy = "`lethe map draft` writes a first one; `lethe map check` tells more";
-            (Some(CheckResult::wrong(DATA_MAP, error_chain(&error), remedy)), None)
-        }
-    }
+/// Returns the data map, or the result that says why there is none.
+fn load_data_map(values: &Values) -> Result<DataMap, CheckResult> {
+    const NAME: &str = "LETHE_DATA_MAP";
+    let path = values.text(NAME).ok_or_else(|| CheckResult::not_set(DATA_MAP, NAME))?;
+    DataMap::load(Path::new(path)).map_err(|error| {
+        let remedy = "`lethe map draft` prints a first one; `lethe map check` lists the problems";
+        CheckResult::wrong(DATA_MAP, error_chain(&error), remedy)
+    })
 }
 
-/// The role's rights on the mapped tables are part of it.
+/// Includes the role's privileges on the mapped tables.
 async fn check_data_map(map: &DataMap, pool: &PgPool) -> Vec<CheckResult> {
     let resolved = async {
         let mut connection = pool.acquire().await?;
@@ -110,50 +102,48 @@ async fn check_data_map(map: &DataMap, pool: &PgPool) -> Vec<CheckResult> {
     };
     match resolved.await {
         Ok(()) => {
-            vec![CheckResult::ok(
-                DATA_MAP,
-                format!("it fits the database and the role's rights: {} tables", map.tables().len()),
-            )]
+            let message = format!("it fits the schema and the role's privileges: {} tables", map.tables().len());
+            vec![CheckResult::ok(DATA_MAP, message)]
         }
         Err(Error::Mismatch(problems)) => problems
             .into_iter()
             .map(|problem| {
                 let column = problem.column.map(|column| format!(", column {column}")).unwrap_or_default();
-                CheckResult::wrong(DATA_MAP, format!("{}{column}: {}", problem.table, problem.message), problem.remedy)
+                let message = format!("{}{column}: {}", problem.table, problem.message);
+                CheckResult::wrong(DATA_MAP, message, problem.remedy)
             })
             .collect(),
-        Err(error) => vec![CheckResult::wrong(DATA_MAP, error_chain(&error), "`lethe map check` tells more")],
+        Err(error) => {
+            vec![CheckResult::wrong(DATA_MAP, error_chain(&error), "`lethe map check` lists the problems")]
+        }
     }
 }
 
-/// Speaks to the mail server as for a message, and sends none.
+/// Talks to the mail server as before a message, and sends none.
 pub(super) async fn check_mail(values: &Values) -> CheckResult {
     const CHECK: &str = "mail";
     let Some(url) = values.secret("LETHE_SMTP_URL") else {
         return CheckResult::warning(
             CHECK,
-            "LETHE_SMTP_URL isn't set: nobody gets a receipt by mail, and no alert is sent",
+            "LETHE_SMTP_URL isn't set: no receipts and no alerts are sent",
             "set LETHE_SMTP_URL and LETHE_MAIL_FROM",
         );
     };
-    let Some(from) = values.text("LETHE_MAIL_FROM") else { return not_set(CHECK, "LETHE_MAIL_FROM") };
+    let Some(from) = values.text("LETHE_MAIL_FROM") else { return CheckResult::not_set(CHECK, "LETHE_MAIL_FROM") };
     let mailer = match Mailer::smtp(&url, from) {
         Ok(mailer) => mailer,
         Err(error) => {
-            return CheckResult::wrong(
-                CHECK,
-                error.to_string(),
-                "write smtp://host:port or smtps://user:password@host, and an address",
-            );
+            let remedy = "use smtp://host:port or smtps://user:password@host, and a valid e-mail address";
+            return CheckResult::wrong(CHECK, error.to_string(), remedy);
         }
     };
     match mailer.check().await {
         Ok(()) if values.text("LETHE_ALERT_TO").is_none() => CheckResult::warning(
             CHECK,
-            "the server answers, but nobody is told when a deletion needs attention",
+            "the server responds, but nobody is notified when a deletion needs attention",
             "set LETHE_ALERT_TO",
         ),
-        Ok(()) => CheckResult::ok(CHECK, "the server answers and would take a message"),
+        Ok(()) => CheckResult::ok(CHECK, "the server responds and would accept a message"),
         Err(error) => CheckResult::wrong(CHECK, error.to_string(), remedy(error)),
     }
 }
@@ -161,44 +151,42 @@ pub(super) async fn check_mail(values: &Values) -> CheckResult {
 const fn remedy(error: SmtpCheckError) -> &'static str {
     match error {
         SmtpCheckError::Unreachable | SmtpCheckError::TimedOut => {
-            "see that host and port in LETHE_SMTP_URL are right and not behind a firewall"
+            "check host and port in LETHE_SMTP_URL, and whether a firewall is in between"
         }
         SmtpCheckError::Tls => {
-            "see that the server's certificate is valid for this host, and that smtp:// or smtps:// fits the port"
+            "check that the server's certificate is valid for this host, and that smtp:// or smtps:// fits the port"
         }
-        SmtpCheckError::Refused(_) => {
-            "see that user and password in LETHE_SMTP_URL are right; the mail server's log tells more"
-        }
+        SmtpCheckError::Refused(_) => "check user and password in LETHE_SMTP_URL; the mail server's log may say more",
     }
 }
 
 /// Writes a small file, reads it and deletes it.
 pub(super) async fn check_storage(values: &Values) -> CheckResult {
     const CHECK: &str = "store";
-    let folder = values.text("LETHE_STORAGE").unwrap_or("storage");
+    let folder = values.text("LETHE_STORAGE").unwrap_or_default();
     let key = format!("doctor/{}", data_encoding::HEXLOWER.encode(&Random::system().bytes::<8>()));
-    let held = async {
+    let round_trip = async {
         let storage = Storage::folder(Path::new(folder)).context("it can't be opened")?;
         storage.round_trips(&key, b"lethe doctor").await.context("it can't be written")
     };
-    let remedy = "let LETHE_STORAGE name a folder that the process may write to, on a disk with room";
-    match held.await {
-        Ok(true) => CheckResult::ok(CHECK, format!("{folder} takes files and gives them back")),
-        Ok(false) => CheckResult::wrong(CHECK, format!("{folder} gives back something else than it took"), remedy),
+    let remedy = "set LETHE_STORAGE to a folder that the process may write to, on a disk with free space";
+    match round_trip.await {
+        Ok(true) => CheckResult::ok(CHECK, format!("{folder} can be written and read")),
+        Ok(false) => CheckResult::wrong(CHECK, format!("{folder} returns other data than was written"), remedy),
         Err(error) => CheckResult::wrong(CHECK, format!("{folder}: {}", error_chain(error.as_ref())), remedy),
     }
 }
 
-/// What the browser loads.
+/// Looks for the files that the browser loads.
 pub(super) fn check_site(values: &Values) -> CheckResult {
     const CHECK: &str = "site";
-    let folder = Path::new(values.text("LETHE_SITE").unwrap_or("target/site"));
-    let remedy = "let LETHE_SITE name what `cargo xtask build --release` put into target/site";
+    let folder = Path::new(values.text("LETHE_SITE").unwrap_or_default());
+    let remedy = "set LETHE_SITE to the folder target/site as `cargo xtask build --release` made it";
     match assets::load_site(folder, "") {
         Err(error) => CheckResult::wrong(CHECK, error.to_string(), remedy),
         Ok(site) if !folder.join(site.style_path.trim_start_matches('/')).is_file() => {
             CheckResult::wrong(CHECK, format!("{} isn't in {}", site.style_path, folder.display()), remedy)
         }
-        Ok(_) => CheckResult::ok(CHECK, "what the browser loads is there"),
+        Ok(_) => CheckResult::ok(CHECK, "the files for the browser are there"),
     }
 }

@@ -1,16 +1,16 @@
-//! What can be told from the settings alone.
+//! Checks of the settings alone, without any connection.
 
 use clerk_session::{InstanceKind, PublishableKey};
 use lethe::clerk::webhook;
 use lethe::keys::Keys;
 use secrecy::ExposeSecret;
-use url::{Host, Url};
+use url::Url;
 
 use super::report::CheckResult;
 use crate::config::Values;
 
-/// Svix makes its secrets of so many bytes at least.
-const WEBHOOK_SECRET_BYTES: usize = 24;
+/// Svix's signing secrets have at least this length.
+const MIN_WEBHOOK_SECRET_BYTES: usize = 24;
 
 pub(super) fn check_settings(values: &Values) -> Vec<CheckResult> {
     vec![
@@ -26,15 +26,11 @@ pub(super) fn check_settings(values: &Values) -> Vec<CheckResult> {
     ]
 }
 
-pub(super) fn not_set(check: &'static str, name: &str) -> CheckResult {
-    CheckResult::skipped(check, format!("{name} isn't set"))
-}
-
 pub(super) fn url_setting(values: &Values, name: &str) -> Option<Url> {
     values.text(name)?.parse().ok()
 }
 
-/// The kind of a key, by its beginning.
+/// Returns the kind of instance that a key belongs to.
 fn instance_kind(key: &str, prefix: &str) -> Option<InstanceKind> {
     let rest = key.strip_prefix(prefix)?;
     let (kind, rest) = match (rest.strip_prefix("test_"), rest.strip_prefix("live_")) {
@@ -54,21 +50,23 @@ const fn kind_name(kind: InstanceKind) -> &'static str {
 
 fn check_publishable_key(values: &Values) -> CheckResult {
     const CHECK: &str = "publishable_key";
-    let Some(text) = values.text("CLERK_PUBLISHABLE_KEY") else { return not_set(CHECK, "CLERK_PUBLISHABLE_KEY") };
+    const NAME: &str = "CLERK_PUBLISHABLE_KEY";
+    let Some(text) = values.text(NAME) else { return CheckResult::not_set(CHECK, NAME) };
     match PublishableKey::parse(text) {
-        Ok(key) => CheckResult::ok(CHECK, format!("a {} instance at {}", kind_name(key.kind), key.frontend_api)),
+        Ok(key) => CheckResult::ok(CHECK, format!("{} instance at {}", kind_name(key.kind), key.frontend_api)),
         Err(error) => CheckResult::wrong(CHECK, error.to_string(), "copy it again from Clerk's dashboard, API keys"),
     }
 }
 
 fn check_secret_key(values: &Values) -> CheckResult {
     const CHECK: &str = "secret_key";
-    let Some(text) = values.text("CLERK_SECRET_KEY") else { return not_set(CHECK, "CLERK_SECRET_KEY") };
+    const NAME: &str = "CLERK_SECRET_KEY";
+    let Some(text) = values.text(NAME) else { return CheckResult::not_set(CHECK, NAME) };
     match instance_kind(text, "sk_") {
         Some(kind) => CheckResult::ok(CHECK, format!("of a {} instance", kind_name(kind))),
         None => CheckResult::wrong(
             CHECK,
-            "the secret key must be sk_test_… or sk_live_… with letters and digits after it",
+            "the secret key must be sk_test_… or sk_live_…, followed by letters and digits",
             "copy it again from Clerk's dashboard, API keys",
         ),
     }
@@ -79,25 +77,24 @@ fn check_key_kinds(values: &Values) -> CheckResult {
     let secret = values.text("CLERK_SECRET_KEY").and_then(|key| instance_kind(key, "sk_"));
     let publishable = values.text("CLERK_PUBLISHABLE_KEY").and_then(|key| PublishableKey::parse(key).ok());
     let (Some(secret), Some(publishable)) = (secret, publishable) else {
-        return CheckResult::skipped(CHECK, "needs both keys");
+        return CheckResult::skipped(CHECK, "requires both keys");
     };
-    if secret == publishable.kind {
-        return CheckResult::ok(CHECK, format!("both are of a {} instance", kind_name(secret)));
+    let (secret, publishable) = (kind_name(secret), kind_name(publishable.kind));
+    if secret == publishable {
+        return CheckResult::ok(CHECK, format!("both keys are of a {secret} instance"));
     }
-    let message = format!(
-        "the secret key is of a {} instance, the publishable key of a {} one",
-        kind_name(secret),
-        kind_name(publishable.kind)
-    );
-    CheckResult::wrong(CHECK, message, "take both keys from the same instance in Clerk's dashboard")
+    CheckResult::wrong(
+        CHECK,
+        format!("the secret key is of a {secret} instance, the publishable key of a {publishable} instance"),
+        "copy both keys from the same instance in Clerk's dashboard",
+    )
 }
 
 fn check_webhook_secret(values: &Values) -> CheckResult {
     const CHECK: &str = "webhook_secret";
-    let remedy = "copy the signing secret of the endpoint again from Clerk's dashboard, Webhooks";
-    let Some(text) = values.secret("CLERK_WEBHOOK_SIGNING_SECRET") else {
-        return not_set(CHECK, "CLERK_WEBHOOK_SIGNING_SECRET");
-    };
+    const NAME: &str = "CLERK_WEBHOOK_SIGNING_SECRET";
+    let remedy = "copy the endpoint's signing secret again from Clerk's dashboard, Webhooks";
+    let Some(text) = values.secret(NAME) else { return CheckResult::not_set(CHECK, NAME) };
     if let Err(error) = webhook::Secret::parse(&text) {
         return CheckResult::wrong(CHECK, error.to_string(), remedy);
     }
@@ -108,67 +105,59 @@ fn check_webhook_secret(values: &Values) -> CheckResult {
         .map(|bytes| bytes.len())
         .min();
     match shortest {
-        Some(bytes) if bytes < WEBHOOK_SECRET_BYTES => {
-            let message = format!("it has {bytes} bytes; Clerk's have {WEBHOOK_SECRET_BYTES} at least");
+        Some(bytes) if bytes < MIN_WEBHOOK_SECRET_BYTES => {
+            let message = format!("it has {bytes} bytes; Clerk's secrets have at least {MIN_WEBHOOK_SECRET_BYTES}");
             CheckResult::warning(CHECK, message, remedy)
         }
         _ => CheckResult::ok(CHECK, "it has the form and the length of a signing secret"),
     }
 }
 
-/// A signed event is written to the audit log, whatever it tells, and a forged one is refused with the same answer as
-/// one that can't be read: nothing could be sent that tells something and leaves no trace.
+/// Delivery can't be tried without a trace: a signed event is recorded in the audit log whatever it contains, and a forged
+/// one gets the same response as an unreadable one.
 fn explain_webhook_delivery() -> CheckResult {
-    CheckResult::skipped(
-        "webhook_delivery",
-        "not tried: an event that is accepted would stand in the audit log for ever",
+    CheckResult::skipped("webhook_delivery", "not tested: an accepted event would stay in the audit log").with_remedy(
+        "send a test event from Clerk's dashboard (Webhooks, the endpoint, Testing) and check that it succeeds",
     )
-    .with_remedy("send a test event from Clerk's dashboard (Webhooks, the endpoint, Testing) and see that it succeeds")
 }
 
 fn check_authorized_parties(values: &Values) -> CheckResult {
     const CHECK: &str = "authorized_parties";
     let Some(own) = url_setting(values, "LETHE_URL").map(|url| url.origin().ascii_serialization()) else {
-        return CheckResult::skipped(CHECK, "needs LETHE_URL");
+        return CheckResult::skipped(CHECK, "requires LETHE_URL");
     };
     let parties = values.list("CLERK_AUTHORIZED_PARTIES");
     if parties.is_empty() {
-        return CheckResult::ok(CHECK, format!("tokens made for {own} are accepted, which is LETHE_URL's origin"));
+        return CheckResult::ok(CHECK, format!("tokens for {own} are accepted, the origin of LETHE_URL"));
     }
     let is_origin =
         |party: &&String| Url::parse(party).is_ok_and(|url| url.origin().ascii_serialization() == party.as_str());
-    if let Some(wrong) = parties.iter().find(|party| !is_origin(party)) {
+    if let Some(invalid) = parties.iter().find(|party| !is_origin(party)) {
         return CheckResult::wrong(
             CHECK,
-            format!("CLERK_AUTHORIZED_PARTIES holds `{wrong}`, which is no origin"),
-            "write scheme, host and port alone, without a slash at the end, such as https://example.org",
+            format!("CLERK_AUTHORIZED_PARTIES contains `{invalid}`, which is not an origin"),
+            "use scheme, host and port only, without a trailing slash, such as https://example.org",
         );
     }
     if !parties.contains(&own) {
         return CheckResult::wrong(
             CHECK,
-            format!("CLERK_AUTHORIZED_PARTIES doesn't hold {own}: nobody could sign in here"),
-            format!("add {own} to CLERK_AUTHORIZED_PARTIES, or leave the setting out"),
+            format!("CLERK_AUTHORIZED_PARTIES doesn't contain {own}: nobody could sign in here"),
+            format!("add {own} to CLERK_AUTHORIZED_PARTIES, or remove the setting"),
         );
     }
-    CheckResult::ok(CHECK, format!("tokens made for {} are accepted", parties.join(", ")))
+    CheckResult::ok(CHECK, format!("tokens for {} are accepted", parties.join(", ")))
 }
 
 fn check_https(values: &Values) -> CheckResult {
     const CHECK: &str = "https";
-    let Some(url) = url_setting(values, "LETHE_URL") else { return CheckResult::skipped(CHECK, "needs LETHE_URL") };
+    let Some(url) = url_setting(values, "LETHE_URL") else { return CheckResult::skipped(CHECK, "requires LETHE_URL") };
     let is_production = values.text("CLERK_PUBLISHABLE_KEY").is_some_and(|key| key.starts_with("pk_live_"));
-    let is_here = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    let remedy = "put a reverse proxy with TLS in front, and make LETHE_URL begin with https://";
-    match (url.scheme(), is_production, is_here) {
+    let remedy = "put a reverse proxy with TLS in front, and let LETHE_URL begin with https://";
+    match (url.scheme(), is_production, lethe::clerk::is_loopback(&url)) {
         ("https", ..) => CheckResult::ok(CHECK, "LETHE_URL is https"),
         (_, true, _) => {
-            CheckResult::wrong(CHECK, "LETHE_URL isn't https, and the keys are a production instance's", remedy)
+            CheckResult::wrong(CHECK, "LETHE_URL isn't https, and the keys are of a production instance", remedy)
         }
         (_, false, true) => CheckResult::ok(CHECK, "LETHE_URL is this machine, with development keys"),
         (_, false, false) => CheckResult::warning(CHECK, "LETHE_URL isn't https", remedy),
@@ -177,32 +166,32 @@ fn check_https(values: &Values) -> CheckResult {
 
 fn check_request_budget(values: &Values) -> CheckResult {
     const CHECK: &str = "rate";
+    const NAME: &str = "CLERK_REQUESTS_PER_TEN_SECONDS";
     let Some(kind) = values.text("CLERK_SECRET_KEY").and_then(|key| instance_kind(key, "sk_")) else {
-        return CheckResult::skipped(CHECK, "needs CLERK_SECRET_KEY");
+        return CheckResult::skipped(CHECK, "requires CLERK_SECRET_KEY");
     };
     let limit: u32 = if kind == InstanceKind::Production { 1_000 } else { 100 };
-    let all = format!("Clerk allows a {} instance {limit} requests in ten seconds", kind_name(kind));
-    match values.text("CLERK_REQUESTS_PER_TEN_SECONDS").map(str::parse::<u32>) {
-        None => CheckResult::ok(CHECK, format!("{all}; Lethe may use all of them, bulk work a part")),
+    let allowed = format!("Clerk allows a {} instance {limit} requests in ten seconds", kind_name(kind));
+    match values.text(NAME).map(str::parse::<u32>) {
+        None => CheckResult::ok(CHECK, format!("{allowed}; Lethe may use all of them, batches a part")),
         Some(Ok(budget)) if budget > limit => CheckResult::warning(
             CHECK,
-            format!("{all}; CLERK_REQUESTS_PER_TEN_SECONDS is {budget}"),
-            format!("set CLERK_REQUESTS_PER_TEN_SECONDS to the part of {limit} that your application leaves"),
+            format!("{allowed}; {NAME} is {budget}"),
+            format!("set {NAME} to the part of {limit} that your application leaves"),
         ),
-        Some(Ok(budget)) => CheckResult::ok(CHECK, format!("{all}; Lethe uses {budget} at most")),
-        Some(Err(_)) => CheckResult::skipped(CHECK, "CLERK_REQUESTS_PER_TEN_SECONDS can't be read"),
+        Some(Ok(budget)) => CheckResult::ok(CHECK, format!("{allowed}; Lethe uses at most {budget}")),
+        Some(Err(_)) => CheckResult::skipped(CHECK, format!("{NAME} is not valid")),
     }
 }
 
 fn check_secret(values: &Values) -> CheckResult {
     const CHECK: &str = "secret";
-    match values.secret("LETHE_SECRET").map(|secret| Keys::derive(&secret)) {
-        None => not_set(CHECK, "LETHE_SECRET"),
-        Some(Ok(_)) => {
-            CheckResult::ok(CHECK, "LETHE_SECRET is long enough; keep a copy apart from the database's backups")
-        }
+    const NAME: &str = "LETHE_SECRET";
+    match values.secret(NAME).map(|secret| Keys::derive(&secret)) {
+        None => CheckResult::not_set(CHECK, NAME),
+        Some(Ok(_)) => CheckResult::ok(CHECK, "LETHE_SECRET is long enough; keep a copy apart from database backups"),
         Some(Err(error)) => {
-            CheckResult::wrong(CHECK, error.to_string(), "set LETHE_SECRET to what `openssl rand -base64 32` prints")
+            CheckResult::wrong(CHECK, error.to_string(), "set LETHE_SECRET to the output of `openssl rand -base64 32`")
         }
     }
 }

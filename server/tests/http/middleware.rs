@@ -1,18 +1,22 @@
-//! What stands before every operation, probed from outside, route by route.
+//! What surrounds every operation, probed from outside, route by route.
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::middleware::from_fn_with_state;
 use axum::routing::get;
+use demo::people::person;
 use leptos::server_fn::axum::server_fn_paths;
+use lethe::deletion::ReceiptCode;
+use lethe::{ClerkUserId, ErrorCode};
 use reqwest::header::{ACCEPT, HeaderMap, ORIGIN};
 use reqwest::{Method, StatusCode};
 use serde_json::json;
-use server::lifecycle::lifecycle;
+use server::routes;
 use tower::ServiceExt;
 
-use crate::support::{TestApp, TestOptions, header, json, limit, masked, problem};
+use crate::support::{TestApp, TestOptions, header, json, lethe_rows, limit, masked, problem};
 
 /// Every route of the API that acts for a person.
 const USER_ROUTES: [(&str, &str); 6] = [
@@ -24,7 +28,7 @@ const USER_ROUTES: [(&str, &str); 6] = [
     ("POST", "/api/compliance/gdpr-delete"),
 ];
 
-/// Server functions that open to whoever knows a receipt's code.
+/// Server functions that need a receipt's code in place of a session.
 const OPEN_FUNCTIONS: [&str; 1] = ["/api/_/deletion_progress"];
 
 fn method(name: &str) -> Method {
@@ -32,38 +36,38 @@ fn method(name: &str) -> Method {
 }
 
 #[tokio::test]
-async fn no_route_answers_without_a_session() {
+async fn route_without_a_session_is_refused() {
     let app = TestApp::start().await;
     for (name, path) in USER_ROUTES {
-        let answer = app.request(method(name), path).send().await.unwrap();
-        problem(answer, StatusCode::UNAUTHORIZED, "not_signed_in").await;
+        let response = app.request(method(name), path).send().await.unwrap();
+        problem(response, StatusCode::UNAUTHORIZED, "not_signed_in").await;
         for token in ["nonsense", "a.b.c", "eyJhbGciOiJub25lIn0.e30."] {
-            let answer = app.request(method(name), path).bearer_auth(token).send().await.unwrap();
-            problem(answer, StatusCode::UNAUTHORIZED, "not_signed_in").await;
+            let response = app.request(method(name), path).bearer_auth(token).send().await.unwrap();
+            problem(response, StatusCode::UNAUTHORIZED, "not_signed_in").await;
         }
     }
 }
 
 #[tokio::test]
-async fn no_server_function_answers_without_a_session() {
+async fn server_function_without_a_session_is_refused() {
     let app = TestApp::start().await;
     let functions: Vec<_> = server_fn_paths().collect();
     assert!(functions.len() >= 5, "the app's functions are linked: {functions:?}");
     for (path, name) in functions {
         assert!(path.starts_with("/api/_/"), "{path}");
-        let answer =
+        let response =
             app.request(name, path).header("content-type", "application/x-www-form-urlencoded").send().await.unwrap();
-        let status = answer.status();
+        let status = response.status();
         if OPEN_FUNCTIONS.contains(&path) {
             assert_eq!(status, StatusCode::BAD_REQUEST, "{path} wants a code");
         } else {
-            assert_eq!(status, StatusCode::UNAUTHORIZED, "{path}: {}", answer.text().await.unwrap());
+            assert_eq!(status, StatusCode::UNAUTHORIZED, "{path}: {}", response.text().await.unwrap());
         }
     }
 }
 
 #[tokio::test]
-async fn nothing_is_written_for_other_origins() {
+async fn cross_origin_write_is_refused() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     let personal = USER_ROUTES.map(|(name, path)| (method(name), path.to_owned())).into_iter();
@@ -76,7 +80,7 @@ async fn nothing_is_written_for_other_origins() {
             ("origin", "https://evil.example"),
             ("origin", "null"),
         ] {
-            let answer = app
+            let response = app
                 .request(method.clone(), &path)
                 .header("cookie", &ada.token.cookies)
                 .header(name, value)
@@ -84,32 +88,51 @@ async fn nothing_is_written_for_other_origins() {
                 .send()
                 .await
                 .unwrap();
-            problem(answer, StatusCode::FORBIDDEN, "cross_origin").await;
+            problem(response, StatusCode::FORBIDDEN, "cross_origin").await;
         }
     }
     assert!(app.clerk.user(&ada.token.user_id).await.is_some());
 }
 
 #[tokio::test]
-async fn server_functions_that_only_read_change_nothing() {
+async fn get_server_function_changes_nothing() {
     let app = TestApp::start().await;
+    let grace = app.sign_in(1).await;
+    let deletion = json(grace.delete("/api/privacy/delete").send().await.unwrap(), StatusCode::OK).await;
+    let receipt_code = deletion["receipt"].as_str().unwrap().trim_start_matches("/receipt/");
     let ada = app.sign_in(0).await;
-    let before = app.audit_entries().await;
-    for (path, method) in server_fn_paths().filter(|(_, method)| *method == Method::GET) {
-        let _ = ada.request(method, path).send().await.unwrap();
+    json(ada.post("/api/privacy/consent").json(&json!({"marketing": true})).send().await.unwrap(), StatusCode::OK)
+        .await;
+    let user_handle = app.lethe.keys.user_handle(&ClerkUserId::parse(&person(0).id).unwrap());
+    let arguments = BTreeMap::from([
+        ("/api/_/deletion_progress", format!("code={receipt_code}")),
+        ("/api/_/latest_export", String::new()),
+        ("/api/_/preview_deletion", format!("person={user_handle}")),
+    ]);
+    let functions: BTreeSet<_> =
+        server_fn_paths().filter(|(_, method)| *method == Method::GET).map(|(path, _)| path).collect();
+    assert_eq!(
+        functions,
+        arguments.keys().copied().collect(),
+        "each function is called with arguments that it accepts"
+    );
+    let before = lethe_rows(app.pool()).await;
+    for (path, query) in &arguments {
+        let response = ada.get(&format!("{path}?{query}")).send().await.unwrap();
+        json(response, StatusCode::OK).await;
     }
-    assert_eq!(app.audit_entries().await, before);
+    assert_eq!(lethe_rows(app.pool()).await, before);
 }
 
 #[tokio::test]
-async fn what_isnt_there_is_a_problem_for_programs_and_a_page_for_people() {
+async fn unknown_path_is_a_document_for_programs_and_a_page_for_browsers() {
     let app = TestApp::start().await;
     for path in
         ["/api/", "/api/unknown", "/api/privacy", "/api/privacy/exports", "/api/_/unknown", "/api/webhooks/stripe"]
     {
         problem(app.get(path).send().await.unwrap(), StatusCode::NOT_FOUND, "not_found").await;
-        let answer = app.request(Method::POST, path).send().await.unwrap();
-        problem(answer, StatusCode::NOT_FOUND, "not_found").await;
+        let response = app.request(Method::POST, path).send().await.unwrap();
+        problem(response, StatusCode::NOT_FOUND, "not_found").await;
     }
     let page = app.navigate("/nothing/here").send().await.unwrap();
     assert_eq!(page.status(), StatusCode::NOT_FOUND);
@@ -117,7 +140,7 @@ async fn what_isnt_there_is_a_problem_for_programs_and_a_page_for_people() {
 }
 
 #[tokio::test]
-async fn a_wrong_method_is_told_which_ones_there_are() {
+async fn wrong_method_gets_the_allowed_ones() {
     let app = TestApp::start().await;
     for (name, path, allowed) in [
         ("PUT", "/api/privacy/consent", "GET,HEAD,POST"),
@@ -128,29 +151,29 @@ async fn a_wrong_method_is_told_which_ones_there_are() {
         ("GET", "/sign-out", "POST"),
         ("GET", "/confirm-identity", "POST"),
     ] {
-        let answer = app.request(method(name), path).send().await.unwrap();
-        let mut given: Vec<_> = header(answer.headers(), "allow").split(',').map(str::to_owned).collect();
+        let response = app.request(method(name), path).send().await.unwrap();
+        let mut given: Vec<_> = header(response.headers(), "allow").split(',').map(str::to_owned).collect();
         given.sort();
         assert_eq!(given.join(","), allowed, "{name} {path}");
-        problem(answer, StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed").await;
+        problem(response, StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed").await;
     }
 }
 
 #[tokio::test]
-async fn large_bodies_are_refused() {
+async fn oversized_body_is_refused() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     let body = "x".repeat(64 * 1024 + 1);
     let functions = server_fn_paths().map(|(path, method)| (method, path.to_owned()));
     let personal = USER_ROUTES.map(|(name, path)| (method(name), path.to_owned())).into_iter();
     for (method, path) in functions.chain(personal).filter(|(method, _)| *method == Method::POST) {
-        let answer = ada.request(method, &path).body(body.clone()).send().await.unwrap();
-        problem(answer, StatusCode::PAYLOAD_TOO_LARGE, "too_large").await;
+        let response = ada.request(method, &path).body(body.clone()).send().await.unwrap();
+        problem(response, StatusCode::PAYLOAD_TOO_LARGE, "too_large").await;
     }
 }
 
 #[tokio::test]
-async fn writes_without_a_session_are_limited_by_address() {
+async fn anonymous_writes_are_limited_by_ip_address() {
     let settings =
         vec![("LETHE_ANONYMOUS_WRITES_PER_MINUTE", limit(3)), ("LETHE_TRUSTED_PROXIES", "127.0.0.0/8".to_owned())];
     let app = TestApp::with(TestOptions { settings, ..TestOptions::default() }).await;
@@ -160,9 +183,9 @@ async fn writes_without_a_session_are_limited_by_address() {
     for _ in 0..3 {
         problem(write("198.51.100.7").await.unwrap(), StatusCode::UNAUTHORIZED, "not_signed_in").await;
     }
-    let answer = write("198.51.100.7").await.unwrap();
-    assert!(!header(answer.headers(), "retry-after").is_empty());
-    problem(answer, StatusCode::TOO_MANY_REQUESTS, "too_many_requests").await;
+    let response = write("198.51.100.7").await.unwrap();
+    assert!(!header(response.headers(), "retry-after").is_empty());
+    problem(response, StatusCode::TOO_MANY_REQUESTS, "too_many_requests").await;
     problem(write("198.51.100.8").await.unwrap(), StatusCode::UNAUTHORIZED, "not_signed_in").await;
     // Reading isn't limited.
     problem(
@@ -174,10 +197,10 @@ async fn writes_without_a_session_are_limited_by_address() {
 }
 
 #[tokio::test]
-async fn a_problem_document_has_this_shape() {
+async fn problem_document_has_this_shape() {
     let app = TestApp::start().await;
-    let answer = app.get("/api/privacy/consent").send().await.unwrap();
-    let document = problem(answer, StatusCode::UNAUTHORIZED, "not_signed_in").await;
+    let response = app.get("/api/privacy/consent").send().await.unwrap();
+    let document = problem(response, StatusCode::UNAUTHORIZED, "not_signed_in").await;
     insta::assert_json_snapshot!(masked(&document, "incident"), @r#"
     {
       "code": "not_signed_in",
@@ -190,12 +213,10 @@ async fn a_problem_document_has_this_shape() {
 }
 
 #[tokio::test]
-async fn a_panic_is_one_requests_failure() {
+async fn panic_fails_one_request_and_reveals_nothing() {
     let app = TestApp::start().await;
-    let router: Router = Router::new()
-        .route("/api/panics", get(panicking_handler))
-        .route("/panics", get(panicking_handler))
-        .layer(from_fn_with_state(app.server.clone(), lifecycle));
+    let router = Router::new().route("/api/panics", get(panicking_handler)).route("/panics", get(panicking_handler));
+    let router = routes::wrap(router, &app.state).with_state(app.state.clone());
     for (path, accept, kind) in
         [("/api/panics", "*/*", "application/problem+json"), ("/panics", "text/html", "text/html; charset=utf-8")]
     {
@@ -211,7 +232,7 @@ async fn a_panic_is_one_requests_failure() {
 }
 
 #[tokio::test]
-async fn pages_carry_their_guards() {
+async fn page_has_security_headers() {
     let app = TestApp::start().await;
     let page = app.get("/").header(ACCEPT, "text/html").header("sec-fetch-dest", "empty").send().await.unwrap();
     insta::assert_snapshot!(guard_headers(&app, page.headers()), @r"
@@ -227,18 +248,18 @@ async fn pages_carry_their_guards() {
 }
 
 #[tokio::test]
-async fn documents_carry_stricter_ones() {
+async fn document_has_stricter_security_headers() {
     let app = TestApp::start().await;
-    let answer = app.get("/api/privacy/consent").send().await.unwrap();
+    let response = app.get("/api/privacy/consent").send().await.unwrap();
     assert_eq!(
-        header(answer.headers(), "content-security-policy"),
+        header(response.headers(), "content-security-policy"),
         "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
     );
-    assert_eq!(header(answer.headers(), "cache-control"), "no-store, private");
+    assert_eq!(header(response.headers(), "cache-control"), "no-store, private");
 }
 
 #[tokio::test]
-async fn a_nonce_is_used_once() {
+async fn nonce_differs_per_request() {
     let app = TestApp::start().await;
     let mut nonces = Vec::new();
     for _ in 0..2 {
@@ -257,23 +278,23 @@ async fn a_nonce_is_used_once() {
 }
 
 #[tokio::test]
-async fn encryption_is_insisted_on_where_there_is_any() {
+async fn https_installation_sends_hsts() {
     let settings = vec![("LETHE_URL", "https://privacy.example.org".to_owned())];
     let app = TestApp::with(TestOptions { settings, ..TestOptions::default() }).await;
-    let answer = app.get("/healthz").send().await.unwrap();
-    assert_eq!(header(answer.headers(), "strict-transport-security"), "max-age=31536000");
+    let response = app.get("/healthz").send().await.unwrap();
+    assert_eq!(header(response.headers(), "strict-transport-security"), "max-age=31536000");
     // A proxy may rewrite the host; the browser's origin is the public one.
-    let answer = app
+    let response = app
         .request(Method::POST, "/api/privacy/consent")
         .header(ORIGIN, "https://privacy.example.org")
         .send()
         .await
         .unwrap();
-    problem(answer, StatusCode::UNAUTHORIZED, "not_signed_in").await;
+    problem(response, StatusCode::UNAUTHORIZED, "not_signed_in").await;
 }
 
 #[tokio::test]
-async fn health_needs_nobody() {
+async fn health_endpoints_need_no_session() {
     let app = TestApp::start().await;
     assert_eq!(json(app.get("/healthz").send().await.unwrap(), StatusCode::OK).await, json!({"status": "ok"}));
     assert_eq!(
@@ -286,20 +307,20 @@ async fn health_needs_nobody() {
 }
 
 #[tokio::test]
-async fn the_opt_out_signals_statement_is_there() {
+async fn gpc_statement_is_served() {
     let app = TestApp::start().await;
     let statement = json(app.get("/.well-known/gpc.json").send().await.unwrap(), StatusCode::OK).await;
     assert_eq!(statement["gpc"], true);
 }
 
 #[tokio::test]
-async fn metrics_are_for_this_machine_or_for_the_token() {
+async fn metrics_require_loopback_or_token() {
     let settings = vec![("LETHE_METRICS_TOKEN", "number-reader".to_owned())];
     let app = TestApp::with(TestOptions { settings, ..TestOptions::default() }).await;
     json(app.get("/healthz").send().await.unwrap(), StatusCode::OK).await;
-    let answer = app.get("/metrics").send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::OK);
-    let text = answer.text().await.unwrap();
+    let response = app.get("/metrics").send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let text = response.text().await.unwrap();
     assert!(text.contains(r#"lethe_http_requests_total{method="GET",route="/healthz",status="200"}"#), "{text}");
     assert!(text.contains("lethe_database_connections"), "{text}");
 
@@ -310,7 +331,7 @@ async fn metrics_are_for_this_machine_or_for_the_token() {
 }
 
 #[tokio::test]
-async fn the_description_names_every_route() {
+async fn openapi_describes_every_user_route() {
     let app = TestApp::start().await;
     let description = json(app.get("/api/openapi.json").send().await.unwrap(), StatusCode::OK).await;
     for (method, path) in USER_ROUTES {
@@ -319,20 +340,72 @@ async fn the_description_names_every_route() {
     }
 }
 
+/// The examples in the API description are made by hand where the values are random: they must have the real form.
 #[tokio::test]
-async fn assets_are_kept_for_ever_and_come_compressed() {
+async fn openapi_examples_have_the_form_of_real_values() {
     let app = TestApp::start().await;
-    let answer = app.get("/pkg/lethe-1.css").header("accept-encoding", "br").send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::OK);
-    assert_eq!(header(answer.headers(), "content-encoding"), "br");
-    assert_eq!(header(answer.headers(), "cache-control"), "public, max-age=31536000, immutable");
-    assert_eq!(answer.text().await.unwrap(), "compressed");
-    let answer = app.get("/robots.txt").send().await.unwrap();
-    assert_eq!(header(answer.headers(), "cache-control"), "public, max-age=3600");
+    let response = app.get("/api/openapi.json").send().await.unwrap();
+    let schemas = json(response, StatusCode::OK).await["components"]["schemas"].clone();
+    let codes: Vec<_> = ErrorCode::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(schemas["Document"]["properties"]["code"]["enum"], json!(codes));
+    let response = app.get("/api/privacy/consent").send().await.unwrap();
+    let incident = header(response.headers(), "x-incident-id");
+    let example = schemas["Document"]["properties"]["incident"]["examples"][0].as_str().unwrap();
+    assert_eq!(example.len(), incident.len(), "{example} {incident}");
+    assert!(example.chars().all(|character| "0123456789ABCDEFGHJKMNPQRSTVWXYZ".contains(character)), "{example}");
+    let example = schemas["Deletion"]["properties"]["receipt"]["examples"][0].as_str().unwrap();
+    let code = example.strip_prefix("/receipt/").unwrap();
+    assert_eq!(ReceiptCode::parse(code).unwrap().as_str(), code);
+}
+
+/// The same cause has the same status whether a page, a server function or the API reports it.
+#[tokio::test]
+async fn defect_is_an_internal_error_on_page_and_api() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    let user_handle = app.lethe.keys.user_handle(&ClerkUserId::parse(&person(0).id).unwrap());
+    // Authentication doesn't read this table.
+    sqlx::query("alter table lethe.consent_entry rename column purpose to renamed").execute(app.pool()).await.unwrap();
+    let page = ada.navigate("/").send().await.unwrap();
+    let function = ada
+        .post("/api/_/save_preferences")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("granted[0]=marketing&person={user_handle}"));
+    let function = json(function.send().await.unwrap(), StatusCode::INTERNAL_SERVER_ERROR).await;
+    let api = ada.get("/api/privacy/consent").send().await.unwrap();
+    assert_eq!(page.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    assert_eq!(function["code"], "internal");
+    problem(api, StatusCode::INTERNAL_SERVER_ERROR, "internal").await;
+}
+
+#[tokio::test]
+async fn unreachable_database_is_unavailable_on_page_and_api() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    app.lethe.database.close().await;
+    let code = "7Q2M-9KXA-41TD-8ZRC-5V3N";
+    let page = app.navigate(&format!("/receipt/{code}")).send().await.unwrap();
+    let function = app.get(&format!("/api/_/deletion_progress?code={code}")).send().await.unwrap();
+    let api = ada.get("/api/privacy/consent").send().await.unwrap();
+    assert_eq!(page.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(json(function, StatusCode::SERVICE_UNAVAILABLE).await["code"], "unavailable");
+    problem(api, StatusCode::SERVICE_UNAVAILABLE, "unavailable").await;
+}
+
+#[tokio::test]
+async fn hashed_assets_are_immutable_and_precompressed() {
+    let app = TestApp::start().await;
+    let response = app.get("/pkg/lethe-1.css").header("accept-encoding", "br").send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(header(response.headers(), "content-encoding"), "br");
+    assert_eq!(header(response.headers(), "cache-control"), "public, max-age=31536000, immutable");
+    assert_eq!(response.text().await.unwrap(), "compressed");
+    let response = app.get("/robots.txt").send().await.unwrap();
+    assert_eq!(header(response.headers(), "cache-control"), "public, max-age=3600");
     for path in ["/pkg/lethe-2.css", "/pkg/../assets.json", "/pkg/%2e%2e/assets.json", "/assets.json"] {
-        let answer = app.get(path).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
-        assert!(!header(answer.headers(), "cache-control").contains("immutable"), "{path}");
+        let response = app.get(path).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+        assert!(!header(response.headers(), "cache-control").contains("immutable"), "{path}");
     }
 }
 

@@ -1,0 +1,18 @@
+//! Rate limits.
+
+use std::num::NonZeroU32;
+
+use super::setting::{Setting, section};
+
+section! {
+    "Rate limits"
+    /// How many expensive requests a user or an IP address may send.
+    pub struct LimitConfig {
+        /// Exports per user and hour.
+        exports_per_hour: NonZeroU32 = Setting::new("LETHE_EXPORTS_PER_HOUR").default("20");
+        /// Deletion requests per user and hour.
+        deletions_per_hour: NonZeroU32 = Setting::new("LETHE_DELETIONS_PER_HOUR").default("10");
+        /// Writes without a session, and rejected webhooks, per IP address and minute.
+        anonymous_writes_per_minute: NonZeroU32 = Setting::new("LETHE_ANONYMOUS_WRITES_PER_MINUTE").default("60");
+    }
+}

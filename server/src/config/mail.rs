@@ -1,0 +1,32 @@
+//! Outgoing mail.
+
+use secrecy::SecretString;
+
+use super::Values;
+use super::setting::{Setting, section};
+
+const FROM: Setting =
+    Setting::new("LETHE_MAIL_FROM").unset("required with `LETHE_SMTP_URL`").example("privacy@example.org");
+
+section! {
+    "Mail"
+    /// The mail server and the sender.
+    pub struct MailConfig {
+        /// URL of the SMTP server: `smtp://host:port` or `smtps://user:password@host`.
+        smtp_url: Option<SecretString> = Setting::new("LETHE_SMTP_URL")
+            .secret()
+            .unset("no mail is sent")
+            .example("smtps://user:password@mail.example.org");
+        /// E-mail address of the sender.
+        from: Option<String> = FROM;
+    }
+}
+
+impl MailConfig {
+    /// Reports a mail server without a sender.
+    pub(super) fn check(&self, values: &mut Values) {
+        if self.smtp_url.is_some() && self.from.is_none() {
+            values.report(&FROM, "is missing; with LETHE_SMTP_URL it must be the sender's e-mail address");
+        }
+    }
+}
