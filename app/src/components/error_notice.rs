@@ -5,6 +5,7 @@ use lethe_error_code::ErrorCode;
 
 /// The message of an error.
 #[component]
+#[expect(clippy::needless_pass_by_value, reason = "the properties of a component are owned")]
 pub(crate) fn ErrorNotice(
     code: ErrorCode,
     /// The incident's id, or nothing.

@@ -216,7 +216,7 @@ async fn forged_pending_action_is_ignored() {
         let page = navigate_with_cookie(&app, &again, "/delete", made_up).await.text().await.unwrap();
         assert!(!page.contains("You confirmed") && !page.contains("Somebody else is signed in now"), "{made_up}");
     }
-    for (place, status) in [("nowhere", 400), ("https://evil.example", 400), ("", 400)] {
+    for (return_to, status) in [("nowhere", 400), ("https://evil.example", 400), ("", 400)] {
         let response = again.post(CONFIRM).form(&[("for", return_to)]).send().await.unwrap();
         assert_eq!(response.status().as_u16(), status, "{return_to}");
     }

@@ -62,13 +62,13 @@ impl State {
         match event {
             Event::Opened => {
                 self.typed.clear();
-                self.load(None)
+                Some(self.load(None))
             }
             Event::Typed(typed) => {
                 self.typed = typed;
                 None
             }
-            Event::Submitted if self.has_failed() => self.load(None),
+            Event::Submitted if self.has_failed() => Some(self.load(None)),
             Event::Submitted => self.submit(),
             Event::PlanLoaded(preview) => {
                 let reason = if let Phase::Loading(reason) = self.phase { reason } else { None };
@@ -85,7 +85,7 @@ impl State {
             }
             Event::RequestFailed(ErrorCode::PlanChanged) => {
                 self.typed.clear();
-                self.load(Some(ErrorCode::PlanChanged))
+                Some(self.load(Some(ErrorCode::PlanChanged)))
             }
             Event::RequestFailed(code) => {
                 if let Phase::Submitting(preview) = &self.phase {
@@ -108,9 +108,9 @@ impl State {
             && self.typed.trim().eq_ignore_ascii_case(CONFIRMATION)
     }
 
-    fn load(&mut self, reason: Option<ErrorCode>) -> Option<Command> {
+    fn load(&mut self, reason: Option<ErrorCode>) -> Command {
         self.phase = Phase::Loading(reason);
-        Some(Command::LoadPlan)
+        Command::LoadPlan
     }
 
     fn submit(&mut self) -> Option<Command> {

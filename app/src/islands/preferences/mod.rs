@@ -27,6 +27,7 @@ const RETRY_DELAY: Duration = Duration::from_secs(20);
 
 /// The form.
 #[island]
+#[expect(clippy::needless_pass_by_value, reason = "the properties of an island are owned")]
 pub(crate) fn PreferenceForm(
     /// The consent state that the server has.
     record: Preferences,
