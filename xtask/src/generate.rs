@@ -7,6 +7,7 @@ use std::fs;
 use anyhow::{Context, Result, bail};
 
 use crate::graph;
+use crate::process;
 use crate::workspace::Workspace;
 
 /// A generated file.
@@ -17,7 +18,18 @@ struct Generated {
     content: fn(&Workspace) -> Result<String>,
 }
 
-const GENERATED: &[Generated] = &[Generated { file: "docs/modules.md", content: graph::drawings }];
+const GENERATED: &[Generated] = &[
+    Generated { file: "docs/modules.md", content: graph::drawings },
+    Generated { file: "docs/configuration.md", content: |workspace| configuration(workspace, "docs") },
+    Generated { file: "lethe.example.toml", content: |workspace| configuration(workspace, "example") },
+];
+
+/// Returns what `lethe config` prints: the settings are declared in the server.
+fn configuration(workspace: &Workspace, what: &str) -> Result<String> {
+    let mut command = workspace.cargo();
+    command.args(["run", "--quiet", "--bin", "lethe", "--", "config", what]);
+    process::output(&mut command)
+}
 
 /// Writes the files, or checks that they are up to date.
 pub(crate) fn run(workspace: &Workspace, check: bool) -> Result<()> {

@@ -155,7 +155,7 @@ impl<'a> Context<'a> {
 /// Tests mostly wait, for Postgres, timers and other processes, so more of them run at a time than there are cores: but
 /// not so many that they use up the cluster's connections, of which each takes about eight.
 fn test_threads() -> Result<usize> {
-    Ok((std::thread::available_parallelism()?.get() * 5).min(16))
+    Ok((std::thread::available_parallelism()?.get() * 2).min(16))
 }
 
 fn check_graphs(workspace: &Workspace) -> Result<Count> {

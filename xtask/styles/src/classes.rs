@@ -42,13 +42,13 @@ fn used_in_views(sources: &[Source]) -> Result<BTreeMap<String, String>> {
             classes.entry(class.clone()).or_insert_with(|| format!("{}:{line}", file.name));
         }
         for value in &file.values {
-            let place = format!("{}:{}", file.name, value.span().start().line);
+            let location = format!("{}:{}", file.name, value.span().start().line);
             let mut literals = Vec::new();
             Values { file, shared: &shared, seen: BTreeSet::new() }
                 .collect(value, &mut literals)
-                .with_context(|| format!("{place}: can't tell which classes this may be"))?;
+                .with_context(|| format!("{location}: can't tell which classes this may be"))?;
             for class in literals.iter().flat_map(|literal| literal.split_whitespace()) {
-                classes.entry(class.to_owned()).or_insert_with(|| place.clone());
+                classes.entry(class.to_owned()).or_insert_with(|| location.clone());
             }
         }
     }

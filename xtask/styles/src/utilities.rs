@@ -26,13 +26,13 @@ pub(crate) fn generate(root: &Path) -> Result<Generated> {
     let by_hand = classes_with_rule(&read(&root.join(BASE))?);
     let mut rules = String::new();
     let mut missing = Vec::new();
-    for (class, place) in classes {
+    for (class, location) in classes {
         if by_hand.contains(&class) {
             continue;
         }
         match rule(&class) {
             Ok(rule) => rules.push_str(&rule),
-            Err(error) => missing.push(format!("{place}: {error:#}")),
+            Err(error) => missing.push(format!("{location}: {error:#}")),
         }
     }
     if !missing.is_empty() {
