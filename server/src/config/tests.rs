@@ -32,7 +32,7 @@ fn read_with_file(file: Option<&str>, environment: Vec<(&'static str, String)>) 
         std::fs::write(&path, text).expect("the temporary folder is writable");
         path
     });
-    let mut values = Values::from_sources(path.as_deref(), environment)?;
+    let mut values = from_sources(path.as_deref(), environment)?;
     if let Some(path) = path {
         std::fs::remove_file(path).expect("the file was written");
     }

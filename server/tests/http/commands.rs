@@ -25,9 +25,9 @@ pub(crate) struct Installation {
 impl Installation {
     /// A migrated database with the sample's data.
     pub(crate) async fn new() -> Self {
-        let place = Self::unmigrated().await;
-        assert!(place.run(&["migrate"]).status.success());
-        place
+        let installation = Self::unmigrated().await;
+        assert!(installation.run(&["migrate"]).status.success());
+        installation
     }
 
     pub(crate) async fn unmigrated() -> Self {
@@ -77,13 +77,13 @@ fn stderr_text(output: &Output, code: i32) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn migrate_is_idempotent_and_required_before_serve() {
-    let place = Installation::unmigrated().await;
-    let refused = stderr_text(&place.run(&["serve"]), 1);
+    let installation = Installation::unmigrated().await;
+    let refused = stderr_text(&installation.run(&["serve"]), 1);
     assert!(refused.contains("run `lethe migrate` first"), "{refused}");
     for _ in 0..2 {
-        assert!(place.run(&["migrate"]).status.success());
+        assert!(installation.run(&["migrate"]).status.success());
     }
-    let server = Process::serve(&place.environment, place.directory.path(), &place.url).await;
+    let server = Process::serve(&installation.environment, installation.directory.path(), &installation.url).await;
     assert!(server.stop().await, "SIGTERM ends it well");
 }
 
@@ -101,26 +101,26 @@ async fn missing_settings_are_reported_together() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn mismatching_data_map_prevents_the_start() {
-    let place = Installation::new().await;
-    assert_eq!(stdout_json(&place.run(&["map", "check", "--json"]), 0)["fits"], true);
+    let installation = Installation::new().await;
+    assert_eq!(stdout_json(&installation.run(&["map", "check", "--json"]), 0)["fits"], true);
     sqlx::query(
         "create table public.surprise (id bigint primary key, user_id text references public.users (clerk_id))",
     )
-    .execute(place.database.pool())
+    .execute(installation.database.pool())
     .await
     .unwrap();
-    let found = stdout_json(&place.run(&["map", "check", "--json"]), 3);
+    let found = stdout_json(&installation.run(&["map", "check", "--json"]), 3);
     assert_eq!(found["problems"][0]["table"], "public.surprise");
-    let told = place.run(&["map", "check"]);
-    assert!(text(&told.stdout).contains("public.surprise"), "{}", text(&told.stdout));
-    let refused = stderr_text(&place.run(&["serve"]), 1);
+    let printed = installation.run(&["map", "check"]);
+    assert!(text(&printed.stdout).contains("public.surprise"), "{}", text(&printed.stdout));
+    let refused = stderr_text(&installation.run(&["serve"]), 1);
     assert!(refused.contains("public.surprise"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn drafted_map_is_valid() {
-    let place = Installation::new().await;
-    let drafted = place.run(&["map", "draft"]);
+    let installation = Installation::new().await;
+    let drafted = installation.run(&["map", "draft"]);
     assert!(drafted.status.success(), "{}", text(&drafted.stderr));
     let map = lethe::data_map::DataMap::parse(&text(&drafted.stdout)).unwrap();
     assert!(map.tables().len() > 3);
@@ -128,34 +128,34 @@ async fn drafted_map_is_valid() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn orphans_are_listed_and_deleted_with_erase() {
-    let place = Installation::new().await;
+    let installation = Installation::new().await;
     let (gone, there) = (person(2).id, person(0).id);
-    place.clerk.delete_user(&gone).await;
-    let before = rows_of(place.database.pool(), &gone).await;
-    let neighbour = rows_of(place.database.pool(), &there).await;
+    installation.clerk.delete_user(&gone).await;
+    let before = rows_of(installation.database.pool(), &gone).await;
+    let neighbour = rows_of(installation.database.pool(), &there).await;
     assert!(before.iter().any(|(_, rows)| !rows.is_empty()));
 
-    place.clerk.forget_requests();
-    let found = stdout_json(&place.run(&["orphans", "--json"]), 3);
+    installation.clerk.forget_requests();
+    let found = stdout_json(&installation.run(&["orphans", "--json"]), 3);
     assert_eq!(found["orphans"], json!([gone]));
     assert_eq!(found["people"], 8);
-    assert_eq!(place.clerk.all_requests(), 1, "eight people are one call");
-    assert_eq!(rows_of(place.database.pool(), &gone).await, before, "looking changes nothing");
+    assert_eq!(installation.clerk.all_requests(), 1, "eight people are one call");
+    assert_eq!(rows_of(installation.database.pool(), &gone).await, before, "looking changes nothing");
 
-    let erased = stdout_json(&place.run(&["orphans", "--erase", "--json"]), 0);
+    let erased = stdout_json(&installation.run(&["orphans", "--erase", "--json"]), 0);
     assert_eq!((&erased["erased"], &erased["unfinished"]), (&json!(1), &json!(0)));
-    assert!(rows_of(place.database.pool(), &gone).await.iter().all(|(_, rows)| rows.is_empty()));
-    assert_eq!(rows_of(place.database.pool(), &there).await, neighbour);
-    assert_eq!(stdout_json(&place.run(&["orphans", "--json"]), 0)["orphans"], json!([]));
+    assert!(rows_of(installation.database.pool(), &gone).await.iter().all(|(_, rows)| rows.is_empty()));
+    assert_eq!(rows_of(installation.database.pool(), &there).await, neighbour);
+    assert_eq!(stdout_json(&installation.run(&["orphans", "--json"]), 0)["orphans"], json!([]));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clerk_outage_makes_nobody_an_orphan() {
-    let place = Installation::new().await;
-    place.clerk.fail(demo::testing::Fault { status: Some(503), ..Default::default() });
-    stderr_text(&place.run(&["orphans", "--erase"]), 1);
+async fn clerk_outage_reports_no_orphans() {
+    let installation = Installation::new().await;
+    installation.clerk.fail(demo::testing::Fault { status: Some(503), ..Default::default() });
+    stderr_text(&installation.run(&["orphans", "--erase"]), 1);
     let requests: i64 = sqlx::query_scalar("select count(*) from lethe.deletion_request")
-        .fetch_one(place.database.pool())
+        .fetch_one(installation.database.pool())
         .await
         .unwrap();
     assert_eq!(requests, 0);
@@ -163,66 +163,66 @@ async fn clerk_outage_makes_nobody_an_orphan() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn erase_deletes_all_users_and_can_be_repeated() {
-    let place = Installation::new().await;
-    let file = place.directory.path().join("ids.txt");
+    let installation = Installation::new().await;
+    let file = installation.directory.path().join("ids.txt");
     std::fs::write(&file, format!("# March\n{}\n\n{}\n", person(0).id, person(2).id)).unwrap();
     let file = file.to_str().unwrap();
-    let neighbour = rows_of(place.database.pool(), &person(7).id).await;
+    let neighbour = rows_of(installation.database.pool(), &person(7).id).await;
     for _ in 0..2 {
-        let erased = stdout_json(&place.run(&["erase", "--file", file, "--json"]), 0);
+        let erased = stdout_json(&installation.run(&["erase", "--file", file, "--json"]), 0);
         assert_eq!((&erased["people"], &erased["unfinished"]), (&json!(2), &json!(0)));
     }
     for index in [0, 2] {
-        assert!(rows_of(place.database.pool(), &person(index).id).await.iter().all(|(_, rows)| rows.is_empty()));
-        assert!(place.clerk.user(&person(index).id).await.is_none());
+        assert!(rows_of(installation.database.pool(), &person(index).id).await.iter().all(|(_, rows)| rows.is_empty()));
+        assert!(installation.clerk.user(&person(index).id).await.is_none());
     }
-    assert_eq!(rows_of(place.database.pool(), &person(7).id).await, neighbour);
+    assert_eq!(rows_of(installation.database.pool(), &person(7).id).await, neighbour);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn invalid_line_deletes_nobody() {
-    let place = Installation::new().await;
-    let file = place.directory.path().join("ids.txt");
+async fn invalid_line_prevents_all_deletions() {
+    let installation = Installation::new().await;
+    let file = installation.directory.path().join("ids.txt");
     std::fs::write(&file, format!("{}\nada@example.org\n", person(0).id)).unwrap();
-    let refused = stderr_text(&place.run(&["erase", "--file", file.to_str().unwrap()]), 1);
+    let refused = stderr_text(&installation.run(&["erase", "--file", file.to_str().unwrap()]), 1);
     assert!(refused.contains("line 2") && !refused.contains("ada@example.org"), "{refused}");
-    assert!(place.clerk.user(&person(0).id).await.is_some());
+    assert!(installation.clerk.user(&person(0).id).await.is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn audit_verify_detects_a_change() {
-    let place = Installation::new().await;
-    let file = place.directory.path().join("ids.txt");
+    let installation = Installation::new().await;
+    let file = installation.directory.path().join("ids.txt");
     std::fs::write(&file, &person(0).id).unwrap();
-    stdout_json(&place.run(&["erase", "--file", file.to_str().unwrap(), "--json"]), 0);
-    let found = stdout_json(&place.run(&["audit", "verify", "--json"]), 0);
+    stdout_json(&installation.run(&["erase", "--file", file.to_str().unwrap(), "--json"]), 0);
+    let found = stdout_json(&installation.run(&["audit", "verify", "--json"]), 0);
     assert!(found["links"].as_u64().unwrap() > 0);
     // As somebody would who may do anything in the database.
     sqlx::raw_sql(
         "set session_replication_role = replica;
          update lethe.audit_entry set open = '{\"forged\": true}' where id = (select min(id) from lethe.audit_entry)",
     )
-    .execute(&mut *place.database.pool().acquire().await.unwrap())
+    .execute(&mut *installation.database.pool().acquire().await.unwrap())
     .await
     .unwrap();
-    let found = stdout_json(&place.run(&["audit", "verify", "--json"]), 3);
+    let found = stdout_json(&installation.run(&["audit", "verify", "--json"]), 3);
     assert!(!found["broken"].as_array().unwrap().is_empty(), "{found}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn purge_erases_expired_rows() {
-    let place = Installation::new().await;
-    let file = place.directory.path().join("ids.txt");
+    let installation = Installation::new().await;
+    let file = installation.directory.path().join("ids.txt");
     std::fs::write(&file, &person(1).id).unwrap();
-    stdout_json(&place.run(&["erase", "--file", file.to_str().unwrap(), "--json"]), 0);
-    assert_eq!(stdout_json(&place.run(&["purge", "--json"]), 0), json!({"ended": 0, "rows": 0}));
+    stdout_json(&installation.run(&["erase", "--file", file.to_str().unwrap(), "--json"]), 0);
+    assert_eq!(stdout_json(&installation.run(&["purge", "--json"]), 0), json!({"ended": 0, "rows": 0}));
     sqlx::query("update lethe.retention set due_at = now() - interval '1 day'")
-        .execute(place.database.pool())
+        .execute(installation.database.pool())
         .await
         .unwrap();
-    let purged = stdout_json(&place.run(&["purge", "--json"]), 0);
+    let purged = stdout_json(&installation.run(&["purge", "--json"]), 0);
     assert!(purged["rows"].as_u64().unwrap() > 0, "{purged}");
-    let rows = rows_of(place.database.pool(), &person(1).id).await;
+    let rows = rows_of(installation.database.pool(), &person(1).id).await;
     let left: Vec<_> = rows.iter().filter(|(_, rows)| !rows.is_empty()).map(|(table, _)| *table).collect();
     for table in ["projects", "reports", "experiments", "pipelines", "datasets", "usage_logs"] {
         assert!(!left.contains(&table), "{table}: {left:?}");
@@ -231,13 +231,13 @@ async fn purge_erases_expired_rows() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn log_contains_no_personal_data_and_no_secrets() {
-    let mut place = Installation::new().await;
-    place.environment.push(("LETHE_LOG", "info,lethe=debug,server=debug,app=debug".to_owned()));
-    let server = Process::serve(&place.environment, place.directory.path(), &place.url).await;
+    let mut installation = Installation::new().await;
+    installation.environment.push(("LETHE_LOG", "info,lethe=debug,server=debug,app=debug".to_owned()));
+    let server = Process::serve(&installation.environment, installation.directory.path(), &installation.url).await;
     let http = reqwest::Client::new();
-    let token = place.clerk.sign_in(&person(0).id).await;
-    let get = |path: &str| http.get(format!("{}{path}", place.url)).bearer_auth(&token.jwt);
-    let consent = format!("{}/api/privacy/consent", place.url);
+    let token = installation.clerk.sign_in(&person(0).id).await;
+    let get = |path: &str| http.get(format!("{}{path}", installation.url)).bearer_auth(&token.jwt);
+    let consent = format!("{}/api/privacy/consent", installation.url);
     // Some things that go well, some that don't.
     get(&format!("/?address={}", person(0).email)).header("accept", "text/html").send().await.unwrap();
     get("/api/privacy/export").send().await.unwrap().bytes().await.unwrap();
@@ -246,17 +246,18 @@ async fn log_contains_no_personal_data_and_no_secrets() {
         http.post(&consent).bearer_auth(&token.jwt).body(body).send().await.unwrap();
     }
     http.post(&consent).bearer_auth(&token.jwt).header("origin", "https://evil.example").send().await.unwrap();
-    http.post(format!("{}/api/webhooks/clerk", place.url)).body(person(0).email).send().await.unwrap();
-    place.clerk.fail(demo::testing::Fault {
+    http.post(format!("{}/api/webhooks/clerk", installation.url)).body(person(0).email).send().await.unwrap();
+    installation.clerk.fail(demo::testing::Fault {
         operation: Some("DELETE /v1/users/{user_id}".to_owned()),
         status: Some(500),
         ..Default::default()
     });
-    let answer = http.delete(format!("{}/api/privacy/delete", place.url)).bearer_auth(&token.jwt).send().await.unwrap();
-    let document: Value = answer.json().await.unwrap();
+    let response =
+        http.delete(format!("{}/api/privacy/delete", installation.url)).bearer_auth(&token.jwt).send().await.unwrap();
+    let document: Value = response.json().await.unwrap();
     assert!(server.stop().await);
 
-    let log = std::fs::read_to_string(place.directory.path().join("log")).unwrap();
+    let log = std::fs::read_to_string(installation.directory.path().join("log")).unwrap();
     let incident = document["incident"].as_str().unwrap();
     let lines_with = |parts: &[&str]| log.lines().filter(|line| parts.iter().all(|part| line.contains(part))).count();
     assert_eq!(lines_with(&["request failed", incident]), 1, "{log}");
@@ -272,7 +273,8 @@ async fn log_contains_no_personal_data_and_no_secrets() {
     for personal in [&ada.id, &ada.email, &ada.first_name, &ada.last_name, &token.session_id, &token.jwt] {
         assert!(!log.contains(personal.as_str()), "{personal}: {log}");
     }
-    for secret in [header, place.clerk.secret_key(), place.clerk.webhook_secret(), crate::support::SECRET] {
+    for secret in [header, installation.clerk.secret_key(), installation.clerk.webhook_secret(), crate::support::SECRET]
+    {
         assert!(!log.contains(secret), "a secret is in the log: {log}");
     }
 }

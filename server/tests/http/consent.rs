@@ -20,10 +20,10 @@ async fn consent_is_off_by_default() {
 async fn change_returns_the_whole_state_and_keeps_the_rest() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
-    let answer = ada.post(PATH).json(&json!({"marketing": true, "analytics": true})).send().await.unwrap();
-    json(answer, StatusCode::OK).await;
-    let answer = ada.post(PATH).json(&json!({"analytics": false})).send().await.unwrap();
-    let changed = json(answer, StatusCode::OK).await;
+    let response = ada.post(PATH).json(&json!({"marketing": true, "analytics": true})).send().await.unwrap();
+    json(response, StatusCode::OK).await;
+    let response = ada.post(PATH).json(&json!({"analytics": false})).send().await.unwrap();
+    let changed = json(response, StatusCode::OK).await;
     insta::assert_json_snapshot!(masked(&changed, "updatedAt"), @r#"
     {
       "analytics": false,
@@ -43,8 +43,8 @@ async fn change_returns_the_whole_state_and_keeps_the_rest() {
 async fn bearer_token_is_accepted() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
-    let answer = ada.bearer(reqwest::Method::POST, PATH).json(&json!({"marketing": true})).send().await.unwrap();
-    assert_eq!(json(answer, StatusCode::OK).await["marketing"], true);
+    let response = ada.bearer(reqwest::Method::POST, PATH).json(&json!({"marketing": true})).send().await.unwrap();
+    assert_eq!(json(response, StatusCode::OK).await["marketing"], true);
 }
 
 #[tokio::test]
@@ -60,8 +60,8 @@ async fn invalid_change_changes_nothing() {
         r#"{"marketing": true"#,
         "",
     ] {
-        let answer = ada.post(PATH).body(body).send().await.unwrap();
-        problem(answer, StatusCode::BAD_REQUEST, "invalid_input").await;
+        let response = ada.post(PATH).body(body).send().await.unwrap();
+        problem(response, StatusCode::BAD_REQUEST, "invalid_input").await;
     }
     let record = json(ada.get(PATH).send().await.unwrap(), StatusCode::OK).await;
     assert_eq!(record["updatedAt"], Value::Null);
@@ -91,8 +91,8 @@ async fn gpc_signal_keeps_sharing_off() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     let all = json!({"marketing": true, "thirdParty": true});
-    let answer = ada.post(PATH).header("sec-gpc", "1").json(&all).send().await.unwrap();
-    let record = json(answer, StatusCode::OK).await;
+    let response = ada.post(PATH).header("sec-gpc", "1").json(&all).send().await.unwrap();
+    let record = json(response, StatusCode::OK).await;
     assert_eq!((&record["marketing"], &record["thirdParty"]), (&json!(true), &json!(false)));
 }
 
@@ -101,7 +101,7 @@ async fn mirror_preserves_foreign_metadata() {
     let app = TestApp::with(TestOptions { run_jobs: true, ..TestOptions::default() }).await;
     let id = person(0).id;
     let others = json!({"public_metadata": {"plan": "gold", "consent": {"kept_by": "somebody"}}});
-    let answer = app
+    let response = app
         .http
         .patch(format!("{}/v1/users/{id}/metadata", app.clerk.url()))
         .bearer_auth(app.clerk.secret_key())
@@ -109,10 +109,10 @@ async fn mirror_preserves_foreign_metadata() {
         .send()
         .await
         .unwrap();
-    json(answer, StatusCode::OK).await;
+    json(response, StatusCode::OK).await;
     let ada = app.sign_in(0).await;
-    let answer = ada.post(PATH).json(&json!({"marketing": true})).send().await.unwrap();
-    let record = json(answer, StatusCode::OK).await;
+    let response = ada.post(PATH).json(&json!({"marketing": true})).send().await.unwrap();
+    let record = json(response, StatusCode::OK).await;
     eventually("the mirror", async || {
         app.clerk.user(&id).await.unwrap()["public_metadata"]["consent"]["marketing"] == json!(true)
     })
@@ -132,8 +132,8 @@ async fn consent_is_saved_during_a_clerk_outage_and_mirrored_later() {
     // The keys that verify sessions are fetched once.
     json(ada.get(PATH).send().await.unwrap(), StatusCode::OK).await;
     app.clerk.fail(demo::testing::Fault { status: Some(503), ..Default::default() });
-    let answer = ada.post(PATH).json(&json!({"analytics": true})).send().await.unwrap();
-    assert_eq!(json(answer, StatusCode::OK).await["analytics"], true);
+    let response = ada.post(PATH).json(&json!({"analytics": true})).send().await.unwrap();
+    assert_eq!(json(response, StatusCode::OK).await["analytics"], true);
     app.clerk.recover();
     let id = person(0).id;
     eventually("the mirror", async || {

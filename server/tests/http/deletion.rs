@@ -17,9 +17,9 @@ async fn blog_user_is_deleted_completely_and_others_are_untouched() {
     let neighbours = [app.rows_of(1).await, app.rows_of(5).await, app.rows_of(7).await];
     assert!(count(&app, "posts", "author_id", 0).await > 0);
     let ada = app.sign_in(0).await;
-    let answer = json(ada.delete(DELETE).send().await.unwrap(), StatusCode::OK).await;
-    assert!(answer["receipt"].as_str().unwrap().starts_with("/receipt/"));
-    insta::assert_json_snapshot!(masked(&answer, "receipt"), @r#"
+    let response = json(ada.delete(DELETE).send().await.unwrap(), StatusCode::OK).await;
+    assert!(response["receipt"].as_str().unwrap().starts_with("/receipt/"));
+    insta::assert_json_snapshot!(masked(&response, "receipt"), @r#"
     {
       "deleted": true,
       "log": [
@@ -84,8 +84,8 @@ async fn lab_user_is_deleted_by_the_data_maps_rules() {
     let neighbours = [app.rows_of(0).await, app.rows_of(5).await];
     let logs = [count(&app, "activity_logs", "user_id", 1).await, count(&app, "usage_logs", "user_id", 1).await];
     let grace = app.sign_in(1).await;
-    let answer = grace.post(CONFIRMED).json(&json!({"confirm": true})).send().await.unwrap();
-    assert_eq!(json(answer, StatusCode::OK).await["deleted"], true);
+    let response = grace.post(CONFIRMED).json(&json!({"confirm": true})).send().await.unwrap();
+    assert_eq!(json(response, StatusCode::OK).await["deleted"], true);
 
     let profile =
         sqlx::query("select email, deleted_at is not null as stamped from public.profiles where user_id = $1")
@@ -102,8 +102,8 @@ async fn lab_user_is_deleted_by_the_data_maps_rules() {
     }
     let revoked = "select count(*) = count(revoked_at) from public.api_keys where user_id = $1";
     assert!(sqlx::query_scalar::<_, bool>(revoked).bind(person(1).id).fetch_one(app.pool()).await.unwrap());
-    let kept = [count(&app, "activity_logs", "user_id", 1).await, count(&app, "usage_logs", "user_id", 1).await];
-    assert_eq!(kept, logs);
+    let retained = [count(&app, "activity_logs", "user_id", 1).await, count(&app, "usage_logs", "user_id", 1).await];
+    assert_eq!(retained, logs);
     assert!(app.clerk.user(&person(1).id).await.is_none());
     assert_eq!([app.rows_of(0).await, app.rows_of(5).await], neighbours);
 }
@@ -114,10 +114,10 @@ async fn compliance_deletion_requires_session_and_confirmation() {
     let ada = app.sign_in(0).await;
     let before = app.rows_of(0).await;
     for body in ["", "{}", "{\"confirm\": false}", "{\"confirm\": \"true\"}", "{\"confirm\": true", "[]"] {
-        let answer = ada.post(CONFIRMED).body(body).send().await.unwrap();
-        problem(answer, StatusCode::BAD_REQUEST, "confirmation_missing").await;
-        let answer = app.request(Method::POST, CONFIRMED).body(body).send().await.unwrap();
-        problem(answer, StatusCode::UNAUTHORIZED, "not_signed_in").await;
+        let response = ada.post(CONFIRMED).body(body).send().await.unwrap();
+        problem(response, StatusCode::BAD_REQUEST, "confirmation_missing").await;
+        let response = app.request(Method::POST, CONFIRMED).body(body).send().await.unwrap();
+        problem(response, StatusCode::UNAUTHORIZED, "not_signed_in").await;
     }
     assert_eq!(app.rows_of(0).await, before);
 }
@@ -128,8 +128,8 @@ async fn impersonated_session_cannot_delete() {
     let options = TokenOptions { actor: Some(person(5).id), ..TokenOptions::default() };
     let ada = app.sign_in_with(0, options).await;
     problem(ada.delete(DELETE).send().await.unwrap(), StatusCode::FORBIDDEN, "impersonated").await;
-    let answer = ada.post(CONFIRMED).json(&json!({"confirm": true})).send().await.unwrap();
-    problem(answer, StatusCode::FORBIDDEN, "impersonated").await;
+    let response = ada.post(CONFIRMED).json(&json!({"confirm": true})).send().await.unwrap();
+    problem(response, StatusCode::FORBIDDEN, "impersonated").await;
     assert!(app.clerk.user(&person(0).id).await.is_some());
 }
 
@@ -142,8 +142,8 @@ async fn failed_step_is_reported_and_retried_in_the_background() {
         status: Some(500),
         ..Fault::default()
     });
-    let answer = ada.delete(DELETE).send().await.unwrap();
-    let document = problem(answer, StatusCode::INTERNAL_SERVER_ERROR, "deletion_unfinished").await;
+    let response = ada.delete(DELETE).send().await.unwrap();
+    let document = problem(response, StatusCode::INTERNAL_SERVER_ERROR, "deletion_unfinished").await;
     assert_eq!(document["deleted"], false);
     let status = |step: &str| {
         let log = document["log"].as_array().unwrap();
@@ -176,10 +176,10 @@ async fn token_of_a_deleted_user_is_refused() {
         (Method::GET, "/api/compliance/gdpr-export"),
         (Method::POST, CONFIRMED),
     ] {
-        let answer = ada.request(method.clone(), path).body("{\"marketing\": true}").send().await.unwrap();
-        problem(answer, StatusCode::UNAUTHORIZED, "gone").await;
-        let answer = ada.bearer(method, path).body("{\"marketing\": true}").send().await.unwrap();
-        problem(answer, StatusCode::UNAUTHORIZED, "gone").await;
+        let response = ada.request(method.clone(), path).body("{\"marketing\": true}").send().await.unwrap();
+        problem(response, StatusCode::UNAUTHORIZED, "gone").await;
+        let response = ada.bearer(method, path).body("{\"marketing\": true}").send().await.unwrap();
+        problem(response, StatusCode::UNAUTHORIZED, "gone").await;
     }
     let traces: i64 = sqlx::query_scalar("select count(*) from lethe.data_subject where clerk_id = $1")
         .bind(person(0).id)
@@ -194,10 +194,10 @@ async fn concurrent_requests_make_one_deletion() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
     let (one, other) = tokio::join!(ada.delete(DELETE).send(), ada.delete(DELETE).send());
-    let answers = [one.unwrap().status(), other.unwrap().status()];
-    assert!(answers.contains(&StatusCode::OK), "{answers:?}");
+    let statuses = [one.unwrap().status(), other.unwrap().status()];
+    assert!(statuses.contains(&StatusCode::OK), "{statuses:?}");
     // The second may come when everything is done already.
-    assert!(answers.iter().all(|status| [StatusCode::OK, StatusCode::UNAUTHORIZED].contains(status)), "{answers:?}");
+    assert!(statuses.iter().all(|status| [StatusCode::OK, StatusCode::UNAUTHORIZED].contains(status)), "{statuses:?}");
     let requests: i64 =
         sqlx::query_scalar("select count(*) from lethe.deletion_request").fetch_one(app.pool()).await.unwrap();
     assert_eq!(requests, 1);
@@ -216,11 +216,11 @@ async fn deletions_are_rate_limited() {
     .unwrap();
     let ada = app.sign_in(0).await;
     let before = app.rows_of(0).await;
-    let answer = ada.delete(DELETE).send().await.unwrap();
-    problem(answer, StatusCode::INTERNAL_SERVER_ERROR, "internal").await;
-    let answer = ada.delete(DELETE).send().await.unwrap();
-    assert!(!header(answer.headers(), "retry-after").is_empty());
-    problem(answer, StatusCode::TOO_MANY_REQUESTS, "too_many_requests").await;
+    let response = ada.delete(DELETE).send().await.unwrap();
+    problem(response, StatusCode::INTERNAL_SERVER_ERROR, "internal").await;
+    let response = ada.delete(DELETE).send().await.unwrap();
+    assert!(!header(response.headers(), "retry-after").is_empty());
+    problem(response, StatusCode::TOO_MANY_REQUESTS, "too_many_requests").await;
     assert_eq!(app.rows_of(0).await, before);
 }
 
@@ -228,8 +228,8 @@ async fn deletions_are_rate_limited() {
 async fn receipt_opens_without_an_account() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
-    let answer = json(ada.delete(DELETE).send().await.unwrap(), StatusCode::OK).await;
-    let receipt = answer["receipt"].as_str().unwrap();
+    let response = json(ada.delete(DELETE).send().await.unwrap(), StatusCode::OK).await;
+    let receipt = response["receipt"].as_str().unwrap();
     let page = app.navigate(receipt).send().await.unwrap();
     assert_eq!(page.status(), StatusCode::OK);
     let page = page.text().await.unwrap();

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use crate::commands::{Installation, run, text};
 use crate::support::Directory;
 
-/// A place where nothing is wrong.
+/// A installation where nothing is wrong.
 struct Healthy {
     installation: Installation,
     _inbox: Inbox,
@@ -15,14 +15,14 @@ struct Healthy {
 
 impl Healthy {
     async fn new() -> Self {
-        let mut place = Installation::new().await;
+        let mut installation = Installation::new().await;
         let inbox = Inbox::start().await;
-        place.environment.extend([
+        installation.environment.extend([
             ("LETHE_SMTP_URL", inbox.smtp_url().to_owned()),
             ("LETHE_MAIL_FROM", "privacy@northwind.example".to_owned()),
             ("LETHE_ALERT_TO", "operators@northwind.example".to_owned()),
         ]);
-        Self { installation: place, _inbox: inbox }
+        Self { installation, _inbox: inbox }
     }
 
     /// What is found when settings are other ones; the document and the exit status.
@@ -102,8 +102,12 @@ async fn missing_settings_are_one_line_each() {
     for name in
         ["DATABASE_URL", "CLERK_SECRET_KEY", "CLERK_PUBLISHABLE_KEY", "LETHE_URL", "LETHE_SECRET", "LETHE_DATA_MAP"]
     {
-        let is_told = |line: &&Value| line["message"].as_str().unwrap() == format!("{name} is missing");
-        assert_eq!(document["checks"].as_array().unwrap().iter().filter(is_told).count(), 1, "{name}: {document:#}");
+        let is_reported = |line: &&Value| line["message"].as_str().unwrap() == format!("{name} is missing");
+        assert_eq!(
+            document["checks"].as_array().unwrap().iter().filter(is_reported).count(),
+            1,
+            "{name}: {document:#}"
+        );
     }
     checks_with_status(&document, "wrong");
 }
@@ -144,9 +148,9 @@ async fn mismatching_clerk_keys_are_reported() {
 async fn unreachable_services_are_reported_within_the_timeout() {
     let healthy = Healthy::new().await;
     let port = Port::hold();
-    let nobody = port.url();
-    healthy.assert_wrong(&[("CLERK_API_URL", &nobody)], &["backend_api"]);
-    healthy.assert_wrong(&[("CLERK_PROXY_URL", &nobody)], &["frontend_api"]);
+    let unreachable = port.url();
+    healthy.assert_wrong(&[("CLERK_API_URL", &unreachable)], &["backend_api"]);
+    healthy.assert_wrong(&[("CLERK_PROXY_URL", &unreachable)], &["frontend_api"]);
     healthy.assert_wrong(
         &[("CLERK_SIGN_IN_URL", &format!("{}/nowhere", healthy.installation.clerk.url()))],
         &["sign_in_url"],
@@ -244,8 +248,8 @@ async fn database_problems_are_reported() {
     url.set_username(&role).unwrap();
     url.set_password(Some("hidden")).unwrap();
     let document = healthy.assert_wrong(&[("DATABASE_URL", url.as_str())], &["data_map"]);
-    let told = check(&document, "data_map")["message"].as_str().unwrap().to_owned();
-    assert_eq!(told, "public.posts: the role that Lethe uses has no DELETE here");
+    let message = check(&document, "data_map")["message"].as_str().unwrap().to_owned();
+    assert_eq!(message, "public.posts: the role that Lethe uses has no DELETE here");
     assert!(!document.to_string().contains("hidden"));
     sqlx::raw_sql(sqlx::AssertSqlSafe(format!("drop owned by {role}; drop role {role}"))).execute(pool).await.unwrap();
 

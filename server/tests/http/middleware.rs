@@ -39,11 +39,11 @@ fn method(name: &str) -> Method {
 async fn route_without_a_session_is_refused() {
     let app = TestApp::start().await;
     for (name, path) in USER_ROUTES {
-        let answer = app.request(method(name), path).send().await.unwrap();
-        problem(answer, StatusCode::UNAUTHORIZED, "not_signed_in").await;
+        let response = app.request(method(name), path).send().await.unwrap();
+        problem(response, StatusCode::UNAUTHORIZED, "not_signed_in").await;
         for token in ["nonsense", "a.b.c", "eyJhbGciOiJub25lIn0.e30."] {
-            let answer = app.request(method(name), path).bearer_auth(token).send().await.unwrap();
-            problem(answer, StatusCode::UNAUTHORIZED, "not_signed_in").await;
+            let response = app.request(method(name), path).bearer_auth(token).send().await.unwrap();
+            problem(response, StatusCode::UNAUTHORIZED, "not_signed_in").await;
         }
     }
 }
@@ -55,13 +55,13 @@ async fn server_function_without_a_session_is_refused() {
     assert!(functions.len() >= 5, "the app's functions are linked: {functions:?}");
     for (path, name) in functions {
         assert!(path.starts_with("/api/_/"), "{path}");
-        let answer =
+        let response =
             app.request(name, path).header("content-type", "application/x-www-form-urlencoded").send().await.unwrap();
-        let status = answer.status();
+        let status = response.status();
         if OPEN_FUNCTIONS.contains(&path) {
             assert_eq!(status, StatusCode::BAD_REQUEST, "{path} wants a code");
         } else {
-            assert_eq!(status, StatusCode::UNAUTHORIZED, "{path}: {}", answer.text().await.unwrap());
+            assert_eq!(status, StatusCode::UNAUTHORIZED, "{path}: {}", response.text().await.unwrap());
         }
     }
 }
@@ -80,7 +80,7 @@ async fn cross_origin_write_is_refused() {
             ("origin", "https://evil.example"),
             ("origin", "null"),
         ] {
-            let answer = app
+            let response = app
                 .request(method.clone(), &path)
                 .header("cookie", &ada.token.cookies)
                 .header(name, value)
@@ -88,7 +88,7 @@ async fn cross_origin_write_is_refused() {
                 .send()
                 .await
                 .unwrap();
-            problem(answer, StatusCode::FORBIDDEN, "cross_origin").await;
+            problem(response, StatusCode::FORBIDDEN, "cross_origin").await;
         }
     }
     assert!(app.clerk.user(&ada.token.user_id).await.is_some());
@@ -131,8 +131,8 @@ async fn unknown_path_is_a_document_for_programs_and_a_page_for_browsers() {
         ["/api/", "/api/unknown", "/api/privacy", "/api/privacy/exports", "/api/_/unknown", "/api/webhooks/stripe"]
     {
         problem(app.get(path).send().await.unwrap(), StatusCode::NOT_FOUND, "not_found").await;
-        let answer = app.request(Method::POST, path).send().await.unwrap();
-        problem(answer, StatusCode::NOT_FOUND, "not_found").await;
+        let response = app.request(Method::POST, path).send().await.unwrap();
+        problem(response, StatusCode::NOT_FOUND, "not_found").await;
     }
     let page = app.navigate("/nothing/here").send().await.unwrap();
     assert_eq!(page.status(), StatusCode::NOT_FOUND);
@@ -151,11 +151,11 @@ async fn wrong_method_gets_the_allowed_ones() {
         ("GET", "/sign-out", "POST"),
         ("GET", "/confirm-identity", "POST"),
     ] {
-        let answer = app.request(method(name), path).send().await.unwrap();
-        let mut given: Vec<_> = header(answer.headers(), "allow").split(',').map(str::to_owned).collect();
+        let response = app.request(method(name), path).send().await.unwrap();
+        let mut given: Vec<_> = header(response.headers(), "allow").split(',').map(str::to_owned).collect();
         given.sort();
         assert_eq!(given.join(","), allowed, "{name} {path}");
-        problem(answer, StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed").await;
+        problem(response, StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed").await;
     }
 }
 
@@ -167,8 +167,8 @@ async fn oversized_body_is_refused() {
     let functions = server_fn_paths().map(|(path, method)| (method, path.to_owned()));
     let personal = USER_ROUTES.map(|(name, path)| (method(name), path.to_owned())).into_iter();
     for (method, path) in functions.chain(personal).filter(|(method, _)| *method == Method::POST) {
-        let answer = ada.request(method, &path).body(body.clone()).send().await.unwrap();
-        problem(answer, StatusCode::PAYLOAD_TOO_LARGE, "too_large").await;
+        let response = ada.request(method, &path).body(body.clone()).send().await.unwrap();
+        problem(response, StatusCode::PAYLOAD_TOO_LARGE, "too_large").await;
     }
 }
 
@@ -183,9 +183,9 @@ async fn anonymous_writes_are_limited_by_ip_address() {
     for _ in 0..3 {
         problem(write("198.51.100.7").await.unwrap(), StatusCode::UNAUTHORIZED, "not_signed_in").await;
     }
-    let answer = write("198.51.100.7").await.unwrap();
-    assert!(!header(answer.headers(), "retry-after").is_empty());
-    problem(answer, StatusCode::TOO_MANY_REQUESTS, "too_many_requests").await;
+    let response = write("198.51.100.7").await.unwrap();
+    assert!(!header(response.headers(), "retry-after").is_empty());
+    problem(response, StatusCode::TOO_MANY_REQUESTS, "too_many_requests").await;
     problem(write("198.51.100.8").await.unwrap(), StatusCode::UNAUTHORIZED, "not_signed_in").await;
     // Reading isn't limited.
     problem(
@@ -199,8 +199,8 @@ async fn anonymous_writes_are_limited_by_ip_address() {
 #[tokio::test]
 async fn problem_document_has_this_shape() {
     let app = TestApp::start().await;
-    let answer = app.get("/api/privacy/consent").send().await.unwrap();
-    let document = problem(answer, StatusCode::UNAUTHORIZED, "not_signed_in").await;
+    let response = app.get("/api/privacy/consent").send().await.unwrap();
+    let document = problem(response, StatusCode::UNAUTHORIZED, "not_signed_in").await;
     insta::assert_json_snapshot!(masked(&document, "incident"), @r#"
     {
       "code": "not_signed_in",
@@ -250,12 +250,12 @@ async fn page_has_security_headers() {
 #[tokio::test]
 async fn document_has_stricter_security_headers() {
     let app = TestApp::start().await;
-    let answer = app.get("/api/privacy/consent").send().await.unwrap();
+    let response = app.get("/api/privacy/consent").send().await.unwrap();
     assert_eq!(
-        header(answer.headers(), "content-security-policy"),
+        header(response.headers(), "content-security-policy"),
         "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
     );
-    assert_eq!(header(answer.headers(), "cache-control"), "no-store, private");
+    assert_eq!(header(response.headers(), "cache-control"), "no-store, private");
 }
 
 #[tokio::test]
@@ -281,16 +281,16 @@ async fn nonce_differs_per_request() {
 async fn https_installation_sends_hsts() {
     let settings = vec![("LETHE_URL", "https://privacy.example.org".to_owned())];
     let app = TestApp::with(TestOptions { settings, ..TestOptions::default() }).await;
-    let answer = app.get("/healthz").send().await.unwrap();
-    assert_eq!(header(answer.headers(), "strict-transport-security"), "max-age=31536000");
+    let response = app.get("/healthz").send().await.unwrap();
+    assert_eq!(header(response.headers(), "strict-transport-security"), "max-age=31536000");
     // A proxy may rewrite the host; the browser's origin is the public one.
-    let answer = app
+    let response = app
         .request(Method::POST, "/api/privacy/consent")
         .header(ORIGIN, "https://privacy.example.org")
         .send()
         .await
         .unwrap();
-    problem(answer, StatusCode::UNAUTHORIZED, "not_signed_in").await;
+    problem(response, StatusCode::UNAUTHORIZED, "not_signed_in").await;
 }
 
 #[tokio::test]
@@ -318,9 +318,9 @@ async fn metrics_require_loopback_or_token() {
     let settings = vec![("LETHE_METRICS_TOKEN", "number-reader".to_owned())];
     let app = TestApp::with(TestOptions { settings, ..TestOptions::default() }).await;
     json(app.get("/healthz").send().await.unwrap(), StatusCode::OK).await;
-    let answer = app.get("/metrics").send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::OK);
-    let text = answer.text().await.unwrap();
+    let response = app.get("/metrics").send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let text = response.text().await.unwrap();
     assert!(text.contains(r#"lethe_http_requests_total{method="GET",route="/healthz",status="200"}"#), "{text}");
     assert!(text.contains("lethe_database_connections"), "{text}");
 
@@ -395,17 +395,17 @@ async fn unreachable_database_is_unavailable_on_page_and_api() {
 #[tokio::test]
 async fn hashed_assets_are_immutable_and_precompressed() {
     let app = TestApp::start().await;
-    let answer = app.get("/pkg/lethe-1.css").header("accept-encoding", "br").send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::OK);
-    assert_eq!(header(answer.headers(), "content-encoding"), "br");
-    assert_eq!(header(answer.headers(), "cache-control"), "public, max-age=31536000, immutable");
-    assert_eq!(answer.text().await.unwrap(), "compressed");
-    let answer = app.get("/robots.txt").send().await.unwrap();
-    assert_eq!(header(answer.headers(), "cache-control"), "public, max-age=3600");
+    let response = app.get("/pkg/lethe-1.css").header("accept-encoding", "br").send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    assert_eq!(header(response.headers(), "content-encoding"), "br");
+    assert_eq!(header(response.headers(), "cache-control"), "public, max-age=31536000, immutable");
+    assert_eq!(response.text().await.unwrap(), "compressed");
+    let response = app.get("/robots.txt").send().await.unwrap();
+    assert_eq!(header(response.headers(), "cache-control"), "public, max-age=3600");
     for path in ["/pkg/lethe-2.css", "/pkg/../assets.json", "/pkg/%2e%2e/assets.json", "/assets.json"] {
-        let answer = app.get(path).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{path}");
-        assert!(!header(answer.headers(), "cache-control").contains("immutable"), "{path}");
+        let response = app.get(path).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+        assert!(!header(response.headers(), "cache-control").contains("immutable"), "{path}");
     }
 }
 

@@ -79,11 +79,11 @@ async fn deleted_user_sees_the_signed_out_page() {
 async fn sign_out_revokes_the_session_at_clerk() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
-    let answer = ada.post("/sign-out").send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-    assert_eq!(header(answer.headers(), "location"), "/");
+    let response = ada.post("/sign-out").send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    assert_eq!(header(response.headers(), "location"), "/");
     let cleared: Vec<_> =
-        answer.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap().to_owned()).collect();
+        response.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap().to_owned()).collect();
     assert!(cleared.iter().any(|cookie| cookie.starts_with("__session=;")), "{cleared:?}");
     assert!(cleared.iter().all(|cookie| cookie.contains("Max-Age=0")), "{cleared:?}");
     assert_eq!(app.clerk.requests("POST /v1/sessions/{session_id}/revoke"), 1);
@@ -93,18 +93,18 @@ async fn sign_out_revokes_the_session_at_clerk() {
 async fn plain_form_is_answered_with_a_redirect() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
-    let mark = app.lethe.keys.user_handle(&lethe::ClerkUserId::parse(&person(0).id).unwrap());
-    let answer = ada
+    let user_handle = app.lethe.keys.user_handle(&lethe::ClerkUserId::parse(&person(0).id).unwrap());
+    let response = ada
         .post("/api/_/save_preferences")
         .header("accept", "text/html,application/xhtml+xml")
         .header("referer", format!("{}/", app.url))
         .header("content-type", "application/x-www-form-urlencoded")
-        .body(format!("granted[0]=marketing&person={mark}"))
+        .body(format!("granted[0]=marketing&person={user_handle}"))
         .send()
         .await
         .unwrap();
-    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-    assert!(header(answer.headers(), "location").starts_with('/'), "{answer:?}");
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    assert!(header(response.headers(), "location").starts_with('/'), "{response:?}");
     let record = json(ada.get("/api/privacy/consent").send().await.unwrap(), StatusCode::OK).await;
     assert_eq!(record["marketing"], true);
 }
@@ -133,7 +133,7 @@ async fn expired_session_is_renewed_on_navigation_and_refused_on_write() {
     assert_eq!(page.status(), StatusCode::TEMPORARY_REDIRECT);
     assert!(header(page.headers(), "location").starts_with(app.clerk.url()), "{page:?}");
     assert!(header(page.headers(), "location").contains("handshake"));
-    let answer = app
+    let response = app
         .request(Method::POST, "/api/privacy/consent")
         .header("cookie", &token.cookies)
         .header("sec-fetch-site", "same-origin")
@@ -141,7 +141,7 @@ async fn expired_session_is_renewed_on_navigation_and_refused_on_write() {
         .send()
         .await
         .unwrap();
-    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
 }
 
 /// Returns whether the page shows the first user's name or e-mail address.

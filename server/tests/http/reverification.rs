@@ -46,27 +46,27 @@ async fn fva_must_be_under_ten_minutes() {
         let ada = app.sign_in_with(0, token_with_factor_ages(&ages)).await;
         for path in EXPORTS {
             for request in [ada.get(path), ada.bearer(Method::GET, path)] {
-                let answer = request.send().await.unwrap();
+                let response = request.send().await.unwrap();
                 if passes {
-                    assert_eq!(answer.status(), StatusCode::OK, "{ages} {path}");
+                    assert_eq!(response.status(), StatusCode::OK, "{ages} {path}");
                 } else {
-                    assert_reverification(answer).await;
+                    assert_reverification(response).await;
                 }
             }
         }
         if !passes {
-            for answer in deletions(&ada) {
-                assert_reverification(answer.send().await.unwrap()).await;
+            for response in deletions(&ada) {
+                assert_reverification(response.send().await.unwrap()).await;
             }
         }
     }
     assert!(app.clerk.user(&person(0).id).await.is_some());
     // The same ages let a deletion through, a person each.
     for (index, ages) in [json!([9, -1]), json!([30, 9]), json!([-1, 3])].into_iter().enumerate() {
-        let somebody = app.sign_in_with(index, token_with_factor_ages(&ages)).await;
-        let [by_method, by_word] = deletions(&somebody);
-        let answer = if index == 0 { by_word } else { by_method };
-        assert_eq!(json(answer.send().await.unwrap(), StatusCode::OK).await["deleted"], true, "{ages}");
+        let user = app.sign_in_with(index, token_with_factor_ages(&ages)).await;
+        let [by_method, by_word] = deletions(&user);
+        let response = if index == 0 { by_word } else { by_method };
+        assert_eq!(json(response.send().await.unwrap(), StatusCode::OK).await["deleted"], true, "{ages}");
     }
 }
 
@@ -111,8 +111,8 @@ async fn impersonated_session_is_refused_before_reverification() {
         let document = problem(request.send().await.unwrap(), StatusCode::FORBIDDEN, "impersonated").await;
         assert!(document["clerk_error"].is_null());
     }
-    let answer = ada.post(CONFIRM).form(&[("for", "page")]).send().await.unwrap();
-    problem(answer, StatusCode::FORBIDDEN, "impersonated").await;
+    let response = ada.post(CONFIRM).form(&[("for", "page")]).send().await.unwrap();
+    problem(response, StatusCode::FORBIDDEN, "impersonated").await;
     let page = ada.navigate("/delete").send().await.unwrap().text().await.unwrap();
     assert!(!page.contains(CONFIRM) && !page.contains("name=\"confirmation\""), "{page}");
 }
@@ -124,10 +124,10 @@ async fn deletion_page_and_function_refuse_a_stale_sign_in() {
     let page = ada.navigate("/delete").send().await.unwrap().text().await.unwrap();
     assert!(page.contains(CONFIRM) && !page.contains("name=\"confirmation\""), "{page}");
     let fields = deletion_form_fields(&page, "delete my account");
-    let answer = ada.post(REQUEST_DELETION).form(&fields).send().await.unwrap();
-    assert_eq!(json(answer, StatusCode::FORBIDDEN).await["code"], "reverification_needed");
-    let answer = as_plain_form(ada.post(REQUEST_DELETION), &app).form(&fields).send().await.unwrap();
-    assert_eq!(header(answer.headers(), "location"), "/delete?refused=reverification_needed");
+    let response = ada.post(REQUEST_DELETION).form(&fields).send().await.unwrap();
+    assert_eq!(json(response, StatusCode::FORBIDDEN).await["code"], "reverification_needed");
+    let response = as_plain_form(ada.post(REQUEST_DELETION), &app).form(&fields).send().await.unwrap();
+    assert_eq!(header(response.headers(), "location"), "/delete?refused=reverification_needed");
     let preview = ada.get(&format!("/api/_/preview_deletion?person={}", fields[1].1)).send().await.unwrap();
     assert_eq!(json(preview, StatusCode::OK).await["refused"], "reverification_needed");
     assert!(app.clerk.user(&person(0).id).await.is_some());
@@ -136,17 +136,17 @@ async fn deletion_page_and_function_refuse_a_stale_sign_in() {
 #[tokio::test]
 async fn confirmed_user_returns_to_where_they_were() {
     let app = TestApp::start().await;
-    for (place, path, back, told) in [
+    for (return_to, path, back, notice) in [
         ("page", "/delete", "/delete", "You confirmed that it's you. Nothing is deleted yet."),
         ("export", "/", "/#copy", "Your download is ready to start."),
         ("dialog", "/", "/#deletion", "\"reopened\":true"),
     ] {
         let ada = app.sign_in_with(0, stale_sign_in()).await;
-        let sent = ada.post(CONFIRM).form(&[("for", place)]).send().await.unwrap();
+        let sent = ada.post(CONFIRM).form(&[("for", return_to)]).send().await.unwrap();
         assert_eq!(sent.status(), StatusCode::SEE_OTHER);
         assert_eq!(redirect_url(&app, sent.headers()), format!("{}{back}", app.url));
-        let errand = resume_cookie(sent.headers());
-        assert!(!errand.contains(&person(0).id), "{errand}");
+        let cookie = resume_cookie(sent.headers());
+        assert!(!cookie.contains(&person(0).id), "{cookie}");
         let lines = set_cookies(sent.headers());
         assert!(lines.iter().any(|line| line.starts_with("__session=;")), "{lines:?}");
         assert!(lines.iter().any(|line| line.starts_with("lethe-errand=") && line.contains("HttpOnly; SameSite=Lax")));
@@ -155,13 +155,13 @@ async fn confirmed_user_returns_to_where_they_were() {
         assert_eq!(session["status"], "revoked");
 
         let again = app.sign_in(0).await;
-        let page = navigate_with_cookie(&app, &again, path, &errand).await;
+        let page = navigate_with_cookie(&app, &again, path, &cookie).await;
         assert!(set_cookies(page.headers()).iter().any(|line| line.starts_with("lethe-errand=; ")), "{page:?}");
         let text = unescaped_text(page).await;
-        assert!(text.contains(told), "{place}: {text}");
+        assert!(text.contains(notice), "{return_to}: {text}");
         // Once.
         let text = unescaped_text(again.navigate(path).send().await.unwrap()).await;
-        assert!(!text.contains(told), "{place}");
+        assert!(!text.contains(notice), "{return_to}");
     }
     assert!(app.clerk.user(&person(0).id).await.is_some(), "confirming deletes nobody");
 }
@@ -169,15 +169,17 @@ async fn confirmed_user_returns_to_where_they_were() {
 #[tokio::test]
 async fn pending_action_is_dropped_for_another_user() {
     let app = TestApp::start().await;
-    for (place, path) in [("page", "/delete"), ("export", "/"), ("dialog", "/"), ("page", "/"), ("dialog", "/delete")] {
+    for (return_to, path) in
+        [("page", "/delete"), ("export", "/"), ("dialog", "/"), ("page", "/"), ("dialog", "/delete")]
+    {
         let ada = app.sign_in_with(0, stale_sign_in()).await;
-        let sent = ada.post(CONFIRM).form(&[("for", place)]).send().await.unwrap();
+        let sent = ada.post(CONFIRM).form(&[("for", return_to)]).send().await.unwrap();
         let grace = app.sign_in(1).await;
         let page = navigate_with_cookie(&app, &grace, path, &resume_cookie(sent.headers())).await;
         assert!(set_cookies(page.headers()).iter().any(|line| line.starts_with("lethe-errand=; ")));
         let text = unescaped_text(page).await;
-        assert!(text.contains("Somebody else is signed in now."), "{place} {path}: {text}");
-        assert!(!text.contains("\"reopened\":true") && !text.contains("You confirmed"), "{place} {path}");
+        assert!(text.contains("Somebody else is signed in now."), "{return_to} {path}: {text}");
+        assert!(!text.contains("\"reopened\":true") && !text.contains("You confirmed"), "{return_to} {path}");
     }
 }
 
@@ -214,9 +216,9 @@ async fn forged_pending_action_is_ignored() {
         let page = navigate_with_cookie(&app, &again, "/delete", made_up).await.text().await.unwrap();
         assert!(!page.contains("You confirmed") && !page.contains("Somebody else is signed in now"), "{made_up}");
     }
-    for (place, status) in [("nowhere", 400), ("https://evil.example", 400), ("", 400)] {
-        let answer = again.post(CONFIRM).form(&[("for", place)]).send().await.unwrap();
-        assert_eq!(answer.status().as_u16(), status, "{place}");
+    for (return_to, status) in [("nowhere", 400), ("https://evil.example", 400), ("", 400)] {
+        let response = again.post(CONFIRM).form(&[("for", return_to)]).send().await.unwrap();
+        assert_eq!(response.status().as_u16(), status, "{return_to}");
     }
     assert_eq!(session_at_clerk(&app, &again.token.session_id).await["status"], "active");
 }
@@ -225,10 +227,10 @@ async fn forged_pending_action_is_ignored() {
 async fn signed_out_user_is_redirected_to_the_page() {
     let app = TestApp::start().await;
     let request = app.request(Method::POST, CONFIRM).header("sec-fetch-site", "same-origin");
-    let answer = request.form(&[("for", "page")]).send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-    assert_eq!(header(answer.headers(), "location"), "/delete");
-    assert!(!set_cookies(answer.headers()).iter().any(|line| line.starts_with("lethe-errand")));
+    let response = request.form(&[("for", "page")]).send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    assert_eq!(header(response.headers(), "location"), "/delete");
+    assert!(!set_cookies(response.headers()).iter().any(|line| line.starts_with("lethe-errand")));
 }
 
 #[tokio::test]
@@ -238,28 +240,28 @@ async fn form_of_another_user_is_refused() {
     let page = ada.navigate("/delete").send().await.unwrap().text().await.unwrap();
     let fields = deletion_form_fields(&page, "delete my account");
     // In the meantime somebody else has signed in, in another tab.
-    let answer = grace.post(REQUEST_DELETION).form(&fields).send().await.unwrap();
-    assert_eq!(json(answer, StatusCode::CONFLICT).await["code"], "another_person");
-    let answer = as_plain_form(grace.post(REQUEST_DELETION), &app).form(&fields).send().await.unwrap();
-    assert_eq!(header(answer.headers(), "location"), "/delete?refused=another_person");
+    let response = grace.post(REQUEST_DELETION).form(&fields).send().await.unwrap();
+    assert_eq!(json(response, StatusCode::CONFLICT).await["code"], "another_person");
+    let response = as_plain_form(grace.post(REQUEST_DELETION), &app).form(&fields).send().await.unwrap();
+    assert_eq!(header(response.headers(), "location"), "/delete?refused=another_person");
     let choices = [("granted[0]", "marketing"), ("person", fields[1].1.as_str())];
-    let answer = grace.post("/api/_/save_preferences").form(&choices).send().await.unwrap();
-    assert_eq!(json(answer, StatusCode::CONFLICT).await["code"], "another_person");
+    let response = grace.post("/api/_/save_preferences").form(&choices).send().await.unwrap();
+    assert_eq!(json(response, StatusCode::CONFLICT).await["code"], "another_person");
     let record = json(grace.get("/api/privacy/consent").send().await.unwrap(), StatusCode::OK).await;
     assert_eq!(record["marketing"], false);
     for index in [0, 1] {
         assert!(app.clerk.user(&person(index).id).await.is_some());
     }
     // It is for nobody else, and for nobody in particular neither.
-    let answer = ada.post(REQUEST_DELETION).form(&fields[..1]).send().await.unwrap();
-    assert_eq!(json(answer, StatusCode::CONFLICT).await["code"], "another_person");
+    let response = ada.post(REQUEST_DELETION).form(&fields[..1]).send().await.unwrap();
+    assert_eq!(json(response, StatusCode::CONFLICT).await["code"], "another_person");
 }
 
 #[tokio::test]
 async fn form_sent_after_the_session_ended_is_restored() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
-    let mark =
+    let user_handle =
         deletion_form_fields(&ada.navigate("/delete").send().await.unwrap().text().await.unwrap(), "")[1].1.clone();
     let expired = app.clerk.sign_in_expired(&person(0).id).await;
     let interrupted = |path: &str| {
@@ -267,7 +269,7 @@ async fn form_sent_after_the_session_ended_is_restored() {
         as_plain_form(request.header("sec-fetch-site", "same-origin"), &app)
     };
 
-    let choices = [("granted[0]", "analytics"), ("person", mark.as_str())];
+    let choices = [("granted[0]", "analytics"), ("person", user_handle.as_str())];
     let sent = interrupted("/api/_/save_preferences").form(&choices).send().await.unwrap();
     assert_eq!(header(sent.headers(), "location"), "/?unsaved=not_signed_in#preferences");
     let page = navigate_with_cookie(&app, &ada, "/?unsaved=not_signed_in", &resume_cookie(sent.headers()))
@@ -284,22 +286,22 @@ async fn form_sent_after_the_session_ended_is_restored() {
     let record = json(ada.get("/api/privacy/consent").send().await.unwrap(), StatusCode::OK).await;
     assert_eq!(record["analytics"], false, "filled in, not saved");
 
-    let typed = [("plan", "0"), ("person", mark.as_str()), ("confirmation", "delete my accou")];
+    let typed = [("plan", "0"), ("person", user_handle.as_str()), ("confirmation", "delete my accou")];
     let sent = interrupted(REQUEST_DELETION).form(&typed).send().await.unwrap();
     assert_eq!(header(sent.headers(), "location"), "/delete?refused=not_signed_in");
-    let kept = resume_cookie(sent.headers());
-    let page = navigate_with_cookie(&app, &ada, "/delete?refused=not_signed_in", &kept).await.text().await.unwrap();
+    let cookie = resume_cookie(sent.headers());
+    let page = navigate_with_cookie(&app, &ada, "/delete?refused=not_signed_in", &cookie).await.text().await.unwrap();
     assert!(page.contains("value=\"delete my accou\"") && page.contains("Your session had ended in between"), "{page}");
 
     let grace = app.sign_in(1).await;
-    let page = navigate_with_cookie(&app, &grace, "/delete", &kept).await.text().await.unwrap();
+    let page = navigate_with_cookie(&app, &grace, "/delete", &cookie).await.text().await.unwrap();
     assert!(!page.contains("delete my accou\"") && page.contains("Somebody else is signed in now."), "{page}");
 
     // A script has its form still.
     let request = app.request(Method::POST, REQUEST_DELETION).header(COOKIE, &expired.cookies);
-    let answer = request.header("sec-fetch-site", "same-origin").form(&typed).send().await.unwrap();
-    assert!(!set_cookies(answer.headers()).iter().any(|line| line.starts_with("lethe-errand")));
-    assert_eq!(json(answer, StatusCode::UNAUTHORIZED).await["code"], "not_signed_in");
+    let response = request.header("sec-fetch-site", "same-origin").form(&typed).send().await.unwrap();
+    assert!(!set_cookies(response.headers()).iter().any(|line| line.starts_with("lethe-errand")));
+    assert_eq!(json(response, StatusCode::UNAUTHORIZED).await["code"], "not_signed_in");
 }
 
 #[tokio::test]
@@ -317,8 +319,8 @@ async fn same_origin_frame_renews_the_session() {
         assert!(header(headers, "content-security-policy").contains("frame-ancestors 'self'"));
     }
     // A script's request can't take that way.
-    let answer = app.get("/session").header("sec-fetch-dest", "empty").header(COOKIE, &expired.cookies).send().await;
-    assert_eq!(answer.unwrap().status(), StatusCode::OK);
+    let response = app.get("/session").header("sec-fetch-dest", "empty").header(COOKIE, &expired.cookies).send().await;
+    assert_eq!(response.unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]
@@ -326,9 +328,9 @@ async fn refused_export_redirects_the_browser_to_the_card() {
     let settings = vec![("LETHE_EXPORTS_PER_HOUR", limit(1))];
     let app = TestApp::with(TestOptions { settings, ..TestOptions::default() }).await;
     let location = async |browser: &Browser<'_>| {
-        let answer = browser.navigate(EXPORTS[0]).send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{answer:?}");
-        header(answer.headers(), "location").to_owned()
+        let response = browser.navigate(EXPORTS[0]).send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::SEE_OTHER, "{response:?}");
+        header(response.headers(), "location").to_owned()
     };
     let words =
         async |browser: &Browser<'_>, path: &str| browser.navigate(path).send().await.unwrap().text().await.unwrap();
@@ -353,8 +355,8 @@ async fn refused_export_redirects_the_browser_to_the_card() {
     assert_eq!(location(&grace).await, "/?export=unavailable#copy");
     assert!(words(&grace, "/?export=unavailable").await.contains("Not downloaded. Something that this needs"));
     // Programs get the document.
-    let somebody = app.sign_in(2).await;
-    problem(somebody.get(EXPORTS[0]).send().await.unwrap(), StatusCode::SERVICE_UNAVAILABLE, "unavailable").await;
+    let user = app.sign_in(2).await;
+    problem(user.get(EXPORTS[0]).send().await.unwrap(), StatusCode::SERVICE_UNAVAILABLE, "unavailable").await;
 }
 
 trait Form {
@@ -374,8 +376,8 @@ fn deletions(browser: &Browser<'_>) -> [RequestBuilder; 2] {
     [browser.delete(DELETE), browser.post(CONFIRMED).json(&json!({"confirm": true}))]
 }
 
-async fn assert_reverification(answer: Response) -> Value {
-    let document = problem(answer, StatusCode::FORBIDDEN, "reverification_needed").await;
+async fn assert_reverification(response: Response) -> Value {
+    let document = problem(response, StatusCode::FORBIDDEN, "reverification_needed").await;
     assert_eq!(document["clerk_error"]["reason"], "reverification-error");
     document
 }
@@ -395,8 +397,8 @@ fn deletion_form_fields(page: &str, typed: &str) -> [(&'static str, String); 3] 
     [("plan", hidden("plan")), ("person", hidden("person")), ("confirmation", typed.to_owned())]
 }
 
-async fn navigate_with_cookie(app: &TestApp, browser: &Browser<'_>, path: &str, errand: &str) -> Response {
-    let cookies = format!("{}; lethe-errand={errand}", browser.token.cookies);
+async fn navigate_with_cookie(app: &TestApp, browser: &Browser<'_>, path: &str, cookie: &str) -> Response {
+    let cookies = format!("{}; lethe-errand={cookie}", browser.token.cookies);
     app.navigate(path).header(COOKIE, cookies).send().await.unwrap()
 }
 
@@ -412,8 +414,8 @@ fn set_cookies(headers: &HeaderMap) -> Vec<String> {
 /// What the browser keeps from now on.
 fn resume_cookie(headers: &HeaderMap) -> String {
     let lines = set_cookies(headers);
-    let kept = lines.iter().find_map(|line| line.strip_prefix("lethe-errand=")?.split(';').next());
-    kept.filter(|kept| !kept.is_empty()).unwrap_or_else(|| panic!("an errand is kept: {lines:?}")).to_owned()
+    let cookie = lines.iter().find_map(|line| line.strip_prefix("lethe-errand=")?.split(';').next());
+    cookie.filter(|cookie| !cookie.is_empty()).unwrap_or_else(|| panic!("there is a cookie: {lines:?}")).to_owned()
 }
 
 /// Where the sign-in page is to lead back to.

@@ -28,8 +28,8 @@ async fn event_of_an_own_deletion_changes_nothing() {
     let ada = app.sign_in(0).await;
     json(ada.delete("/api/privacy/delete").send().await.unwrap(), StatusCode::OK).await;
     eventually("the webhook", async || {
-        let told = "select count(*) from lethe.webhook_delivery where kind = 'user.deleted'";
-        sqlx::query_scalar::<_, i64>(told).fetch_one(app.pool()).await.unwrap() == 1
+        let deliveries = "select count(*) from lethe.webhook_delivery where kind = 'user.deleted'";
+        sqlx::query_scalar::<_, i64>(deliveries).fetch_one(app.pool()).await.unwrap() == 1
     })
     .await;
     assert_eq!(requests(&app).await, 1);
@@ -68,11 +68,11 @@ async fn unsigned_delivery_writes_nothing() {
         ("msg_1", now(), "v1,nonsense v2,more".to_owned(), &body),
     ];
     for (id, timestamp, signature, body) in forged {
-        let answer = delivery(&app, id, timestamp, &signature, body).send().await.unwrap();
-        problem(answer, StatusCode::BAD_REQUEST, "webhook_rejected").await;
+        let response = delivery(&app, id, timestamp, &signature, body).send().await.unwrap();
+        problem(response, StatusCode::BAD_REQUEST, "webhook_rejected").await;
     }
-    let answer = app.request(Method::POST, PATH).body(body.clone()).send().await.unwrap();
-    problem(answer, StatusCode::BAD_REQUEST, "webhook_rejected").await;
+    let response = app.request(Method::POST, PATH).body(body.clone()).send().await.unwrap();
+    problem(response, StatusCode::BAD_REQUEST, "webhook_rejected").await;
     assert_eq!(app.audit_entries().await, before);
     assert_eq!(requests(&app).await, 0);
 }
@@ -81,11 +81,11 @@ async fn unsigned_delivery_writes_nothing() {
 async fn timestamp_outside_five_minutes_is_refused() {
     let app = TestApp::start().await;
     for (index, offset) in [-301, -3_600, 310].into_iter().enumerate() {
-        let answer = signed(&app, &format!("msg_{index}"), offset, &deleted(&person(0).id)).send().await.unwrap();
-        problem(answer, StatusCode::BAD_REQUEST, "webhook_rejected").await;
+        let response = signed(&app, &format!("msg_{index}"), offset, &deleted(&person(0).id)).send().await.unwrap();
+        problem(response, StatusCode::BAD_REQUEST, "webhook_rejected").await;
     }
-    let answer = signed(&app, "msg_9", -290, &deleted(&person(0).id)).send().await.unwrap();
-    json(answer, StatusCode::OK).await;
+    let response = signed(&app, "msg_9", -290, &deleted(&person(0).id)).send().await.unwrap();
+    json(response, StatusCode::OK).await;
 }
 
 #[tokio::test]
@@ -93,12 +93,12 @@ async fn forged_deliveries_are_rate_limited_without_blocking_real_ones() {
     let settings = vec![("LETHE_ANONYMOUS_WRITES_PER_MINUTE", limit(3))];
     let app = TestApp::with(TestOptions { settings, ..TestOptions::default() }).await;
     for _ in 0..3 {
-        let answer = delivery(&app, "msg_1", now(), "v1,bm8=", "{}").send().await.unwrap();
-        problem(answer, StatusCode::BAD_REQUEST, "webhook_rejected").await;
+        let response = delivery(&app, "msg_1", now(), "v1,bm8=", "{}").send().await.unwrap();
+        problem(response, StatusCode::BAD_REQUEST, "webhook_rejected").await;
     }
-    let answer = delivery(&app, "msg_1", now(), "v1,bm8=", "{}").send().await.unwrap();
-    assert!(!header(answer.headers(), "retry-after").is_empty());
-    problem(answer, StatusCode::TOO_MANY_REQUESTS, "too_many_requests").await;
+    let response = delivery(&app, "msg_1", now(), "v1,bm8=", "{}").send().await.unwrap();
+    assert!(!header(response.headers(), "retry-after").is_empty());
+    problem(response, StatusCode::TOO_MANY_REQUESTS, "too_many_requests").await;
     json(signed(&app, "msg_1", 0, &deleted(&person(0).id)).send().await.unwrap(), StatusCode::OK).await;
 }
 
@@ -107,8 +107,8 @@ async fn other_and_unknown_events_are_accepted() {
     let app = TestApp::start().await;
     for (index, kind) in ["user.created", "user.updated", "session.ended", "something.new"].into_iter().enumerate() {
         let body = json!({"object": "event", "type": kind, "data": {"object": "x", "id": person(2).id}, "timestamp": 1, "instance_id": "ins_1"});
-        let answer = signed(&app, &format!("msg_{index}"), 0, &body.to_string()).send().await.unwrap();
-        json(answer, StatusCode::OK).await;
+        let response = signed(&app, &format!("msg_{index}"), 0, &body.to_string()).send().await.unwrap();
+        json(response, StatusCode::OK).await;
     }
     assert_eq!(requests(&app).await, 0);
 }
@@ -117,10 +117,10 @@ async fn other_and_unknown_events_are_accepted() {
 async fn webhook_body_is_limited_to_one_mebibyte() {
     let app = TestApp::start().await;
     let body = |bytes: usize| json!({"type": "user.updated", "data": {"padding": "x".repeat(bytes)}}).to_string();
-    let answer = signed(&app, "msg_1", 0, &body(500 * 1024)).send().await.unwrap();
-    json(answer, StatusCode::OK).await;
-    let answer = signed(&app, "msg_2", 0, &body(1024 * 1024)).send().await.unwrap();
-    problem(answer, StatusCode::PAYLOAD_TOO_LARGE, "too_large").await;
+    let response = signed(&app, "msg_1", 0, &body(500 * 1024)).send().await.unwrap();
+    json(response, StatusCode::OK).await;
+    let response = signed(&app, "msg_2", 0, &body(1024 * 1024)).send().await.unwrap();
+    problem(response, StatusCode::PAYLOAD_TOO_LARGE, "too_large").await;
 }
 
 fn deleted(id: &str) -> String {
