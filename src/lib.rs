@@ -40,9 +40,6 @@ use url::Url;
 pub use error::{Error, Result};
 pub use ids::{ClerkUserId, DataSubjectId, UserHandle};
 pub use lethe_error_code::ErrorCode;
-// Until every caller uses the new name.
-#[doc(hidden)]
-pub use lethe_error_code::ErrorCode as Refusal;
 pub use platform::{Clock, Random, database, error_chain, keys, queue, storage};
 pub use subject::Presence;
 

@@ -236,10 +236,10 @@ mod tests {
         assert_eq!(outcome_text(&Outcome::Detached, Tense::Past).0, "stayed with their authors");
         let revoked = Outcome::Stamped { columns: columns(&["updated_at", "revoked_at"]), purge_at: None };
         assert_eq!(outcome_text(&revoked, Tense::Future).0, "marked as revoked");
-        let kept =
+        let retained =
             Outcome::Retained { reason: "billing disputes".to_owned(), until: Some(datetime!(2028-11-22 09:00 UTC)) };
         assert_eq!(
-            outcome_text(&kept, Tense::Future),
+            outcome_text(&retained, Tense::Future),
             ("kept until 22 November 2028".to_owned(), Some("billing disputes".to_owned()))
         );
     }

@@ -137,7 +137,7 @@ mod tests {
         assert!(breaker.is_closed(), "they were not consecutive");
         fail(&breaker, 1, now);
         assert!(!breaker.is_closed());
-        let just_before = now + OPEN_FOR - Duration::from_millis(1);
+        let just_before = now + Duration::from_millis(1_999);
         assert_eq!(breaker.try_acquire(just_before).unwrap_err(), BreakerOpen);
 
         let later = now + OPEN_FOR;
@@ -153,7 +153,7 @@ mod tests {
         fail(&breaker, FAILURE_THRESHOLD, now);
         fail(&breaker, 1, now + OPEN_FOR);
         let later = now + OPEN_FOR * 2;
-        assert_eq!(breaker.try_acquire(later - Duration::from_millis(1)).unwrap_err(), BreakerOpen, "open again");
+        assert_eq!(breaker.try_acquire(now + Duration::from_millis(3_999)).unwrap_err(), BreakerOpen, "open again");
         drop(breaker.try_acquire(later).unwrap());
         assert!(!breaker.is_closed());
         breaker.try_acquire(later).expect("the next call probes at once").responded();

@@ -302,8 +302,22 @@ mod tests {
         #[test]
         fn unsigned_input_never_verifies(id in ".*", timestamp in "[0-9]{0,20}|17800000[0-9]{2}|.*", signature in "(v1,[A-Za-z0-9+/]{43}= ?){0,3}|.*", body: Vec<u8>) {
             let headers = Headers { id: &id, timestamp: &timestamp, signature: &signature };
-            let believed = verify(&secret(&[KEY]), &headers, &body, now()).is_ok();
-            prop_assert!(!believed);
+            prop_assert!(verify(&secret(&[KEY]), &headers, &body, now()).is_err());
+        }
+
+        #[test]
+        fn any_flipped_bit_of_a_signed_delivery_is_detected(body: Vec<u8>, id in "[A-Za-z0-9_]{1,32}", index: prop::sample::Index, bit in 0..8_u32) {
+            let signature = sign(&KEY, &id, "1780000000", &body);
+            let headers = Headers { id: &id, timestamp: "1780000000", signature: &signature };
+            let signed = verify(&secret(&[KEY]), &headers, &body, now());
+            prop_assert!(matches!(signed, Ok(_) | Err(Rejection::Unreadable)), "{signed:?}");
+            if !body.is_empty() {
+                let mut changed = body.clone();
+                changed[index.index(body.len())] ^= 1 << bit;
+                prop_assert_eq!(verify(&secret(&[KEY]), &headers, &changed, now()), Err(Rejection::Signature));
+            }
+            let other = Headers { id: &format!("{id}0"), ..headers };
+            prop_assert_eq!(verify(&secret(&[KEY]), &other, &body, now()), Err(Rejection::Signature));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Consent: an append-only ledger of decisions, and the state that results from it.
 //!
 //! Postgres is authoritative. Clerk's `public_metadata.consent` is a copy that a job brings up to date
-//! ([`mirror`]); nothing else here knows Clerk.
+//! (`mirror`); nothing else here knows Clerk.
 
 mod ledger;
 mod mirror;
@@ -17,10 +17,6 @@ pub use submission::{Submission, submit};
 use self::ledger::{Change, Decisions};
 pub use crate::audit::Source;
 use crate::{ClerkUserId, DataSubjectId, Lethe, Result, subject};
-
-// Until every caller names them where they are defined.
-#[doc(hidden)]
-pub use crate::purposes::{InvalidPurposes, LegalBasis, Purpose, Purposes};
 
 /// Returns the state of `subject`. With `gpc`, the browser's Global Privacy Control signal, the purposes that
 /// it concerns are off (11 CCR 7025(c)).

@@ -6,12 +6,10 @@ use std::path::Path;
 
 use toml::Spanned;
 
-use super::erase::Erase;
+use super::entry::{EntryError, KeywordOr, non_empty_reason};
+use super::erase::{Erase, EraseEntry};
 use super::error::Error;
-use super::grammar::{
-    EntryError, EraseEntry, ExportEntry, IgnoreEntry, KeywordOr, MapFile, ReferenceEntry, SubjectEntry, TableEntry,
-    non_empty_reason,
-};
+use super::grammar::{ExportEntry, IgnoreEntry, MapFile, ReferenceEntry, SubjectEntry, TableEntry};
 use super::rules::{DataMap, ExportRule, IgnoredTable, Owner, Reference, TableRule, default_label};
 use crate::purposes::{Purpose, Purposes};
 

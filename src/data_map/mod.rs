@@ -9,6 +9,7 @@ mod check;
 mod column_names;
 mod deletion_set;
 mod draft;
+mod entry;
 mod erase;
 mod erasure_order;
 mod error;

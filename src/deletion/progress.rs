@@ -51,7 +51,7 @@ pub async fn progress(lethe: &Lethe, request: Uuid) -> Result<Progress> {
     )
     .fetch_all(&lethe.database)
     .await?;
-    from_rows(rows)
+    from_rows(&rows)
 }
 
 /// Returns how far the deletion with this receipt is, for pages that poll. Refused with [`ErrorCode::NotFound`] if there
@@ -66,21 +66,21 @@ pub async fn progress_of(lethe: &Lethe, code: &ReceiptCode) -> Result<Progress> 
     )
     .fetch_all(&lethe.database)
     .await?;
-    from_rows(rows)
+    from_rows(&rows)
 }
 
-fn from_rows(rows: Vec<StepRow>) -> Result<Progress> {
+fn from_rows(rows: &[StepRow]) -> Result<Progress> {
     if rows.is_empty() {
         return Err(ErrorCode::NotFound.into());
     }
     let was_escalated = rows.iter().any(|row| row.attention_since.is_some());
-    let steps = rows.into_iter().map(StepStatus::from_row).collect::<Result<Vec<_>>>()?;
+    let steps = rows.iter().map(StepStatus::from_row).collect::<Result<Vec<_>>>()?;
     let finished = steps.iter().all(|step| step.status == Status::Done);
     Ok(Progress { finished, steps, needs_attention: was_escalated && !finished })
 }
 
 impl StepStatus {
-    fn from_row(row: StepRow) -> Result<Self> {
+    fn from_row(row: &StepRow) -> Result<Self> {
         Ok(Self {
             step: Step::from_name(&row.step).ok_or(Error::Internal("unknown step in the database"))?,
             status: Status::from_name(&row.status).ok_or(Error::Internal("unknown step status in the database"))?,

@@ -1,4 +1,4 @@
-//! E-mail: what each message says ([`Template`]), and handing it to an SMTP server ([`Mailer`]). Must not know when a
+//! E-mail: what each message says (`Template`), and handing it to an SMTP server ([`Mailer`]). Must not know when a
 //! message is sent.
 
 mod template;

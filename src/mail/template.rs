@@ -98,18 +98,18 @@ mod tests {
         .unwrap()
     }
 
-    fn shown(email: &Email) -> String {
+    fn rendered(email: &Email) -> String {
         format!("Subject: {}\n\n=== text\n{}\n=== html\n{}", email.subject, email.text, email.html)
     }
 
     #[test]
     fn deletion_receipt_matches_its_snapshot() {
-        insta::assert_snapshot!(shown(&receipt("Acme & Söhne")));
+        insta::assert_snapshot!(rendered(&receipt("Acme & Söhne")));
     }
 
     #[test]
     fn operator_alert_matches_its_snapshot() {
-        insta::assert_snapshot!(shown(&alert("Acme & Söhne", "clerk_unavailable")));
+        insta::assert_snapshot!(rendered(&alert("Acme & Söhne", "clerk_unavailable")));
     }
 
     #[test]

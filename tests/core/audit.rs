@@ -8,7 +8,7 @@ use crate::world::{World, subject};
 /// Writes six entries. Each batch must differ from the one before: only changes are written.
 async fn write_entries(world: &World, batch: usize) {
     for index in 0..6 {
-        let choice = Choice { purpose: "marketing".to_owned(), granted: (index + batch) % 2 == 0 };
+        let choice = Choice { purpose: "marketing".to_owned(), granted: (index + batch).is_multiple_of(2) };
         set(&world.lethe, &subject(index), &[choice], Source::Api, false).await.unwrap();
     }
 }

@@ -153,6 +153,29 @@ async fn submissions_without_a_base_apply_only_what_they_changed() {
 }
 
 #[tokio::test]
+async fn jobs_carry_the_incident_id_of_the_request() {
+    let world = World::start().await;
+    let request = world.lethe.with_incident("3T9KQ7XAB2CDE");
+    set(&request, &subject(0), &[choose("marketing", true)], Source::Api, false).await.unwrap();
+    let incident: String = sqlx::query_scalar("select payload->>'incident' from lethe_jobs._private_jobs")
+        .fetch_one(world.pool())
+        .await
+        .unwrap();
+    assert_eq!(incident, "3T9KQ7XAB2CDE");
+}
+
+#[tokio::test]
+async fn defect_is_internal_and_unreachable_database_is_unavailable() {
+    let world = World::start().await;
+    sqlx::query("alter table lethe.consent_entry rename to ledger").execute(world.pool()).await.unwrap();
+    let defect = current(&world.lethe, &subject(0), false).await.unwrap_err();
+    assert_eq!(defect.public(), ErrorCode::Internal, "{defect:?}");
+    world.pool().close().await;
+    let unreachable = current(&world.lethe, &subject(0), false).await.unwrap_err();
+    assert_eq!(unreachable.public(), ErrorCode::Unavailable, "{unreachable:?}");
+}
+
+#[tokio::test]
 async fn mirror_reaches_clerk_and_preserves_other_keys() {
     let world = World::start().await;
     let other = serde_json::json!({"plan": "gold", "consent": {"newsletter": true}});

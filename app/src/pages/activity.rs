@@ -3,8 +3,8 @@
 use leptos::either::Either;
 use leptos::prelude::*;
 use lethe::audit::{Activity, AuditEvent, ConsentChange, Source};
-use lethe::consent::Purposes;
 use lethe::export::Completed;
+use lethe::purposes::Purposes;
 
 use crate::dto::CompletedExport;
 use crate::format;

@@ -138,7 +138,7 @@ mod tests {
             line: PlanLine { table: "public.table".to_owned(), label: label.to_owned(), rows, outcome, others: false },
             purge_due: None,
         };
-        let kept = Outcome::Retained {
+        let retained = Outcome::Retained {
             reason: "billing disputes, Art. 17(3)(e)".to_owned(),
             until: Some(datetime!(2028-11-22 09:58 UTC)),
         };
@@ -152,7 +152,7 @@ mod tests {
             results: vec![
                 result(label, 2049, Outcome::Deleted),
                 result("Projects", 0, Outcome::Deleted),
-                result("Usage log", 5310, kept),
+                result("Usage log", 5310, retained),
             ],
             log_position: finished.then_some((184_220, 184_221)),
         }

@@ -249,7 +249,7 @@ async fn database_problems_are_reported() {
     url.set_password(Some("hidden")).unwrap();
     let document = healthy.assert_wrong(&[("DATABASE_URL", url.as_str())], &["data_map"]);
     let message = check(&document, "data_map")["message"].as_str().unwrap().to_owned();
-    assert_eq!(message, "public.posts: the role that Lethe uses has no DELETE here");
+    assert_eq!(message, "public.posts: Lethe's role has no DELETE privilege on the table");
     assert!(!document.to_string().contains("hidden"));
     sqlx::raw_sql(sqlx::AssertSqlSafe(format!("drop owned by {role}; drop role {role}"))).execute(pool).await.unwrap();
 

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use super::outcome::Outcome;
 use super::strategy::{Removal, RowAction, Strategy};
 use crate::data_map::catalog::Relation;
-use crate::data_map::grammar::{EntryError, EraseEntry, non_empty_reason, parse_period};
+use crate::data_map::entry::{EntryError, non_empty_reason, parse_period};
 use crate::data_map::period::Period;
 use crate::data_map::sql::Parameters;
 
@@ -22,11 +22,10 @@ pub struct Keep {
 }
 
 impl Keep {
-    pub(super) fn parse(entry: &mut EraseEntry) -> Result<Option<Self>, EntryError> {
-        let Some(reason) = entry.keep.take() else { return Ok(None) };
+    pub(super) fn parse(reason: String, period: Option<String>) -> Result<Self, EntryError> {
         let reason = non_empty_reason(reason, "keep")?;
-        let period = entry.period.take().map(|period| parse_period(&period)).transpose()?;
-        Ok(Some(Self { reason, period }))
+        let period = period.map(|period| parse_period(&period)).transpose()?;
+        Ok(Self { reason, period })
     }
 }
 

@@ -1,8 +1,7 @@
 //! The erase strategies: what a deletion does with a person's rows of one table.
 //!
-//! One strategy is one file with all that it needs: how it is written in the map, what the database must allow,
-//! the SQL, and what plan and receipt say. [`Erase`] is the only place that lists the strategies; their keys are
-//! in the grammar.
+//! One strategy is one file with all that it needs: what its keys in the map mean, what the database must allow, the
+//! SQL, and what plan and receipt say. This file alone lists the strategies and their keys.
 
 mod delete;
 mod keep;
@@ -11,9 +10,12 @@ mod scrub;
 mod stamp;
 mod strategy;
 
-use serde::Serialize;
+use std::collections::BTreeMap;
 
-use super::grammar::{EntryError, EraseEntry, KeywordOr};
+use serde::{Deserialize, Serialize};
+
+use self::scrub::ValueEntry;
+use super::entry::{EntryError, KeywordOr};
 
 pub use keep::Keep;
 pub use outcome::Outcome;
@@ -35,6 +37,20 @@ pub enum Erase {
     Keep(Keep),
 }
 
+/// The keys of `erase` in the map.
+#[derive(Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EraseEntry {
+    stamp: Option<Vec<String>>,
+    purge_after: Option<String>,
+    scrub: Option<BTreeMap<String, KeywordOr<ValueEntry>>>,
+    leave: Option<Vec<String>>,
+    reason: Option<String>,
+    keep: Option<String>,
+    #[serde(rename = "for")]
+    period: Option<String>,
+}
+
 impl Erase {
     pub(super) fn parse(entry: KeywordOr<EraseEntry>) -> Result<Self, EntryError> {
         let mut entry = match entry {
@@ -44,16 +60,20 @@ impl Erase {
             }
             KeywordOr::Table(entry) => entry,
         };
-        // `scrub` comes before `stamp`, as its table may have the key `stamp` too.
-        let erase = if let Some(keep) = Keep::parse(&mut entry)? {
-            Some(Self::Keep(keep))
-        } else if let Some(scrub) = Scrub::parse(&mut entry)? {
-            Some(Self::Scrub(scrub))
+        // Each strategy takes its keys out of the entry. `scrub` comes before `stamp`, which it may contain.
+        let erase = if let Some(reason) = entry.keep.take() {
+            Some(Self::Keep(Keep::parse(reason, entry.period.take())?))
+        } else if let Some(columns) = entry.scrub.take() {
+            let stamp = entry.stamp.take().unwrap_or_default();
+            let leave = entry.leave.take().unwrap_or_default();
+            Some(Self::Scrub(Scrub::parse(columns, stamp, leave, entry.reason.take())?))
+        } else if let Some(columns) = entry.stamp.take() {
+            Some(Self::Stamp(Stamp::parse(columns, entry.purge_after.take())?))
         } else {
-            Stamp::parse(&mut entry)?.map(Self::Stamp)
+            None
         };
-        let is_complete = entry == EraseEntry::default();
-        let erase = erase.filter(|_| is_complete);
+        let nothing_is_left = entry == EraseEntry::default();
+        let erase = erase.filter(|_| nothing_is_left);
         erase.ok_or_else(|| EntryError::new("these keys of erase don't go together", remedy()))
     }
 

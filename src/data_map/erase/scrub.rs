@@ -3,15 +3,15 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::outcome::Outcome;
 use super::stamp;
 use super::strategy::{EraseTarget, Removal, RowAction, Strategy};
 use crate::data_map::catalog::{Column, Relation};
+use crate::data_map::entry::{EntryError, KeywordOr};
 use crate::data_map::error::Problems;
-use crate::data_map::grammar::{EntryError, EraseEntry, KeywordOr, ValueEntry};
 use crate::data_map::sql::{Parameters, quote_identifier};
 
 pub(super) const SYNTAX: &str = "{ scrub = { column = \"null\" }, stamp = [..], leave = [..], reason = \"..\" }";
@@ -39,20 +39,29 @@ pub enum ScrubValue {
     Value(String),
 }
 
+/// `{ value = ".." }` in the map.
+#[derive(PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ValueEntry {
+    value: String,
+}
+
 impl Scrub {
-    pub(super) fn parse(entry: &mut EraseEntry) -> Result<Option<Self>, EntryError> {
-        let Some(columns) = entry.scrub.take() else { return Ok(None) };
+    pub(super) fn parse(
+        columns: BTreeMap<String, KeywordOr<ValueEntry>>,
+        stamp: Vec<String>,
+        leave: Vec<String>,
+        reason: Option<String>,
+    ) -> Result<Self, EntryError> {
         if columns.is_empty() {
             return Err(EntryError::new("scrub names no column", format!("Write {SYNTAX}")));
         }
-        let leave = entry.leave.take().unwrap_or_default();
-        let reason = entry.reason.take();
         if leave.is_empty() != reason.as_ref().is_none_or(|reason| reason.trim().is_empty()) {
             return Err(EntryError::new("leave and reason belong together", format!("Write {SYNTAX}")));
         }
         let columns =
             columns.into_iter().map(|(column, entry)| Ok((column, parse_value(entry)?))).collect::<Result<_, _>>()?;
-        Ok(Some(Self { columns, stamp: entry.stamp.take().unwrap_or_default(), leave, reason }))
+        Ok(Self { columns, stamp, leave, reason })
     }
 }
 

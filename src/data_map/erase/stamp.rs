@@ -7,8 +7,8 @@ use time::OffsetDateTime;
 use super::outcome::Outcome;
 use super::strategy::{EraseTarget, Removal, RowAction, Strategy};
 use crate::data_map::catalog::Relation;
+use crate::data_map::entry::{EntryError, parse_period};
 use crate::data_map::error::Problems;
-use crate::data_map::grammar::{EntryError, EraseEntry, parse_period};
 use crate::data_map::period::Period;
 use crate::data_map::sql::{Parameters, quote_identifier};
 
@@ -24,13 +24,12 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    pub(super) fn parse(entry: &mut EraseEntry) -> Result<Option<Self>, EntryError> {
-        let Some(columns) = entry.stamp.take() else { return Ok(None) };
+    pub(super) fn parse(columns: Vec<String>, purge_after: Option<String>) -> Result<Self, EntryError> {
         if columns.is_empty() {
             return Err(EntryError::new("stamp names no column", format!("Write {SYNTAX}")));
         }
-        let purge_after = entry.purge_after.take().map(|period| parse_period(&period)).transpose()?;
-        Ok(Some(Self { columns, purge_after }))
+        let purge_after = purge_after.map(|period| parse_period(&period)).transpose()?;
+        Ok(Self { columns, purge_after })
     }
 }
 

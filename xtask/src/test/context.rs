@@ -82,7 +82,7 @@ impl<'a> Context<'a> {
         if self.needs_site && self.frontend.is_none() {
             self.frontend = Some(Frontend::start(self.workspace)?);
         }
-        self.cargo(&["build", "--bins", "--lib", "--tests", "--examples"])
+        self.cargo(&["build", "--bins", "--lib", "--tests", "--examples", "--keep-going"])
     }
 
     fn docs(&self) -> Result<Count> {

@@ -170,7 +170,7 @@ impl State {
         if self.edits().is_empty() {
             vec![Command::RemoveUnsent]
         } else if self.status == Status::Unchanged {
-            self.mark_edited()
+            self.become_edited()
         } else {
             Vec::new()
         }
@@ -184,11 +184,11 @@ impl State {
             self.status = Status::Unchanged;
             vec![Command::RemoveStored]
         } else {
-            self.mark_edited()
+            self.become_edited()
         }
     }
 
-    fn mark_edited(&mut self) -> Vec<Command> {
+    fn become_edited(&mut self) -> Vec<Command> {
         self.status = Status::Edited;
         vec![Command::StoreUnsent(self.unsaved())]
     }
@@ -225,7 +225,7 @@ impl State {
         if self.edits().is_empty() {
             self.status = Status::Saved;
         } else {
-            commands.extend(self.mark_edited());
+            commands.extend(self.become_edited());
         }
         commands
     }
@@ -268,9 +268,9 @@ impl State {
     fn set(&mut self, choices: &[Choice]) {
         for choice in choices {
             let is_locked = self.saved.purposes.iter().any(|it| it.key == choice.purpose && it.locked);
-            let shown = self.ticked.iter_mut().find(|shown| shown.purpose == choice.purpose);
-            if let Some(shown) = shown.filter(|_| !is_locked) {
-                shown.granted = choice.granted;
+            let ticked = self.ticked.iter_mut().find(|ticked| ticked.purpose == choice.purpose);
+            if let Some(ticked) = ticked.filter(|_| !is_locked) {
+                ticked.granted = choice.granted;
             }
         }
     }
