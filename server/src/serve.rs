@@ -79,6 +79,7 @@ pub async fn run(listener: TcpListener, state: AppState, shutdown: CancellationT
 }
 
 /// Runs background jobs until `shutdown`.
+#[must_use]
 pub fn spawn_worker(lethe: Lethe, shutdown: &CancellationToken) -> Task {
     let worker = lethe::jobs::run_worker(lethe, shutdown.clone().cancelled_owned());
     tokio::spawn(async move { worker.await.context("the job worker failed") })
