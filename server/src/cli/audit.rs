@@ -3,7 +3,8 @@
 use clap::Subcommand;
 use lethe::{Lethe, audit};
 
-use super::{Exit, output};
+use super::exit::Exit;
+use super::output;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {

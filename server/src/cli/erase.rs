@@ -10,7 +10,8 @@ use lethe::deletion::{self, NewRequest, Origin};
 use lethe::{ClerkUserId, Lethe};
 use serde_json::json;
 
-use super::{Exit, output};
+use super::exit::Exit;
+use super::output;
 
 /// How long the command waits for one deletion. A slower one is continued by the job queue.
 const DELETION_TIMEOUT: Duration = Duration::from_mins(1);

@@ -6,7 +6,8 @@ use clap::Subcommand;
 use lethe::data_map::{self, Error};
 use serde_json::json;
 
-use super::{Exit, output};
+use super::exit::Exit;
+use super::output;
 use crate::bootstrap;
 use crate::config::{DatabaseConfig, Section, Values, data};
 

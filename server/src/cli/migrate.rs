@@ -1,6 +1,6 @@
 //! `lethe migrate`.
 
-use super::Exit;
+use super::exit::Exit;
 use crate::bootstrap;
 use crate::config::{DatabaseConfig, Section, Values};
 

@@ -3,9 +3,10 @@
 //! Exit codes: 0 success, 1 failure, 2 invalid usage or configuration, 3 success, and something needs attention.
 
 mod audit;
-mod config;
+mod config_docs;
 mod doctor;
 mod erase;
+mod exit;
 mod map;
 mod migrate;
 mod orphans;
@@ -21,8 +22,10 @@ use clap::{Parser, Subcommand};
 use lethe::Lethe;
 use tracing::Instrument;
 
+use exit::Exit;
+
 use crate::config::{ConfigError, LogConfig, Section, ServerConfig, Values};
-use crate::{bootstrap, logging};
+use crate::{bootstrap, config, logging};
 
 /// A self-hosted privacy center for applications that use Clerk and Postgres.
 ///
@@ -79,18 +82,7 @@ enum Command {
     Audit(audit::AuditCommand),
     /// Print the documentation of the configuration.
     #[command(subcommand, hide = true)]
-    Config(config::ConfigCommand),
-}
-
-/// How a command ends that didn't fail.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Exit {
-    /// Everything is as it should be.
-    Success,
-    /// Somebody should look at what was printed.
-    Attention,
-    /// The configuration is incomplete or invalid, and that was printed.
-    Unconfigured,
+    Config(config_docs::ConfigCommand),
 }
 
 impl Cli {
@@ -112,7 +104,7 @@ impl Cli {
     }
 
     async fn dispatch(self) -> anyhow::Result<Exit> {
-        let mut values = match Values::load() {
+        let mut values = match config::load() {
             // A file that can't be read is one of the doctor's lines.
             Err(error) if matches!(self.command, Command::Doctor) => return doctor::run(Err(error), self.json).await,
             loaded => loaded?,
@@ -133,7 +125,7 @@ impl Cli {
             Command::Erase { file } => erase::run(&bootstrap_batch(values).await?, &file, self.json).await,
             Command::Purge => purge::run(&bootstrap_batch(values).await?, self.json).await,
             Command::Audit(command) => audit::run(&command, &bootstrap_batch(values).await?, self.json).await,
-            Command::Config(command) => Ok(config::run(&command)),
+            Command::Config(command) => Ok(config_docs::run(&command)),
         }
     }
 }

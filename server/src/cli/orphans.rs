@@ -5,7 +5,8 @@ use lethe::{ClerkUserId, Lethe};
 use serde_json::json;
 
 use super::erase::{self, BatchOutcome};
-use super::{Exit, output};
+use super::exit::Exit;
+use super::output;
 
 pub(super) async fn run(lethe: &Lethe, erase_orphans: bool, as_json: bool) -> anyhow::Result<Exit> {
     let mut progress = output::Progress::new();

@@ -4,7 +4,8 @@ use lethe::Lethe;
 use lethe::deletion::retention;
 use serde_json::json;
 
-use super::{Exit, output};
+use super::exit::Exit;
+use super::output;
 
 pub(super) async fn run(lethe: &Lethe, as_json: bool) -> anyhow::Result<Exit> {
     let purged = retention::purge_expired(lethe).await?;

@@ -4,7 +4,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::Exit;
+use super::exit::Exit;
 use crate::config::ServerConfig;
 use crate::{bootstrap, serve};
 

@@ -2,7 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::Exit;
+use super::exit::Exit;
 use crate::config::ServerConfig;
 use crate::{bootstrap, serve};
 

@@ -5,7 +5,8 @@ use std::num::NonZeroU32;
 use secrecy::SecretString;
 use url::Url;
 
-use super::setting::{Setting, section};
+use super::section::section;
+use super::setting::Setting;
 use super::types::HostName;
 
 section! {

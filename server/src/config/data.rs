@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::setting::{Setting, section};
+use super::section::section;
+use super::setting::Setting;
 use super::types::MasterSecret;
 
 /// The data map, which `lethe map check` reads too.

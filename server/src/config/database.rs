@@ -2,7 +2,8 @@
 
 use std::num::NonZeroU32;
 
-use super::setting::{Setting, section};
+use super::section::section;
+use super::setting::Setting;
 use super::types::PostgresUrl;
 
 /// The URL, which `lethe doctor` reads alone.

@@ -3,7 +3,8 @@
 use lethe::CoreConfig;
 use url::Url;
 
-use super::setting::{Setting, section};
+use super::section::section;
+use super::setting::Setting;
 
 /// The public address, which `lethe doctor` looks at too.
 pub const URL: Setting = Setting::new("LETHE_URL")

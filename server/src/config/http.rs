@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use secrecy::SecretString;
 
-use super::TrustedProxies;
-use super::setting::{Setting, section};
+use super::proxies::TrustedProxies;
+use super::section::section;
+use super::setting::Setting;
 
 section! {
     "HTTP server"

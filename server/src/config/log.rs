@@ -1,6 +1,7 @@
 //! Logging.
 
-use super::setting::{Setting, section};
+use super::section::section;
+use super::setting::Setting;
 use super::types::{LogFilter, LogFormat};
 
 section! {

@@ -2,8 +2,9 @@
 
 use secrecy::SecretString;
 
-use super::Values;
-use super::setting::{Setting, section};
+use super::section::section;
+use super::setting::Setting;
+use super::values::Values;
 
 const FROM: Setting =
     Setting::new("LETHE_MAIL_FROM").unset("required with `LETHE_SMTP_URL`").example("privacy@example.org");

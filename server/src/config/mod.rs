@@ -12,11 +12,14 @@ pub mod limits;
 pub mod log;
 pub mod mail;
 mod proxies;
+mod section;
 mod setting;
 #[cfg(test)]
 mod tests;
 mod types;
 mod values;
+
+use std::path::Path;
 
 use lethe::CoreConfig;
 
@@ -28,18 +31,10 @@ pub use limits::LimitConfig;
 pub use log::LogConfig;
 pub use mail::MailConfig;
 pub use proxies::TrustedProxies;
-pub use setting::{SectionDoc, Setting, SettingDoc, Syntax, Value};
+pub use section::{Section, SectionDoc};
+pub use setting::{Setting, SettingDoc, Syntax, Value};
 pub use types::{LogFormat, PostgresUrl};
 pub use values::{ConfigError, Values};
-
-/// A group of settings that are read into one struct.
-pub trait Section: Sized {
-    /// The documentation of the section and its settings.
-    const DOC: SectionDoc;
-
-    /// Reads every setting. Problems are recorded in `values`.
-    fn read(values: &mut Values) -> Option<Self>;
-}
 
 /// Every section, in the order of the documentation.
 pub const SECTIONS: &[SectionDoc] = &[
@@ -56,6 +51,23 @@ pub const SECTIONS: &[SectionDoc] = &[
 /// Returns every setting.
 pub fn settings() -> impl Iterator<Item = &'static SettingDoc> {
     SECTIONS.iter().flat_map(|section| section.settings)
+}
+
+/// Reads the file that `LETHE_CONFIG` names, if any, and the environment.
+pub fn load() -> Result<Values, ConfigError> {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    let read = |name: &str| std::env::var(name).ok();
+    let file = read("LETHE_CONFIG").filter(|path| !path.is_empty());
+    let environment = settings().filter_map(|doc| read(doc.setting.name).map(|value| (doc.setting.name, value)));
+    from_sources(file.as_deref().map(Path::new), environment)
+}
+
+/// Reads the given sources in place of the process's own.
+pub fn from_sources<'a>(
+    file: Option<&Path>,
+    environment: impl IntoIterator<Item = (&'a str, String)>,
+) -> Result<Values, ConfigError> {
+    Values::from_sources(settings().map(|doc| doc.setting).collect(), file, environment)
 }
 
 /// What `lethe serve`, `lethe work` and the operators' commands need.

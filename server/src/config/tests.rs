@@ -32,7 +32,7 @@ fn read_with_file(file: Option<&str>, environment: Vec<(&'static str, String)>) 
         std::fs::write(&path, text).expect("the temporary folder is writable");
         path
     });
-    let mut values = Values::from_sources(path.as_deref(), environment)?;
+    let mut values = from_sources(path.as_deref(), environment)?;
     if let Some(path) = path {
         std::fs::remove_file(path).expect("the file was written");
     }
@@ -148,10 +148,12 @@ fn declared_names_and_keys_are_unique() {
 
 #[test]
 fn documentation_in_the_repository_is_generated() {
-    for (file, generated) in [("docs/configuration.md", docs::markdown()), ("lethe.example.toml", docs::example())] {
+    for (file, command, generated) in
+        [("docs/configuration.md", "docs", docs::markdown()), ("lethe.example.toml", "example", docs::example())]
+    {
         let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file);
         let committed = std::fs::read_to_string(&path).unwrap_or_default();
-        assert!(committed == generated, "{file} is out of date: run `cargo xtask generate`");
+        assert!(committed == generated, "{file} is out of date: run `lethe config {command} > {file}`");
     }
 }
 

@@ -10,7 +10,6 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::setting::{Setting, Value, key};
-use super::settings;
 use super::types::elements;
 
 /// Everything that is wrong with the configuration.
@@ -42,22 +41,15 @@ impl RawValue {
 /// The merged settings as text, and the problems found while reading them.
 #[derive(Clone)]
 pub struct Values {
+    known: Vec<Setting>,
     entries: BTreeMap<String, String>,
     problems: Vec<String>,
 }
 
 impl Values {
-    /// Reads the file that `LETHE_CONFIG` names, if any, and the environment.
-    pub fn load() -> Result<Self, ConfigError> {
-        #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
-        let read = |name: &str| std::env::var(name).ok();
-        let file = read("LETHE_CONFIG").filter(|path| !path.is_empty());
-        let environment = settings().filter_map(|doc| read(doc.setting.name).map(|value| (doc.setting.name, value)));
-        Self::from_sources(file.as_deref().map(Path::new), environment)
-    }
-
-    /// Reads the given sources in place of the process's own.
-    pub fn from_sources<'a>(
+    /// Merges the sources. Keys of the file that belong to none of the `known` settings are problems.
+    pub(super) fn from_sources<'a>(
+        known: Vec<Setting>,
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (&'a str, String)>,
     ) -> Result<Self, ConfigError> {
@@ -79,30 +71,19 @@ impl Values {
         let entries: BTreeMap<String, RawValue> = figment
             .extract()
             .map_err(|error| ConfigError(vec![format!("the file that LETHE_CONFIG names: {error}")]))?;
-        let problems = entries
-            .keys()
-            .filter(|given| !settings().any(|doc| doc.setting.key() == **given))
-            .map(|given| match settings().find(|doc| doc.setting.name.eq_ignore_ascii_case(given)) {
-                Some(doc) => {
-                    format!(
-                        "`{given}` in the file that LETHE_CONFIG names is unknown; it must be `{}`",
-                        doc.setting.key()
-                    )
-                }
-                None => format!("`{given}` in the file that LETHE_CONFIG names is not a setting"),
-            })
-            .collect();
+        let unknown = |given: &&String| !known.iter().any(|setting| setting.key() == **given);
+        let problems = entries.keys().filter(unknown).map(|given| unknown_key(&known, given)).collect();
         let entries = entries.into_iter().map(|(key, value)| (key, value.into_text())).collect();
-        Ok(Self { entries, problems })
+        Ok(Self { known, entries, problems })
     }
 
     /// Returns the text of a setting: what is set, or else its default.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
-        let declared = settings().find(|doc| doc.setting.name == name);
+        let declared = self.known.iter().find(|setting| setting.name == name);
         debug_assert!(declared.is_some(), "{name} is declared");
         let set = self.entries.get(&key(name)).map(|value| value.trim());
-        set.or_else(|| declared?.setting.default)
+        set.or_else(|| declared?.default)
     }
 
     /// Returns a secret as [`Values::text`] does.
@@ -157,5 +138,14 @@ impl Values {
             Some(config) if self.problems.is_empty() => Ok(config),
             _ => Err(ConfigError(self.problems)),
         }
+    }
+}
+
+fn unknown_key(known: &[Setting], given: &str) -> String {
+    match known.iter().find(|setting| setting.name.eq_ignore_ascii_case(given)) {
+        Some(setting) => {
+            format!("`{given}` in the file that LETHE_CONFIG names is unknown; it must be `{}`", setting.key())
+        }
+        None => format!("`{given}` in the file that LETHE_CONFIG names is not a setting"),
     }
 }

@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Json;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -133,8 +134,7 @@ impl Problem {
             incident: incident.to_owned(),
             members: self.members.clone(),
         };
-        let body = serde_json::to_vec(&document).expect("a problem document is plain JSON");
-        let mut response = Response::new(Body::from(body));
+        let mut response = Json(document).into_response();
         *response.status_mut() = self.status;
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         self.set_headers(&mut response);

@@ -365,7 +365,7 @@ async fn defect_is_an_internal_error_on_page_and_api() {
     let ada = app.sign_in(0).await;
     let user_handle = app.lethe.keys.user_handle(&ClerkUserId::parse(&person(0).id).unwrap());
     // Authentication doesn't read this table.
-    sqlx::query("alter table lethe.consent_entry rename column purpose to renamed").execute(app.pool()).await.unwrap();
+    sqlx::query("alter table lethe.consent_entry rename to renamed").execute(app.pool()).await.unwrap();
     let page = ada.navigate("/").send().await.unwrap();
     let function = ada
         .post("/api/_/save_preferences")

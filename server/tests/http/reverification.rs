@@ -415,7 +415,7 @@ fn set_cookies(headers: &HeaderMap) -> Vec<String> {
 fn resume_cookie(headers: &HeaderMap) -> String {
     let lines = set_cookies(headers);
     let cookie = lines.iter().find_map(|line| line.strip_prefix("lethe-errand=")?.split(';').next());
-    cookie.filter(|cookie| !cookie.is_empty()).unwrap_or_else(|| panic!("an errand is cookie: {lines:?}")).to_owned()
+    cookie.filter(|cookie| !cookie.is_empty()).unwrap_or_else(|| panic!("there is a cookie: {lines:?}")).to_owned()
 }
 
 /// Where the sign-in page is to lead back to.

@@ -12,7 +12,7 @@ use lethe::Lethe;
 use reqwest::header::{ACCEPT, AUTHORIZATION, COOKIE, HeaderMap, ORIGIN};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
-use server::config::{ServerConfig, Values};
+use server::config::{self, ServerConfig};
 use server::state::AppState;
 use server::{bootstrap, serve};
 use sqlx::PgPool;
@@ -98,9 +98,9 @@ impl TestApp {
         site(&directory.path().join("site"));
         let mut environment = environment(&url, &clerk, database.url(), directory.path());
         environment.extend(options.settings);
-        let mut values = Values::from_sources(None, environment).expect("text");
-        let config = ServerConfig::read(&mut values);
-        let config = values.finish(config).expect("complete");
+        let mut values = config::from_sources(None, environment).expect("text");
+        let read = ServerConfig::read(&mut values);
+        let config = values.finish(read).expect("complete");
         let lethe = bootstrap::build(&config).await.expect("everything is there");
         bootstrap::ensure_ready(&lethe).await.expect("the sample's data map fits");
 

@@ -8,9 +8,9 @@ use lethe::clerk::probe::{ProbeError, ProbeResponse, probe};
 use secrecy::SecretString;
 use url::Url;
 
-use super::CHECK_TIMEOUT;
 use super::report::CheckResult;
 use super::settings::url_setting;
+use super::timeout::CHECK_TIMEOUT;
 use crate::config::Values;
 use crate::session;
 

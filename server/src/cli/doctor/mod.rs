@@ -8,18 +8,15 @@ mod clerk;
 mod report;
 mod resources;
 mod settings;
-
-use std::future::Future;
-use std::time::Duration;
+mod timeout;
 
 use futures::join;
 
-use super::{Exit, output};
+use super::exit::Exit;
+use super::output;
 use crate::config::{ConfigError, ServerConfig, Values};
 use report::CheckResult;
-
-/// How long one check may take.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(5);
+use timeout::with_timeout;
 
 pub(super) async fn run(loaded: Result<Values, ConfigError>, as_json: bool) -> anyhow::Result<Exit> {
     let results = match loaded {
@@ -62,11 +59,4 @@ fn config_results(problems: Vec<String>) -> Vec<CheckResult> {
         None => CheckResult::wrong(report::SETTINGS, problem, "correct the configuration (see docs/configuration.md)"),
     };
     problems.into_iter().map(result).collect()
-}
-
-async fn with_timeout(check: &'static str, result: impl Future<Output = CheckResult>) -> CheckResult {
-    tokio::time::timeout(CHECK_TIMEOUT, result).await.unwrap_or_else(|_| {
-        let message = format!("no response within {} seconds", CHECK_TIMEOUT.as_secs());
-        CheckResult::wrong(check, message, "check host and port, and whether a firewall is in between")
-    })
 }

@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::cli::Exit;
+use crate::cli::exit::Exit;
 
 /// The check of the configuration itself.
 pub(super) const SETTINGS: &str = "settings";

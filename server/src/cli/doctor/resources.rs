@@ -11,7 +11,7 @@ use lethe::{Random, error_chain};
 use sqlx::PgPool;
 
 use super::report::CheckResult;
-use super::{CHECK_TIMEOUT, with_timeout};
+use super::timeout::{CHECK_TIMEOUT, with_timeout};
 use crate::bootstrap;
 use crate::config::{DatabaseConfig, PostgresUrl, Values, database};
 use crate::routes::assets;
