@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{SECTIONS, SettingDoc, Syntax};
 
-const INTRODUCTION: &str = include_str!("introduction.md");
+const INTRODUCTION: &str = include_str!("introduction.txt");
 
 const EXAMPLE_HEADER: &str = "\
 # Configuration of Lethe. Name this file in LETHE_CONFIG.

@@ -158,12 +158,19 @@ fn test_threads() -> Result<usize> {
     Ok((std::thread::available_parallelism()?.get() * 2).min(16))
 }
 
+/// Cycles that are still to be untied, by crate. The numbers may only shrink.
+const KNOWN_CYCLES: [(&str, usize); 3] = [("clerk-stand-in", 2), ("demo", 1), ("styles (binary of styles)", 1)];
+
 fn check_graphs(workspace: &Workspace) -> Result<Count> {
     let crates = graph::analyze(workspace)?;
     let mut count = Count::default();
     for found in &crates {
         print!("{}", graph::cycles(found, &workspace.root));
-        count.add(Count::of_check(found.cycle_count() == 0));
+        let known = KNOWN_CYCLES.iter().find(|(name, _)| *name == found.name).map_or(0, |(_, cycles)| *cycles);
+        if found.cycle_count() < known {
+            println!("{} has fewer cycles than KNOWN_CYCLES says: lower the number", found.name);
+        }
+        count.add(Count::of_check(found.cycle_count() == known));
     }
     Ok(count)
 }
