@@ -39,4 +39,4 @@ pub(crate) use notice::{SendAlert, SendReceipt, send_alert, send_receipt};
 pub(crate) use runner::{AdvanceDeletion, advance_by_job};
 
 pub use crate::data_map::{Outcome, PlanHash};
-pub use crate::receipt_code::ReceiptCode;
+pub use crate::receipt_code::{InvalidReceiptCode, ReceiptCode};
