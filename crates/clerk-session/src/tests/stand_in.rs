@@ -283,6 +283,7 @@ async fn ended_session_is_not_refreshed() {
 async fn made_up_nonces_do_not_use_up_the_rate_limit() {
     let world = world().await;
     world.clerk.forget_requests();
+    let start = std::time::Instant::now();
     for number in 0..80 {
         let seen =
             world.document(&format!("/?__clerk_handshake_nonce=made_up_{number}"), "__clerk_redirect_count=3").await;
@@ -292,7 +293,9 @@ async fn made_up_nonces_do_not_use_up_the_rate_limit() {
             outcome(&seen)
         );
     }
-    assert!(world.clerk.requests(NONCE) <= 60, "{}", world.clerk.requests(NONCE));
+    // 50 at once and ten more a second, however slow this machine is.
+    let allowed = 51 + u64::try_from(start.elapsed().as_millis() / 100).unwrap();
+    assert!(world.clerk.requests(NONCE) <= allowed, "{}", world.clerk.requests(NONCE));
     let long = format!("/?__clerk_handshake_nonce={}", "n".repeat(2_000));
     world.clerk.forget_requests();
     world.document(&long, "").await;
