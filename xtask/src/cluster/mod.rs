@@ -173,7 +173,7 @@ fn settings(port: u16, durability: Durability) -> Vec<String> {
         "listen_addresses=127.0.0.1".to_owned(),
         // The loopback port is enough, and the path of a socket may exceed the kernel's limit.
         "unix_socket_directories=".to_owned(),
-        "max_connections=200".to_owned(),
+        "max_connections=500".to_owned(),
         "logging_collector=off".to_owned(),
         "log_destination=stderr".to_owned(),
     ];
