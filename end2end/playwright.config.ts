@@ -1,7 +1,7 @@
 import { defineConfig } from '@playwright/test';
 import { settings } from './support/settings.ts';
 
-// Chromium's sandbox refuses to work for root, and in some containers for everybody.
+// Chromium's sandbox doesn't work as root, and in some containers not at all.
 const sandbox = process.getuid?.() !== 0 && !process.env['CHROMIUM_NO_SANDBOX'];
 
 export default defineConfig({
@@ -12,7 +12,7 @@ export default defineConfig({
   fullyParallel: false,
   retries: 0,
   forbidOnly: true,
-  // Generous: two cores are shared with the server, the database and whatever else runs.
+  // Generous: the tests may share two cores with the server, the database and other programs.
   timeout: 180_000,
   expect: { timeout: 20_000 },
   reporter: [['list'], ['json', { outputFile: 'test-results/report.json' }]],

@@ -1,7 +1,7 @@
 //! Lethe's core: the rules of the privacy center, and every SQL statement behind them.
 //!
 //! Knows Postgres, Clerk's Backend API, the archive store and SMTP. Knows nothing of HTTP servers, cookies or
-//! HTML: the crates `app` and `server` call the functions of this one and present the results.
+//! HTML: the crates `lethe-app` and `lethe-server` call the functions of this one and present the results.
 //!
 //! There is a module for each operation: [`consent`], [`export`], and [`deletion`] with retention,
 //! orphans and Clerk's events, each recorded by [`audit`]. State, audit entry and job are committed
@@ -24,7 +24,6 @@ mod error;
 pub mod export;
 pub mod ids;
 pub mod jobs;
-pub mod mail;
 pub mod overview;
 pub mod platform;
 pub mod purposes;
@@ -40,7 +39,7 @@ use url::Url;
 pub use error::{Error, Result};
 pub use ids::{ClerkUserId, DataSubjectId, UserHandle};
 pub use lethe_error_code::ErrorCode;
-pub use platform::{Clock, Random, database, error_chain, keys, queue, storage};
+pub use platform::{Clock, Random, crockford, database, error_chain, keys, mail, queue, storage};
 pub use subject::Presence;
 
 /// Everything that an operation needs, and the request or job that it belongs to. Cheap to clone.

@@ -27,6 +27,9 @@ pub struct Purpose {
     pub text: String,
     /// The version of the text, for example its date.
     pub version: String,
+    /// The heading under which the page shows it, together with the other purposes of this group.
+    #[serde(default)]
+    pub group: Option<String>,
     /// The legal basis, [`LegalBasis::Consent`] unless stated.
     #[serde(default = "default_legal_basis")]
     pub legal_basis: LegalBasis,
@@ -152,19 +155,15 @@ fn default_purposes() -> Vec<Purpose> {
         title: title.to_owned(),
         text: text.to_owned(),
         version: "2026-11-01".to_owned(),
+        group: None,
         legal_basis: LegalBasis::Consent,
         default_granted: false,
         opt_out_signal,
     };
     vec![
-        purpose("marketing", "Marketing communications", "News and offers by e-mail, about twice a month.", false),
-        purpose(
-            "analytics",
-            "Analytics",
-            "Counts which pages are read, so that we mend the ones that fail. No profile of you.",
-            false,
-        ),
-        purpose("thirdParty", "Sharing with third parties", "Advertising partners may learn what you read here.", true),
+        purpose("marketing", "Marketing communications", "News and offers by email.", false),
+        purpose("analytics", "Analytics", "We count page views so we can fix pages that don’t work.", false),
+        purpose("thirdParty", "Sharing with third parties", "We tell our partners how you use this service.", true),
     ]
 }
 

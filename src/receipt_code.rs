@@ -1,6 +1,6 @@
 //! The code that opens a receipt without an account.
 
-use crate::platform::Random;
+use crate::platform::crockford;
 
 /// The code of a receipt: 20 characters of Crockford's base 32 in groups of four, 100 random bits.
 ///
@@ -18,8 +18,6 @@ pub struct ReceiptCode(String);
 #[error("not a receipt code: it has 20 characters in groups of four")]
 pub struct InvalidReceiptCode;
 
-/// Without `I`, `L`, `O` and `U`, which are easily misread.
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const LENGTH: usize = 20;
 const GROUP: usize = 4;
 
@@ -27,9 +25,9 @@ impl ReceiptCode {
     /// A valid code for documentation.
     pub const EXAMPLE: &'static str = "7Q2M-9KXA-41TD-0000-ABCD";
 
-    pub(crate) fn generate(random: &Random) -> Self {
-        let bytes: [u8; LENGTH] = random.bytes();
-        Self::grouped(&bytes.map(|byte| ALPHABET[usize::from(byte % 32)]))
+    /// Makes a code of 104 random bits, of which it takes the first 100.
+    pub(crate) fn from_bytes(bytes: [u8; 13]) -> Self {
+        Self::grouped(&crockford::encode(&bytes)[..LENGTH])
     }
 
     /// Takes a code from the database.
@@ -37,25 +35,14 @@ impl ReceiptCode {
         Self(code)
     }
 
-    /// Parses a code as a person may have typed it: case and hyphens don't matter, and letters that are easily misread
-    /// are taken for the digits they resemble.
+    /// Parses a code as a person may have typed it, see [`crockford::normalize`].
     pub fn parse(text: &str) -> Result<Self, InvalidReceiptCode> {
-        let characters: String = text
-            .trim()
-            .chars()
-            .filter(|character| *character != '-')
-            .map(|character| match character.to_ascii_uppercase() {
-                'O' => '0',
-                'I' | 'L' => '1',
-                other => other,
-            })
-            .collect();
-        let is_valid = characters.len() == LENGTH && characters.bytes().all(|byte| ALPHABET.contains(&byte));
-        if is_valid { Ok(Self::grouped(characters.as_bytes())) } else { Err(InvalidReceiptCode) }
+        let code = crockford::normalize(text).filter(|code| code.len() == LENGTH);
+        code.map(|code| Self::grouped(&code)).ok_or(InvalidReceiptCode)
     }
 
-    fn grouped(characters: &[u8]) -> Self {
-        let groups: Vec<_> = characters.chunks(GROUP).map(String::from_utf8_lossy).collect();
+    fn grouped(characters: &str) -> Self {
+        let groups: Vec<_> = characters.as_bytes().chunks(GROUP).map(String::from_utf8_lossy).collect();
         Self(groups.join("-"))
     }
 
@@ -76,10 +63,11 @@ impl std::fmt::Debug for ReceiptCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::platform::Random;
 
     #[test]
     fn generated_code_is_parsed_in_every_spelling() {
-        let code = ReceiptCode::generate(&Random::system());
+        let code = ReceiptCode::from_bytes(Random::system().bytes());
         assert_eq!(code.as_str().len(), 24);
         assert_eq!(ReceiptCode::parse(code.as_str()), Ok(code.clone()));
         assert_eq!(ReceiptCode::parse(&format!(" {} ", code.as_str().to_lowercase().replace('-', ""))), Ok(code));

@@ -1,17 +1,17 @@
-//! What a person gets of the application's tables: all of theirs, nothing of anybody else's,
-//! nothing lost in JSON, and never half of it.
+//! The export of the application's tables: all rows of a person, no one else's, no loss in JSON, and never a partial
+//! file that looks complete.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where something is missing")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::collections::BTreeMap;
 
-use demo::people;
-use demo::sample::{self, SeedOptions};
-use demo::testing::Database;
 use futures::{StreamExt, TryStreamExt};
 use lethe::ClerkUserId;
 use lethe::data_map::DataMap;
 use lethe::export::Snapshot;
+use lethe_demo::people;
+use lethe_demo::sample::{self, SeedOptions};
+use lethe_demo::testing::Database;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, PgPool};
 
@@ -157,7 +157,7 @@ async fn tables_of_the_same_name_keep_their_schema_prefix() {
     );
 }
 
-/// The statements name what they read; a column may have such a name and is a column nonetheless.
+/// A column may have the same name as an alias in the export's statements.
 #[tokio::test]
 async fn column_named_like_the_row_alias_is_exported() {
     let database = Database::create().await;
@@ -218,7 +218,7 @@ async fn dropping_the_stream_ends_the_transaction() {
 }
 
 #[tokio::test]
-async fn database_failure_breaks_the_file() {
+async fn database_failure_leaves_an_invalid_file() {
     let database = seeded().await;
     add_usage_logs(database.pool(), subject(1).as_str(), 200_000).await;
     let snapshot = open(database.pool(), SAMPLE, &subject(1)).await;
@@ -234,7 +234,7 @@ async fn database_failure_breaks_the_file() {
             Err(_) => failed = true,
         }
     }
-    assert!(failed, "the stream ended as if it were whole");
+    assert!(failed, "the stream ended as if it were complete");
     assert!(serde_json::from_slice::<Value>(&read).is_err());
 }
 

@@ -1,18 +1,18 @@
-//! A large export in flat memory. Alone in its process, whose memory it measures.
+//! A large export in constant memory. The only test in its process, because it measures the memory of the process.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where something is missing")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
-use demo::people;
-use demo::testing::Database;
 use futures::TryStreamExt;
 use lethe::ClerkUserId;
 use lethe::data_map::DataMap;
 use lethe::export::Snapshot;
+use lethe_demo::people;
+use lethe_demo::testing::Database;
 
 const ROWS: u64 = 300_000;
 const MEBIBYTE: u64 = 1024 * 1024;
 
-/// The most memory that this process ever held, in bytes.
+/// The peak memory of this process in bytes.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();

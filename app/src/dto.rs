@@ -7,6 +7,14 @@ use serde::{Deserialize, Serialize};
 /// What has to be typed to confirm a deletion.
 pub const CONFIRMATION: &str = "delete my account";
 
+/// Whether `typed` is the confirmation. The server decides by the same rule (`lethe::deletion::confirms`).
+#[must_use]
+pub fn confirms(typed: &str) -> bool {
+    let is_around = |letter: char| letter.is_ascii_whitespace() || "\"'.‘’“”".contains(letter);
+    let typed = typed.trim_matches(is_around).to_ascii_lowercase();
+    typed.split_ascii_whitespace().eq(CONFIRMATION.split(' '))
+}
+
 /// A keyed digest of a user's id. It tells the users of one browser apart without naming them: forms carry it to
 /// show for whom they were rendered, and the browser's storage is keyed by it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,8 +42,8 @@ pub struct Preferences {
     pub purposes: Vec<PurposeChoice>,
     /// Identifies this state: it changes with every change of the state.
     pub revision: String,
-    /// When the state last changed, e.g. `22 November 2026, 09:58 UTC`. `None` before the first choice.
-    pub changed: Option<String>,
+    /// When the state last changed. `None` before the first choice.
+    pub changed: Option<Time>,
 }
 
 /// A purpose and the user's choice.
@@ -49,11 +57,24 @@ pub struct PurposeChoice {
     pub text: String,
     /// Whether the user consents.
     pub granted: bool,
-    /// The choice and its date, e.g. `on since 3 March 2026`.
+    /// The choice and its date, e.g. `On since 3 March 2026`.
     #[serde(rename = "standing")]
     pub status: String,
+    /// What there is to say about an earlier choice that no longer counts.
+    pub note: Option<String>,
+    /// The heading under which it is shown.
+    pub group: Option<String>,
     /// Whether the browser's opt-out signal keeps the purpose off.
     pub locked: bool,
+}
+
+/// A time. The browser shows it in the reader's zone and language.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Time {
+    /// RFC 3339 in UTC. Later times are greater strings.
+    pub timestamp: String,
+    /// In words, in UTC, e.g. `22 November 2026, 09:58 UTC`.
+    pub text: String,
 }
 
 /// What a deletion would do.
@@ -61,11 +82,13 @@ pub struct PurposeChoice {
 pub struct DeletionPreview {
     /// The plan's hash, which the user confirms.
     pub plan: String,
-    /// When the rows were counted.
-    #[serde(rename = "counted")]
-    pub counted_at: String,
-    /// One row per kind of data.
-    pub lines: Vec<PlanRow>,
+    /// Identifies the attempt to delete, so that it counts once.
+    #[serde(rename = "attempt")]
+    pub idempotency_key: String,
+    /// The code of the receipt that the attempt would get.
+    pub receipt: String,
+    /// The table of what would happen, as markup.
+    pub table: String,
     /// Why the user can't start the deletion now.
     pub refused: Option<ErrorCode>,
 }
@@ -77,26 +100,28 @@ pub struct PlanRow {
     pub label: String,
     /// The number of rows, e.g. `1,904`.
     pub rows: String,
+    /// The day of the oldest, e.g. `3 March 2026`, where it is known.
+    pub since: Option<String>,
     /// What happens to them, e.g. `deleted`.
     #[serde(rename = "becomes")]
     pub outcome: String,
     /// Why something stays.
     #[serde(rename = "why")]
     pub reason: Option<String>,
-    /// Whether the rows go or stay, which decides their color.
+    /// Whether the rows are deleted or stay, which decides their color.
     #[serde(rename = "tone")]
     pub disposition: Disposition,
 }
 
-/// Whether a deletion removes rows.
+/// What a deletion does with rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Disposition {
-    /// Removed now, or at a fixed date.
-    #[serde(rename = "goes")]
-    Removed,
-    /// Retained.
-    #[serde(rename = "stays")]
+    /// Deleted now.
+    Deleted,
+    /// Hidden now, deleted at a fixed date.
+    DeletedLater,
+    /// Something stays.
     Retained,
 }
 
@@ -112,10 +137,26 @@ pub struct DeletionStarted {
 pub struct DeletionProgress {
     /// Whether all steps are done.
     pub finished: bool,
-    /// Whether a step keeps failing and the operator was alerted.
-    pub attention: bool,
-    /// The steps, in order.
-    pub steps: Vec<StepProgress>,
+    /// Whether a step keeps failing.
+    pub is_overdue: bool,
+    /// What there is to say about the whole.
+    pub status: String,
+    /// The steps, in order, as markup.
+    pub steps: String,
+}
+
+/// Markup that replaces what a page displays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldDataTable {
+    /// The table of what is held.
+    pub table: String,
+}
+
+/// Markup that replaces what a page displays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActivityList {
+    /// The newest entries.
+    pub list: String,
 }
 
 /// The progress of one step of a deletion.
@@ -146,10 +187,19 @@ pub enum StepState {
 /// A finished export.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CompletedExport {
-    /// Identifies the export. Later exports have greater ids.
-    pub id: String,
-    /// When it finished.
-    pub at: String,
-    /// What it contained, e.g. `1,204 rows, 1.2 MB`.
+    /// When it finished. It also tells exports apart.
+    pub at: Time,
+    /// What it contained, e.g. `1,204 items, 1.2 MB`.
     pub content: String,
+}
+
+/// Something that the user did, or that was done for them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActivityItem {
+    /// Orders the items: later ones have greater numbers.
+    pub id: i64,
+    /// When it happened.
+    pub at: Time,
+    /// What happened.
+    pub text: String,
 }

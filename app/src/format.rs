@@ -1,8 +1,10 @@
-//! Formats dates, counts and outcomes in English. Knows the types of `lethe`, and no markup.
+//! Formats dates, counts and outcomes. Knows the types of `lethe`, and no markup.
 
-use lethe::deletion::{Outcome, Step};
+use lethe::deletion::{Disposition, Outcome, Step, Summary};
 use time::macros::format_description;
 use time::{Date, OffsetDateTime, UtcOffset};
+
+use crate::texts;
 
 /// `22 November 2026, 09:58 UTC`.
 pub(crate) fn datetime(at: OffsetDateTime) -> String {
@@ -13,6 +15,11 @@ pub(crate) fn datetime(at: OffsetDateTime) -> String {
 /// `22 November 2026`.
 pub(crate) fn date(date: Date) -> String {
     date.format(format_description!("[day padding:none] [month repr:long] [year]")).unwrap_or_default()
+}
+
+/// `22 November 2026`, in UTC.
+pub(crate) fn date_of(at: OffsetDateTime) -> String {
+    date(at.to_offset(UtcOffset::UTC).date())
 }
 
 /// `09:57:58`.
@@ -39,14 +46,14 @@ pub(crate) fn count(number: u64) -> String {
     text
 }
 
-/// `1 row`, `1,204 rows`.
-fn rows(number: u64) -> String {
-    if number == 1 { "1 row".to_owned() } else { format!("{} rows", count(number)) }
+/// `1 item`, `1,204 items`.
+pub(crate) fn items(number: u64) -> String {
+    if number == 1 { "1 item".to_owned() } else { texts::items(count(number)) }
 }
 
-/// `1,204 rows, 1.2 MB`.
-pub(crate) fn rows_and_size(number: u64, bytes: u64) -> String {
-    format!("{}, {}", rows(number), size(bytes))
+/// `1,204 items, 1.2 MB`.
+pub(crate) fn items_and_size(number: u64, bytes: u64) -> String {
+    texts::items_and_size(items(number), size(bytes))
 }
 
 /// `812 bytes`, `1.2 MB`.
@@ -78,76 +85,86 @@ pub(crate) enum Tense {
     Past,
 }
 
-/// What a deletion does to rows, and the reason if something stays.
+/// What a deletion does to rows, and what there is to say about what stays.
 pub(crate) fn outcome_text(outcome: &Outcome, tense: Tense) -> (String, Option<String>) {
-    match (outcome, tense) {
-        (Outcome::Deleted, _) => ("deleted".to_owned(), None),
-        (Outcome::Scrubbed { columns, left, reason, .. }, _) => {
-            (format!("{} removed", join_human(columns)), retained_columns(left, reason.as_deref()))
+    match outcome {
+        Outcome::Deleted => (texts::DELETED.to_owned(), None),
+        Outcome::Scrubbed { columns, left, reason, .. } => {
+            let what = texts::removed(capitalize(&join_human(columns)));
+            (what, Some(retained_columns(left, reason.as_deref())))
         }
-        (Outcome::Stamped { purge_at: Some(at), .. }, tense) => {
-            let hidden = match tense {
-                Tense::Past => "hidden, goes for good on",
-                Tense::Future => "hidden at once, deleted on",
+        Outcome::Stamped { purge_at: Some(at), .. } => {
+            let text = match tense {
+                Tense::Future => texts::hidden_deleted_on(date_of(*at)),
+                Tense::Past => texts::hidden_to_be_deleted_on(date_of(*at)),
             };
-            (format!("{hidden} {}", date_of(*at)), None)
+            (text, None)
         }
-        (Outcome::Stamped { columns, purge_at: None }, _) => (format!("marked as {}", stamp_label(columns)), None),
-        (Outcome::Retained { reason, until: Some(until) }, _) => {
-            (format!("kept until {}", date_of(*until)), Some(reason.clone()))
+        Outcome::Stamped { columns, purge_at: None } => (texts::stamped_as(capitalize(&stamp_label(columns))), None),
+        Outcome::Retained { reason, until: Some(until) } => {
+            (texts::retained_until(date_of(*until)), Some(capitalize(reason)))
         }
-        (Outcome::Retained { reason, until: None }, _) => ("kept".to_owned(), Some(reason.clone())),
-        (Outcome::Detached, Tense::Past) => (
-            "stayed with their authors".to_owned(),
-            Some("Written by others. Only the link to what was yours went.".to_owned()),
-        ),
-        (Outcome::Detached, Tense::Future) => (
-            "stay with their authors".to_owned(),
-            Some("Written by others. Only the link to what is yours goes.".to_owned()),
-        ),
+        Outcome::Retained { reason, until: None } => (texts::RETAINED.to_owned(), Some(capitalize(reason))),
+        Outcome::Detached => (texts::OTHERS_RETAINED.to_owned(), None),
     }
 }
 
-/// Whether a deletion retains rows with this outcome.
-pub(crate) const fn is_retained(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Retained { .. } | Outcome::Detached)
+/// One sentence for each kind of outcome: `51 items deleted. 60 items hidden now and deleted on 26 December 2026.`
+pub(crate) fn summary(summary: &Summary) -> String {
+    let mut sentences = Vec::new();
+    if summary.deleted > 0 {
+        sentences.push(texts::summary_deleted(items(summary.deleted)));
+    }
+    if let Some(at) = summary.deleted_by {
+        sentences.push(texts::summary_later_by(items(summary.deleted_later), date_of(at)));
+    }
+    match (summary.retained, summary.retained_until) {
+        (0, _) => {}
+        (retained, Some(until)) => sentences.push(texts::summary_retained_until(items(retained), date_of(until))),
+        (retained, None) => sentences.push(texts::summary_retained(items(retained))),
+    }
+    sentences.join(" ")
+}
+
+/// What stays comes first, then what is deleted later.
+pub(crate) const fn order(disposition: Disposition) -> u8 {
+    match disposition {
+        Disposition::Retained(_) => 0,
+        Disposition::DeletedLater(_) => 1,
+        Disposition::Deleted => 2,
+    }
 }
 
 /// What a step of a deletion does or has done.
 pub(crate) const fn step_title(step: Step, tense: Tense) -> &'static str {
     match (step, tense) {
-        (Step::EndSessions, Tense::Future) => "End all sessions",
-        (Step::EndSessions, Tense::Past) => "All sessions ended",
-        (Step::PendingWork, Tense::Future) => "Drop what was still queued for you",
-        (Step::PendingWork, Tense::Past) => "Dropped what was still queued for you",
-        (Step::ApplicationData, Tense::Future) => "Erase your data",
-        (Step::ApplicationData, Tense::Past) => "Your data erased",
-        (Step::Verification, Tense::Future) => "Search the database for anything left",
-        (Step::Verification, Tense::Past) => "Searched the database: nothing left but what is kept",
-        (Step::ClerkUser, Tense::Future) => "Delete the sign-in account at Clerk",
-        (Step::ClerkUser, Tense::Past) => "Sign-in account deleted at Clerk",
-        (Step::Audit, Tense::Future) => "Write the log entry",
-        (Step::Audit, Tense::Past) => "Log entry written",
-        (Step::Receipt, Tense::Future) => "Issue the receipt",
-        (Step::Receipt, Tense::Past) => "Receipt issued",
+        (Step::EndSessions, Tense::Future) => texts::STEP_END_SESSIONS,
+        (Step::EndSessions, Tense::Past) => texts::STEP_END_SESSIONS_DONE,
+        (Step::PendingWork, Tense::Future) => texts::STEP_PENDING_WORK,
+        (Step::PendingWork, Tense::Past) => texts::STEP_PENDING_WORK_DONE,
+        (Step::ApplicationData, Tense::Future) => texts::STEP_APPLICATION_DATA,
+        (Step::ApplicationData, Tense::Past) => texts::STEP_APPLICATION_DATA_DONE,
+        (Step::Verification, Tense::Future) => texts::STEP_VERIFICATION,
+        (Step::Verification, Tense::Past) => texts::STEP_VERIFICATION_DONE,
+        (Step::ClerkUser, Tense::Future) => texts::STEP_CLERK_USER,
+        (Step::ClerkUser, Tense::Past) => texts::STEP_CLERK_USER_DONE,
+        (Step::Audit, Tense::Future) => texts::STEP_AUDIT,
+        (Step::Audit, Tense::Past) => texts::STEP_AUDIT_DONE,
+        (Step::Receipt, Tense::Future) => texts::STEP_RECEIPT,
+        (Step::Receipt, Tense::Past) => texts::STEP_RECEIPT_DONE,
     }
 }
 
-/// `Display name stays: names the author of published results`.
-fn retained_columns(columns: &[String], reason: Option<&str>) -> Option<String> {
-    if columns.is_empty() {
-        return None;
+/// `Display name is kept: names the author of published results`.
+fn retained_columns(columns: &[String], reason: Option<&str>) -> String {
+    let names = capitalize(&join_human(columns));
+    match (columns.len(), reason) {
+        (0, _) => texts::ENTRY_RETAINED.to_owned(),
+        (1, Some(reason)) => texts::is_retained_because(names, reason),
+        (1, None) => texts::is_retained(names),
+        (_, Some(reason)) => texts::are_retained_because(names, reason),
+        (_, None) => texts::are_retained(names),
     }
-    let stays = if columns.len() == 1 { "stays" } else { "stay" };
-    let text = format!("{} {stays}", capitalize(&join_human(columns)));
-    Some(match reason {
-        Some(reason) => format!("{text}: {reason}"),
-        None => text,
-    })
-}
-
-fn date_of(at: OffsetDateTime) -> String {
-    date(at.to_offset(UtcOffset::UTC).date())
 }
 
 /// Makes the first letter a capital.
@@ -159,8 +176,13 @@ pub(crate) fn capitalize(text: &str) -> String {
 /// `email and display name` for two column names.
 fn join_human(columns: &[String]) -> String {
     let names: Vec<String> = columns.iter().map(|column| column.replace('_', " ")).collect();
-    match names.as_slice() {
-        [] => "personal details".to_owned(),
+    if names.is_empty() { texts::PERSONAL_DETAILS.to_owned() } else { join(&names) }
+}
+
+/// `a, b and c`.
+pub(crate) fn join(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
         [one] => one.clone(),
         [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
     }
@@ -196,8 +218,8 @@ mod tests {
             ["0", "999", "1,000", "1,270,118"],
             [0, 999, 1000, 1_270_118].map(count).each_ref().map(String::as_str)
         );
-        assert_eq!(rows(1), "1 row");
-        assert_eq!(rows(1204), "1,204 rows");
+        assert_eq!(items(1), "1 item");
+        assert_eq!(items(1204), "1,204 items");
     }
 
     #[test]
@@ -217,30 +239,46 @@ mod tests {
         };
         assert_eq!(
             outcome_text(&scrubbed(&[], None), Tense::Future),
-            ("email and phone number removed".to_owned(), None)
+            ("Email and phone number removed".to_owned(), Some("The entry itself is kept.".to_owned()))
         );
         let reason = Some("names the author");
         assert_eq!(
             outcome_text(&scrubbed(&["display_name"], reason), Tense::Future).1.as_deref(),
-            Some("Display name stays: names the author")
+            Some("Display name is kept: names the author")
         );
         assert_eq!(
             outcome_text(&scrubbed(&["id", "title"], None), Tense::Past).1.as_deref(),
-            Some("Id and title stay")
+            Some("Id and title are kept.")
         );
         let hidden =
             Outcome::Stamped { columns: columns(&["deleted_at"]), purge_at: Some(datetime!(2026-12-22 09:00 UTC)) };
-        assert_eq!(outcome_text(&hidden, Tense::Future).0, "hidden at once, deleted on 22 December 2026");
-        assert_eq!(outcome_text(&hidden, Tense::Past).0, "hidden, goes for good on 22 December 2026");
-        assert_eq!(outcome_text(&Outcome::Detached, Tense::Future).0, "stay with their authors");
-        assert_eq!(outcome_text(&Outcome::Detached, Tense::Past).0, "stayed with their authors");
+        assert_eq!(outcome_text(&hidden, Tense::Future).0, "Hidden now, deleted on 22 December 2026");
+        assert_eq!(outcome_text(&hidden, Tense::Past).0, "Hidden, will be deleted on 22 December 2026");
         let revoked = Outcome::Stamped { columns: columns(&["updated_at", "revoked_at"]), purge_at: None };
-        assert_eq!(outcome_text(&revoked, Tense::Future).0, "marked as revoked");
+        assert_eq!(outcome_text(&revoked, Tense::Future).0, "Revoked. The entry itself is kept.");
         let retained =
             Outcome::Retained { reason: "billing disputes".to_owned(), until: Some(datetime!(2028-11-22 09:00 UTC)) };
         assert_eq!(
             outcome_text(&retained, Tense::Future),
-            ("kept until 22 November 2028".to_owned(), Some("billing disputes".to_owned()))
+            ("Kept until 22 November 2028".to_owned(), Some("Billing disputes".to_owned()))
         );
+    }
+
+    #[test]
+    fn summary_has_a_sentence_for_each_kind_of_outcome() {
+        let all = Summary {
+            deleted: 51,
+            deleted_later: 60,
+            deleted_by: Some(datetime!(2026-12-26 09:00 UTC)),
+            retained: 1,
+            retained_until: Some(datetime!(2028-11-26 09:00 UTC)),
+        };
+        assert_eq!(
+            summary(&all),
+            "51 items deleted. 60 items hidden now and deleted by 26 December 2026. 1 item kept, the last until 26 \
+             November 2028."
+        );
+        assert_eq!(summary(&Summary { deleted: 3, ..Summary::default() }), "3 items deleted.");
+        assert_eq!(summary(&Summary { retained: 2, ..Summary::default() }), "2 items kept.");
     }
 }

@@ -11,6 +11,7 @@ pub mod dto;
 pub mod error;
 mod islands;
 pub mod server_fns;
+mod texts;
 
 #[cfg(feature = "ssr")]
 mod app;
@@ -24,6 +25,9 @@ mod rendering;
 mod response;
 #[cfg(feature = "ssr")]
 pub mod server;
+
+#[cfg(feature = "hydrate")]
+pub use islands::restore_markup;
 
 #[cfg(feature = "ssr")]
 pub use app::{App, shell};

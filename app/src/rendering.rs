@@ -119,6 +119,9 @@ fn site() -> Site {
         brand: "Northwind Journal".to_owned(),
         style_path: "/pkg/lethe-1f2e.css".to_owned(),
         font_path: "/pkg/inter-9c3d.woff2".to_owned(),
+        contact_url: Some("mailto:privacy@example.org".to_owned()),
+        privacy_notice_url: Some("https://example.org/privacy".to_owned()),
+        application_url: Some("https://example.org/".to_owned()),
         options: options(),
     }
 }

@@ -1,6 +1,6 @@
--- Rows for the people in the temporary table seed_people(index, id, email, name, blog, lab). The setting `seed.rows` is the
--- number of rows per person and table. There is no randomness and no clock, and inserts are sorted, so that two fresh
--- databases get equal rows with equal identities.
+-- Rows for the people in the temporary table seed_people(index, id, email, name, blog, lab). The setting `seed.rows` is
+-- the number of rows per person and table. Nothing is random or depends on the clock, and inserts are sorted, so that
+-- two fresh databases get equal rows with equal ids.
 
 INSERT INTO users (clerk_id, email, name, created_at)
 SELECT id, email, name, timestamptz '2024-01-01 08:00:00+00' + index * interval '7 minutes'

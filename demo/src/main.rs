@@ -1,12 +1,12 @@
-//! The binary `demo`: the parts of the demonstration as processes.
+//! The binary `lethe-demo`: the parts of the demonstration as processes.
 
 use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Parser;
 use clerk_stand_in::cli;
-use demo::{
-    inbox::Mailbox,
+use lethe_demo::{
+    inbox::{self, Mailbox},
     people,
     sample::{self, SeedOptions},
 };
@@ -25,7 +25,7 @@ enum Command {
     Clerk(Box<cli::Arguments>),
     /// Catches mail and shows it.
     Inbox(Inbox),
-    /// Creates the sample application's tables and data where they are absent.
+    /// Creates the sample application's tables and data if they don't exist.
     Seed(Seed),
 }
 
@@ -73,7 +73,7 @@ async fn inbox(arguments: Inbox) -> anyhow::Result<()> {
     let mailbox = Mailbox::open(arguments.data_dir).context("the inbox's directory can't be used")?;
     let (web, smtp) = (listen(arguments.port).await?, listen(arguments.smtp_port).await?);
     tracing::info!(port = arguments.port, smtp_port = arguments.smtp_port, "the inbox is ready");
-    Ok(mailbox.serve(web, smtp).await?)
+    Ok(inbox::serve(mailbox, web, smtp).await?)
 }
 
 async fn seed(arguments: Seed) -> anyhow::Result<()> {

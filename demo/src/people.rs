@@ -40,7 +40,7 @@ impl Product {
 /// preserve.
 ///
 /// ```
-/// let grace = demo::people::person(1);
+/// let grace = lethe_demo::people::person(1);
 /// assert_eq!(grace.name(), "Grace Hopper");
 /// assert_eq!(grace.public_metadata["products"][0], "lab");
 /// ```

@@ -30,7 +30,7 @@ pub const PERSONAL_TABLES: [(&str, &str); 13] = [
     ("usage_logs", "user_id"),
 ];
 
-/// How much data the sample application is filled with.
+/// How much data the sample application gets.
 #[derive(Debug, Clone, Copy)]
 pub struct SeedOptions {
     /// People 0, 1, … of [`crate::people`].
@@ -45,7 +45,7 @@ impl Default for SeedOptions {
     }
 }
 
-/// Creates the tables where they are absent.
+/// Creates the tables if they don't exist.
 pub async fn create_schema(pool: &PgPool) -> sqlx::Result<()> {
     let mut transaction = pool.begin().await?;
     // Two concurrent starts would both find the tables absent.
@@ -60,7 +60,7 @@ pub async fn create_schema(pool: &PgPool) -> sqlx::Result<()> {
     transaction.commit().await
 }
 
-/// Fills the tables, in one transaction. Returns `false`, and changes nothing, where they have data already.
+/// Fills the tables, in one transaction. Returns `false` and changes nothing if they already have data.
 pub async fn seed(pool: &PgPool, options: &SeedOptions) -> sqlx::Result<bool> {
     let mut transaction = pool.begin().await?;
     sqlx::query("SELECT pg_advisory_xact_lock(hashtext('sample data'))").execute(&mut *transaction).await?;

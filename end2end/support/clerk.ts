@@ -1,4 +1,4 @@
-// Clerk's Backend API, and the stand-in's routes for making things go wrong.
+// Clerk's Backend API, and the stand-in's control routes, which inject failures.
 
 import { settings } from './settings.ts';
 
@@ -24,7 +24,7 @@ async function told<T>(method: string, path: string, body?: unknown): Promise<T>
   return (await answer.json()) as T;
 }
 
-/** A user, or nothing where Clerk knows nobody of that id. */
+/** Returns a user, or undefined if Clerk has none with this id. */
 export async function user(id: string): Promise<User | undefined> {
   const answer = await ask('GET', `/v1/users/${id}`);
   if (answer.status === 404) return undefined;
@@ -41,17 +41,17 @@ export async function createUser(firstName: string, lastName: string, email: str
   });
 }
 
-/** What another application writes about somebody. */
+/** Writes to a user's metadata, as another application would. */
 export async function mergeMetadata(id: string, publicMetadata: Record<string, unknown>): Promise<void> {
   await told('PATCH', `/v1/users/${id}/metadata`, { public_metadata: publicMetadata });
 }
 
-/** The mirror of somebody's preferences. */
+/** Returns a user's preferences as mirrored to Clerk. */
 export async function consent(id: string): Promise<Record<string, unknown> | undefined> {
   return (await user(id))?.public_metadata['consent'] as Record<string, unknown> | undefined;
 }
 
-/** Signs somebody in without a browser: a session token that is good for half an hour. */
+/** Signs a user in without a browser. Returns a session token that is valid for half an hour. */
 export async function token(id: string): Promise<string> {
   const session = await told<{ id: string }>('POST', '/v1/sessions', { user_id: id });
   const answer = await told<{ jwt: string }>('POST', `/v1/sessions/${session.id}/tokens`, { expires_in_seconds: 1800 });
@@ -70,7 +70,7 @@ export async function revoke(session: string): Promise<void> {
   await told('POST', `/v1/sessions/${session}/revoke`);
 }
 
-/** Does something while the stand-in's clock is so many milliseconds ahead. */
+/** Runs `act` while the stand-in's clock is this many milliseconds ahead. */
 export async function at<T>(ahead: number, act: () => Promise<T>): Promise<T> {
   await ask('PUT', '/control/clock', { ahead });
   try {
@@ -100,27 +100,27 @@ export async function endFaults(): Promise<void> {
   await ask('DELETE', '/control/faults');
 }
 
-/** What the stand-in did that Clerk's descriptions don't allow. */
+/** Returns how the stand-in's responses violated Clerk's OpenAPI descriptions. */
 export async function violations(): Promise<string[]> {
   return (await told<{ violations: string[] }>('GET', '/control/conformance')).violations;
 }
 
-/** A ticket that signs somebody in, once. */
+/** Creates a ticket that signs a user in, once. */
 export async function ticket(id: string): Promise<string> {
   return (await told<{ token: string }>('POST', '/v1/sign_in_tokens', { user_id: id })).token;
 }
 
-/** Puts the stand-in's clock ahead of this machine's. */
+/** Sets the stand-in's clock ahead of this machine's. */
 export async function setClockAhead(milliseconds: number): Promise<void> {
   await ask('PUT', '/control/clock', { ahead: milliseconds });
 }
 
-/** Tokens with whatever claims, signed by the instance's newest key. */
+/** Signs tokens with any claims, using the instance's newest key. */
 export async function signTokens(tokens: { header?: object; claims: object }[]): Promise<string[]> {
   return told('POST', '/control/tokens', tokens);
 }
 
-/** Nonces for the `Set-Cookie` lines of handshakes. */
+/** Stores the `Set-Cookie` lines of handshakes. Returns their nonces. */
 export async function storeHandshakes(handshakes: string[][]): Promise<string[]> {
   return told('POST', '/control/handshakes', handshakes);
 }
@@ -130,12 +130,12 @@ export async function rotateKeys(): Promise<void> {
   await told('POST', '/control/keys', {});
 }
 
-/** The public keys, the newest first. */
+/** Returns the public keys, the newest first. */
 export async function keys(): Promise<(JsonWebKey & { kid: string })[]> {
   return (await told<{ keys: (JsonWebKey & { kid: string })[] }>('GET', '/v1/jwks')).keys;
 }
 
-/** Signs somebody in in a new browser, with which one would come back to a page: the `Set-Cookie` lines of the handshake. */
+/** Signs a user in with a new browser. Returns the `Set-Cookie` lines of the handshake that leads back to `page`. */
 export async function handshake(userId: string, page: string): Promise<string[]> {
   const form = new URLSearchParams({ user_id: userId, redirect_url: page });
   const signedIn = await fetch(`${settings.clerkUrl}/sign-in`, { method: 'POST', body: form, redirect: 'manual' });

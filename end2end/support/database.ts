@@ -1,11 +1,11 @@
-// The sample application's rows, straight from Postgres: what pages and files are compared with.
+// Reads the sample application's rows from Postgres, to compare pages and exports with them.
 
 import pg from 'pg';
 import { settings } from './settings.ts';
 
 export type Row = Record<string, unknown>;
 
-/** Every table with people's data, and the column that holds their id. */
+/** Every table with personal data, and the column with the owner's id. */
 export const tables = {
   users: 'clerk_id',
   posts: 'author_id',
@@ -71,7 +71,7 @@ export async function comments(ids: unknown[]): Promise<Row[]> {
   return JSON.parse(await json('select * from public.comments where id = any($1)', [ids])) as Row[];
 }
 
-/** What the export must hold: the same rows without what the data map holds back. */
+/** What the export must contain: the same rows without the columns that the data map excludes. */
 export function exported(all: Record<Table, Row[]>): Record<Table, Row[]> {
   const withoutSecret = all.api_keys.map(({ secret_hash: _, ...rest }) => rest);
   return { ...all, api_keys: withoutSecret };
@@ -81,7 +81,7 @@ export function total(all: Record<Table, Row[]>): number {
   return tableNames.reduce((sum, table) => sum + all[table].length, 0);
 }
 
-/** What Lethe has decided for a person, newest decision first. */
+/** A person's consent decisions, the newest first. */
 export async function ledger(id: string): Promise<{ purpose: string; granted: boolean }[]> {
   return query(
     `select entry.purpose, entry.granted from lethe.consent_entry entry

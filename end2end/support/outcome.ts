@@ -1,4 +1,4 @@
-// What a deletion must leave behind, by the rules of the sample application's data map.
+// What must remain after a deletion, by the rules of the sample application's data map.
 
 import { blogTables, rows, tableNames, type Row, type Table } from './database.ts';
 import { expect } from './test.ts';
@@ -23,7 +23,7 @@ const LABELS: Record<Table, string> = {
   usage_logs: 'Usage log',
 };
 
-/** Compares a person's rows with what they were before the deletion. */
+/** Compares a person's rows with those from before the deletion. */
 export async function expectErased(id: string, before: All, since: Date): Promise<void> {
   const after = await rows(id);
   for (const table of blogTables) expect(after[table], table).toEqual([]);
@@ -32,7 +32,7 @@ export async function expectErased(id: string, before: All, since: Date): Promis
   for (const table of SOFT_DELETED) expectStamped(table, ['deleted_at', 'updated_at']);
   expectStamped('api_keys', ['revoked_at']);
 
-  // Every row is there, changed in these columns and in no other.
+  // Every row is still there, and only these columns have changed.
   function expectStamped(table: Table, columns: string[], set: Row = {}): void {
     const stamps = after[table].map((row) => columns.map((column) => new Date(String(row[column])).getTime()));
     const wanted = before[table].map((row, index) => ({
@@ -45,20 +45,20 @@ export async function expectErased(id: string, before: All, since: Date): Promis
   }
 }
 
-/** What a plan or a receipt must say about each kind of data that is there. */
+/** Checks what a plan or a receipt says about each kind of data that the person has. */
 export function expectLines(found: Record<string, [string, string]>, before: All, others: number, isPlan: boolean): void {
   const wanted: Record<string, [string, unknown]> = {};
   for (const table of tableNames.filter((name) => before[name].length > 0)) {
     wanted[LABELS[table]] = [before[table].length.toLocaleString('en-US'), expect.stringMatching(becomes(table, isPlan))];
   }
-  if (others > 0) wanted['Comments by others'] = [others.toLocaleString('en-US'), expect.stringMatching(isPlan ? /^stay with their authors/ : /^stayed with their authors/)];
-  if (isPlan) wanted['Sign-in account'] = ['1', 'deleted, all sessions end'];
+  if (others > 0) wanted['Comments by others'] = [others.toLocaleString('en-US'), expect.stringMatching(/^Kept: they belong to other people\./)];
+  if (isPlan) wanted['Sign-in account'] = ['1', 'Deleted. You’ll be signed out everywhere.'];
   expect(found).toEqual(wanted);
 }
 
 function becomes(table: Table, isPlan: boolean): RegExp {
-  if (blogTables.includes(table)) return /^deleted$/;
-  if (SOFT_DELETED.includes(table)) return isPlan ? /^hidden at once, deleted on \d+ \w+ \d{4}$/ : /^hidden, goes for good on \d+ \w+ \d{4}$/;
-  if (KEPT.includes(table)) return /^kept until \d+ \w+ \d{4} .*Art\. /;
-  return table === 'profiles' ? /^email removed Display name stays: names the author of published results$/ : /^marked as revoked$/;
+  if (blogTables.includes(table)) return /^Deleted$/;
+  if (SOFT_DELETED.includes(table)) return isPlan ? /^Hidden now, deleted on \d+ \w+ \d{4}$/ : /^Hidden, will be deleted on \d+ \w+ \d{4}$/;
+  if (KEPT.includes(table)) return /^Kept until \d+ \w+ \d{4} .*Art\. /;
+  return table === 'profiles' ? /^Email removed Display name is kept: names the author of published results$/ : /^Revoked\. The entry itself is kept\.$/;
 }

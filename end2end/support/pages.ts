@@ -1,4 +1,4 @@
-// What people do on the pages, in their words.
+// What users do on the pages.
 
 import { readFile } from 'node:fs/promises';
 import type { Locator, Page } from '@playwright/test';
@@ -7,9 +7,9 @@ import { settings } from './settings.ts';
 import { expect } from './test.ts';
 
 export const CONFIRMATION = 'delete my account';
-export const CONFIRM = "Confirm that it's you";
+export const CONFIRM = 'Sign in again';
 
-/** Goes to a page, signs in there by choosing the person, and is back on it. */
+/** Opens a page, signs in there as the person, and expects to return to it. */
 export async function signIn(page: Page, person: Person, path = '/'): Promise<void> {
   await page.goto(path);
   await page.getByRole('link', { name: 'Sign in', exact: true }).click();
@@ -17,7 +17,7 @@ export async function signIn(page: Page, person: Person, path = '/'): Promise<vo
   await expect(page).toHaveURL(settings.url + path);
 }
 
-/** On the hosted sign-in page: finds the person and chooses them. */
+/** Finds and chooses the person on the hosted sign-in page. */
 export async function choose(page: Page, person: Person): Promise<void> {
   await search(page, person);
   await page.getByRole('button', { name: person.email }).click();
@@ -34,15 +34,15 @@ export function purpose(page: Page, key: 'marketing' | 'analytics' | 'thirdParty
   return page.getByRole('checkbox', { name: names[key], exact: true });
 }
 
-/** Ticks or unticks a purpose by its row, all of which is the box's label. */
+/** Ticks or unticks a purpose by clicking its row, all of which is the checkbox's label. */
 export async function tick(page: Page, key: Parameters<typeof purpose>[1], granted: boolean): Promise<void> {
   const box = purpose(page, key);
   await expect(box).toBeEnabled();
-  if ((await box.isChecked()) !== granted) await page.locator('.choice', { has: box }).click();
+  if ((await box.isChecked()) !== granted) await page.locator('.choice', { has: box }).locator('label').click();
   await expect(box).toBeChecked({ checked: granted });
 }
 
-/** What the page says became of the choice. */
+/** The message that says whether the choice was saved. */
 export function saving(page: Page): Locator {
   return page.locator('#preferences').getByRole('status');
 }
@@ -68,13 +68,13 @@ export type Archive = {
   applicationData: Record<string, unknown[]>;
 };
 
-/** Downloads one's data by the button. */
+/** Downloads the signed-in person's data. */
 export async function download(page: Page): Promise<{ text: string; archive: Archive }> {
   const [file] = await Promise.all([
     page.waitForEvent('download'),
     page.getByRole('link', { name: 'Download my data' }).click(),
   ]);
-  expect(file.suggestedFilename()).toBe('my-data.json');
+  expect(file.suggestedFilename()).toMatch(/-data-\d{4}-\d\d-\d\d\.json$/);
   const text = await readFile(await file.path(), 'utf8');
   return { text, archive: JSON.parse(text) as Archive };
 }
@@ -92,19 +92,20 @@ export async function lines(place: Locator): Promise<Record<string, [rows: strin
   const found: Record<string, [string, string]> = {};
   for (const row of await place.locator('table.plan tbody tr').all()) {
     const [label = '', count = '', becomes = ''] = await row.locator('th, td').allInnerTexts();
-    found[label] = [count, becomes.replaceAll(/\s+/g, ' ').trim()];
+    // Below the label stands the date of the oldest item.
+    found[label.split('\n')[0]!.trim()] = [count, becomes.replaceAll(/\s+/g, ' ').trim()];
   }
   return found;
 }
 
-/** Waits for the receipt and answers its address. */
+/** Waits for the receipt and returns its URL. */
 export async function receipt(page: Page): Promise<string> {
   await expect(page).toHaveURL(/\/receipt\/[0-9A-Z-]{24}$/, { timeout: 60_000 });
-  await expect(page.getByRole('heading', { name: "It's done" })).toBeVisible({ timeout: 90_000 });
+  await expect(page.getByRole('heading', { name: /^Your account (has|and data have) been deleted$/ })).toBeVisible({ timeout: 90_000 });
   return page.url();
 }
 
-/** Deletes the signed-in person on `/delete`, which needs no script. */
+/** Deletes the signed-in person's account on `/delete`, which works without JavaScript. Returns the receipt's URL. */
 export async function deleteAccount(page: Page): Promise<string> {
   await page.goto('/delete');
   await page.getByRole('textbox').fill(CONFIRMATION);
@@ -112,7 +113,7 @@ export async function deleteAccount(page: Page): Promise<string> {
   return receipt(page);
 }
 
-/** Looks for anything on a page, seen or not, that tells whose it is. */
+/** Checks that nothing on a page, visible or not, identifies the person. */
 export async function expectNamesNobody(page: Page, person: Person): Promise<void> {
   const content = await page.content();
   for (const trace of [person.id, person.email, person.name]) expect(content).not.toContain(trace);

@@ -1,4 +1,4 @@
-// People of the sample application: those who are there, and newcomers for tests that need somebody to themselves.
+// People of the sample application: those in the sample data, and new ones for tests that need a person of their own.
 
 import { randomBytes } from 'node:crypto';
 import * as clerk from './clerk.ts';
@@ -10,7 +10,7 @@ export type Person = { id: string; name: string; email: string };
 
 type Inhabitant = Person & { place: number; blog: boolean; lab: boolean; known: boolean };
 
-/** Everybody of the sample data who has not been deleted, by their place in it, which their rows' times tell. */
+/** Everyone in the sample data who has not been deleted, by number, which follows from their rows' timestamps. */
 async function inhabitants(): Promise<Inhabitant[]> {
   return query<Inhabitant>(
     `select place::int, id, min(email) as email, min(name) as name, bool_or(blog) as blog, bool_or(lab) as lab,
@@ -28,8 +28,8 @@ async function inhabitants(): Promise<Inhabitant[]> {
 }
 
 /**
- * Somebody of a product whom Lethe has never met, and their neighbour, with whom they share no row. People of both
- * products come last; Ada and Grace are left to those who look at the demo.
+ * Returns a user of the product whom Lethe doesn't know yet, and their neighbour, with whom they share no row. Users of
+ * both products come last. Ada and Grace are left for people who try the demo.
  */
 export async function stranger(product: Product): Promise<{ person: Person; neighbour: Person }> {
   const people = await inhabitants();
@@ -38,11 +38,11 @@ export async function stranger(product: Product): Promise<{ person: Person; neig
     .map((person) => ({ person, neighbour: people.find((other) => other.place === person.place + 1) }))
     .filter((pair): pair is { person: Inhabitant; neighbour: Inhabitant } => pair.neighbour !== undefined);
   const pair = pairs.find(({ person }) => !(person.blog && person.lab)) ?? pairs[0];
-  if (!pair) throw new Error(`nobody of the ${product} is left: \`cargo xtask reset\`, then start anew`);
+  if (!pair) throw new Error(`no unused person of the ${product} is left: run \`cargo xtask reset\` and start the demo again`);
   return pair;
 }
 
-/** Somebody new, with a few rows in every table of their product. */
+/** Creates a person with a few rows in every table of their product. */
 export async function newcomer(product: Product, firstName = 'Nova', lastName = 'Newcomer'): Promise<Person> {
   const email = `${firstName}.${randomBytes(4).toString('hex')}@example.org`.toLowerCase();
   const { id } = await clerk.createUser(firstName, lastName, email, [product]);

@@ -1,4 +1,4 @@
-// Sessions in states that take time in life: over while the page stood open, or begun long ago.
+// Sessions in states that would take time to reach: expired while a page was open, or begun long ago.
 
 import { createHash } from 'node:crypto';
 import type { BrowserContext } from '@playwright/test';
@@ -9,24 +9,24 @@ import { settings } from './settings.ts';
 const SUFFIX = createHash('sha1').update(settings.clerkPublishableKey).digest('base64url').slice(0, 8);
 const MINUTE = 60_000;
 
-/** The token ran out a while ago, and no cookie lets the server renew it. Answers the session's id. */
+/** Replaces the session token with an expired one and removes the refresh cookie. Returns the session's id. */
 export async function expire(context: BrowserContext): Promise<string> {
   const cookies = await context.cookies(settings.url);
   const { sid } = claims(cookies.find((cookie) => cookie.name === '__session')!.value);
   const token = await clerk.at(-5 * MINUTE, () => clerk.tokenOf(sid));
   await context.clearCookies({ name: `__refresh_${SUFFIX}` });
-  // A token takes a minute to run out, and the counter of handshakes two seconds to forget.
+  // A real token takes a minute to expire, by which time the redirect counter, which lives two seconds, is gone.
   await context.clearCookies({ name: '__clerk_redirect_count' });
   await use(context, token, claims(token).iat - 60);
   return sid;
 }
 
-/** The same, and the session is over at Clerk as well: nothing renews it. */
+/** Like `expire`, but also revokes the session at Clerk, so that nothing can renew it. */
 export async function end(context: BrowserContext): Promise<void> {
   await clerk.revoke(await expire(context));
 }
 
-/** Signs somebody in who confirmed who they are twenty minutes ago. */
+/** Signs a person in whose identity was last verified twenty minutes ago. */
 export async function signInLongAgo(context: BrowserContext, person: Person): Promise<void> {
   const session = await clerk.at(-20 * MINUTE, () => clerk.createSession(person.id));
   const token = await clerk.tokenOf(session);

@@ -1,4 +1,4 @@
-// Where everything runs: from the environment, or from the `run.env` of a running `cargo xtask run`.
+// Addresses and keys, from the environment or from the `run.env` of a running `cargo xtask run`.
 
 import { existsSync, readFileSync } from 'node:fs';
 

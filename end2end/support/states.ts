@@ -1,4 +1,4 @@
-// Every page in every state that a person can meet, and the way there.
+// Every page in every state that a user can see, and how to get there.
 
 import type { BrowserContextOptions, Page } from '@playwright/test';
 import * as clerk from './clerk.ts';
@@ -67,7 +67,7 @@ export const states: Record<string, (page: Page, another: Another) => Promise<Pa
     await page.context().setOffline(true);
     await pages.tick(page, 'marketing', true);
     await pages.save(page);
-    await expect(pages.saving(page)).toContainText('kept on this device');
+    await expect(pages.saving(page)).toContainText('keep your choice on this device');
     return page;
   },
 
@@ -76,7 +76,7 @@ export const states: Record<string, (page: Page, another: Another) => Promise<Pa
     await page.context().setOffline(true);
     await pages.tick(page, 'marketing', true);
     await pages.save(page);
-    await expect(pages.saving(page)).toContainText('kept on this device');
+    await expect(pages.saving(page)).toContainText('keep your choice on this device');
     await page.close();
     const elsewhere = await another();
     await pages.signIn(elsewhere, person);
@@ -86,7 +86,7 @@ export const states: Record<string, (page: Page, another: Another) => Promise<Pa
     await page.context().setOffline(false);
     const later = await page.context().newPage();
     await later.goto('/');
-    await expect(later.getByRole('group', { name: 'A choice kept on this device' })).toBeVisible();
+    await expect(later.getByRole('group', { name: 'Your earlier choice' })).toBeVisible();
     return later;
   },
 
@@ -110,7 +110,7 @@ export const states: Record<string, (page: Page, another: Another) => Promise<Pa
     return page;
   },
 
-  async 'dialog, not reachable'(page) {
+  async 'dialog, offline'(page) {
     await center(page);
     await page.context().setOffline(true);
     await page.getByRole('link', { name: 'Delete account…' }).click();
@@ -123,11 +123,12 @@ export const states: Record<string, (page: Page, another: Another) => Promise<Pa
     return page;
   },
 
-  async 'delete page, wrong words'(page) {
+  async 'delete page, wrong confirmation text'(page) {
     await lab(page, '/delete');
     await page.getByRole('textbox').fill('no');
     await page.getByRole('button', { name: 'Delete account' }).click();
     await expect(page.getByRole('alert')).toBeVisible();
+    await expect(page.getByRole('textbox')).toBeFocused();
     return page;
   },
 
@@ -139,23 +140,23 @@ export const states: Record<string, (page: Page, another: Another) => Promise<Pa
     return page;
   },
 
-  async 'dialog, session over'(page) {
+  async 'dialog, session ended'(page) {
     await lab(page);
     await hydrated(page);
     const dialog = await pages.openDialog(page);
     await sessions.end(page.context());
     await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
     await dialog.getByRole('button', { name: 'Delete account' }).click();
-    await expect(dialog.getByRole('alert')).toContainText('Your session has ended');
+    await expect(dialog.getByRole('alert')).toContainText('You’ve been signed out');
     return page;
   },
 
-  async 'center, session over'(page) {
+  async 'center, session ended'(page) {
     await center(page);
     await pages.tick(page, 'analytics', true);
     await sessions.end(page.context());
     await pages.save(page);
-    await expect(pages.saving(page)).toContainText('Your session has ended');
+    await expect(pages.saving(page)).toContainText('You’ve been signed out');
     return page;
   },
 
@@ -163,35 +164,32 @@ export const states: Record<string, (page: Page, another: Another) => Promise<Pa
     await center(page);
     await pages.tick(page, 'analytics', true);
     await sessions.expire(page.context());
-    // As where no script runs: the browser itself sends the form.
+    // As without JavaScript: the browser itself submits the form.
     await page.evaluate(() => document.querySelector<HTMLFormElement>('form[action$="save_preferences"]')!.submit());
-    await expect(pages.saving(page)).toContainText('filled in again');
+    await expect(pages.saving(page)).toContainText('filled in your choices');
     await hydrated(page);
     return page;
   },
 
-  async 'center, download wants a confirmation'(page) {
+  async 'center, download needs confirmation'(page) {
     await longAgo(page, '/');
-    await page.getByRole('link', { name: 'Download my data' }).click();
-    await expect(page.getByRole('button', { name: pages.CONFIRM })).toBeVisible();
+    await expect(page.locator('#copy').getByRole('button', { name: pages.CONFIRM })).toBeVisible();
     return page;
   },
 
-  async 'center, download may begin'(page) {
+  async 'center, download ready to start'(page) {
     const person = await longAgo(page, '/');
-    await page.getByRole('link', { name: 'Download my data' }).click();
-    await page.getByRole('button', { name: pages.CONFIRM }).click();
+    await page.locator('#copy').getByRole('button', { name: pages.CONFIRM }).click();
     await pages.choose(page, person);
-    await expect(page.getByText('Your download is ready to start.')).toBeVisible();
+    await expect(page.getByText('Press Download my data to start.')).toBeVisible();
     return page;
   },
 
-  async 'center, somebody else'(page) {
+  async 'center, other user signed in'(page) {
     await longAgo(page, '/');
-    await page.getByRole('link', { name: 'Download my data' }).click();
-    await page.getByRole('button', { name: pages.CONFIRM }).click();
+    await page.locator('#copy').getByRole('button', { name: pages.CONFIRM }).click();
     await pages.choose(page, await newcomer('lab', 'Grace', 'Hopper'));
-    await expect(page.getByText('Somebody else is signed in now.')).toBeVisible();
+    await expect(page.getByText('You’re now signed in as')).toBeVisible();
     return page;
   },
 
@@ -205,7 +203,7 @@ export const states: Record<string, (page: Page, another: Another) => Promise<Pa
     const person = await longAgo(page, '/delete');
     await page.getByRole('button', { name: pages.CONFIRM }).click();
     await pages.choose(page, person);
-    await expect(page.getByText("You confirmed that it's you.")).toBeVisible();
+    await expect(page.getByText('Thanks, it’s you.')).toBeVisible();
     return page;
   },
 
@@ -215,17 +213,17 @@ export const states: Record<string, (page: Page, another: Another) => Promise<Pa
     await expect(page.getByRole('heading', { name: 'Who are you today?' })).toBeVisible();
     await sessions.signInLongAgo(page.context(), person);
     await page.goto('/delete');
-    await expect(page.getByRole('alert')).toContainText('nothing confirmed');
+    await expect(page.getByRole('alert')).toContainText('in a way we can’t check again');
     return page;
   },
 
-  async 'receipt, under way'(page) {
+  async 'receipt, in progress'(page) {
     const person = await lab(page, '/delete');
-    // Long enough for whoever looks; ended by the end of all faults.
+    // The deletion stays in progress until the test removes all faults.
     await clerk.addFault({ operation: 'DELETE /v1/users/{user_id}', path: person.id, status: 503 });
     await page.getByRole('textbox').fill(pages.CONFIRMATION);
     await page.getByRole('button', { name: 'Delete account' }).click();
-    await expect(page.getByText('Your data erased')).toBeVisible();
+    await expect(page.getByText('Deleted your data')).toBeVisible();
     await hydrated(page);
     return page;
   },
@@ -242,6 +240,66 @@ export const states: Record<string, (page: Page, another: Another) => Promise<Pa
     return page;
   },
 
+  async 'dialog, wrong words'(page) {
+    await center(page);
+    const dialog = await pages.openDialog(page);
+    await dialog.getByRole('textbox').fill('delete');
+    await dialog.getByRole('button', { name: 'Delete account' }).click();
+    await expect(dialog.getByRole('textbox')).toHaveAttribute('aria-invalid', 'true');
+    return page;
+  },
+
+  async 'dialog, deleting'(page) {
+    await lab(page);
+    await hydrated(page);
+    const dialog = await pages.openDialog(page);
+    // Held until the page is closed.
+    await page.route('**/api/_/request_deletion', () => {});
+    await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
+    await dialog.getByRole('button', { name: 'Delete account' }).click();
+    await expect(dialog.getByRole('status').first()).toHaveText('Deleting your account…');
+    return page;
+  },
+
+  async 'dialog, not known'(page) {
+    await lab(page);
+    await hydrated(page);
+    const dialog = await pages.openDialog(page);
+    await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
+    await page.context().setOffline(true);
+    await dialog.getByRole('button', { name: 'Delete account' }).click();
+    await expect(dialog.getByRole('link', { name: 'Your receipt, if it started' })).toBeVisible();
+    return page;
+  },
+
+  async 'what we hold'(page) {
+    await lab(page, '/data');
+    return page;
+  },
+
+  async activity(page) {
+    await center(page);
+    await pages.tick(page, 'marketing', true);
+    await pages.save(page);
+    await expect(pages.saving(page)).toHaveText('Saved');
+    await page.goto('/activity');
+    await expect(page.getByRole('listitem').filter({ hasText: 'You turned on' })).toHaveCount(1);
+    return page;
+  },
+
+  async 'find a receipt'(page) {
+    await page.goto('/receipt?code=7Q2M');
+    await expect(page.getByRole('alert')).toBeVisible();
+    return page;
+  },
+
+  async 'signed out'(page) {
+    await center(page);
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await expect(page.getByRole('status')).toBeVisible();
+    return page;
+  },
+
   async 'no such page'(page) {
     await page.goto('/no/such/page');
     return page;
@@ -252,14 +310,14 @@ export const states: Record<string, (page: Page, another: Another) => Promise<Pa
     return page;
   },
 
-  async 'refused by the guards'(page) {
+  async 'cross-origin form refused'(page) {
     await page.goto(`${settings.clerkUrl}/sign-in?redirect_url=${encodeURIComponent(settings.url)}`);
     await page.evaluate((action) => {
       const form = Object.assign(document.createElement('form'), { method: 'post', action });
       document.body.append(form);
       form.submit();
     }, `${settings.url}/sign-out`);
-    await expect(page.getByRole('heading', { name: "This didn't work" })).toBeVisible();
+    await expect(page.getByRole('heading', { name: 'Something went wrong' })).toBeVisible();
     return page;
   },
 

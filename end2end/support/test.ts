@@ -1,20 +1,20 @@
-// What every test has: a console that must stay silent, further browsers, and a sign of hydration.
+// Fixtures for all tests: a console that must stay silent, further browsers, and a way to wait for hydration.
 
 import { test as base, expect, type BrowserContext, type BrowserContextOptions, type Page } from '@playwright/test';
 import { settings } from './settings.ts';
 
-/** Collects what browsers complain about on Lethe's pages: errors, warnings, failed scripts, violated policies. */
+/** Collects what browsers report about Lethe's pages: errors, warnings, uncaught exceptions, CSP violations. */
 export class Complaints {
   readonly #heard: string[] = [];
   readonly #tolerated: RegExp[] = [];
 
-  /** Says that a test causes this on purpose. */
+  /** Ignores messages that a test causes on purpose. */
   tolerate(...patterns: RegExp[]): void {
     this.#tolerated.push(...patterns);
   }
 
   async listen(context: BrowserContext, withScript = true): Promise<void> {
-    // A page can't know that its script will not run.
+    // The page preloads its script, which then doesn't run.
     if (!withScript) this.tolerate(/was preloaded using link preload but not used/);
     context.on('console', (message) => {
       const { origin, pathname } = new URL(message.location().url || settings.url);
@@ -31,7 +31,7 @@ export class Complaints {
   }
 }
 
-/** Runs in the page. Islands are hydrated in the microtasks after the module is there. */
+/** Runs in the page. Islands are hydrated in the microtasks after the module is instantiated. */
 function noteHydration(): void {
   for (const name of ['instantiate', 'instantiateStreaming'] as const) {
     const original = WebAssembly[name] as (...values: unknown[]) => Promise<unknown>;
@@ -45,16 +45,16 @@ function noteHydration(): void {
   }
 }
 
-/** Waits until the islands are awake. */
+/** Waits until the islands are hydrated. */
 export async function hydrated(page: Page): Promise<void> {
   await expect
-    .poll(() => page.evaluate(() => 'isHydrated' in window), { message: 'the islands wake up', timeout: 60_000 })
+    .poll(() => page.evaluate(() => 'isHydrated' in window), { message: 'the islands are hydrated', timeout: 60_000 })
     .toBe(true);
 }
 
 type Fixtures = {
   complaints: Complaints;
-  /** Opens another browser, with cookies of its own. */
+  /** Opens a page in another browser context, with cookies of its own. */
   another: (options?: BrowserContextOptions) => Promise<Page>;
 };
 

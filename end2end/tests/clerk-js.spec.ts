@@ -1,4 +1,4 @@
-// Clerk's own script for browsers against the stand-in's Frontend API, on a page of its own.
+// Clerk's browser SDK, `@clerk/clerk-js`, against the stand-in's Frontend API, on a page of its own.
 
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
@@ -38,18 +38,18 @@ test.afterAll(() => {
 });
 
 test.afterEach(async () => {
-  expect(await control.violations(), 'every answer was as Clerk describes it').toEqual([]);
+  expect(await control.violations(), 'responses match the OpenAPI descriptions').toEqual([]);
 });
 
 type Claims = { sub: string; sid: string; azp: string; iat: number; fva: [number, number] };
 
-/** Opens the page and waits until Clerk's script is ready. */
+/** Opens the page and waits until the SDK is ready. */
 async function open(page: Page): Promise<void> {
   await page.goto(origin);
   await page.waitForFunction(() => 'clerk' in window);
 }
 
-/** The claims of a token that was asked for anew. */
+/** Requests a new token and returns its claims. */
 async function claims(page: Page): Promise<Claims | null> {
   return page.evaluate(async () => {
     const token = await (window as any).clerk.session?.getToken({ skipCache: true });
@@ -72,7 +72,7 @@ async function signIn(page: Page, id: string): Promise<void> {
   }, ticket);
 }
 
-test("Clerk's script signs in by code, gets tokens, stays signed in and signs out", async ({ page }) => {
+test('browser SDK signs in by code, gets tokens, stays signed in and signs out', async ({ page }) => {
   const { id, email } = await someone();
   await open(page);
   expect(await claims(page)).toBeNull();
@@ -83,7 +83,7 @@ test("Clerk's script signs in by code, gets tokens, stays signed in and signs ou
       const factor = signIn.supportedFirstFactors.find(({ strategy }: { strategy: string }) => strategy === 'email_code');
       await signIn.prepareFirstFactor({ strategy: 'email_code', emailAddressId: factor.emailAddressId });
       const wrong = await signIn.attemptFirstFactor({ strategy: 'email_code', code: '000000' }).catch((error: any) => error);
-      if (wrong.errors?.[0]?.code !== 'form_code_incorrect') throw new Error('a wrong code was taken');
+      if (wrong.errors?.[0]?.code !== 'form_code_incorrect') throw new Error('a wrong code was accepted');
       const done = await signIn.attemptFirstFactor({ strategy: 'email_code', code });
       await clerk.setActive({ session: done.createdSessionId });
       return done.status;
@@ -96,15 +96,15 @@ test("Clerk's script signs in by code, gets tokens, stays signed in and signs ou
   const session = await claims(page);
   expect(session, 'a reload keeps the session').toMatchObject({ sub: id });
 
-  // The script leaves the page by itself when it is done.
+  // The SDK leaves the page by itself when it is done.
   await page.evaluate(() => void (window as any).clerk.signOut({ redirectUrl: '/signed-out' }));
   await page.waitForURL('**/signed-out');
   await page.waitForFunction(() => 'clerk' in window);
   expect(await page.evaluate(() => (window as any).clerk.user)).toBeNull();
-  expect(await control.user(id), 'the person is still there').toBeDefined();
+  expect(await control.user(id), 'the user still exists').toBeDefined();
 });
 
-test('it re-verifies, which the next token tells, and deletes the person', async ({ page }) => {
+test('browser SDK reverifies the user, which resets fva, and deletes the account', async ({ page }) => {
   const { id } = await someone();
   await open(page);
   await signIn(page, id);

@@ -28,9 +28,13 @@ test('the dialog keeps the focus, Escape closes it, and the button waits for the
   expect(await page.evaluate(() => document.querySelector('dialog')!.matches(':modal')), 'a modal dialog').toBe(true);
   expect(await where()).toBe('inside');
   const button = dialog.getByRole('button', { name: 'Delete account' });
-  await expect(button).toBeDisabled();
+  await dialog.getByRole('textbox').fill('delete');
+  await button.click();
+  await expect(dialog.getByRole('textbox')).toBeFocused();
+  await expect(dialog.getByRole('textbox')).toHaveAttribute('aria-invalid', 'true');
+  await expect(dialog.getByText('Type “delete my account” exactly as shown.')).toBeVisible();
   await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
-  await expect(button).toBeEnabled();
+  await expect(dialog.getByText('This can’t be undone.')).toBeVisible();
   for (const key of ['Tab', 'Shift+Tab']) {
     for (let press = 0; press < 8; press += 1) {
       await page.keyboard.press(key);
@@ -72,10 +76,10 @@ for (const script of [true, false]) {
     await page.getByRole('textbox').fill(pages.CONFIRMATION);
     await page.getByRole('button', { name: 'Delete account' }).click();
     await expect(page.getByRole('heading', { name: 'Your account is being deleted' })).toBeVisible();
-    await expect(page.getByText('Your data erased')).toBeVisible();
+    await expect(page.getByText('Deleted your data')).toBeVisible();
     await page.reload();
-    await expect(page.getByText('Your data erased')).toBeVisible();
-    await expect(page.getByText('Delete the sign-in account at Clerk')).toBeVisible();
+    await expect(page.getByText('Deleted your data')).toBeVisible();
+    await expect(page.getByText('Delete your sign-in account')).toBeVisible();
     await pages.expectNamesNobody(page, person);
 
     // The person is gone from the first step on, wherever they look.
@@ -97,7 +101,7 @@ test('Clerk is down in the middle: the page tells, and the deletion goes on by i
   await dialog.getByRole('textbox').fill('Delete my account ');
   await dialog.getByRole('button', { name: 'Delete account' }).click();
   await expect(page.getByRole('heading', { name: 'Your account is being deleted' })).toBeVisible();
-  await expect(page.getByRole('status')).toContainText('You may close this page: it goes on by itself.');
+  await expect(page.getByRole('status')).toContainText('You can close this page');
   await pages.receipt(page);
   expect(total(await rows(person.id))).toBe(0);
   expect(await clerk.user(person.id)).toBeUndefined();
@@ -117,7 +121,7 @@ test('what changed since it was counted is shown again', async ({ page, complain
   );
   await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
   await dialog.getByRole('button', { name: 'Delete account' }).click();
-  await expect(dialog.getByRole('alert')).toContainText('Your data changed since it was counted');
+  await expect(dialog.getByRole('alert')).toContainText('Your data has changed since you opened this page');
   await expect(dialog.getByRole('row', { name: /Sign-in account/ })).toBeVisible();
   expect(await clerk.user(person.id)).toBeDefined();
   await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
@@ -125,8 +129,70 @@ test('what changed since it was counted is shown again', async ({ page, complain
   await pages.receipt(page);
 });
 
-test('without a connection nothing is deleted, and the dialog says so', async ({ page, context, complaints }) => {
-  complaints.tolerate(/ERR_INTERNET_DISCONNECTED/);
+test('confirmed deletion offers nothing that pretends to stop it', async ({ page }) => {
+  const person = await newcomer('blog');
+  await pages.signIn(page, person);
+  await hydrated(page);
+  const dialog = await pages.openDialog(page);
+  await page.route('**/api/_/request_deletion', async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    await route.continue();
+  });
+  await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
+  await dialog.getByRole('button', { name: 'Delete account' }).click();
+  await expect(dialog.getByRole('status').first()).toHaveText('Deleting your account…');
+  await expect(dialog.getByRole('button', { name: 'Cancel' })).toBeHidden();
+  await expect(dialog).toHaveAttribute('closedby', 'none');
+  for (let press = 0; press < 4; press += 1) {
+    await page.keyboard.press('Escape');
+    await expect(dialog).toBeVisible();
+  }
+  await page.evaluate(() => document.querySelector('dialog')!.close());
+  await expect(dialog, 'whatever closes it').toBeVisible();
+  await pages.receipt(page);
+  expect(await clerk.user(person.id)).toBeUndefined();
+});
+
+test('deletion request that never arrives is reported as such, with a reference', async ({ page, complaints }) => {
+  complaints.tolerate(/status of 500/, /status of 404/);
+  const person = await newcomer('blog');
+  await pages.signIn(page, person);
+  await hydrated(page);
+  const before = await rows(person.id);
+  const dialog = await pages.openDialog(page);
+  await page.route(
+    '**/api/_/request_deletion',
+    (route) => route.fulfill({ status: 500, json: { code: 'internal', incident: '7Q2M9KXA41TD0' } }),
+    { times: 1 },
+  );
+  await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
+  await dialog.getByRole('button', { name: 'Delete account' }).click();
+  await expect(dialog.getByRole('alert')).toContainText('Nothing was deleted.');
+  await expect(dialog.getByRole('alert')).toContainText('Reference: 7Q2M9KXA41TD0');
+  expect(await rows(person.id)).toEqual(before);
+  await expect(dialog.getByRole('textbox')).toHaveValue(pages.CONFIRMATION);
+  await dialog.getByRole('button', { name: 'Delete account' }).click();
+  await pages.receipt(page);
+});
+
+test('deletion request whose response is lost leads to the receipt', async ({ page, complaints }) => {
+  complaints.tolerate(/ERR_FAILED/);
+  const person = await newcomer('lab');
+  await pages.signIn(page, person);
+  await hydrated(page);
+  const dialog = await pages.openDialog(page);
+  await page.route('**/api/_/request_deletion', async (route) => {
+    await route.fetch();
+    await route.abort();
+  });
+  await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
+  await dialog.getByRole('button', { name: 'Delete account' }).click();
+  await pages.receipt(page);
+  expect(await clerk.user(person.id)).toBeUndefined();
+});
+
+test('deletion request without a connection is unknown until the server answers', async ({ page, context, complaints }) => {
+  complaints.tolerate(/ERR_INTERNET_DISCONNECTED/, /status of 404/);
   const person = await newcomer('lab');
   await pages.signIn(page, person);
   await hydrated(page);
@@ -134,11 +200,26 @@ test('without a connection nothing is deleted, and the dialog says so', async ({
   await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
   await context.setOffline(true);
   await dialog.getByRole('button', { name: 'Delete account' }).click();
-  await expect(dialog.getByRole('alert')).toContainText("The server can't be reached");
+  await expect(dialog.getByRole('status').first()).toContainText('we don’t know yet whether the deletion started');
+  await expect(dialog.getByRole('link', { name: 'Your receipt, if it started' })).toBeVisible();
+  await expect(dialog.getByRole('button', { name: 'Close' })).toBeVisible();
   await context.setOffline(false);
+  await expect(dialog.getByRole('alert')).toContainText('We can’t reach the server. Check your connection. Nothing was deleted.');
   expect(await clerk.user(person.id)).toBeDefined();
   await dialog.getByRole('button', { name: 'Delete account' }).click();
   await pages.receipt(page);
+});
+
+test('deletion names the account at every width', async ({ page }) => {
+  const person = await newcomer('blog');
+  await page.setViewportSize({ width: 320, height: 700 });
+  await pages.signIn(page, person);
+  await hydrated(page);
+  await expect(page.getByRole('banner').getByText(person.email).last()).toBeVisible();
+  const dialog = await pages.openDialog(page);
+  await expect(dialog).toContainText(`Here’s what will happen to the data of ${person.email}.`);
+  await page.goto('/delete');
+  await expect(page.getByRole('main')).toContainText(person.email);
 });
 
 test('a plan that could not be shown is asked for again', async ({ page, context, complaints }) => {
@@ -149,7 +230,7 @@ test('a plan that could not be shown is asked for again', async ({ page, context
   await context.setOffline(true);
   await page.getByRole('link', { name: 'Delete account…' }).click();
   const dialog = page.getByRole('dialog');
-  await expect(dialog.getByRole('status')).toContainText('nothing can be deleted');
+  await expect(dialog.getByRole('status').first()).toContainText('you can’t delete your account right now');
   await expect(dialog.getByRole('textbox')).toBeHidden();
   await context.setOffline(false);
   await dialog.getByRole('button', { name: 'Try again' }).click();
@@ -176,7 +257,7 @@ test('another site can delete nobody', async ({ page, another, complaints }) => 
     },
     [new URL('/api/_/request_deletion', page.url()).href, pages.CONFIRMATION] as const,
   );
-  await expect(attacker.getByText('This was sent by another site')).toBeVisible();
+  await expect(attacker.getByText('We blocked this because it came from another website')).toBeVisible();
   expect(await clerk.user(person.id)).toBeDefined();
   expect(total(await rows(person.id))).toBeGreaterThan(0);
 });

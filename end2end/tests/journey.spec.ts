@@ -25,8 +25,8 @@ for (const product of ['blog', 'lab'] as const) {
 
         await test.step('signed out, the page explains and offers the way in', async () => {
           await page.goto('/');
-          await expect(page.getByRole('heading', { level: 1 })).toHaveText('Your data, your decision');
-          for (const offer of ['Set your preferences', 'Download a copy', 'Delete your account']) {
+          await expect(page.getByRole('heading', { level: 1 })).toHaveText('Your data, your choice');
+          for (const offer of ['Set your preferences', 'Download your data', 'Delete your account']) {
             await expect(page.getByRole('heading', { name: offer })).toBeVisible();
           }
           await pages.expectSignedOut(page);
@@ -36,14 +36,14 @@ for (const product of ['blog', 'lab'] as const) {
           await pages.signIn(page, person);
           await expect(page.getByRole('banner')).toContainText(person.email);
           await pages.expectPreferences(page, false, false, false);
-          await expect(pages.saving(page)).toHaveText('You have not chosen yet');
+          await expect(pages.saving(page)).toHaveText('You haven’t chosen yet');
         });
 
         await test.step('choose and save', async () => {
           if (script) await hydrated(page);
           await pages.tick(page, 'marketing', true);
           await pages.tick(page, 'thirdParty', true);
-          if (script) await expect(pages.saving(page)).toHaveText('Changed, not saved yet');
+          if (script) await expect(pages.saving(page)).toHaveText('Unsaved changes');
           await pages.save(page);
           await expect(pages.saving(page)).toHaveText('Saved');
           await pages.tick(page, 'thirdParty', false);
@@ -74,10 +74,10 @@ for (const product of ['blog', 'lab'] as const) {
           await expectProfile(archive.clerkProfile, person);
           expect(new Set(text.match(/user_[0-9A-Za-z]{27}/g)), 'only their id').toEqual(new Set([person.id]));
           expect(new Set(text.match(/[\w.]+@example\.org/g)), 'only their address').toEqual(new Set([person.email]));
-          const count = `${total(before).toLocaleString('en-US')} rows`;
-          if (script) await expect(page.locator('#copy').getByRole('status')).toContainText(`Downloaded ${count}`);
+          const count = `${total(before).toLocaleString('en-US')} items`;
+          if (script) await expect(page.locator('#copy').getByRole('status')).toContainText(`Downloaded: ${count}`);
           await page.reload();
-          await expect(page.locator('#activity')).toContainText(`Copy downloaded: ${count}`);
+          await expect(page.locator('#activity')).toContainText(`You downloaded your data (${count})`);
         });
 
         // Somebody looks at the list of people while they are still in it.
@@ -158,11 +158,11 @@ async function confirmInDialog(page: Page, before: Awaited<ReturnType<typeof row
   const dialog = await pages.openDialog(page);
   expectLines(await pages.lines(dialog), before, others, true);
   const button = dialog.getByRole('button', { name: 'Delete account' });
-  await expect(button).toBeDisabled();
   await dialog.getByRole('textbox').fill('delete my accoun');
-  await expect(button).toBeDisabled();
+  await button.click();
+  await expect(dialog.getByText('Type “delete my account” exactly as shown. Nothing was deleted.')).toBeVisible();
+  await expect(dialog.getByRole('textbox')).toBeFocused();
   await dialog.getByRole('textbox').pressSequentially('t');
-  await expect(button).toBeEnabled();
   await button.click();
 }
 
@@ -172,7 +172,7 @@ async function confirmOnPage(page: Page, person: Person, before: Awaited<ReturnT
   expectLines(await pages.lines(page.getByRole('main')), before, others, true);
   await page.getByRole('textbox').fill('yes, please');
   await page.getByRole('button', { name: 'Delete account' }).click();
-  await expect(page.getByRole('alert')).toHaveText("The words don't match. Nothing was deleted.");
+  await expect(page.getByRole('alert')).toHaveText('Type “delete my account” exactly as shown. Nothing was deleted.');
   expect(await rows(person.id)).toEqual(before);
   await page.getByRole('textbox').fill(pages.CONFIRMATION);
   await page.getByRole('button', { name: 'Delete account' }).click();

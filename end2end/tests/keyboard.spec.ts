@@ -27,8 +27,8 @@ test('the whole way by keyboard', async ({ page }) => {
   const person = await newcomer('lab');
   await page.goto('/');
   await page.keyboard.press('Tab');
-  await expect(page.getByRole('link', { name: 'Skip to the content' })).toBeFocused();
-  await expect(page.getByRole('link', { name: 'Skip to the content' })).toBeInViewport();
+  await expect(page.getByRole('link', { name: 'Skip to main content' })).toBeFocused();
+  await expect(page.getByRole('link', { name: 'Skip to main content' })).toBeInViewport();
   await page.keyboard.press('Enter');
   await tabTo(page, page.getByRole('link', { name: 'Sign in', exact: true }));
   await page.keyboard.press('Enter');

@@ -49,7 +49,8 @@ for (const script of [true, false]) {
       await allowAll(page);
       const written = await ledger(person.id);
       await pages.save(page);
-      await expect(pages.saving(page)).toHaveText('Saved');
+      // Without script the page can't know that there was nothing to save.
+      await expect(pages.saving(page)).toHaveText(script ? 'No changes to save' : 'Saved');
       expect(await ledger(person.id)).toEqual(written);
       expect(written).toHaveLength(3);
     });
@@ -90,7 +91,7 @@ test('without a connection a choice is kept on the device, and saved when there 
   await context.setOffline(true);
   await pages.tick(page, 'analytics', true);
   await pages.save(page);
-  await expect(pages.saving(page)).toContainText("Couldn't save, kept on this device");
+  await expect(pages.saving(page)).toContainText('keep your choice on this device');
   expect(await ledger(person.id)).toEqual([]);
   const kept = await page.evaluate(() => JSON.stringify(Object.entries(localStorage)));
   for (const trace of [person.id, person.email, person.name]) expect(kept, 'storage names nobody').not.toContain(trace);
@@ -106,11 +107,11 @@ test('what was ticked and not sent is still ticked after a reload, and still not
   await pages.signIn(page, person);
   await hydrated(page);
   await pages.tick(page, 'analytics', true);
-  await expect(pages.saving(page)).toHaveText('Changed, not saved yet');
+  await expect(pages.saving(page)).toHaveText('Unsaved changes');
   // A download that is refused loads the page again, too.
   for (const path of ['/', '/?export=too_many_requests#copy']) {
     await page.goto(path);
-    await expect(pages.saving(page)).toHaveText('Changed, not saved yet');
+    await expect(pages.saving(page)).toHaveText('Unsaved changes');
     await pages.expectPreferences(page, false, true, false);
   }
   expect(await ledger(person.id)).toEqual([]);
@@ -123,7 +124,7 @@ test('what was ticked and not sent is still ticked after a reload, and still not
   expect(await page.evaluate(() => sessionStorage.length), 'nothing stays in the tab').toBe(0);
 });
 
-test('a kept choice outlives the page', async ({ page, context, complaints }) => {
+test('consent that could not be saved is asked about at the next visit, and not sent', async ({ page, context, complaints }) => {
   complaints.tolerate(/ERR_INTERNET_DISCONNECTED/);
   const person = await newcomer('lab');
   await pages.signIn(page, person);
@@ -131,16 +132,116 @@ test('a kept choice outlives the page', async ({ page, context, complaints }) =>
   await context.setOffline(true);
   await pages.tick(page, 'marketing', true);
   await pages.save(page);
-  await expect(pages.saving(page)).toContainText('kept on this device');
+  await expect(pages.saving(page)).toContainText('keep your choice on this device');
+  await page.close();
+  await context.setOffline(false);
+  const later = await context.newPage();
+  await later.goto('/');
+  await hydrated(later);
+  const question = later.getByRole('group', { name: 'Your earlier choice' });
+  await expect(question).toContainText('You chose Marketing communications: on, but we couldn’t save it.');
+  await expect(pages.saving(later)).toHaveText('Not saved yet');
+  await pages.expectPreferences(later, false, false, false);
+  expect(await ledger(person.id), 'nothing is sent by itself').toEqual([]);
+  await question.getByRole('button', { name: 'Use my earlier choice' }).click();
+  await expect(pages.purpose(later, 'marketing'), 'the focus is not lost').toBeFocused();
+  await expect(pages.saving(later)).toHaveText('Saved');
+  await later.reload();
+  await pages.expectPreferences(later, true, false, false);
+  await expectAtClerk(person, true, false, false);
+});
+
+test('withdrawal that could not be saved is sent at the next visit', async ({ page, context, complaints }) => {
+  complaints.tolerate(/ERR_INTERNET_DISCONNECTED/);
+  const person = await newcomer('blog');
+  await pages.signIn(page, person);
+  await hydrated(page);
+  await pages.tick(page, 'marketing', true);
+  await pages.save(page);
+  await expect(pages.saving(page)).toHaveText('Saved');
+  await context.setOffline(true);
+  await pages.tick(page, 'marketing', false);
+  await pages.save(page);
+  await expect(pages.saving(page)).toContainText('keep your choice on this device');
   await page.close();
   await context.setOffline(false);
   const later = await context.newPage();
   await later.goto('/');
   await expect(pages.saving(later)).toHaveText('Saved', { timeout: 40_000 });
-  await pages.expectPreferences(later, true, false, false);
-  await later.reload();
-  await pages.expectPreferences(later, true, false, false);
-  await expectAtClerk(person, true, false, false);
+  await expectAtClerk(person, false, false, false);
+});
+
+test('saving records only what was changed, and the activity follows', async ({ page }) => {
+  const person = await newcomer('blog');
+  await pages.signIn(page, person);
+  await hydrated(page);
+  const activity = page.locator('#activity');
+  await expect(activity).toContainText('Nothing yet.');
+  await pages.tick(page, 'analytics', true);
+  await pages.save(page);
+  await expect(pages.saving(page)).toHaveText('Saved');
+  expect(await ledger(person.id)).toHaveLength(1);
+  await expect(activity.getByRole('listitem')).toHaveText([/You turned on Analytics$/]);
+  await activity.getByRole('link', { name: 'See all activity' }).click();
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Activity');
+  await expect(page.getByRole('listitem').filter({ hasText: 'You turned on Analytics' })).toHaveCount(1);
+});
+
+test('all purposes are turned off with one button', async ({ page }) => {
+  const person = await newcomer('lab');
+  await pages.signIn(page, person);
+  await hydrated(page);
+  await allowAll(page);
+  await page.getByRole('button', { name: 'Turn all off' }).click();
+  await pages.expectPreferences(page, false, false, false);
+  await expect(pages.saving(page)).toHaveText('Unsaved changes');
+  await pages.save(page);
+  await expect(pages.saving(page)).toHaveText('Saved');
+  await expectAtClerk(person, false, false, false);
+});
+
+test('choice made in another tab appears when one comes back', async ({ page, context }) => {
+  const person = await newcomer('blog');
+  await pages.signIn(page, person);
+  await hydrated(page);
+  const other = await context.newPage();
+  await other.goto('/');
+  await hydrated(other);
+  await pages.tick(other, 'marketing', true);
+  await pages.save(other);
+  await expect(pages.saving(other)).toHaveText('Saved');
+  await page.evaluate(() => window.dispatchEvent(new Event('focus')));
+  await pages.expectPreferences(page, true, false, false);
+  await expect(pages.saving(page)).toContainText('Last changed');
+});
+
+test('address claims nothing', async ({ page }) => {
+  const person = await newcomer('blog');
+  await pages.signIn(page, person);
+  for (const query of ['saved=1', 'unsaved=gone', 'export=unavailable', 'refused=confirmation_missing']) {
+    await page.goto(`/?${query}`);
+    await expect(pages.saving(page)).toHaveText('You haven’t chosen yet');
+    await expect(page.locator('#copy').getByRole('status')).not.toContainText('Not downloaded');
+  }
+  await page.goto('/delete?refused=confirmation_missing');
+  await expect(page.getByRole('alert')).toHaveCount(0);
+});
+
+test('times are those of the reader, with UTC beside them', async ({ another }) => {
+  const person = await newcomer('blog');
+  const page = await another({ timezoneId: 'Asia/Tokyo', locale: 'en-GB' });
+  await pages.signIn(page, person);
+  await hydrated(page);
+  await pages.tick(page, 'marketing', true);
+  await pages.save(page);
+  const time = page.locator('#activity time').first();
+  await expect(time).toHaveAttribute('title', /UTC$/);
+  const [stamp, shown] = [(await time.getAttribute('datetime'))!, await time.textContent()];
+  const expected = new Intl.DateTimeFormat('en-GB', { dateStyle: 'long', timeStyle: 'short', timeZone: 'Asia/Tokyo' });
+  expect(shown).toBe(expected.format(new Date(stamp)));
+  await page.reload();
+  await hydrated(page);
+  await expect(pages.saving(page)).toHaveText(`Last changed ${shown}`);
 });
 
 test('a kept choice is not laid over a newer one without asking', async ({ page, context, another, complaints }) => {
@@ -151,7 +252,7 @@ test('a kept choice is not laid over a newer one without asking', async ({ page,
   await context.setOffline(true);
   await pages.tick(page, 'marketing', true);
   await pages.save(page);
-  await expect(pages.saving(page)).toContainText('kept on this device');
+  await expect(pages.saving(page)).toContainText('keep your choice on this device');
   await page.close();
 
   const elsewhere = await another();
@@ -165,10 +266,10 @@ test('a kept choice is not laid over a newer one without asking', async ({ page,
   const later = await context.newPage();
   await later.goto('/');
   await hydrated(later);
-  const question = later.getByRole('group', { name: 'A choice kept on this device' });
-  await expect(question).toContainText('Marketing communications on');
+  const question = later.getByRole('group', { name: 'Your earlier choice' });
+  await expect(question).toContainText('Marketing communications: on');
   await pages.expectPreferences(later, false, true, false);
-  await question.getByRole('button', { name: 'Save the choice from this device' }).click();
+  await question.getByRole('button', { name: 'Use my earlier choice' }).click();
   await expect(pages.saving(later)).toHaveText('Saved');
   await later.reload();
   await pages.expectPreferences(later, true, true, false);
@@ -181,9 +282,11 @@ test('where the script never comes, the forms do', async ({ page, complaints }) 
   await pages.signIn(page, person);
   await pages.tick(page, 'marketing', true);
   await pages.save(page);
-  await expect(page).toHaveURL(/\?saved=1#preferences$/);
+  await expect(page).toHaveURL(/\/#preferences$/);
   await expect(pages.saving(page)).toHaveText('Saved');
   await pages.expectPreferences(page, true, false, false);
+  await page.reload();
+  await expect(pages.saving(page), 'a message is shown once').toContainText('Last changed');
   await pages.download(page);
   await page.getByRole('link', { name: 'Delete account…' }).click();
   await expect(page).toHaveURL(/\/delete$/);
@@ -203,7 +306,7 @@ test('what is ticked before the script comes stays ticked', async ({ page }) => 
   release();
   await hydrated(page);
   await expect(pages.purpose(page, 'thirdParty')).toBeChecked();
-  await expect(pages.saving(page)).toHaveText('Changed, not saved yet');
+  await expect(pages.saving(page)).toHaveText('Unsaved changes');
   await pages.save(page);
   await expect(pages.saving(page)).toHaveText('Saved');
 });

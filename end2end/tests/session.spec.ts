@@ -13,13 +13,13 @@ import { settings } from '../support/settings.ts';
 const example = process.env['LETHE_SESSION_EXAMPLE'];
 const seed = Number(process.env['LETHE_SESSION_SEED'] ?? Date.now() % 1_000_000);
 const requests = Number(process.env['LETHE_SESSION_REQUESTS'] ?? 2_000);
-/** Requests with the same time, so that what the stand-in signs for them meanwhile is not in their future. */
+/** How many requests share a time: few enough that tokens the stand-in signs meanwhile aren't in their future. */
 const BATCH = 200;
 
-/** While a reason or a difference has not occurred, more requests are generated: at most so many times as many. */
+/** More requests are generated until every reason and difference has occurred, at most this many times as many. */
 const MAX_ROUNDS = 10;
 
-/** Each must occur, or the generated requests do not cover enough. */
+/** All of these must occur; otherwise the generated requests don't cover enough. */
 const REASONS = [
   'client-uat-but-no-session-token',
   'dev-browser-missing',
@@ -48,7 +48,7 @@ const REASONS = [
 
 test("clerk-session decides as Clerk's SDK does", async () => {
   test.skip(!example, 'LETHE_SESSION_EXAMPLE is not set: `cargo build -p clerk-session --example session`');
-  console.log(`requests follow from LETHE_SESSION_SEED=${seed}`);
+  console.log(`to repeat these requests, set LETHE_SESSION_SEED=${seed}`);
   const random = new Random(seed);
   const world = await prepare();
   const [sdk, crate] = [new Sdk(), new ClerkSession(example ?? '')];
@@ -74,13 +74,13 @@ test("clerk-session decides as Clerk's SDK does", async () => {
   crate.end();
   expect(seen.disagreements.slice(0, 3), `${seen.disagreements.length} disagreements with seed ${seed}`).toEqual([]);
   expect(missing(), 'reasons that never occurred').toEqual([]);
-  expect(seen.inOrder, 'people who were signed in').toBeGreaterThan(requests / 20);
-  expect(unseen(), 'listed differences that are none').toEqual([]);
+  expect(seen.inOrder, 'requests that were signed in').toBeGreaterThan(requests / 20);
+  expect(unseen(), 'listed differences that never occurred').toEqual([]);
 });
 
 test("clerk-session's documented differences are the tested ones", () => {
   const module = readFileSync(new URL('../../crates/clerk-session/src/lib.rs', import.meta.url), 'utf8');
-  const [, list = ''] = module.split('# Deliberate differences to the SDK\n');
+  const [, list = ''] = module.split('# Deliberate differences from the SDK\n');
   const lines = list.split('\n//!\n')[0]?.split('\n').map((line) => line.replace(/^\/\/! ?/, '')) ?? [];
   const entries = lines.join('\n').split(/^\* /m).slice(1).map((entry) => entry.replace(/\s+/g, ' ').trim());
   expect(entries.length).toBe(differences.length);
@@ -107,7 +107,7 @@ async function prepare(): Promise<World> {
   };
 }
 
-/** Whether they differ for no listed reason. Notes the listed ones. */
+/** Whether the outcomes differ for a reason that isn't listed. Notes the listed ones. */
 function compare(drawn: Case, theirs: Outcome, ours: Outcome, occurred: Set<string>): boolean {
   let expected = theirs;
   for (const { entry, without } of differences) {
@@ -125,7 +125,7 @@ function equal(one: Outcome, other: Outcome): boolean {
   return JSON.stringify(one) === JSON.stringify(other);
 }
 
-/** Without what differs by chance: the nonce, and the tokens of a renewed session. */
+/** Masks what differs by chance: the nonce, and the tokens of a refreshed session. */
 function masked(outcome: Outcome, request: Rendered): Outcome {
   const nonce = /__clerk_handshake_nonce=([^&; ]+)/.exec(`${request.path} ${request.headers.join(' ')}`)?.[1];
   const mask = (text: string) => (nonce ? text.replaceAll(nonce, 'NONCE') : text);
@@ -143,7 +143,7 @@ function subjectOf(part: string): string {
   }
 }
 
-/** Clerk's library complains aloud. */
+/** Silences the console, to which Clerk's SDK writes its warnings. */
 async function silently<T>(work: () => Promise<T>): Promise<T> {
   const { log, warn, error } = console;
   Object.assign(console, { log: () => {}, warn: () => {}, error: () => {} });

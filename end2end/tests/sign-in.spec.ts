@@ -11,7 +11,7 @@ for (const script of [true, false]) {
   test.describe(`${script ? 'with' : 'without'} JavaScript`, () => {
     test.use({ javaScriptEnabled: script });
 
-    test('after signing in one is where one wanted to be', async ({ page, complaints }) => {
+    test('sign-in leads back to the requested page', async ({ page, complaints }) => {
       complaints.tolerate(/status of 401 .*\(\/delete\)/);
       const person = await newcomer('blog');
       await pages.signIn(page, person, '/delete');
@@ -20,7 +20,7 @@ for (const script of [true, false]) {
       await expect(page.getByRole('heading', { name: 'Privacy preferences' })).toBeVisible();
     });
 
-    test('signing out ends the session, here and at Clerk', async ({ page, request }) => {
+    test('sign-out ends the session, here and at Clerk', async ({ page, request }) => {
       const person = await newcomer('lab');
       await pages.signIn(page, person);
       const session = (await page.context().cookies()).find((cookie) => cookie.name === '__session')!.value;
@@ -35,7 +35,7 @@ for (const script of [true, false]) {
       expect(((await answer.json()) as { status: string }).status).not.toBe('active');
     });
 
-    test('another person at the same browser sees their own choices', async ({ page }) => {
+    test('next user of the same browser sees their own choices', async ({ page }) => {
       const [first, second] = [await newcomer('blog'), await newcomer('lab')];
       await pages.signIn(page, first);
       await pages.tick(page, 'analytics', true);
@@ -49,7 +49,7 @@ for (const script of [true, false]) {
   });
 }
 
-test('pages name no one to strangers', async ({ page, complaints }) => {
+test('pages identify no one to anonymous visitors', async ({ page, complaints }) => {
   complaints.tolerate(/status of 404/);
   for (const path of ['/', '/receipt/0000-0000-0000-0000-0000', '/no/such/page']) {
     const response = await page.goto(path);
@@ -59,7 +59,7 @@ test('pages name no one to strangers', async ({ page, complaints }) => {
   }
 });
 
-test('who was deleted elsewhere is signed out here, and their data goes', async ({ page, request }) => {
+test('user deleted at Clerk is signed out and erased', async ({ page, request }) => {
   const person = await newcomer('blog');
   await pages.signIn(page, person);
   await expect(page.getByRole('heading', { name: 'Activity' })).toBeVisible();
@@ -68,7 +68,7 @@ test('who was deleted elsewhere is signed out here, and their data goes', async 
   });
   expect(answer.ok()).toBe(true);
   expect(await clerk.user(person.id)).toBeUndefined();
-  await expect.poll(async () => total(await rows(person.id)), { message: 'the event deletes the data', timeout: 60_000 }).toBe(0);
+  await expect.poll(async () => total(await rows(person.id)), { message: 'the webhook erases the data', timeout: 60_000 }).toBe(0);
   await page.goto('/');
   await pages.expectSignedOut(page);
 });

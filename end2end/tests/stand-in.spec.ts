@@ -1,4 +1,4 @@
-// Clerk's own server library against the stand-in: what it accepts here, it accepts there.
+// Clerk's backend SDK, `@clerk/backend`, against the stand-in.
 
 import { createClerkClient, verifyToken } from '@clerk/backend';
 import type { APIResponse } from '@playwright/test';
@@ -20,10 +20,10 @@ function refused(status: number, code: string) {
 }
 
 test.afterEach(async () => {
-  expect(await control.violations(), 'every answer was as Clerk describes it').toEqual([]);
+  expect(await control.violations(), 'responses match the OpenAPI descriptions').toEqual([]);
 });
 
-test("Clerk's library works with the stand-in", async () => {
+test('backend SDK creates users, verifies tokens and merges metadata', async () => {
   const user = await clerk.users.createUser({
     emailAddress: [unique()],
     firstName: 'Library',
@@ -51,7 +51,7 @@ test("Clerk's library works with the stand-in", async () => {
   await expect(clerk.users.deleteUser(user.id)).rejects.toMatchObject(refused(404, 'resource_not_found'));
 });
 
-test('it lists, counts and changes users', async () => {
+test('backend SDK lists, counts and changes users', async () => {
   const email = unique();
   const { id } = await clerk.users.createUser({ emailAddress: [email], firstName: 'Many' });
   expect(await clerk.users.getCount({ emailAddress: [email] })).toBe(1);
@@ -64,7 +64,7 @@ test('it lists, counts and changes users', async () => {
   await clerk.users.deleteUser(id);
 });
 
-test('it lists, revokes and renews sessions, and takes handshakes', async ({ request }) => {
+test('backend SDK lists, revokes and refreshes sessions, and resolves handshakes', async ({ request }) => {
   const { id } = await clerk.users.createUser({ emailAddress: [unique()] });
   const session = await clerk.sessions.createSession({ userId: id });
   expect(await clerk.sessions.getSession(session.id)).toMatchObject({ userId: id, status: 'active' });
@@ -72,7 +72,7 @@ test('it lists, revokes and renews sessions, and takes handshakes', async ({ req
   expect([totalCount, data[0]!.id]).toEqual([1, session.id]);
   expect(await clerk.sessions.revokeSession(session.id)).toMatchObject({ status: 'revoked' });
 
-  // What a browser has after signing in: a handshake carries it to the application's server.
+  // A handshake carries what a browser has after signing in to the application's server.
   const signedIn = await request.post(`${settings.clerkUrl}/sign-in`, {
     form: { user_id: id, redirect_url: settings.url },
     maxRedirects: 0,
@@ -97,12 +97,12 @@ test('it lists, revokes and renews sessions, and takes handshakes', async ({ req
   await clerk.users.deleteUser(id);
 });
 
-/** A parameter in the address that an answer redirects to. */
+/** A query parameter of the URL that a response redirects to. */
 function parameter(answer: APIResponse, name: string): string {
   return new URL(answer.headers()['location']!).searchParams.get(name)!;
 }
 
-test('it understands refusals: a conflict, and too many requests', async () => {
+test('backend SDK recognizes conflicts and rate limits', async () => {
   const { id } = await clerk.users.createUser({ emailAddress: [unique()] });
   try {
     await control.addFault({ path: id, times: 1, status: 409, code: 'user_managed_by_scim' });

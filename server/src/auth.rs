@@ -1,21 +1,24 @@
 //! Authentication: from a session's token to the [`CurrentUser`] that handlers and pages see.
 
-use app::dto::UserHandle;
-use app::server::current_user::{Authentication, CurrentUser};
 use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use clerk_session::Session;
-use http::Method;
+use http::header::{LOCATION, SET_COOKIE};
 use http::request::Parts;
+use http::{HeaderValue, Method};
 use lethe::{ClerkUserId, Presence, subject};
+use lethe_app::dto::UserHandle;
+use lethe_app::server::current_user::{Authentication, CurrentUser};
 use lethe_error_code::ErrorCode;
 
+use crate::cookie_check;
 use crate::error::Problem;
 use crate::middleware::{client_ip, security_headers};
 use crate::profile_cache::Profile;
 use crate::state::AppState;
+use url::Url;
 
 /// The page that renews a session in a frame.
 pub const RENEWAL_PATH: &str = "/session";
@@ -26,6 +29,8 @@ const RECEIPT_ROUTE: &str = "/receipt/{code}";
 /// A token younger than this was just issued, so the browser is coming from Clerk and can wait for it once more.
 const FRESH_TOKEN_SECONDS: i64 = 5;
 
+const ROOT: HeaderValue = HeaderValue::from_static("/");
+
 /// The id of the Clerk session of a request, also where its user was erased: signing out ends it.
 #[derive(Clone, Debug)]
 pub struct SessionId(pub String);
@@ -33,20 +38,46 @@ pub struct SessionId(pub String);
 /// The layer: authenticates the request for everything behind it.
 pub async fn authenticate(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
+    let was_checked = cookie_check::take(&mut parts);
+    let has_cookies = cookie_check::has_cookies(&parts);
     let authenticated = state.authenticator.authenticate(&parts).await;
     if may_redirect(&parts)
         && let Some(mut redirect) = authenticated.redirect::<Body>()
     {
+        let location = redirect.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+        if let Some(mut location) = location.and_then(|location| Url::parse(location).ok()).filter(|_| !has_cookies) {
+            let leaves = location.origin() != state.public_url.origin();
+            if was_checked && leaves {
+                return cookies_blocked();
+            }
+            cookie_check::add_to(&mut location);
+            redirect.headers_mut().insert(LOCATION, HeaderValue::from_str(location.as_str()).unwrap_or(ROOT));
+        }
         if is_route(&parts, RENEWAL_PATH) {
             security_headers::allow_same_origin_frame(redirect.headers_mut());
         }
         return redirect;
+    }
+    if was_checked && !has_cookies && may_redirect(&parts) {
+        return cookies_blocked();
+    }
+    if was_checked && parts.method == Method::GET {
+        let mut response = Redirect::to(&parts.uri.to_string()).into_response();
+        authenticated.apply(response.headers_mut());
+        return response;
     }
     let mut response = match attach_user(&state, &mut parts, authenticated.session()).await {
         Ok(()) => next.run(Request::from_parts(parts, body)).await,
         Err(problem) => problem.into_response(),
     };
     authenticated.apply(response.headers_mut());
+    response
+}
+
+/// The response to a browser that refuses cookies.
+fn cookies_blocked() -> Response {
+    let mut response = Problem::new(ErrorCode::CookiesBlocked).into_response();
+    response.headers_mut().insert(SET_COOKIE, cookie_check::PROBE);
     response
 }
 
@@ -64,7 +95,7 @@ fn is_route(parts: &Parts, route: &str) -> bool {
 
 /// Adds the [`Authentication`] to the request. Limits writes without a user.
 async fn attach_user(state: &AppState, parts: &mut Parts, session: Option<&Session>) -> Result<(), Problem> {
-    let authentication = authentication(state, session).await?;
+    let authentication = authentication(state, parts, session).await?;
     let is_write = !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
     if authentication.is_err() && is_write {
         let client = client_ip::client_ip(&state.trusted_proxies, parts);
@@ -78,12 +109,22 @@ async fn attach_user(state: &AppState, parts: &mut Parts, session: Option<&Sessi
 }
 
 /// A token may outlive its user: users who are being erased or were erased are refused whatever their token says.
-async fn authentication(state: &AppState, session: Option<&Session>) -> Result<Authentication, Problem> {
+async fn authentication(
+    state: &AppState,
+    parts: &mut Parts,
+    session: Option<&Session>,
+) -> Result<Authentication, Problem> {
     let user_id = session.and_then(|session| ClerkUserId::parse(&session.user_id).ok());
     let Some((session, user_id)) = session.zip(user_id) else { return Ok(Err(ErrorCode::NotSignedIn)) };
     match subject::presence(&state.lethe, &user_id).await? {
         Presence::Active => Ok(Ok(current_user(state, session, user_id).await)),
-        Presence::Deleting(_) | Presence::Erased => {
+        Presence::Deleting(receipt) => {
+            state.profiles.remove(&user_id).await;
+            // The page leads them to it.
+            parts.extensions.insert(receipt);
+            Ok(Err(ErrorCode::AccountDeleted))
+        }
+        Presence::Erased => {
             state.profiles.remove(&user_id).await;
             Ok(Err(ErrorCode::AccountDeleted))
         }

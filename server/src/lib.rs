@@ -6,6 +6,7 @@ pub mod auth;
 pub mod bootstrap;
 pub mod cli;
 pub mod config;
+mod cookie_check;
 pub mod error;
 pub mod logging;
 pub mod middleware;

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use clap::Parser;
+use lethe_server::cli::Cli;
 use mimalloc::MiMalloc;
-use server::cli::Cli;
 
 /// Pages are made of many small pieces.
 #[global_allocator]

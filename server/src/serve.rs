@@ -10,9 +10,11 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use lethe::Lethe;
 use lethe::clerk::webhook;
+use lethe_app::server::context::Site;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::config::ServerConfig;
 use crate::middleware::rate_limit::RateLimits;
@@ -40,7 +42,7 @@ pub fn build_state(config: &ServerConfig, lethe: Lethe) -> anyhow::Result<AppSta
     let webhook_secret = webhook::Secret::parse(&config.clerk.webhook_secret)
         .context("CLERK_WEBHOOK_SIGNING_SECRET must be the endpoint's signing secret, whsec_…")?;
     Ok(AppState::new(AppStateInner {
-        site: assets::load_site(&config.http.site, &config.core.brand)?,
+        site: site(config)?,
         profiles: ProfileCache::new(lethe.clerk.clone()),
         rate_limits: RateLimits::new(&config.limits),
         security_headers: Arc::new(security_headers),
@@ -52,6 +54,16 @@ pub fn build_state(config: &ServerConfig, lethe: Lethe) -> anyhow::Result<AppSta
         metrics_token: config.http.metrics_token.clone(),
         lethe,
     }))
+}
+
+fn site(config: &ServerConfig) -> anyhow::Result<Site> {
+    let links = &config.links;
+    Ok(Site {
+        contact_url: links.contact.as_ref().map(|url| url.0.to_string()),
+        privacy_notice_url: links.privacy_notice.as_ref().map(Url::to_string),
+        application_url: links.application.as_ref().map(Url::to_string),
+        ..assets::load_site(&config.http.site, &config.core.brand)?
+    })
 }
 
 /// Serves until `shutdown`, then finishes the requests that have begun.

@@ -87,9 +87,9 @@ fn backend_error(error: clerk::Error) -> BackendError {
 
 #[cfg(test)]
 mod tests {
-    use demo::people::person;
-    use demo::testing::{ClerkStandIn, Fault, StandInOptions};
     use lethe::clerk::ClientSettings;
+    use lethe_demo::people::person;
+    use lethe_demo::testing::{ClerkStandIn, Fault, StandInOptions};
     use secrecy::SecretString;
 
     use super::*;

@@ -3,10 +3,10 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use app::server::context::Site;
 use clerk_session::Authenticator;
 use lethe::Lethe;
 use lethe::clerk::webhook;
+use lethe_app::server::context::Site;
 use metrics_exporter_prometheus::PrometheusHandle;
 use secrecy::SecretString;
 use url::Url;

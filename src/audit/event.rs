@@ -115,6 +115,9 @@ pub enum AuditEvent {
 pub struct ConsentChange {
     /// Whether it was granted; otherwise it was refused or withdrawn.
     pub granted: bool,
+    /// The SHA-256 hash of the text that was shown, in hexadecimal. Entries of older versions have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<String>,
     /// The purpose's key.
     pub purpose: String,
     /// The version of the text that was shown.
@@ -183,6 +186,7 @@ mod tests {
         let request = Uuid::from_u128(7);
         let change = |granted, purpose: &str| ConsentChange {
             granted,
+            hash: None,
             purpose: purpose.to_owned(),
             text: "2026-11-01".to_owned(),
         };

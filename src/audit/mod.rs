@@ -85,6 +85,8 @@ fn digest(kind: &str, subject: Option<Uuid>, open: &str, sealed: Option<&[u8]>, 
 /// An entry about a person.
 #[derive(Clone, Debug)]
 pub struct Activity {
+    /// Orders the entries: later ones have greater numbers.
+    pub id: i64,
     /// When it was recorded.
     pub at: OffsetDateTime,
     /// What happened.
@@ -92,38 +94,49 @@ pub struct Activity {
 }
 
 impl Activity {
-    fn from_columns(at: OffsetDateTime, kind: String, open: &Value) -> Self {
-        Self { at, event: AuditEvent::from_columns(kind, open) }
+    fn from_columns(id: i64, at: OffsetDateTime, kind: String, open: &Value) -> Self {
+        Self { id, at, event: AuditEvent::from_columns(kind, open) }
     }
 }
 
-/// Returns the newest entries about `subject`, newest first, `limit` at most.
+/// Returns the newest entries about `subject` whose ids are below `before`, newest first, `limit` at most.
 pub(crate) async fn activity(
     connection: &mut PgConnection,
     subject: &ClerkUserId,
+    before: i64,
     limit: u32,
 ) -> Result<Vec<Activity>> {
     let rows = sqlx::query!(
-        r#"select entry.kind, entry.recorded_at, entry.open as "open: Value"
+        r#"select entry.id, entry.kind, entry.recorded_at, entry.open as "open: Value"
         from lethe.data_subject person
         cross join lateral (
             select kind, recorded_at, open, id from lethe.audit_entry
-            where subject_id = person.id order by id desc limit $2
+            where subject_id = person.id and id < $3 order by id desc limit $2
         ) entry
         where person.clerk_id = $1
         order by entry.id desc"#,
         subject.as_str(),
         i64::from(limit),
+        before,
     )
     .fetch_all(connection)
     .await?;
-    Ok(rows.into_iter().map(|row| Activity::from_columns(row.recorded_at, row.kind, &row.open)).collect())
+    Ok(rows.into_iter().map(|row| Activity::from_columns(row.id, row.recorded_at, row.kind, &row.open)).collect())
 }
 
 /// Returns the newest entry of one kind about `subject`.
 pub(crate) async fn latest(lethe: &Lethe, subject: &ClerkUserId, kind: &str) -> Result<Option<Activity>> {
+    latest_on(&mut *lethe.database.acquire().await?, subject, kind).await
+}
+
+/// Does what [`latest`] does, on a connection that the caller has.
+pub(crate) async fn latest_on(
+    connection: &mut PgConnection,
+    subject: &ClerkUserId,
+    kind: &str,
+) -> Result<Option<Activity>> {
     let row = sqlx::query!(
-        r#"select entry.kind, entry.recorded_at, entry.open as "open: Value"
+        r#"select entry.id, entry.kind, entry.recorded_at, entry.open as "open: Value"
         from lethe.data_subject person
         join lethe.audit_entry entry on entry.subject_id = person.id and entry.kind = $2
         where person.clerk_id = $1
@@ -131,9 +144,9 @@ pub(crate) async fn latest(lethe: &Lethe, subject: &ClerkUserId, kind: &str) -> 
         subject.as_str(),
         kind,
     )
-    .fetch_optional(&lethe.database)
+    .fetch_optional(connection)
     .await?;
-    Ok(row.map(|row| Activity::from_columns(row.recorded_at, row.kind, &row.open)))
+    Ok(row.map(|row| Activity::from_columns(row.id, row.recorded_at, row.kind, &row.open)))
 }
 
 /// Writes an entry about `subject` in a transaction of its own, for events that change nothing else.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
@@ -15,6 +16,17 @@ use crate::{ClerkUserId, DataSubjectId, Error, Lethe, Result};
 pub(super) struct Decision {
     granted: bool,
     at: OffsetDateTime,
+    /// The version of the text that was shown.
+    version: String,
+    /// The hash of the text that was shown.
+    hash: Vec<u8>,
+}
+
+impl Decision {
+    /// Whether it was made on the purpose's present text. A decision on another text is none on this one (GDPR 4(11)).
+    fn is_on(&self, purpose: &Purpose) -> bool {
+        self.version == purpose.version && self.hash == purpose.text_hash()
+    }
 }
 
 /// A person's newest decisions, by the key of the purpose.
@@ -32,14 +44,25 @@ impl Decisions {
     /// are off.
     pub(super) fn state(&self, purposes: &Purposes, gpc: bool) -> ConsentState {
         let state = |purpose: &Arc<Purpose>| {
-            let decision = self.0.get(&purpose.key);
+            let newest = self.0.get(&purpose.key);
+            let decision = newest.filter(|decision| decision.is_on(purpose));
+            let earlier = newest.filter(|decision| !decision.is_on(purpose));
             let locked = gpc && purpose.opt_out_signal;
-            let granted = decision.map_or(purpose.default_granted, |decision| decision.granted) && !locked;
-            PurposeState { purpose: purpose.clone(), granted, since: decision.map(|decision| decision.at), locked }
+            // A refusal outlives a new text: nothing starts granted that the person had turned off.
+            let default = purpose.default_granted && earlier.is_none_or(|decision| decision.granted);
+            PurposeState {
+                purpose: purpose.clone(),
+                granted: decision.map_or(default, |decision| decision.granted) && !locked,
+                since: decision.map(|decision| decision.at),
+                agreed_to_earlier_text: earlier.filter(|decision| decision.granted).map(|decision| decision.at),
+                locked,
+            }
         };
+        let is_known = |key: &String| purposes.find(key).is_some();
+        let updated_at = self.0.iter().filter(|(key, _)| is_known(key)).map(|(_, decision)| decision.at).max();
         let purposes: Vec<_> = purposes.iter().map(state).collect();
         ConsentState {
-            updated_at: purposes.iter().filter_map(|state| state.since).max(),
+            updated_at,
             gpc_applied: purposes.iter().any(|state| state.locked),
             mirror_delayed_since: None,
             purposes,
@@ -54,7 +77,8 @@ impl Decisions {
             let purpose = purposes.find(&choice.purpose).ok_or(Error::InvalidInput("there is no such purpose"))?;
             let granted = choice.granted && !(gpc && purpose.opt_out_signal);
             changes.retain(|change| change.purpose.key != purpose.key);
-            if self.0.get(&purpose.key).is_none_or(|decision| decision.granted != granted) {
+            let is_decided = |decision: &Decision| decision.granted == granted && decision.is_on(purpose);
+            if !self.0.get(&purpose.key).is_some_and(is_decided) {
                 changes.push(Change { purpose: purpose.clone(), granted });
             }
         }
@@ -64,7 +88,8 @@ impl Decisions {
     /// Applies `changes` as decisions of the time `at`.
     pub(super) fn apply(&mut self, changes: Vec<Change>, at: OffsetDateTime) {
         for Change { purpose, granted } in changes {
-            self.0.insert(purpose.key.clone(), Decision { granted, at });
+            let (version, hash) = (purpose.version.clone(), purpose.text_hash());
+            self.0.insert(purpose.key.clone(), Decision { granted, at, version, hash });
         }
     }
 
@@ -95,11 +120,12 @@ impl StoredConsent {
 pub(super) async fn load(lethe: &Lethe, connection: &mut PgConnection, subject: &ClerkUserId) -> Result<StoredConsent> {
     let rows = sqlx::query!(
         r#"select person.id, person.mirror_delayed_since, purpose.key as "purpose?",
-            entry.granted as "granted?", entry.recorded_at as "recorded_at?"
+            entry.granted as "granted?", entry.recorded_at as "recorded_at?",
+            entry.text_version as "text_version?", entry.text_hash as "text_hash?"
         from lethe.data_subject person
         cross join unnest($2::text[]) as purpose (key)
         left join lateral (
-            select granted, recorded_at from lethe.consent_entry
+            select granted, recorded_at, text_version, text_hash from lethe.consent_entry
             where subject_id = person.id and purpose = purpose.key order by id desc limit 1
         ) entry on true
         where person.clerk_id = $1"#,
@@ -112,8 +138,10 @@ pub(super) async fn load(lethe: &Lethe, connection: &mut PgConnection, subject: 
     for row in rows {
         stored.mirror_delayed_since = row.mirror_delayed_since;
         stored.id = Some(DataSubjectId(row.id));
-        if let (Some(purpose), Some(granted), Some(at)) = (row.purpose, row.granted, row.recorded_at) {
-            stored.decisions.0.insert(purpose, Decision { granted, at });
+        if let (Some(purpose), Some(granted), Some(at), Some(version), Some(hash)) =
+            (row.purpose, row.granted, row.recorded_at, row.text_version, row.text_hash)
+        {
+            stored.decisions.0.insert(purpose, Decision { granted, at, version, hash });
         }
     }
     Ok(stored)
@@ -131,11 +159,12 @@ pub(super) struct Snapshot {
 pub(super) async fn snapshot(lethe: &Lethe, subject: DataSubjectId) -> Result<Option<Snapshot>> {
     let rows = sqlx::query!(
         r#"select person.clerk_id, purpose.key as "purpose?", entry.id as "id?",
-            entry.granted as "granted?", entry.recorded_at as "recorded_at?"
+            entry.granted as "granted?", entry.recorded_at as "recorded_at?",
+            entry.text_version as "text_version?", entry.text_hash as "text_hash?"
         from lethe.data_subject person
         cross join unnest($2::text[]) as purpose (key)
         left join lateral (
-            select id, granted, recorded_at from lethe.consent_entry
+            select id, granted, recorded_at, text_version, text_hash from lethe.consent_entry
             where subject_id = person.id and purpose = purpose.key order by id desc limit 1
         ) entry on true
         where person.id = $1"#,
@@ -148,7 +177,10 @@ pub(super) async fn snapshot(lethe: &Lethe, subject: DataSubjectId) -> Result<Op
     let newest_entry = rows.iter().filter_map(|row| row.id).max();
     let decisions = rows
         .into_iter()
-        .filter_map(|row| Some((row.purpose?, Decision { granted: row.granted?, at: row.recorded_at? })))
+        .filter_map(|row| {
+            let (granted, at, version, hash) = (row.granted?, row.recorded_at?, row.text_version?, row.text_hash?);
+            Some((row.purpose?, Decision { granted, at, version, hash }))
+        })
         .collect();
     Ok(Some(Snapshot { clerk_id, newest_entry, state: Decisions(decisions).state(&lethe.purposes, false) }))
 }
@@ -165,6 +197,7 @@ pub(super) async fn append(
 ) -> Result<bool> {
     let change = |change: &Change| ConsentChange {
         granted: change.granted,
+        hash: Some(HEXLOWER.encode(&change.purpose.text_hash())),
         purpose: change.purpose.key.clone(),
         text: change.purpose.version.clone(),
     };
@@ -174,6 +207,8 @@ pub(super) async fn append(
     let granted: Vec<bool> = changes.iter().map(|change| change.granted).collect();
     let versions: Vec<String> = changes.iter().map(|change| change.purpose.version.clone()).collect();
     let hashes: Vec<Vec<u8>> = changes.iter().map(|change| change.purpose.text_hash()).collect();
+    let titles: Vec<String> = changes.iter().map(|change| change.purpose.title.clone()).collect();
+    let texts: Vec<String> = changes.iter().map(|change| change.purpose.text.clone()).collect();
     let mirror_needed = sqlx::query_scalar!(
         r#"with ledger as (
             insert into lethe.consent_entry (subject_id, purpose, granted, text_version, text_hash, source, recorded_at)
@@ -181,6 +216,10 @@ pub(super) async fn append(
         ), entry as (
             insert into lethe.audit_entry (kind, subject_id, open, recorded_at, digest)
             values ($8, $1, $9::text::json, $10, $11) returning id
+        ), texts as (
+            insert into lethe.purpose_text (purpose, version, hash, title, body, recorded_at)
+            select text.*, $7 from unnest($2::text[], $4::text[], $5::bytea[], $12::text[], $13::text[]) as text
+            on conflict do nothing
         ), pending as (
             insert into lethe.audit_pending (entry_id) select id from entry
         )
@@ -198,6 +237,8 @@ pub(super) async fn append(
         entry.open,
         entry.recorded_at,
         &entry.digest,
+        &titles,
+        &texts,
     )
     .fetch_one(connection)
     .await?;

@@ -7,12 +7,15 @@ mod ledger;
 mod mirror;
 mod state;
 mod submission;
+mod titles;
 
 use sqlx::{Connection, PgConnection, PgTransaction};
 
 pub(crate) use mirror::{MirrorConsent, mirror};
 pub use state::{Choice, ConsentState, PurposeState, Revision};
 pub use submission::{Submission, submit};
+pub use titles::Titles;
+pub(crate) use titles::titles;
 
 use self::ledger::{Change, Decisions};
 pub use crate::audit::Source;

@@ -29,6 +29,8 @@ pub struct PurposeState {
     pub granted: bool,
     /// When the person decided; `None` if they never did and the default applies.
     pub since: Option<OffsetDateTime>,
+    /// When the person agreed to an earlier text. They haven't decided on the present one, so it is off.
+    pub agreed_to_earlier_text: Option<OffsetDateTime>,
     /// Whether the browser's Global Privacy Control signal keeps it off, whatever was decided.
     pub locked: bool,
 }
@@ -117,6 +119,7 @@ mod tests {
             purpose: purpose.clone(),
             granted: purpose.key == "analytics",
             since: updated_at,
+            agreed_to_earlier_text: None,
             locked: false,
         });
         ConsentState { purposes: purposes.collect(), updated_at, gpc_applied: false, mirror_delayed_since: None }

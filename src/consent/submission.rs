@@ -18,8 +18,7 @@ pub struct Submission<'a> {
 }
 
 impl Submission<'_> {
-    /// Returns what the person decided: what they changed, and what they left unchanged without ever having
-    /// decided it.
+    /// Returns what the person decided: what they changed. An untouched box is no decision.
     fn choices(&self, state: &ConsentState) -> Result<Vec<Choice>> {
         let exists = |key: &String| state.purposes.iter().any(|state| state.purpose.key == *key);
         if !self.granted.iter().chain(self.previously_granted).all(exists) {
@@ -31,9 +30,7 @@ impl Submission<'_> {
         let decided = state.purposes.iter().filter_map(|state| {
             let key = &state.purpose.key;
             let granted = self.granted.contains(key);
-            let undecided = state.since.is_none() && !state.locked;
-            (undecided || granted != self.previously_granted.contains(key))
-                .then(|| Choice { purpose: key.clone(), granted })
+            (granted != self.previously_granted.contains(key)).then(|| Choice { purpose: key.clone(), granted })
         });
         Ok(decided.collect())
     }

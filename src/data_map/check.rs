@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::catalog::{Column, PgCatalog, RelationKind};
+use super::catalog::{Column, PgCatalog, Relation, RelationKind};
 use super::erase::Removal;
 use super::error::{Error, Problems};
 use super::index::RelationIndex;
@@ -41,6 +41,7 @@ pub(super) fn resolve(map: &DataMap, catalog: &PgCatalog) -> Result<Resolved, Er
         export: export_columns(table),
         action: table.rule.erase.strategy().action(table.relation, &mut parameters),
         references,
+        creation_time: creation_time(table.relation),
         unlink_columns: order.unlink_columns.get(&index).cloned().unwrap_or_default(),
     });
     let tables = tables.collect();
@@ -51,6 +52,12 @@ pub(super) fn resolve(map: &DataMap, catalog: &PgCatalog) -> Result<Resolved, Er
         deferred_constraints: order.deferred_constraints,
         parameters,
     })
+}
+
+/// Returns the column that says when a row was created, if a column has such a name and can hold a time. Quoted.
+fn creation_time(relation: &Relation) -> Option<String> {
+    let is_creation_time = |column: &&Column| column.is_time() && column_names::is_creation_time(&column.name);
+    relation.columns.iter().find(is_creation_time).map(|column| quote_identifier(&column.name))
 }
 
 fn find_table<'a>(rule: &'a TableRule, catalog: &'a PgCatalog, problems: &mut Problems) -> Option<MappedTable<'a>> {

@@ -47,6 +47,13 @@ pub(super) fn suggests_credential(column: &str) -> bool {
     ["secret", "password", "token", "hash", "digest"].iter().any(|word| normalize(column).contains(word))
 }
 
+/// Whether a column of this name says when the row was created.
+pub(super) fn is_creation_time(column: &str) -> bool {
+    const NAMES: [&str; 7] =
+        ["createdat", "insertedat", "createdon", "created", "datecreated", "createtime", "creationdate"];
+    NAMES.contains(&normalize(column).as_str())
+}
+
 /// Maps `user_id`, `userId` and `UserID` to the same name.
 fn normalize(column: &str) -> String {
     column.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()

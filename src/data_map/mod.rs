@@ -29,7 +29,7 @@ mod topology;
 use sqlx::PgConnection;
 
 pub use draft::draft;
-pub use erase::{Erase, Keep, Outcome, Scrub, ScrubValue, Stamp};
+pub use erase::{Disposition, Erase, Keep, Outcome, Scrub, ScrubValue, Stamp};
 pub use error::{Error, Problem};
 pub use grammar::ReferenceAction;
 pub use period::{Period, Unit};

@@ -41,6 +41,8 @@ pub struct Table {
     pub(crate) action: RowAction,
     /// What a deletion does with other people's rows.
     pub(crate) references: Vec<ResolvedReference>,
+    /// The column that seems to say when a row was created. Only shown, nothing depends on it. Quoted.
+    pub(crate) creation_time: Option<String>,
     /// Columns of deleted rows that are set to NULL first, because they close a cycle. Quoted.
     pub(crate) unlink_columns: Vec<String>,
 }

@@ -61,7 +61,8 @@ async fn prepare_deletion<'a>(
     if subject::presence(lethe, subject).await? != Presence::Active {
         return Ok(None);
     }
-    let new = NewRequest { subject, origin: Origin::Webhook, confirmed_plan: None, contact: None };
+    let new =
+        NewRequest { subject, origin: Origin::Webhook, confirmed_plan: None, contact: None, idempotency_key: None };
     Ok(Some((subject, prepare(lethe, new).await?)))
 }
 

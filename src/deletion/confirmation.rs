@@ -3,8 +3,17 @@
 /// What the person must type.
 pub const CONFIRMATION: &str = "delete my account";
 
-/// Whether `typed` is the confirmation. Case and surrounding spaces don't matter.
+/// Whether `typed` is the confirmation. Case, spacing, and quotes or a full stop around the words don't matter.
+///
+/// ```
+/// use lethe::deletion::confirms;
+///
+/// assert!(confirms(" \u{201c}Delete  my account\u{201d} "));
+/// assert!(!confirms("delete account"));
+/// ```
 #[must_use]
 pub fn confirms(typed: &str) -> bool {
-    typed.trim().eq_ignore_ascii_case(CONFIRMATION)
+    let is_around = |letter: char| letter.is_whitespace() || "\"'.\u{2018}\u{2019}\u{201c}\u{201d}".contains(letter);
+    let typed = typed.trim_matches(is_around).to_lowercase();
+    typed.split_whitespace().eq(CONFIRMATION.split(' '))
 }

@@ -22,6 +22,7 @@ mod runner;
 mod statements;
 mod step;
 mod step_actions;
+mod summary;
 mod verification;
 
 pub use confirmation::{CONFIRMATION, confirms};
@@ -30,13 +31,14 @@ pub use plan::{Plan, PlanLine, plan};
 pub use progress::{Progress, StepStatus, progress, progress_of};
 pub use purge::purge;
 pub use receipt::{Receipt, receipt};
-pub use request::{NewRequest, Origin, Request, preview, request};
+pub use request::{NewRequest, Origin, Request, preview, request, reserved_receipt};
 pub use runner::{Advance, advance, resume_all, run};
 pub use step::{Status, Step};
+pub use summary::Summary;
 pub use verification::{Leftover, verify};
 
 pub(crate) use notice::{SendAlert, SendReceipt, send_alert, send_receipt};
 pub(crate) use runner::{AdvanceDeletion, advance_by_job};
 
-pub use crate::data_map::{Outcome, PlanHash};
+pub use crate::data_map::{Disposition, Outcome, PlanHash};
 pub use crate::receipt_code::{InvalidReceiptCode, ReceiptCode};

@@ -1,9 +1,12 @@
 //! The e-mails of a deletion: the receipt for the user, the alert for operators.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use time::macros::format_description;
 use uuid::Uuid;
 
+use super::erasure::TableResult;
+use super::summary::Summary;
 use crate::audit::{self, AuditEvent};
 use crate::mail;
 use crate::platform::queue::Job;
@@ -25,10 +28,12 @@ impl Job for SendReceipt {
 
 /// Sends the receipt and deletes the address. Does nothing if that was done before.
 pub(crate) async fn send_receipt(lethe: &Lethe, SendReceipt { request }: SendReceipt) -> Result<()> {
-    let row =
-        sqlx::query!("select receipt_code, contact, finished_at from lethe.deletion_request where id = $1", request,)
-            .fetch_one(&lethe.database)
-            .await?;
+    let row = sqlx::query!(
+        "select receipt_code, contact, finished_at, results from lethe.deletion_request where id = $1",
+        request,
+    )
+    .fetch_one(&lethe.database)
+    .await?;
     let (Some(contact), Some(finished_at)) = (row.contact, row.finished_at) else { return Ok(()) };
     let address = keys::open(lethe.keys.contact(), &contact)
         .and_then(|address| String::from_utf8(address).ok())
@@ -42,6 +47,7 @@ pub(crate) async fn send_receipt(lethe: &Lethe, SendReceipt { request }: SendRec
         finished_at: &at,
         link: &link,
         receipt_code: &row.receipt_code,
+        summary: data_summary(row.results)?,
     };
     let sent = match lethe.mailer.send(&address, email.render()?).await {
         Ok(()) => AuditEvent::ReceiptSent { request },
@@ -58,6 +64,13 @@ pub(crate) async fn send_receipt(lethe: &Lethe, SendReceipt { request }: SendRec
     audit::append(lethe, &mut transaction, None, sent).await?;
     transaction.commit().await?;
     Ok(())
+}
+
+fn data_summary(results: Option<Value>) -> Result<mail::DataSummary> {
+    let results: Vec<TableResult> = serde_json::from_value(results.unwrap_or(Value::Array(Vec::new())))
+        .map_err(|_| Error::Internal("stored results can't be read"))?;
+    let Summary { deleted, deleted_later, retained, .. } = Summary::of(results.iter().map(|result| &result.line));
+    Ok(mail::DataSummary { deleted, deleted_later, retained })
 }
 
 /// The job that reports a deletion to the operators.

@@ -3,11 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
-use time::OffsetDateTime;
+use sqlx::types::Json;
+use time::macros::format_description;
+use time::{Date, OffsetDateTime};
 
 use super::statements::{BindParams as _, PlannedStatement, planned_statements};
 use crate::Result;
-use crate::data_map::{DeletionSet, Outcome, PlanHash, Resolved, sql};
+use crate::data_map::{DeletionSet, Disposition, Outcome, PlanHash, Resolved, sql};
 use crate::ids::ClerkUserId;
 
 /// What a deletion will do.
@@ -36,6 +38,9 @@ pub struct PlanLine {
     pub outcome: Outcome,
     /// Whether they are other people's rows.
     pub others: bool,
+    /// When the oldest of the person's own rows was created, where a column says so. It isn't stored with the plan.
+    #[serde(skip)]
+    pub since: Option<Date>,
 }
 
 impl PlanLine {
@@ -47,7 +52,14 @@ impl PlanLine {
             rows,
             outcome: statement.outcome,
             others: statement.others,
+            since: None,
         }
+    }
+
+    /// What it means for the person.
+    #[must_use]
+    pub const fn disposition(&self) -> Disposition {
+        self.outcome.disposition()
     }
 }
 
@@ -66,10 +78,15 @@ pub async fn plan(
     now: OffsetDateTime,
 ) -> Result<Plan> {
     let statements = planned_statements(resolved, &DeletionSet::deletion(resolved), now);
-    let counts: Vec<String> = statements.iter().map(PlannedStatement::count_sql).collect();
-    let query = sql::query_scalar::<Vec<i64>>(format!("SELECT ARRAY[{}]::bigint[]", counts.join(", ")));
+    let counts: Vec<String> = statements.iter().map(PlannedStatement::count_and_since_sql).collect();
+    let query = sql::query_scalar::<Vec<Json<CountAndSince>>>(format!("SELECT ARRAY[{}]::json[]", counts.join(", ")));
     let counts = query.bind_params(resolved, subject, now).fetch_one(connection).await?;
-    let lines =
-        statements.into_iter().zip(counts).map(|(statement, rows)| PlanLine::new(statement, rows.unsigned_abs()));
+    let lines = statements.into_iter().zip(counts).map(|(statement, Json((rows, since)))| PlanLine {
+        since: since.and_then(|date| Date::parse(&date, format_description!("[year]-[month]-[day]")).ok()),
+        ..PlanLine::new(statement, rows)
+    });
     Ok(Plan { lines: lines.collect(), hash: resolved.hash(), computed_at: now })
 }
+
+/// The number of rows, and the day on which the oldest was created as `2026-11-27`.
+type CountAndSince = (u64, Option<String>);

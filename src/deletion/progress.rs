@@ -16,6 +16,8 @@ pub struct Progress {
     pub steps: Vec<StepStatus>,
     /// Whether operators were alerted because a step keeps failing, and it isn't finished yet.
     pub needs_attention: bool,
+    /// The deadline for the deletion (GDPR 12(3)).
+    pub due_at: OffsetDateTime,
 }
 
 /// A step and its state.
@@ -38,13 +40,14 @@ struct StepRow {
     finished_at: Option<OffsetDateTime>,
     attempts: i32,
     attention_since: Option<OffsetDateTime>,
+    due_at: OffsetDateTime,
 }
 
 /// Returns how far the deletion `request` is. Refused with [`ErrorCode::NotFound`] if there is none.
 pub async fn progress(lethe: &Lethe, request: Uuid) -> Result<Progress> {
     let rows = sqlx::query_as!(
         StepRow,
-        "select step.step, step.status, step.finished_at, step.attempts, request.attention_since
+        "select step.step, step.status, step.finished_at, step.attempts, request.attention_since, request.due_at
         from lethe.deletion_step step join lethe.deletion_request request on request.id = step.request_id
         where step.request_id = $1 order by step.position",
         request,
@@ -59,7 +62,7 @@ pub async fn progress(lethe: &Lethe, request: Uuid) -> Result<Progress> {
 pub async fn progress_of(lethe: &Lethe, code: &ReceiptCode) -> Result<Progress> {
     let rows = sqlx::query_as!(
         StepRow,
-        "select step.step, step.status, step.finished_at, step.attempts, request.attention_since
+        "select step.step, step.status, step.finished_at, step.attempts, request.attention_since, request.due_at
         from lethe.deletion_request request join lethe.deletion_step step on step.request_id = request.id
         where request.receipt_code = $1 order by step.position",
         code.as_str(),
@@ -70,13 +73,11 @@ pub async fn progress_of(lethe: &Lethe, code: &ReceiptCode) -> Result<Progress> 
 }
 
 fn from_rows(rows: &[StepRow]) -> Result<Progress> {
-    if rows.is_empty() {
-        return Err(ErrorCode::NotFound.into());
-    }
+    let due_at = rows.first().ok_or(ErrorCode::NotFound)?.due_at;
     let was_escalated = rows.iter().any(|row| row.attention_since.is_some());
     let steps = rows.iter().map(StepStatus::from_row).collect::<Result<Vec<_>>>()?;
     let finished = steps.iter().all(|step| step.status == Status::Done);
-    Ok(Progress { finished, steps, needs_attention: was_escalated && !finished })
+    Ok(Progress { finished, steps, needs_attention: was_escalated && !finished, due_at })
 }
 
 impl StepStatus {

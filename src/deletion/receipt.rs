@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use super::erasure::TableResult;
 use super::plan::{Plan, PlanLine};
 use super::progress::{Progress, progress};
+use super::summary::Summary;
 use crate::receipt_code::ReceiptCode;
 use crate::{Error, ErrorCode, Lethe, Result};
 
@@ -29,6 +30,14 @@ pub struct Receipt {
     pub results: Vec<TableResult>,
     /// The position of the last entry about it in the audit log, and the length of the log; `None` before it is sealed.
     pub log_position: Option<(u64, u64)>,
+}
+
+impl Receipt {
+    /// Returns what was done, in numbers.
+    #[must_use]
+    pub fn summary(&self) -> Summary {
+        Summary::of(self.results.iter().map(|result| &result.line))
+    }
 }
 
 /// Returns the receipt with this code. Refused with [`ErrorCode::NotFound`] if there is none.
@@ -86,6 +95,7 @@ mod tests {
             rows: 1,
             outcome: Outcome::Deleted,
             others,
+            since: None,
         };
         let result = |table: &str, others| TableResult { line: line(table, others), purge_due: None };
         let lines = vec![line("users", false), line("posts", false), line("comments", false), line("comments", true)];

@@ -60,6 +60,16 @@ pub struct NewRequest<'a> {
     pub confirmed_plan: Option<&'a PlanHash>,
     /// The e-mail address for the receipt; without it, Clerk is asked.
     pub contact: Option<&'a str>,
+    /// Identifies the attempt. Whoever sent a request and got no response finds out with [`reserved_receipt`] whether it
+    /// arrived.
+    pub idempotency_key: Option<Uuid>,
+}
+
+/// Returns the receipt code that a request of `subject` with this idempotency key gets. No receipt opens with it unless
+/// the request was stored.
+#[must_use]
+pub fn reserved_receipt(lethe: &Lethe, subject: &ClerkUserId, idempotency_key: Uuid) -> ReceiptCode {
+    ReceiptCode::from_bytes(lethe.keys.receipt(subject, idempotency_key))
 }
 
 /// A requested deletion.
@@ -118,7 +128,9 @@ pub(crate) async fn prepare(lethe: &Lethe, new: NewRequest<'_>) -> Result<Prepar
         return Err(ErrorCode::PlanChanged.into());
     }
     let contact = new.contact.map(|contact| keys::seal(lethe.keys.contact(), contact.as_bytes(), &lethe.random));
-    Ok(PreparedRequest { plan, receipt: ReceiptCode::generate(&lethe.random), contact, origin: new.origin })
+    let idempotency_key = new.idempotency_key.unwrap_or_else(|| lethe.random.uuid());
+    let receipt = reserved_receipt(lethe, new.subject, idempotency_key);
+    Ok(PreparedRequest { plan, receipt, contact, origin: new.origin })
 }
 
 /// Stores the request with its steps, the audit entry and the job, within the caller's transaction.

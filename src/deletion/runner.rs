@@ -176,7 +176,7 @@ pub(crate) async fn advance_by_job(lethe: &Lethe, AdvanceDeletion { request }: A
     if advance(lethe, request).await? == Advance::LeasedElsewhere {
         // The other process may have crashed: look again when its lease has ended.
         let mut connection = lethe.database.acquire().await?;
-        lethe.queue().enqueue_at_latest(&mut connection, AdvanceDeletion { request }, LEASE_DURATION).await?;
+        lethe.queue().enqueue_unless_waiting(&mut connection, AdvanceDeletion { request }, LEASE_DURATION).await?;
     }
     Ok(())
 }
@@ -198,7 +198,7 @@ pub async fn resume_all(lethe: &Lethe) -> Result<u64> {
     let mut connection = lethe.database.acquire().await?;
     for request in &open {
         let delay = request.due.map_or(Duration::ZERO, |due| (due - now).try_into().unwrap_or_default());
-        lethe.queue().enqueue_at_latest(&mut connection, AdvanceDeletion { request: request.id }, delay).await?;
+        lethe.queue().enqueue_unless_waiting(&mut connection, AdvanceDeletion { request: request.id }, delay).await?;
     }
     Ok(open.len() as u64)
 }

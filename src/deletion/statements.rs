@@ -85,9 +85,19 @@ pub(super) fn not_yet_erased(resolved: &Resolved, table: TableIndex) -> String {
 }
 
 impl PlannedStatement<'_> {
-    /// Returns a subquery that counts the rows.
-    pub(super) fn count_sql(&self) -> String {
-        format!("(SELECT count(*) FROM {} AS t WHERE {})", self.table.quoted_name, self.condition)
+    /// Returns a subquery for a JSON array: the number of rows, and the day on which the oldest was created.
+    pub(super) fn count_and_since_sql(&self) -> String {
+        let since = match &self.table.creation_time {
+            // `infinity` has no day.
+            Some(column) if !self.others => {
+                format!("to_char(min(t.{column}) FILTER (WHERE isfinite(t.{column})), 'YYYY-MM-DD')")
+            }
+            _ => "NULL".to_owned(),
+        };
+        format!(
+            "(SELECT json_build_array(count(*), {since}) FROM {} AS t WHERE {})",
+            self.table.quoted_name, self.condition
+        )
     }
 
     /// Returns a statement that locks the rows in a stable order and counts them.

@@ -5,6 +5,7 @@ use data_encoding::{BASE64, BASE64URL_NOPAD, HEXLOWER};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::{hkdf, hmac};
 use secrecy::{ExposeSecret, SecretString};
+use uuid::Uuid;
 
 use crate::ids::{ClerkUserId, UserHandle};
 use crate::platform::Random;
@@ -18,6 +19,7 @@ pub struct InvalidSecret;
 pub struct Keys {
     tombstone: hmac::Key,
     user_handle: hmac::Key,
+    receipt: hmac::Key,
     contact: [u8; 32],
     browser: [u8; 32],
 }
@@ -40,6 +42,7 @@ impl Keys {
         Ok(Self {
             tombstone: hmac_key(b"tombstone"),
             user_handle: hmac_key(b"mark"),
+            receipt: hmac_key(b"receipt"),
             contact: expand(&root, b"contact"),
             browser: expand(&root, b"browser"),
         })
@@ -78,6 +81,17 @@ impl Keys {
     #[must_use]
     pub fn open_from_browser(&self, sealed: &str) -> Option<Vec<u8>> {
         open(&self.browser, &BASE64URL_NOPAD.decode(sealed.as_bytes()).ok()?)
+    }
+
+    /// Returns the bytes of the receipt code of `subject`'s request with this idempotency key. Without the secret they
+    /// can't be guessed, and nothing leads from them to the subject.
+    pub(crate) fn receipt(&self, subject: &ClerkUserId, idempotency_key: Uuid) -> [u8; 13] {
+        let mut context = hmac::Context::with_key(&self.receipt);
+        context.update(idempotency_key.as_bytes());
+        context.update(subject.as_str().as_bytes());
+        let mut bytes = [0; 13];
+        bytes.copy_from_slice(&context.sign().as_ref()[..13]);
+        bytes
     }
 
     /// The key that encrypts the address for a receipt until the receipt is sent.

@@ -1,10 +1,12 @@
-//! What the core needs of its surroundings: time, randomness, cryptography, the database, the job queue and
+//! What the core needs of its surroundings: time, randomness, cryptography, the database, the job queue, mail and
 //! the archive store. Knows nothing of consent, exports and deletions.
 
 pub(crate) mod clock;
+pub mod crockford;
 pub mod database;
 pub mod error_chain;
 pub mod keys;
+pub mod mail;
 pub mod queue;
 pub(crate) mod random;
 pub mod storage;

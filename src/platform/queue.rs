@@ -20,6 +20,9 @@ pub(crate) const SCHEMA: &str = "lethe_jobs";
 /// The highest number that the queue can count: with its delays, of six hours at most, some 20 years.
 const MAX_ATTEMPTS: i16 = i16::MAX;
 
+/// Due times that differ by less are the same: each is computed from a clock of its own moment.
+const SAME_DUE_TIME: Duration = Duration::from_mins(1);
+
 /// The queue failed.
 #[derive(Debug, thiserror::Error)]
 #[error("job queue error")]
@@ -79,13 +82,26 @@ impl Queue<'_> {
         self.add(connection, job, delay, JobKeyMode::Replace).await
     }
 
-    /// Enqueues `job` to run after `delay`, or earlier if a waiting job of the same name and id is due earlier.
-    pub(crate) async fn enqueue_at_latest(
+    /// Enqueues `job` to run after `delay`, unless a waiting job of the same name and id is due within a minute of that.
+    /// What waits stays as it is, with the incident id of the request that enqueued it.
+    pub(crate) async fn enqueue_unless_waiting<J: Registered>(
         &self,
         connection: &mut PgConnection,
-        job: impl Registered,
+        job: J,
         delay: Duration,
     ) -> Result<(), Error> {
+        // Not checked at build time: the queue's schema doesn't exist there.
+        let is_waiting: bool = sqlx::query_scalar(
+            "select exists (select from lethe_jobs.jobs where key = $1 and locked_at is null and run_at <= $2)",
+        )
+        .bind(key(&job))
+        .bind(self.clock.now() + delay + SAME_DUE_TIME)
+        .fetch_one(&mut *connection)
+        .await
+        .map_err(Error::new)?;
+        if is_waiting {
+            return Ok(());
+        }
         self.add(connection, job, delay, JobKeyMode::PreserveRunAt).await
     }
 
@@ -102,7 +118,7 @@ impl Queue<'_> {
         )]
         let now = std::time::SystemTime::from(self.clock.now());
         let specification = JobSpec {
-            job_key: Some(format!("{}:{}", J::NAME, job.id())),
+            job_key: Some(key(&job)),
             job_key_mode: Some(mode),
             max_attempts: Some(MAX_ATTEMPTS),
             run_at: (!delay.is_zero()).then(|| (now + delay).into()),
@@ -112,6 +128,11 @@ impl Queue<'_> {
         let mut utils = worker_utils(self.pool).with_executor(connection);
         utils.add_raw_job(J::NAME, payload, specification).await.map(drop).map_err(Error::new)
     }
+}
+
+/// What tells waiting jobs apart.
+fn key<J: Job>(job: &J) -> String {
+    format!("{}:{}", J::NAME, job.id())
 }
 
 fn worker_utils(pool: &PgPool) -> WorkerUtils {

@@ -1,15 +1,15 @@
-//! The client of Clerk's Backend API, against the stand-in on its good days and its bad ones.
+//! The client of Clerk's Backend API against the stand-in, with and without failures.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where something is missing")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::collections::HashSet;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use demo::people::person;
-use demo::testing::{ClerkStandIn, Fault, FaultMoment, StandInOptions};
 use lethe::ClerkUserId;
 use lethe::clerk::{Client, ClientSettings, DeleteOutcome, Kind, MetadataOutcome, profile, webhook};
+use lethe_demo::people::person;
+use lethe_demo::testing::{ClerkStandIn, Fault, FaultMoment, StandInOptions};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use url::Url;
@@ -27,7 +27,7 @@ struct World {
 
 fn settings(clerk: &ClerkStandIn) -> ClientSettings {
     ClientSettings {
-        api_url: Url::parse(clerk.url()).expect("the stand-in's settings are in order"),
+        api_url: Url::parse(clerk.url()).expect("the stand-in's settings are valid"),
         timeout: Duration::from_secs(2),
         budget: NonZeroU32::new(10_000),
         ..ClientSettings::new(SecretString::from(clerk.secret_key()))
@@ -36,16 +36,16 @@ fn settings(clerk: &ClerkStandIn) -> ClientSettings {
 
 async fn world() -> World {
     let clerk = ClerkStandIn::start(StandInOptions::default()).await;
-    let client = Client::new(&settings(&clerk)).expect("the stand-in's settings are in order");
+    let client = Client::new(&settings(&clerk)).expect("the stand-in's settings are valid");
     World { clerk, client }
 }
 
 fn subject(index: usize) -> ClerkUserId {
-    ClerkUserId::parse(&person(index).id).expect("people have ids of Clerk's form")
+    ClerkUserId::parse(&person(index).id).expect("made-up people have valid Clerk ids")
 }
 
 fn stranger() -> ClerkUserId {
-    ClerkUserId::parse("user_000000000000000000000000000").expect("an id of Clerk's form")
+    ClerkUserId::parse("user_000000000000000000000000000").expect("the id has Clerk's format")
 }
 
 fn fault(operation: &str) -> Fault {
@@ -132,7 +132,7 @@ async fn oversized_metadata_is_refused_before_sending() {
         assert!(!error.retryable());
     }
     assert_eq!(clerk.all_requests(), 0);
-    // Together with what is there it may still be too much: then Clerk says so.
+    // Merged with what is stored it may still be too large; then Clerk refuses it.
     client.merge_metadata(&subject(0), json!({"a": "x".repeat(5_000)})).await.unwrap();
     let error = client.merge_metadata(&subject(0), json!({"b": "x".repeat(5_000)})).await.unwrap_err();
     assert_eq!((error.kind(), error.status()), (Kind::Invalid, Some(422)));
@@ -151,11 +151,11 @@ async fn delete_user_is_idempotent_and_reports_scim_users() {
     assert_eq!(error.kind(), Kind::ManagedByScim);
     assert_eq!(error.code(), Some("user_managed_by_scim"));
     assert!(!error.retryable());
-    assert_eq!(clerk.requests(DELETE), 1, "a person must solve it, not a repetition");
+    assert_eq!(clerk.requests(DELETE), 1, "a retry can't solve it");
     assert!(clerk.user(subject(1).as_str()).await.is_some());
 }
 
-/// The user is deleted, the answer is lost, the repetition finds nobody: that is success.
+/// The user is deleted, the response is lost, and the retry finds no user: that counts as success.
 #[tokio::test]
 async fn lost_response_to_a_deletion_counts_as_already_deleted() {
     let World { clerk, client } = world().await;
@@ -183,7 +183,7 @@ async fn transient_failures_are_retried_and_permanent_ones_reported() {
     let error = client.user(&subject(0)).await.unwrap_err();
     assert_eq!((error.kind(), error.status()), (Kind::Unavailable, Some(503)));
     assert!(error.retryable());
-    assert_eq!(clerk.requests(USER), 3, "the first try and two more");
+    assert_eq!(clerk.requests(USER), 3, "one attempt and two retries");
     clerk.recover();
 
     for (status, kind) in
@@ -213,7 +213,7 @@ async fn long_pause_fails_interactive_calls_and_delays_batch_calls() {
     let error = client.user(&subject(0)).await.unwrap_err();
     assert_eq!(error.kind(), Kind::RateLimited { retry_after: Some(Duration::from_secs(6)) });
     clerk.forget_requests();
-    // The pause holds for every call, so that nobody makes it worse.
+    // The pause applies to every call, so that no other call makes it worse.
     let started = Instant::now();
     assert!(matches!(client.user(&subject(1)).await.unwrap_err().kind(), Kind::RateLimited { .. }));
     assert_eq!(clerk.all_requests(), 0);
@@ -231,7 +231,7 @@ async fn slow_clerk_is_unavailable() {
     let started = Instant::now();
     let error = client.user(&subject(0)).await.unwrap_err();
     assert_eq!(error.kind(), Kind::Unavailable);
-    assert!(!format!("{error} {error:?}").contains(subject(0).as_str()), "no id in what is logged");
+    assert!(!format!("{error} {error:?}").contains(subject(0).as_str()), "logs must not contain user ids");
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
 }
 
@@ -245,7 +245,7 @@ async fn unreachable_clerk_is_unavailable() {
     assert_eq!(client.jwks().await.unwrap_err().kind(), Kind::Unavailable);
 }
 
-/// Clerk's published limit: more bulk work than the budget, and not one refusal.
+/// More batch calls than Clerk's published rate limit allows, and none is refused.
 #[tokio::test]
 async fn batch_calls_stay_within_the_published_rate() {
     let World { clerk, .. } = world().await;
@@ -260,7 +260,7 @@ async fn batch_calls_stay_within_the_published_rate() {
         .collect();
     let started = Instant::now();
     assert!(client.user(&subject(1)).await.unwrap().is_some());
-    assert!(started.elapsed() < Duration::from_secs(1), "a person waited {:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(1), "an interactive call waited {:?}", started.elapsed());
     for task in work {
         assert_eq!(task.await.unwrap().unwrap(), 1);
     }

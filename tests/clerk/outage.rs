@@ -1,9 +1,8 @@
-//! Clerk's bad days, beyond one call that fails: it is down, it is slow, it speaks differently.
+//! Failures of Clerk beyond a single failed call: it is down, slow, or responds in unexpected ways.
 //!
-//! That consent and deletions wait and are finished later is shown in `tests/core`
-//! (`failed_mirror_is_retried_and_writes_the_newest_state`,
-//! `clerk_failing_after_the_data_is_gone_is_tried_until_it_works`), that sessions go on and the page tells it in
-//! `server/tests/http/outage.rs`.
+//! `tests/core` shows that consent and deletions are completed after an outage
+//! (`failed_mirror_is_retried_and_writes_the_newest_state`, `failing_clerk_step_is_retried_after_the_data_was_erased`).
+//! `server/tests/http/outage.rs` shows that sessions stay valid and pages show a notice.
 
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -13,7 +12,7 @@ use tokio::net::TcpListener;
 
 use super::*;
 
-/// A server that answers every request with the same text, and keeps what it was sent.
+/// A server that returns the same body for every request and records what it receives.
 struct Recorder {
     url: Url,
     connections: Arc<Mutex<Vec<String>>>,
@@ -95,7 +94,7 @@ async fn open_breaker_fails_calls_at_once_and_one_probe_closes_it() {
     for _ in 0..2 {
         assert_eq!(client.user(&subject(0)).await.unwrap_err().kind(), Kind::Unavailable);
     }
-    assert!(!client.is_reachable() && !bulk.is_reachable(), "clones share what they know");
+    assert!(!client.is_reachable() && !bulk.is_reachable(), "clones share the circuit breaker");
 
     clerk.forget_requests();
     let began = Instant::now();
@@ -113,7 +112,7 @@ async fn open_breaker_fails_calls_at_once_and_one_probe_closes_it() {
     assert_eq!(clerk.all_requests(), 1);
 }
 
-/// Who comes back from signing in right after an outage isn't turned away.
+/// A user who returns from signing in right after an outage isn't rejected.
 #[tokio::test]
 async fn session_calls_bypass_the_breaker() {
     let World { clerk, client } = world().await;
@@ -124,7 +123,7 @@ async fn session_calls_bypass_the_breaker() {
     clerk.recover();
     assert!(!client.is_reachable());
     assert_eq!(client.handshake_payload("unknown").await.unwrap_err().kind(), Kind::NotFound);
-    assert!(client.is_reachable(), "an answer is an answer");
+    assert!(client.is_reachable(), "any response closes the circuit breaker");
 }
 
 #[tokio::test]
@@ -150,7 +149,7 @@ async fn batch_calls_outlast_a_short_outage() {
     assert_eq!(bulk.existing(&[subject(0)]).await.unwrap().len(), 1);
 }
 
-/// Clerk takes ten changes of one person in ten seconds; more wait for their turn and none is refused.
+/// Clerk accepts ten changes per user in ten seconds. Further changes wait, and none is refused.
 #[tokio::test]
 async fn metadata_changes_of_one_user_stay_within_their_limit() {
     let World { clerk, client } = world().await;
@@ -162,12 +161,12 @@ async fn metadata_changes_of_one_user_stay_within_their_limit() {
             tokio::spawn(async move { bulk.merge_metadata(&subject(0), json!({"turn": turn})).await })
         })
         .collect();
-    // Somebody else isn't held up by it.
+    // Other users don't have to wait.
     let began = Instant::now();
     client.merge_metadata(&subject(1), json!({"turn": 0})).await.unwrap();
     assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
     for change in changes {
         assert_eq!(change.await.unwrap().unwrap(), MetadataOutcome::Merged);
     }
-    assert_eq!(clerk.requests(METADATA), 16, "no change was refused and repeated");
+    assert_eq!(clerk.requests(METADATA), 16, "no change was refused and retried");
 }

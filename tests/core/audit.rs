@@ -41,7 +41,7 @@ async fn link_that_ignores_the_seal_before_it_is_detected() {
     seal(&world.lethe).await.unwrap();
     write_entries(&world, 1).await;
     seal(&world.lethe).await.unwrap();
-    // The first link of the second seal, as if the chain had begun anew with it.
+    // Rewrites the first link of the second seal as if a new chain began there.
     tamper(
         &world,
         "update lethe.audit_link link

@@ -1,8 +1,9 @@
 //! Consent: the ledger, the current view, the mirror.
 
-use demo::testing::Fault;
+use lethe::audit::AuditEvent;
 use lethe::consent::{Choice, ConsentState, Revision, Source, Submission, current, set, submit};
-use lethe::{ClerkUserId, Error, ErrorCode};
+use lethe::{ClerkUserId, Error, ErrorCode, overview};
+use lethe_demo::testing::Fault;
 
 use crate::world::{World, eventually, subject};
 
@@ -105,7 +106,7 @@ fn is_conflict(result: &Result<ConsentState, Error>) -> bool {
 async fn one_of_two_concurrent_submissions_with_one_base_conflicts() {
     let world = World::start().await;
     for round in 0..12 {
-        // The first rounds are those of people without a row, the later ones have decided before.
+        // In the first rounds the user has no row yet; in the later ones there are earlier decisions.
         let person = subject(round % 4);
         let base = current(&world.lethe, &person, false).await.unwrap().revision();
         let on: &[&str] = if round / 4 % 2 == 0 { &["marketing"] } else { &[] };
@@ -130,7 +131,7 @@ async fn submission_on_an_old_revision_conflicts_and_changes_nothing() {
     let world = World::start().await;
     let undecided = current(&world.lethe, &subject(0), false).await.unwrap().revision();
     let first = submit_form(&world, &subject(0), &[], &["marketing"], Some(&undecided)).await.unwrap();
-    assert!(first.granted("marketing") && first.purposes.iter().all(|state| state.since.is_some()));
+    assert!(first.granted("marketing") && first.purposes[1..].iter().all(|state| state.since.is_none()));
     for stale in [undecided, Revision::from("yesterday".to_owned())] {
         assert!(is_conflict(&submit_form(&world, &subject(0), &["marketing"], &[], Some(&stale)).await));
     }
@@ -150,6 +151,76 @@ async fn submissions_without_a_base_apply_only_what_they_changed() {
     assert!(!state.granted("marketing") && !state.granted("analytics") && state.granted("thirdParty"));
     let unknown = submit_form(&world, &subject(0), &[], &["telepathy"], None).await;
     assert!(matches!(unknown, Err(Error::InvalidInput(_))));
+}
+
+/// A purpose of the same key as one of the defaults, with another text.
+const RENAMED: &str = r#"
+[[purpose]]
+key = "analytics"
+title = "Selling your reading history"
+text = "We sell what you read."
+version = "2026-11-20"
+"#;
+
+#[tokio::test]
+async fn decision_on_an_earlier_text_is_none_on_the_present_one() {
+    let world = World::start().await;
+    let agreed = set(&world.lethe, &subject(0), &[choose("analytics", true)], Source::Page, false).await.unwrap();
+    let renamed = world.with_purposes(RENAMED);
+    let state = current(&renamed, &subject(0), false).await.unwrap();
+    let analytics = &state.purposes[0];
+    assert!(!analytics.granted && analytics.since.is_none());
+    assert_eq!(analytics.agreed_to_earlier_text, agreed.updated_at);
+    assert_eq!(state.revision(), agreed.revision(), "nobody has decided anything since");
+
+    // The same answer to a new text is a new decision.
+    let state = set(&renamed, &subject(0), &[choose("analytics", true)], Source::Page, false).await.unwrap();
+    assert!(state.granted("analytics"));
+    let versions: Vec<String> = sqlx::query_scalar("select text_version from lethe.consent_entry order by id")
+        .fetch_all(world.pool())
+        .await
+        .unwrap();
+    assert_eq!(versions, ["2026-11-01", "2026-11-20"]);
+}
+
+#[tokio::test]
+async fn history_shows_the_title_that_was_agreed_to() {
+    let world = World::start().await;
+    set(&world.lethe, &subject(0), &[choose("analytics", true)], Source::Page, false).await.unwrap();
+    let renamed = world.with_purposes(RENAMED);
+    set(&renamed, &subject(0), &[choose("analytics", true)], Source::Page, false).await.unwrap();
+    let log = overview::activity(&renamed, &subject(0), i64::MAX, 10).await.unwrap();
+    let titles: Vec<_> = log
+        .entries
+        .iter()
+        .map(|entry| match &entry.event {
+            AuditEvent::ConsentChanged { changes, .. } => log.titles.find(&renamed.purposes, &changes[0]).to_owned(),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(titles, ["Selling your reading history", "Analytics"]);
+}
+
+#[tokio::test]
+async fn activity_is_read_in_pages() {
+    let world = World::start().await;
+    for round in 0..5 {
+        set(&world.lethe, &subject(0), &[choose("marketing", round % 2 == 0)], Source::Page, false).await.unwrap();
+    }
+    let first = overview::activity(&world.lethe, &subject(0), i64::MAX, 3).await.unwrap();
+    assert!(first.entries.len() == 3 && first.has_more);
+    let rest = overview::activity(&world.lethe, &subject(0), first.entries[2].id, 3).await.unwrap();
+    assert!(rest.entries.len() == 2 && !rest.has_more);
+    assert!(overview::activity(&world.lethe, &subject(1), i64::MAX, 3).await.unwrap().entries.is_empty());
+}
+
+#[tokio::test]
+async fn untouched_boxes_are_no_decisions() {
+    let world = World::start().await;
+    submit_form(&world, &subject(0), &[], &["marketing"], None).await.unwrap();
+    let decided: Vec<String> =
+        sqlx::query_scalar("select purpose from lethe.consent_entry").fetch_all(world.pool()).await.unwrap();
+    assert_eq!(decided, ["marketing"]);
 }
 
 #[tokio::test]
@@ -201,12 +272,12 @@ async fn failed_mirror_is_retried_and_writes_the_newest_state() {
     });
     let _working = world.start_worker();
     set(&world.lethe, &subject(0), &[choose("marketing", true)], Source::Page, false).await.unwrap();
-    eventually("a failed try", || async { world.clerk.requests("PATCH /v1/users/{user_id}/metadata") > 0 }).await;
+    eventually("a failed attempt", || async { world.clerk.requests("PATCH /v1/users/{user_id}/metadata") > 0 }).await;
     // Saving doesn't wait for Clerk.
     set(&world.lethe, &subject(0), &[choose("marketing", false)], Source::Page, false).await.unwrap();
     set(&world.lethe, &subject(0), &[choose("analytics", true)], Source::Page, false).await.unwrap();
     world.clerk.recover();
-    eventually("the newest at Clerk", || async {
+    eventually("the newest state at Clerk", || async {
         let consent = mirrored(&world, 0).await;
         consent["marketing"] == false && consent["analytics"] == true
     })

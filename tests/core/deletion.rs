@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use demo::testing::Fault;
 use lethe::clerk::webhook::Event;
 use lethe::consent::{self, Choice, Source};
 use lethe::deletion::clerk_events::{Received, receive};
@@ -10,6 +9,7 @@ use lethe::deletion::{
     self, Advance, NewRequest, Origin, Outcome, PlanHash, Request, Status, Step, orphans, retention,
 };
 use lethe::{Error, ErrorCode, Presence, audit, subject as person};
+use lethe_demo::testing::Fault;
 
 use crate::world::{World, eventually, subject};
 
@@ -17,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 const DELETE: &str = "DELETE /v1/users/{user_id}";
 
 fn by(subject: &lethe::ClerkUserId, origin: Origin) -> NewRequest<'_> {
-    NewRequest { subject, origin, confirmed_plan: None, contact: Some("ada@example.org") }
+    NewRequest { subject, origin, confirmed_plan: None, contact: Some("ada@example.org"), idempotency_key: None }
 }
 
 async fn ask(world: &World, index: usize) -> Request {
@@ -67,7 +67,7 @@ async fn deleted_user_is_erased_and_the_neighbour_is_unchanged() {
 }
 
 #[tokio::test]
-async fn retained_rows_are_purged_when_their_time_is_over() {
+async fn retained_rows_are_purged_after_their_period() {
     let world = World::start().await;
     let request = ask(&world, 1).await;
     assert!(deletion::run(&world.lethe, request.id, TIMEOUT).await.unwrap().finished);
@@ -97,7 +97,7 @@ async fn retained_rows_are_purged_when_their_time_is_over() {
     assert!(retention::purge_expired(&world.lethe).await.unwrap().rows > 0);
     let rows = world.rows_of(&subject(1)).await;
     assert!(rows["datasets"].is_empty() && rows["projects"].is_empty());
-    assert!(!rows["usage_logs"].is_empty(), "kept for its own time");
+    assert!(!rows["usage_logs"].is_empty(), "retained for its own period");
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn deletion_continues_after_a_crash_between_any_two_steps() {
         for _ in 0..steps {
             assert_eq!(deletion::advance(&world.lethe, request.id).await.unwrap(), Advance::StepDone);
         }
-        // No process executes it now; another one finds it by itself.
+        // No process is executing it now; a new worker finds it by itself.
         let _working = world.start_worker();
         eventually("the rest of the steps", || async {
             deletion::progress(&world.lethe, request.id).await.unwrap().finished
@@ -126,7 +126,7 @@ async fn deletion_continues_after_a_crash_between_any_two_steps() {
                 .fetch_one(world.pool())
                 .await
                 .unwrap();
-        assert_eq!(entries, 7, "each step is told once, after {steps}");
+        assert_eq!(entries, 7, "each step has one audit entry, after a crash at step {steps}");
     }
 }
 
@@ -162,6 +162,24 @@ async fn failing_clerk_step_is_retried_after_the_data_was_erased() {
 }
 
 #[tokio::test]
+async fn retried_deletion_keeps_the_incident_id_of_its_request() {
+    let world = World::start().await;
+    world.clerk.fail(Fault { operation: Some(DELETE.to_owned()), status: Some(500), ..Fault::default() });
+    let of_request = world.lethe.with_incident("3T9KQ7XAB2CDE");
+    let request = deletion::request(&of_request, by(&subject(0), Origin::Api)).await.unwrap();
+    deletion::run(&of_request, request.id, TIMEOUT).await.unwrap();
+    // The schedule isn't part of a request, so it has no incident id.
+    assert_eq!(deletion::resume_all(&world.lethe).await.unwrap(), 1);
+    let incidents: Vec<Option<String>> =
+        sqlx::query_scalar("select payload->>'incident' from lethe_jobs._private_jobs where payload->>'request' = $1")
+            .bind(request.id.to_string())
+            .fetch_all(world.pool())
+            .await
+            .unwrap();
+    assert_eq!(incidents, [Some("3T9KQ7XAB2CDE".to_owned())]);
+}
+
+#[tokio::test]
 async fn user_unknown_to_clerk_counts_as_deleted() {
     let world = World::start().await;
     world.clerk.delete_user(subject(0).as_str()).await;
@@ -189,13 +207,13 @@ async fn user_managed_by_a_directory_blocks_the_deletion_and_alerts_operators() 
 }
 
 #[tokio::test]
-async fn receipt_is_mailed_and_the_address_deleted() {
+async fn receipt_is_mailed_and_the_address_is_deleted() {
     let world = World::start().await;
     let _working = world.start_worker();
     let request = ask(&world, 0).await;
     let mail = format!("{:?}", world.inbox.wait_for(1).await);
     assert!(mail.contains("ada@example.org") && mail.contains(request.receipt.as_str()));
-    eventually("forgetting the address", || async {
+    eventually("deleting the address", || async {
         sqlx::query_scalar::<_, bool>("select contact is null from lethe.deletion_request")
             .fetch_one(world.pool())
             .await
@@ -288,7 +306,7 @@ async fn orphans_are_found_in_batches_and_errors_are_not_orphans() {
     assert_eq!(orphans, expected);
     assert_eq!(report.people, 8);
     assert_eq!(world.clerk.all_requests(), 1);
-    assert!(!world.rows_of(&subject(0)).await["users"].is_empty(), "looking erases nothing");
+    assert!(!world.rows_of(&subject(0)).await["users"].is_empty(), "the search erases nothing");
 
     world.clerk.fail(Fault { status: Some(429), retry_after: Some(0), ..Fault::default() });
     assert!(matches!(orphans::search(&world.lethe, |_| {}).await, Err(Error::Clerk(_))));

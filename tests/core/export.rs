@@ -1,11 +1,11 @@
-//! The whole export: Clerk's profile, the tables and what the audit log says of it.
+//! The whole export: Clerk's profile, the tables, and its entries in the audit log.
 
-#![expect(clippy::unwrap_used, reason = "a test ends where something is missing")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
-use demo::testing::Fault;
 use futures::{StreamExt, TryStreamExt};
 use lethe::export::{self, Export, Shape};
 use lethe::{Error, overview};
+use lethe_demo::testing::Fault;
 use serde_json::Value;
 
 use crate::world::{World, subject};
@@ -19,6 +19,7 @@ async fn kinds(world: &World, index: usize) -> Vec<String> {
         .await
         .unwrap()
         .activity
+        .entries
         .into_iter()
         .map(|entry| entry.event.kind().into_owned())
         .collect()
@@ -33,7 +34,7 @@ async fn export_holds_profile_and_tables_and_is_logged() {
     let keys: Vec<&String> = read.as_object().unwrap().keys().collect();
     assert_eq!(keys.len(), 3, "{keys:?}");
     assert!(read["exportDate"].as_str().unwrap().ends_with('Z'));
-    assert!(read["clerkProfile"].to_string().contains(&demo::people::person(3).email));
+    assert!(read["clerkProfile"].to_string().contains(&lethe_demo::people::person(3).email));
     let tables = read["applicationData"].as_object().unwrap();
     assert_eq!(tables.len(), 13);
     let rows: usize = tables.values().map(|rows| rows.as_array().unwrap().len()).sum();

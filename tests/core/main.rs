@@ -1,6 +1,6 @@
-//! The core's verbs on a real Postgres, a Clerk that is spoken to over HTTP, and a real inbox.
+//! The core's functions with a real Postgres, the Clerk stand-in over HTTP, and a real mail inbox.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on fails, and says where")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod audit;
 mod consent;

@@ -1,24 +1,24 @@
-//! Everything that the core needs, started anew for each test.
+//! Everything that the core needs, started afresh for each test.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
-use demo::people::person;
-use demo::sample::{SeedOptions, seed};
-use demo::testing::{ClerkStandIn, Database, Inbox, StandInOptions};
 use lethe::clerk::ClientSettings;
 use lethe::data_map::DataMap;
 use lethe::mail::Mailer;
 use lethe::storage::Storage;
 use lethe::{ClerkUserId, Clock, CoreConfig, Dependencies, Lethe, Random, database, jobs, keys};
+use lethe_demo::people::person;
+use lethe_demo::sample::{SeedOptions, seed};
+use lethe_demo::testing::{ClerkStandIn, Database, Inbox, StandInOptions};
 use secrecy::SecretString;
 use sqlx::PgPool;
 use tokio::task::JoinHandle;
 use url::Url;
 
-pub(crate) use demo::testing::eventually;
+pub(crate) use lethe_demo::testing::eventually;
 
 pub(crate) const PEOPLE: usize = 8;
 
@@ -47,11 +47,18 @@ impl World {
         Self { lethe, clerk, inbox, _database: database }
     }
 
+    /// The same installation after the operator has put these purposes into the map.
+    pub(crate) fn with_purposes(&self, purposes: &str) -> Lethe {
+        let map = include_str!("../../demo/data-map.toml");
+        assert!(!map.contains("[[purpose]]"), "the sample has the default purposes");
+        lethe(&self.clerk, &self.inbox, &format!("{map}\n{purposes}"), self.pool().clone())
+    }
+
     pub(crate) fn pool(&self) -> &PgPool {
         &self.lethe.database
     }
 
-    /// Works the queue until the answer is dropped.
+    /// Runs the job worker until the returned value is dropped.
     pub(crate) fn start_worker(&self) -> RunningWorker {
         let lethe = self.lethe.clone();
         RunningWorker(tokio::spawn(async move { jobs::run_worker(lethe, std::future::pending()).await.unwrap() }))
@@ -59,7 +66,7 @@ impl World {
 
     /// Everything that the sample application has about a person, by table.
     pub(crate) async fn rows_of(&self, subject: &ClerkUserId) -> BTreeMap<&'static str, Vec<String>> {
-        demo::testing::rows_of(self.pool(), subject.as_str()).await
+        lethe_demo::testing::rows_of(self.pool(), subject.as_str()).await
     }
 }
 

@@ -1,7 +1,7 @@
-//! The draft of a map that is written from a schema.
+//! Drafts of data maps, generated from a schema.
 
-use demo::testing::Database;
 use lethe::data_map::{self, DataMap, Error};
+use lethe_demo::testing::Database;
 
 use crate::support::{SAMPLE, only};
 
@@ -25,7 +25,7 @@ async fn draft_of_the_sample_application_is_valid_and_matches() {
 }
 
 #[tokio::test]
-async fn draft_says_what_a_person_must_decide() {
+async fn draft_marks_what_needs_a_decision() {
     let database = only(
         "CREATE TABLE people (id bigint PRIMARY KEY, handle text UNIQUE); \
          CREATE TABLE notes (id bigint PRIMARY KEY, people_id bigint REFERENCES people, \"in reply\nto\" bigint REFERENCES notes); \

@@ -1,4 +1,4 @@
-//! The map's file: what isn't valid.
+//! Errors in the data map's file.
 
 use lethe::data_map::{DataMap, Error};
 

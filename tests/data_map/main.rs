@@ -1,6 +1,6 @@
 //! The data map against live schemas: what matches, and every kind of mismatch.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on fails, and says where")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod draft;
 mod file;

@@ -1,6 +1,6 @@
 //! Other people's rows: which foreign keys and columns need a decision, and what can't be decided.
 
-use demo::testing::Database;
+use lethe_demo::testing::Database;
 
 use crate::support::{PEOPLE, PEOPLE_RULE, SAMPLE, assert_problem, database, only, problem, problems};
 

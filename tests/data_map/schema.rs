@@ -1,7 +1,7 @@
 //! Tables, columns and privileges.
 
-use demo::testing::Database;
 use lethe::data_map::{self, DataMap, Error};
+use lethe_demo::testing::Database;
 use sqlx::AssertSqlSafe;
 
 use crate::support::{PEOPLE, PEOPLE_RULE, SAMPLE, assert_problem, database, only, problem, problems};
@@ -151,7 +151,7 @@ async fn row_level_security_and_missing_privileges_are_reported() {
     let map = DataMap::parse(SAMPLE).unwrap();
     let mut transaction = database.pool().begin().await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(format!("SET LOCAL ROLE {role}"))).execute(&mut *transaction).await.unwrap();
-    let Err(Error::Mismatch(found)) = data_map::resolve(&map, &mut transaction).await else { panic!("it fits") };
+    let Err(Error::Mismatch(found)) = data_map::resolve(&map, &mut transaction).await else { panic!("it matches") };
     transaction.rollback().await.unwrap();
     let cleanup = format!("DROP OWNED BY {role}; DROP ROLE {role}");
     sqlx::raw_sql(AssertSqlSafe(cleanup)).execute(database.pool()).await.unwrap();

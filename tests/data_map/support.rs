@@ -1,7 +1,7 @@
-//! What the tests of the data map share: databases, and the problems of a map.
+//! What the data map tests share: databases, and the problems of a map.
 
-use demo::testing::Database;
 use lethe::data_map::{self, DataMap, Error, Problem};
+use lethe_demo::testing::Database;
 use sqlx::AssertSqlSafe;
 
 pub(crate) const SAMPLE: &str = include_str!("../../demo/data-map.toml");

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use demo::testing::Database;
 use futures::TryStreamExt;
 use lethe::data_map::DataMap;
 use lethe::deletion;
 use lethe::export::Snapshot;
+use lethe_demo::testing::Database;
 use proptest::collection::hash_set;
 use proptest::prelude::{Strategy, any, prop_oneof};
 use proptest::test_runner::{Config, TestRunner};
@@ -25,7 +25,7 @@ fn identifier() -> impl Strategy<Value = String> {
         "[\\PC]{1,12}",
         any::<[char; 6]>().prop_map(|letters| letters.into_iter().collect()),
     ];
-    odd.prop_filter("a name that Postgres takes", |name: &String| {
+    odd.prop_filter("a name that Postgres accepts", |name: &String| {
         name.trim() == name
             && !name.is_empty()
             && name.len() <= 40

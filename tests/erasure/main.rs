@@ -1,7 +1,7 @@
-//! Erasure on a real Postgres: every table of the sample application, the rows of other people, and the ways in which
-//! foreign keys get in the way.
+//! Erasure on a real Postgres: every table of the sample application, other people's rows, and foreign keys that would
+//! block a deletion.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on fails, and says where")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod foreign_keys;
 mod identifiers;

@@ -1,4 +1,4 @@
-//! The purge: rows that a deletion stamped or kept are deleted when their time is over.
+//! The purge: rows that a deletion stamped or kept are deleted once their period is over.
 
 use lethe::Error;
 use lethe::data_map;
@@ -7,11 +7,11 @@ use lethe::deletion::{self, TableResult};
 use crate::support::{SAMPLE, count, erase, everything, of, resolve, run, seeded, subject};
 
 #[tokio::test]
-async fn stamped_and_kept_rows_are_purged_when_their_time_is_over() {
+async fn stamped_and_kept_rows_are_purged_after_their_period() {
     let database = seeded().await;
     let pool = database.pool();
     let (who, other) = (subject(3), subject(1));
-    // The application had hidden a project before; it is purged with the others.
+    // The application had already hidden a project itself; it is purged with the others.
     let hidden = format!(
         "UPDATE projects SET deleted_at = '2026-02-20' WHERE id = (SELECT min(id) FROM projects WHERE user_id = '{}')",
         who.as_str()
@@ -37,7 +37,7 @@ async fn stamped_and_kept_rows_are_purged_when_their_time_is_over() {
     assert_eq!(of(&after, &other), before);
     let left: Vec<String> =
         of(&after, &who).into_iter().filter(|(_, rows)| !rows.is_empty()).map(|(table, _)| table).collect();
-    assert_eq!(left, ["public.api_keys", "public.profiles"], "what is marked or scrubbed for good");
+    assert_eq!(left, ["public.api_keys", "public.profiles"], "rows that are stamped or scrubbed without a purge date");
 }
 
 #[tokio::test]

@@ -1,13 +1,13 @@
-//! What the tests of the erasure share: databases, maps, and views of the rows.
+//! What the erasure tests share: databases, maps, and views of the rows.
 
 use std::collections::BTreeMap;
 
-use demo::people;
-use demo::sample::{self, SeedOptions};
-use demo::testing::Database;
 use lethe::ClerkUserId;
 use lethe::data_map::{self, DataMap, Resolved};
 use lethe::deletion::{self, Plan, TableResult};
+use lethe_demo::people;
+use lethe_demo::sample::{self, SeedOptions};
+use lethe_demo::testing::Database;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use time::OffsetDateTime;
 use time::macros::datetime;

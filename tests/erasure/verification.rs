@@ -1,7 +1,7 @@
 //! The verification after an erasure, and the list of user ids.
 
-use demo::people;
 use lethe::deletion::{self, orphans};
+use lethe_demo::people;
 
 use crate::support::{NOW, SAMPLE, erase, resolve, rows_of, run, seeded, subject};
 

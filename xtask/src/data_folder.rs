@@ -28,7 +28,7 @@ impl DataFolder {
         let path = std::path::absolute(path)?;
         let is_new = !path.join(MARKER).exists();
         if is_new && path.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-            bail!("{} has other files in it; --data-dir must name an empty or a new folder", path.display());
+            bail!("{} has other files in it; --data-dir must name a new or empty folder", path.display());
         }
         fs::create_dir_all(path.join("logs"))
             .with_context(|| format!("can't create the data folder {}", path.display()))?;
@@ -48,11 +48,11 @@ impl DataFolder {
 
     /// Creates a data folder that is deleted when this value is dropped. `purpose` is part of its name.
     pub(crate) fn temporary(purpose: &str) -> Result<Self> {
-        // Not below the target folder: as root, Postgres' user often can't reach that.
+        // Not in the target folder: if this program runs as root, Postgres' user often can't reach that.
         Self::temporary_in(&std::env::temp_dir(), purpose)
     }
 
-    /// As [`Self::temporary`], but on disk even if temporary files are in memory.
+    /// Like [`Self::temporary`], but on disk even if temporary files are in memory.
     pub(crate) fn temporary_on_disk(purpose: &str) -> Result<Self> {
         Self::temporary_in(Path::new("/var/tmp"), purpose)
     }
@@ -158,7 +158,7 @@ pub(crate) fn write_private(path: &Path, content: &str) -> Result<()> {
     Ok(())
 }
 
-/// What must stay the same between runs and is known to nobody else.
+/// Secrets that must stay the same between runs.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Secrets {
     pub(crate) postgres_password: String,
@@ -196,7 +196,7 @@ impl Secrets {
                 .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
                 .filter(|value| !value.is_empty())
                 .map(str::to_owned)
-                .with_context(|| format!("it has no {name}"))
+                .with_context(|| format!("{name} is missing"))
         };
         Ok(Self {
             postgres_password: value("POSTGRES_PASSWORD")?,
@@ -209,7 +209,7 @@ impl Secrets {
 
 fn random<const LENGTH: usize>() -> [u8; LENGTH] {
     let mut bytes = [0; LENGTH];
-    SystemRandom::new().fill(&mut bytes).expect("the kernel gives random bytes");
+    SystemRandom::new().fill(&mut bytes).expect("the kernel provides random bytes");
     bytes
 }
 
@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_is_locked_and_private_and_its_secrets_are_stable() {
+    fn data_folder_is_locked_and_private_and_its_secrets_are_stable() {
         let folder = DataFolder::temporary("folder-test").expect("there is a folder for temporary files");
         let first = folder.secrets().expect("secrets can be written");
         assert_eq!(folder.secrets().expect("secrets can be read"), first);
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_disk_is_an_error_before_anything_is_written() {
+    fn full_disk_is_an_error_before_anything_is_written() {
         let folder = std::env::temp_dir();
         assert!(check_space(&folder, 0).is_ok());
         let error = check_space(&folder, u64::MAX).expect_err("no disk is that large").to_string();
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_with_other_files_is_refused() {
+    fn folder_with_other_files_is_refused() {
         let path = std::env::temp_dir().join(format!("xtask-other-{}", std::process::id()));
         fs::create_dir_all(&path).expect("it is new");
         fs::write(path.join("letter.txt"), "dear").expect("it is writable");

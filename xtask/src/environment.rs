@@ -1,4 +1,4 @@
-//! The environment variables of a demo's processes, and `run.env`, with which `lethe` can be called from a shell.
+//! The environment variables of a demo's processes, and `run.env`, with which a shell can run `lethe`.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shell_reads_what_was_written() {
+    fn values_survive_sourcing_in_a_shell() {
         let secrets = Secrets {
             postgres_password: "password".into(),
             clerk_secret_key: "sk_test_x".into(),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_publishable_key_names_the_stand_in() {
+    fn publishable_key_encodes_the_stand_ins_address() {
         assert_eq!(publishable_key(3001), "pk_test_MTI3LjAuMC4xOjMwMDEk");
     }
 }

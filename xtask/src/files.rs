@@ -1,4 +1,4 @@
-//! Files: those below a folder, and short names for contents.
+//! Lists files, and hashes their contents to short names.
 
 use std::fs;
 use std::path::{Path, PathBuf};

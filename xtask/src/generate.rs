@@ -1,6 +1,6 @@
-//! `cargo xtask generate`: the parts of the documentation that are made from the sources.
+//! `cargo xtask generate`: generates the parts of the documentation that follow from the sources.
 //!
-//! A new one is a line in [`GENERATED`]: a file and the function that returns its content.
+//! To add one, add a line to [`GENERATED`] with the file and the function that returns its content.
 
 use std::fs;
 
@@ -24,7 +24,7 @@ const GENERATED: &[Generated] = &[
     Generated { file: "lethe.example.toml", content: |workspace| configuration(workspace, "example") },
 ];
 
-/// Returns what `lethe config` prints: the settings are declared in the server.
+/// Returns the output of `lethe config`, since the settings are declared in the server.
 fn configuration(workspace: &Workspace, what: &str) -> Result<String> {
     let mut command = workspace.cargo();
     command.args(["run", "--quiet", "--bin", "lethe", "--", "config", what]);
@@ -44,7 +44,7 @@ pub(crate) fn run(workspace: &Workspace, check: bool) -> Result<()> {
             outdated.push(*file);
         } else {
             fs::write(&path, content).with_context(|| format!("can't write {file}"))?;
-            println!("{file} is written");
+            println!("wrote {file}");
         }
     }
     if !outdated.is_empty() {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-/// A response; its body as transferred, not decompressed.
+/// A response. Its body is as transferred, not decompressed.
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,
@@ -22,7 +22,7 @@ fn agent() -> ureq::Agent {
         .into()
 }
 
-/// Whether a GET request is answered with 200.
+/// Whether a GET request returns 200.
 pub(crate) fn is_ok(url: &str) -> bool {
     agent().get(url).call().is_ok_and(|response| response.status() == 200)
 }
@@ -42,7 +42,7 @@ pub(crate) fn get(url: &str, headers: &[(&str, &str)]) -> Result<Response> {
     })
 }
 
-/// Clerk's Backend API, as far as measurements need it.
+/// The part of Clerk's Backend API that measurements need.
 #[derive(Debug)]
 pub(crate) struct Clerk {
     pub(crate) url: String,

@@ -1,5 +1,5 @@
-//! Installs what is missing: Debian packages with apt-get, Rust's WASM target with rustup. Asks before it installs system
-//! packages if there is a terminal. Where it can't install something, the error says what to install.
+//! Installs what is missing: Debian packages with apt-get, Rust's WASM target with rustup. Asks before it installs
+//! system packages if there is a terminal. Where it can't install something, the error says what to install.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ const MIN_NODE_VERSION: u32 = 20;
 
 static ASSUME_YES: AtomicBool = AtomicBool::new(false);
 
-/// Installs without asking from now on: `--yes`.
+/// Installs without asking from now on (`--yes`).
 pub(crate) fn assume_yes() {
     ASSUME_YES.store(true, Ordering::Relaxed);
 }
@@ -83,12 +83,12 @@ pub(crate) fn debian(packages: &[&str]) -> Result<()> {
     })
 }
 
-/// Without a terminal nobody could answer, and `--yes` is the answer.
+/// Without a terminal there is no one to ask, and `--yes` already answers.
 fn must_ask(has_terminal: bool, assume_yes: bool) -> bool {
     has_terminal && !assume_yes
 }
 
-/// Asks whether a package may be installed. No is an error that says how to install it by hand.
+/// Asks whether a package may be installed. Declining is an error that says how to install it by hand.
 fn request_permission(list: &str, command: &str, ask: impl FnOnce(String) -> Result<bool>) -> Result<()> {
     let question = format!("{list} is missing. Run `{command}` now? (`--yes` skips this question) [Y/n] ");
     if !ask(question)? {
@@ -97,7 +97,7 @@ fn request_permission(list: &str, command: &str, ask: impl FnOnce(String) -> Res
     Ok(())
 }
 
-/// Asks on the terminal. The read blocks, also after Ctrl-C, so it runs in a thread of its own.
+/// Asks on the terminal. The read blocks even after Ctrl-C, so it runs in a thread of its own.
 fn ask(question: String) -> Result<bool> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(confirm(&question, &mut io::stdin().lock(), &mut io::stderr())));
@@ -149,9 +149,9 @@ pub(crate) fn wasm_target() -> Result<()> {
         bail!("Rust's target {WASM} is missing, and so is rustup, which would install it");
     }
     stage(&format!("Install Rust's target {WASM}"), || {
-        process::output(Command::new("rustup").args(["target", "add", WASM])).map(drop).map_err(|error| {
-            error.context(format!("run `rustup target add {WASM}` (see the README's troubleshooting)"))
-        })
+        process::output(Command::new("rustup").args(["target", "add", WASM]))
+            .map(drop)
+            .map_err(|error| error.context(format!("run `rustup target add {WASM}` (see CONTRIBUTING.md)")))
     })
 }
 

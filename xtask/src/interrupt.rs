@@ -12,7 +12,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 static REQUESTED: OnceLock<Arc<AtomicBool>> = OnceLock::new();
 
-/// The error of work that was stopped by a signal.
+/// The error of an operation that a signal stopped.
 #[derive(Debug)]
 pub(crate) struct Interrupted;
 
@@ -24,7 +24,8 @@ impl fmt::Display for Interrupted {
 
 impl std::error::Error for Interrupted {}
 
-/// Installs the signal handlers. The first signal sets a flag; the second one ends this program at once, and its children with it.
+/// Installs the signal handlers. The first signal sets a flag; the second one ends this program and its children at
+/// once.
 pub(crate) fn listen() -> Result<()> {
     let flag = REQUESTED.get_or_init(Arc::default);
     for signal in [SIGINT, SIGTERM, SIGHUP] {

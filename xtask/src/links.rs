@@ -1,7 +1,7 @@
-//! Checks the Markdown files of the repository: every relative link leads to a file, and every anchor to a heading.
+//! Checks the Markdown files of the repository: every relative link must lead to a file, and every anchor to a heading.
 //! Links to other sites are not followed.
 //!
-//! `pulldown-cmark` parses; a link checker as a program of its own would be 300 MB that mostly deal with the web.
+//! `pulldown-cmark` does the parsing. Standalone link checkers are mostly about the web, and one would take 300 MB.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -30,7 +30,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// The Markdown files that git knows or could add, relative to the workspace root.
+/// The Markdown files that git tracks or would add, relative to the workspace root.
 fn markdown_files(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     let mut command = workspace.command("git");
     command.args(["ls-files", "--cached", "--others", "--exclude-standard", "*.md"]);
@@ -58,7 +58,7 @@ impl Document {
         let line = |offset: usize| text[..offset].matches('\n').count() + 1;
         let mut undefined = Vec::new();
         let mut note_undefined = |link: BrokenLink<'a>| -> Option<(CowStr<'a>, CowStr<'a>)> {
-            // A shortcut, `[text]`, is as likely to be text in brackets.
+            // A shortcut, `[text]`, is just as likely to be text in brackets.
             if link.link_type != LinkType::Shortcut {
                 let target = link.reference.to_string();
                 undefined.push(Link { target, line: line(link.span.start), is_undefined: true });
@@ -85,8 +85,8 @@ impl Document {
         document
     }
 
-    /// Adds the anchor that a heading gets on the usual hosts: lower case, hyphens for spaces, without punctuation, and
-    /// with a number if there was one before.
+    /// Adds the anchor that GitHub gives a heading: lower case, hyphens for spaces, no punctuation, and a number if the
+    /// anchor is taken.
     fn add_heading(&mut self, heading: &str) {
         let is_part = |character: &char| character.is_alphanumeric() || matches!(character, ' ' | '-' | '_');
         let anchor: String =
@@ -146,7 +146,7 @@ fn problem(
     let path = path.replace("%20", " ");
     let target = if path.is_empty() { Some(file.to_path_buf()) } else { resolve(file, &path) };
     let Some(target) = target else {
-        return Some("outside of the repository");
+        return Some("outside the repository");
     };
     if !path.is_empty() && !exists(&target) {
         return Some("no such file");
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_files_and_headings_are_named_with_their_line() {
+    fn missing_files_and_headings_are_reported_with_their_line() {
         let readme =
             "# Lethe\n\n[one](docs/two.md)\n[two](#nowhere)\n[three](../x.md) [four][five]\n<a href=\"y.md\">y</a>\n";
         let problems = problems_of(&[("README.md", readme)]);
@@ -208,7 +208,7 @@ mod tests {
             [
                 "README.md:3 docs/two.md: no such file",
                 "README.md:4 #nowhere: no such heading",
-                "README.md:5 ../x.md: outside of the repository",
+                "README.md:5 ../x.md: outside the repository",
                 "README.md:6 y.md: no such file",
                 "README.md:5 five: no such reference",
             ]

@@ -1,4 +1,4 @@
-//! `cargo xtask`: builds, runs, tests and measures Lethe. Installs what the machine lacks for that.
+//! `cargo xtask`: builds, runs, tests and measures Lethe. Installs what it needs and the machine lacks.
 
 mod bench;
 mod build;
@@ -52,20 +52,21 @@ enum Task {
     Reset(reset::Reset),
     /// Builds the frontend, the style sheet, the server and the demo.
     Build {
-        /// Builds the server and the demo with optimisation.
+        /// Builds the server and the demo with optimizations.
         #[arg(long)]
         release: bool,
         /// Builds the frontend and the style sheet only.
         #[arg(long, conflicts_with = "release")]
         site: bool,
     },
-    /// Writes the query data in `.sqlx`, which the compiler checks queries against without a database.
+    /// Writes the query metadata in `.sqlx`, with which queries are checked at compile time without a database.
     Prepare {
         /// Writes nothing; fails if `.sqlx` is not up to date.
         #[arg(long)]
         check: bool,
     },
-    /// Writes what tailwind-rs makes: `style/utilities.css` and the e-mail templates in `src/mail/inlined`.
+    /// Writes what tailwind-rs generates: `style/utilities.css` and the e-mail templates in
+    /// `src/platform/mail/inlined`.
     Styles {
         /// Writes nothing; fails when a file is not up to date.
         #[arg(long)]
@@ -81,7 +82,7 @@ enum Task {
     Graph(graph::Command),
     /// Runs all checks and tests, including those in a browser.
     Test(test::Test),
-    /// Prints how many bytes the first visit of a page transfers.
+    /// Prints how many bytes a first visit transfers.
     Size(size::Size),
     /// Measures a release build under load.
     Bench(bench::Bench),

@@ -24,14 +24,14 @@ impl Ports {
     /// Finds four consecutive unused ports.
     pub(crate) fn free() -> Result<Self> {
         for _ in 0..100 {
-            // The kernel would soon assign its own ports again, so search below its range.
+            // Searches below the range that the kernel assigns from, so that it doesn't take these ports.
             let first = 10_000 + free()? % 20_000;
             let ports = Self::from(first)?;
             if ports.check().is_ok() {
                 return Ok(ports);
             }
         }
-        bail!("found no four free ports in a row");
+        bail!("found no four consecutive free ports");
     }
 
     /// Returns an error if a port is in use. It says what the port is for and how to choose another one.
@@ -46,8 +46,8 @@ impl Ports {
             if !is_free(port) {
                 let other = if self.server > 60_000 { 3100 } else { self.server + 100 };
                 bail!(
-                    "port {port} ({purpose}) is in use by another program; choose another first port, for example \
-                     --port {other}, or end what uses it (`ss -ltnp 'sport = :{port}'` shows it)"
+                    "port {port} ({purpose}) is in use by another program; choose another port, for example \
+                     --port {other}, or stop that program (`ss -ltnp 'sport = :{port}'` shows it)"
                 );
             }
         }
@@ -76,14 +76,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ports_follow_each_other() {
+    fn ports_are_consecutive() {
         let ports = Ports::from(3000).expect("three ports follow it");
         assert_eq!((ports.clerk, ports.inbox, ports.smtp), (3001, 3002, 3003));
         assert!(Ports::from(u16::MAX - 1).is_err());
     }
 
     #[test]
-    fn a_used_port_is_named_with_its_purpose() {
+    fn used_port_is_reported_with_its_purpose() {
         let ports = Ports::free().expect("this machine has free ports");
         assert!(ports.check().is_ok());
         let _listener = TcpListener::bind((Ipv4Addr::LOCALHOST, ports.inbox)).expect("the port was free");

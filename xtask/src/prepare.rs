@@ -1,7 +1,8 @@
-//! `cargo xtask prepare`: the query data in `.sqlx`.
+//! `cargo xtask prepare`: the query metadata in `.sqlx`.
 //!
-//! The query macros write this data while the library is compiled with a database. That is a separate compilation, so
-//! that it invalidates no other build, and it is skipped if the sources and migrations are those of the last time.
+//! sqlx's query macros write this metadata while the library is compiled with a database. That is a separate
+//! compilation, so that it invalidates no other build, and it is skipped if neither sources nor migrations have
+//! changed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -42,13 +43,13 @@ pub(crate) fn run(workspace: &Workspace, check: bool) -> Result<()> {
     Ok(())
 }
 
-/// Checks `.sqlx` with a cluster that already runs.
+/// Checks `.sqlx` with a running cluster.
 pub(crate) fn check(workspace: &Workspace, cluster: &Cluster) -> Result<()> {
     let fresh = describe(workspace, || Ok((cluster, ())))?;
     compare(workspace, &fresh)
 }
 
-/// Query data by file name.
+/// Query metadata by file name.
 type Queries = BTreeMap<String, String>;
 
 fn compare(workspace: &Workspace, fresh: &Queries) -> Result<()> {

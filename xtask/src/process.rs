@@ -1,9 +1,9 @@
 //! Child processes: run to completion, or kept running as a service.
 //!
 //! No child may outlive this program, however it ends, so each gets a parent death signal (`PR_SET_PDEATHSIG`). Setting
-//! that in the child needs unsafe code, so `setpriv` of util-linux does it; it also changes the user where Postgres must
-//! not run as root. The kernel sends the signal when the thread that started the child ends, so children are started on
-//! the main thread.
+//! that in the child needs unsafe code, so `setpriv` of util-linux does it; it also changes the user where Postgres
+//! must not run as root. The kernel sends the signal when the thread that started the child ends, so children are
+//! started on the main thread.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -48,7 +48,7 @@ pub(crate) fn with_death_signal(command: &Command, signal: &str, run_as: Option<
     wrapped
 }
 
-/// Spawns a command of [`with_death_signal`], and explains why that failed.
+/// Spawns a command of [`with_death_signal`], and explains a failure.
 pub(crate) fn spawn(command: &mut Command) -> Result<Child> {
     command.spawn().map_err(|error| {
         if error.kind() == io::ErrorKind::NotFound {
@@ -86,8 +86,8 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts a command in a process group of its own, so that Ctrl-C reaches only this program and services are stopped
-    /// in order.
+    /// Starts a command in a process group of its own, so that Ctrl-C reaches only this program and services are
+    /// stopped in order.
     pub(crate) fn start(
         name: &'static str,
         command: &Command,
@@ -136,7 +136,7 @@ impl Service {
             self.check()?;
             if start.elapsed() > limit {
                 bail!(
-                    "{} did not become ready in {} s. The last lines of {}:\n{}",
+                    "{} did not become ready within {} s. The last lines of {}:\n{}",
                     self.name,
                     limit.as_secs(),
                     self.log.display(),
@@ -210,14 +210,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn last_lines_of_short_and_long_texts() {
+    fn last_lines_are_returned_without_trailing_blank_lines() {
         assert_eq!(last_lines("a\nb\n", 5), "a\nb");
         assert_eq!(last_lines("a\nb\nc\n\n", 2), "b\nc");
         assert_eq!(last_lines("", 2), "");
     }
 
     #[test]
-    fn the_death_signal_changes_neither_arguments_nor_environment() {
+    fn death_signal_changes_neither_arguments_nor_environment() {
         let mut command = Command::new("echo");
         command.arg("hello").env("NAME", "value").current_dir("/");
         let wrapped = with_death_signal(&command, "TERM", Some(&RunAs { user: 5, group: 6 }));
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn the_error_of_a_service_that_exits_early_contains_its_log() {
+    fn early_exit_of_a_service_is_an_error_with_its_log() {
         let log = std::env::temp_dir().join(format!("xtask-service-{}.log", std::process::id()));
         let mut command = Command::new("sh");
         command.args(["-c", "echo this went wrong; exit 3"]);

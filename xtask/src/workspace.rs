@@ -28,10 +28,11 @@ impl Workspace {
         Ok(Self { root, target: target_folder()?, lints: false })
     }
 
-    /// Returns the same workspace whose cargo commands compile its own crates by Clippy's driver and fail on warnings.
+    /// Returns the same workspace, but its cargo commands compile its own crates with Clippy's driver and fail on
+    /// warnings.
     ///
-    /// `cargo clippy` only checks, so it compiles every dependency a second time. The driver is a complete compiler: as the
-    /// workspace's wrapper it reports its lints while the tests are built.
+    /// `cargo clippy` only checks, so it compiles every dependency a second time. The driver is a complete compiler: as
+    /// the workspace's wrapper it reports its lints while the tests are built.
     pub(crate) fn with_lints(&self) -> Self {
         Self { lints: true, ..self.clone() }
     }

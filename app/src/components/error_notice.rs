@@ -3,11 +3,15 @@
 use leptos::prelude::*;
 use lethe_error_code::ErrorCode;
 
+use crate::texts;
+
 /// The message of an error.
 #[component]
-#[expect(clippy::needless_pass_by_value, reason = "the properties of a component are owned")]
 pub(crate) fn ErrorNotice(
     code: ErrorCode,
+    /// Added to the message, for example that nothing was deleted.
+    #[prop(optional)]
+    addition: &'static str,
     /// The incident's id, or nothing.
     #[prop(optional, into)]
     incident: String,
@@ -19,11 +23,13 @@ pub(crate) fn ErrorNotice(
     children: Option<Children>,
 ) -> impl IntoView {
     // A step that helps is no failure, and doesn't look like one.
-    let class = if code == ErrorCode::ReverificationNeeded { "note note-step" } else { "note note-bad" };
-    let incident = (!incident.is_empty()).then(|| format!(" Incident {incident}."));
+    let class = if code == ErrorCode::ReverificationNeeded { "note note-action" } else { "note note-error" };
+    let text = [code.message(), addition].join(" ");
+    let incident = (!incident.is_empty()).then(|| view! { <p class="text-soft">{texts::reference(incident)}</p> });
     view! {
-        <div class=class role="alert" id=id>
-            <p>{code.message()} {incident}</p>
+        <div class=class role="alert" id=id tabindex="-1">
+            <p>{text.trim().to_owned()}</p>
+            {incident}
             {children.map(|children| children())}
         </div>
     }

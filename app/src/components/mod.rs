@@ -1,9 +1,18 @@
-//! What pages and islands are made of: static markup. An island that uses one brings it into the browser's bundle.
+//! What pages and islands are made of. Only what the islands use goes into the browser's bundle; the server renders the
+//! rest, also where a script asks for it.
 
+#[cfg(feature = "ssr")]
+mod activity_entry;
+#[cfg(feature = "ssr")]
 mod error_notice;
 mod icon;
+mod live_text;
+#[cfg(feature = "ssr")]
 mod plan_table;
+#[cfg(feature = "ssr")]
+mod steps;
 
-pub(crate) use error_notice::ErrorNotice;
 pub(crate) use icon::Check;
-pub(crate) use plan_table::PlanTable;
+pub(crate) use live_text::LiveText;
+#[cfg(feature = "ssr")]
+pub(crate) use {activity_entry::ActivityEntry, error_notice::ErrorNotice, plan_table::PlanTable, steps::Steps};

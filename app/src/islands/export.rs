@@ -1,80 +1,95 @@
-//! The button that downloads a copy. It is an ordinary link. The island only polls until the server has completed
-//! the file.
+//! The button that downloads a copy. It is an ordinary link. The island asks first whether the download may start, so that
+//! a refusal doesn't take the page away, and then polls until the server has completed the file.
 
 use std::time::Duration;
 
 use leptos::prelude::*;
+use leptos::server_fn::ServerFn;
 use leptos::task::spawn_local;
 use lethe_error_code::ErrorCode;
 
 use super::browser;
-use crate::components::Check;
-use crate::dto::CompletedExport;
-use crate::server_fns::latest_export;
+use super::http::{Call, Method, Reply};
+use crate::components::{Check, LiveText};
+use crate::server_fns::{LatestExport, PrepareExport};
+use crate::texts;
 
 /// Pause between two polls.
 const POLL_INTERVAL: Duration = Duration::from_millis(1200);
 /// Polls after which the island gives up. The download itself isn't affected.
 const MAX_POLLS: u32 = 500;
+const EXPORT_PATH: &str = "/api/privacy/export";
+/// The section around the island, which has what the server knows.
+const SECTION_ID: &str = "copy";
 
 #[derive(Clone, PartialEq, Eq)]
 enum State {
-    /// Holds the last completed export, if there is one.
-    Idle(Option<CompletedExport>),
+    /// Nothing was downloaded from this page yet.
+    Idle,
     Preparing,
-    Done(CompletedExport),
+    /// Holds the content of the file.
+    Done(String),
     /// Polling failed. The download may continue.
-    Unknown(ErrorCode),
+    Unknown,
     /// The server refused the download.
     Refused(ErrorCode),
 }
 
 /// The download button and its state.
 #[island]
-pub(crate) fn ExportButton(
-    /// The last completed export.
-    latest: Option<CompletedExport>,
-    /// When the page was rendered. An export with a greater id is the one that this button started.
-    now: String,
-    /// Why a download was refused just now.
-    refused: Option<ErrorCode>,
-) -> impl IntoView {
-    let newest_known = StoredValue::new(now);
-    let state = RwSignal::new(refused.map_or(State::Idle(latest), State::Refused));
+pub(crate) fn ExportButton() -> impl IntoView {
+    let newest_known = StoredValue::new(String::new());
+    let state = RwSignal::new(State::Idle);
+    Effect::new(move |_| {
+        newest_known.set_value(browser::attribute(SECTION_ID, "data-now"));
+        let refused = browser::attribute(SECTION_ID, "data-refused");
+        if !refused.is_empty() {
+            state.set(State::Refused(ErrorCode::parse(&refused)));
+        }
+    });
     let start = move |event: leptos::ev::MouseEvent| {
+        event.prevent_default();
         if state.get_untracked() == State::Preparing {
-            event.prevent_default();
             return;
         }
         state.set(State::Preparing);
-        schedule_poll(state, newest_known, MAX_POLLS);
+        spawn_local(async move {
+            match Call::new(Method::Post, PrepareExport::PATH, &[]).send().await {
+                Ok(_) => {
+                    // There is a page in the frame where there should be a file. The center says why.
+                    browser::download(EXPORT_PATH, browser::reload);
+                    schedule_poll(state, newest_known, MAX_POLLS);
+                }
+                // The page that is loaded says how to go on.
+                Err(error) if error.code == ErrorCode::ReverificationNeeded => browser::navigate(EXPORT_PATH),
+                Err(error) => state.set(State::Refused(error.code)),
+            }
+        });
     };
+    let first = browser::first_text();
+    let tone = browser::first_tone();
     view! {
         <div class="card-foot">
             <p
                 class="state"
                 role="status"
                 data-state=move || state.with(|state| match state {
-                    State::Done(_) => "good",
-                    State::Refused(_) => "bad",
-                    _ => "rest",
+                    State::Done(_) => "success",
+                    State::Refused(_) => "error",
+                    _ => tone,
                 })
             >
-                <Show when=move || state.with(|state| matches!(state, State::Done(_)))>
-                    <Check/>
-                </Show>
-                <Show when=move || state.with(|state| *state == State::Preparing)>
-                    <span class="spinner" aria-hidden="true"></span>
-                </Show>
-                <span>{move || state.with(status_text)}</span>
+                <span class="state-icon" hidden=move || state.with(|state| !matches!(state, State::Done(_)))><Check/></span>
+                <span class="spinner" aria-hidden="true" hidden=move || state.with(|state| *state != State::Preparing)></span>
+                <LiveText first text=move || state.with(status_text)/>
             </p>
             <a
                 class="button"
-                href="/api/privacy/export"
+                href=EXPORT_PATH
                 aria-disabled=move || state.with(|state| *state == State::Preparing).then_some("true")
                 on:click=start
             >
-                "Download my data"
+                {texts::DOWNLOAD}
             </a>
         </div>
     }
@@ -82,27 +97,41 @@ pub(crate) fn ExportButton(
 
 fn status_text(state: &State) -> String {
     match state {
-        State::Idle(None) => "The file comes straight to you. No copy of it stays here.".to_owned(),
-        State::Idle(Some(last)) => format!("Last downloaded {}: {}", last.at, last.content),
-        State::Preparing => "Preparing… You can stay here or go on.".to_owned(),
-        State::Done(download) => format!("Downloaded {}", download.content),
-        State::Unknown(code) => format!("Your browser's download list knows more. {}", code.message()),
-        State::Refused(code) => format!("Not downloaded. {}", code.message()),
+        State::Idle => {
+            let latest = browser::attribute(SECTION_ID, "data-latest");
+            if latest.is_empty() {
+                return texts::COPY_IDLE.to_owned();
+            }
+            texts::last_download(browser::local_time(&latest), browser::attribute(SECTION_ID, "data-latest-content"))
+        }
+        State::Preparing => texts::COPY_PREPARING.to_owned(),
+        State::Done(content) => texts::downloaded(content),
+        State::Unknown => texts::COPY_LOST.to_owned(),
+        State::Refused(code) => texts::not_downloaded(code.message()),
     }
 }
 
 /// Polls until the server has completed a newer export than `newest_known`.
 fn schedule_poll(state: RwSignal<State>, newest_known: StoredValue<String>, polls_left: u32) {
     let poll = move || {
+        if state.get_untracked() != State::Preparing {
+            return;
+        }
         spawn_local(async move {
-            match browser::with_session(latest_export).await {
-                Ok(Some(export)) if newest_known.with_value(|known| export.id > *known) => {
-                    newest_known.set_value(export.id.clone());
-                    state.set(State::Done(export));
+            match Call::new(Method::Get, LatestExport::PATH, &[]).send().await {
+                Ok(export) => {
+                    let at = export.object("at").map(|at: Reply| at.text("timestamp")).unwrap_or_default();
+                    if newest_known.with_value(|known| at > *known) {
+                        newest_known.set_value(at);
+                        state.set(State::Done(export.text("content")));
+                        browser::announce_activity();
+                    } else if polls_left > 0 {
+                        schedule_poll(state, newest_known, polls_left - 1);
+                    } else {
+                        state.set(State::Unknown);
+                    }
                 }
-                Ok(_) if polls_left > 0 => schedule_poll(state, newest_known, polls_left - 1),
-                Ok(latest) => state.set(State::Idle(latest)),
-                Err(error) => state.set(State::Unknown(error.code)),
+                Err(_) => state.set(State::Unknown),
             }
         });
     };

@@ -1,93 +1,85 @@
-//! The card with the newest entries of the audit log about the user.
+//! What happened, from the audit log: the card with the newest entries, and the page with all of them.
 
 use leptos::either::Either;
 use leptos::prelude::*;
-use lethe::audit::{Activity, AuditEvent, ConsentChange, Source};
-use lethe::export::Completed;
-use lethe::purposes::Purposes;
+use leptos_router::hooks::use_query_map;
+use lethe::Lethe;
+use lethe::overview;
+use lethe_error_code::ErrorCode;
 
-use crate::dto::CompletedExport;
-use crate::format;
-use crate::server::view_model;
+use super::error_page::error_page;
+use super::landing::Landing;
+use super::layout::Layout;
+use crate::dto::ActivityItem;
+use crate::islands::RecentActivity;
+use crate::response::set_status;
+use crate::server::activity_text;
+use crate::server::current_user::Authentication;
+use crate::server::markup::ActivityItems;
+use crate::texts;
 
-/// One entry of the card.
-pub(super) struct ActivityItem {
-    /// When it happened, in RFC 3339.
-    pub(super) timestamp: String,
-    /// When it happened, as people write it.
-    pub(super) datetime: String,
-    /// What happened.
-    pub(super) text: String,
-}
+/// Number of entries on one page.
+const PAGE_SIZE: u32 = 100;
 
-impl ActivityItem {
-    /// Puts an entry of the audit log into words.
-    pub(super) fn new(activity: &Activity, purposes: &Purposes) -> Self {
-        Self {
-            timestamp: format::rfc3339_micros(activity.at),
-            datetime: format::datetime(activity.at),
-            text: describe(&activity.event, purposes),
-        }
-    }
-}
-
-/// The entries, newest first.
+/// The newest entries, newest first.
 #[component]
 pub(super) fn ActivityCard(items: Vec<ActivityItem>) -> impl IntoView {
-    let items = items.into_iter().map(|item| {
-        view! { <li><time datetime=item.timestamp>{item.datetime}</time><span>{item.text}</span></li> }
-    });
-    let items: Vec<_> = items.collect();
     view! {
         <section class="card" id="activity" aria-labelledby="activity-title">
             <div class="card-head">
-                <h2 id="activity-title">"Activity"</h2>
+                <h2 id="activity-title">{texts::ACTIVITY}</h2>
             </div>
-            <div class="card-body">
-                {if items.is_empty() {
-                    Either::Left(view! { <p class="text-soft">"Nothing yet."</p> })
-                } else {
-                    Either::Right(view! { <ol class="events">{items}</ol> })
-                }}
-            </div>
+            <div class="card-body"><RecentActivity><ActivityItems items/></RecentActivity></div>
+            <div class="card-foot"><a class="link" href="/activity">{texts::ACTIVITY_ALL}</a></div>
         </section>
     }
 }
 
-/// Returns the latest completed export, if it is among the entries.
-pub(super) fn latest_export(activity: &[Activity]) -> Option<CompletedExport> {
-    let completed = activity.iter().find_map(Completed::from_activity)?;
-    Some(view_model::completed_export(&completed))
-}
-
-fn describe(event: &AuditEvent, purposes: &Purposes) -> String {
-    match event {
-        AuditEvent::ConsentChanged { changes, source } => describe_changes(changes, *source, purposes),
-        AuditEvent::ExportRequested {} => "Copy of your data requested".to_owned(),
-        AuditEvent::ExportCompleted { bytes, rows } => {
-            format!("Copy downloaded: {}", format::rows_and_size(*rows, *bytes))
-        }
-        AuditEvent::DeletionRequested { .. } => "Deletion requested".to_owned(),
-        other => kind_as_text(&other.kind()),
-    }
-}
-
-/// `Marketing turned on, Analytics turned off, on this page`.
-fn describe_changes(changes: &[ConsentChange], source: Source, purposes: &Purposes) -> String {
-    let change = |change: &ConsentChange| {
-        let title = purposes.find(&change.purpose).map_or(&change.purpose, |purpose| &purpose.title);
-        format!("{title} turned {}", if change.granted { "on" } else { "off" })
+/// `/activity`: every entry, newest first, in pages.
+#[component]
+pub(crate) fn Activity() -> impl IntoView {
+    // Without a context the routes are being listed.
+    let authentication = use_context::<Authentication>()?;
+    let (Ok(user), Some(lethe)) = (authentication, use_context::<Lethe>()) else {
+        set_status(ErrorCode::NotSignedIn.status());
+        return Some(Either::Left(view! { <Landing/> }));
     };
-    let mut parts: Vec<String> = changes.iter().map(change).collect();
-    parts.push(match source {
-        Source::Page => "on this page".to_owned(),
-        Source::Gpc => "by your browser's signal".to_owned(),
-        Source::Api => "by an application".to_owned(),
-    });
-    parts.join(", ")
+    let before = use_query_map().with_untracked(|query| query.get_str("before").and_then(|id| id.parse().ok()));
+    Some(Either::Right(Suspend::new(async move {
+        match overview::activity(&lethe, &user.clerk_user_id, before.unwrap_or(i64::MAX), PAGE_SIZE).await {
+            Ok(log) => {
+                let oldest = log.entries.last().map(|entry| entry.id).filter(|_| log.has_more);
+                let items = activity_text::activity(&log, &lethe.purposes);
+                Either::Left(view! { <AllActivity items oldest is_first=before.is_none()/> })
+            }
+            Err(error) => Either::Right(error_page(&error)),
+        }
+    })))
 }
 
-/// `Session ended` for `session.ended`: for kinds without a text of their own.
-fn kind_as_text(kind: &str) -> String {
-    format::capitalize(&kind.replace(['.', '_'], " "))
+#[component]
+fn AllActivity(
+    items: Vec<ActivityItem>,
+    /// The id of the last entry, if there are older ones.
+    oldest: Option<i64>,
+    is_first: bool,
+) -> impl IntoView {
+    view! {
+        <Layout title=texts::ACTIVITY>
+            <h1>{texts::ACTIVITY}</h1>
+            <p class="lead">{texts::ACTIVITY_LEAD}</p>
+            <section class="card mt-6" aria-label=texts::ACTIVITY>
+                <div class="card-body"><ActivityItems items/></div>
+            </section>
+            <p class="mt-6 card-actions">
+                {oldest.map(|id| view! {
+                    <a class="button button-quiet" href=format!("/activity?before={id}")>{texts::ACTIVITY_OLDER}</a>
+                })}
+                {(!is_first).then(|| view! {
+                    <a class="button button-quiet" href="/activity">{texts::ACTIVITY_NEWEST}</a>
+                })}
+                <a class="button button-quiet" href="/">{texts::BACK_TO_CENTER}</a>
+            </p>
+        </Layout>
+    }
 }

@@ -1,38 +1,31 @@
-//! The privacy center of a signed-in user: preferences, a copy, deletion, activity.
+//! The privacy center of a signed-in user: what is held, preferences, a copy, deletion, activity.
 
 use leptos::either::Either;
 use leptos::prelude::*;
-use leptos_router::hooks::use_query_map;
 use lethe::Lethe;
 use lethe::overview::{self, Overview};
 use lethe_error_code::ErrorCode;
 
-use super::activity::{ActivityCard, ActivityItem, latest_export};
+use super::activity::ActivityCard;
 use super::error_page::error_page;
+use super::held_data::HeldDataCard;
 use super::layout::{Layout, Scripts};
 use super::notices::{OtherUserNotice, RefusalNotice, StatusNotice};
-use crate::dto::{CompletedExport, Preferences, UserHandle};
-use crate::format;
-use crate::islands::{DeletionDialog, ExportButton, PreferenceForm};
+use super::purposes::{FormResult, Purposes};
+use crate::dto::{ActivityItem, CompletedExport, Preferences, Time, UserHandle};
+use crate::islands::{DeletionDialog, ExportButton, FirstText, PreferenceForm};
+use crate::server::activity_text::{self, RECENT_ACTIVITY};
 use crate::server::current_user::CurrentUser;
+use crate::server::flash::{self, Flash};
 use crate::server::resume::{self, PendingAction, Resumed, ReturnTo};
 use crate::server::{context, view_model};
-
-/// Number of entries in the activity card.
-const ACTIVITY_LIMIT: u32 = 6;
+use crate::{format, texts};
 
 /// Reads the consent state and the activity, then renders the page.
 pub(crate) fn center(lethe: Lethe, user: CurrentUser) -> impl IntoView {
-    let query = use_query_map().get_untracked();
-    let messages = FlashMessages {
-        saved: query.get_str("saved") == Some("1"),
-        unsaved: query.get_str("unsaved").map(ErrorCode::parse),
-        export: match query.get_str("export").map(ErrorCode::parse) {
-            // Since the redirect to this address the user may have signed in.
-            Some(ErrorCode::NotSignedIn) => None,
-            Some(ErrorCode::ReverificationNeeded) => resume::require_fresh_sign_in(&lethe, &user).err(),
-            code => code,
-        },
+    let messages = Messages {
+        flash: flash::take(&lethe, Some(&user.user_handle)),
+        verification: resume::require_fresh_sign_in(&lethe, &user).err().filter(|_| !user.impersonated),
         resumed: resume::take(&lethe, &user, |action| {
             matches!(
                 action,
@@ -42,17 +35,19 @@ pub(crate) fn center(lethe: Lethe, user: CurrentUser) -> impl IntoView {
     };
     let gpc = context::gpc();
     Suspend::new(async move {
-        match overview::read(&lethe, &user.clerk_user_id, gpc, ACTIVITY_LIMIT).await {
-            Ok(Overview { consent: state, activity }) => {
+        match overview::read(&lethe, &user.clerk_user_id, gpc, RECENT_ACTIVITY).await {
+            Ok(Overview { consent: state, activity, latest_export }) => {
+                let locked = state.purposes.iter().filter(|purpose| purpose.locked);
                 let data = CenterData {
                     preferences: view_model::preferences(&state),
-                    gpc_applied: state.gpc_applied,
+                    turned_off_by_signal: locked.map(|state| state.purpose.title.clone()).collect(),
                     delay: ClerkDelay::new(lethe.clerk.is_reachable(), state.mirror_delayed_since.is_some()),
                     impersonated: user.impersonated,
+                    account: user.account().unwrap_or_default().to_owned(),
                     user_handle: user.user_handle,
-                    now: format::rfc3339_micros(lethe.clock.now()),
-                    latest: latest_export(&activity),
-                    activity: activity.iter().map(|entry| ActivityItem::new(entry, &lethe.purposes)).collect(),
+                    now: view_model::time(lethe.clock.now()),
+                    latest: latest_export.as_ref().map(view_model::completed_export),
+                    activity: activity_text::activity(&activity, &lethe.purposes),
                 };
                 Either::Left(view! { <Center data messages/> })
             }
@@ -61,14 +56,29 @@ pub(crate) fn center(lethe: Lethe, user: CurrentUser) -> impl IntoView {
     })
 }
 
-/// The result of a form that was sent without script, from the page's address and the cookie.
-#[derive(Default)]
-struct FlashMessages {
-    saved: bool,
-    unsaved: Option<ErrorCode>,
-    export: Option<ErrorCode>,
+/// What the page says about what happened just before.
+#[derive(Clone, Default)]
+struct Messages {
+    flash: Option<Flash>,
+    /// Why a download or a deletion would be refused now.
+    verification: Option<ErrorCode>,
     /// What the user was about to do before signing in.
     resumed: Option<Resumed>,
+}
+
+impl Messages {
+    fn continues(&self, return_to: ReturnTo) -> bool {
+        self.resumed == Some(Resumed::Continue(PendingAction::Confirm(return_to)))
+    }
+
+    fn is_still_unverified(&self, return_to: ReturnTo) -> bool {
+        self.resumed == Some(Resumed::StillUnverified(return_to))
+    }
+
+    /// Whether another user was about to do this.
+    fn was_of_other_user(&self, is_this: impl Fn(&PendingAction) -> bool) -> bool {
+        matches!(&self.resumed, Some(Resumed::OtherUser(action)) if is_this(action))
+    }
 }
 
 /// What takes longer than usual because of Clerk.
@@ -91,14 +101,8 @@ impl ClerkDelay {
 
     const fn message(self) -> &'static str {
         match self {
-            Self::Everything => {
-                "The sign-in service can't be reached at the moment. Preferences are saved and passed on to it later. \
-                 A copy can be made when it answers again. A deletion begins at once and is finished then."
-            }
-            Self::Preferences => {
-                "Your preferences are saved. Passing them on to the sign-in service takes longer than usual; it is \
-                 tried until it works."
-            }
+            Self::Everything => texts::CLERK_DOWN,
+            Self::Preferences => texts::MIRROR_DELAYED,
         }
     }
 }
@@ -106,61 +110,58 @@ impl ClerkDelay {
 /// Everything that the page shows.
 struct CenterData {
     preferences: Preferences,
-    /// Whether the browser's opt-out signal keeps a purpose off.
-    gpc_applied: bool,
+    /// The titles of the purposes that the browser's opt-out signal keeps off.
+    turned_off_by_signal: Vec<String>,
     delay: Option<ClerkDelay>,
     impersonated: bool,
+    /// What the user calls the account.
+    account: String,
     /// The user for whom the page is rendered.
     user_handle: UserHandle,
-    now: String,
+    now: Time,
     latest: Option<CompletedExport>,
     activity: Vec<ActivityItem>,
 }
 
 #[component]
-fn Center(data: CenterData, messages: FlashMessages) -> impl IntoView {
-    let CenterData { preferences, gpc_applied, delay, impersonated, user_handle, now, latest, activity } = data;
-    let FlashMessages { saved, unsaved, export, resumed } = messages;
-    let is_other_user = resumed == Some(Resumed::OtherUser);
-    let continues = |return_to| resumed == Some(Resumed::Continue(PendingAction::Confirm(return_to)));
-    let still_unverified = |return_to| resumed == Some(Resumed::StillUnverified(return_to));
-    let has_confirmed = continues(ReturnTo::Export);
-    let export = if still_unverified(ReturnTo::Export) { Some(ErrorCode::StillUnverified) } else { export };
-    // The dialog itself says whether the user can continue.
-    let reopened = continues(ReturnTo::Dialog) || still_unverified(ReturnTo::Dialog);
-    let draft = match resumed {
-        Some(Resumed::Continue(PendingAction::Preferences(granted))) => Some(granted),
-        _ => None,
-    };
+fn Center(data: CenterData, messages: Messages) -> impl IntoView {
+    let CenterData {
+        preferences,
+        turned_off_by_signal,
+        delay,
+        impersonated,
+        account,
+        user_handle,
+        now,
+        latest,
+        activity,
+    } = data;
     // Each card's type is erased: together they would exceed the compiler's type-length limit.
-    let preferences =
-        view! { <PreferenceCard preferences gpc_applied user_handle=user_handle.clone() saved unsaved draft/> }
-            .into_any();
-    let copy = view! { <CopyCard latest now refused=export has_confirmed impersonated/> }.into_any();
-    let deletion = view! { <DeletionCard impersonated user_handle reopened/> }.into_any();
+    let held_data = view! { <HeldDataCard user_handle=user_handle.clone()/> }.into_any();
+    let copy = view! { <CopyCard latest now messages=messages.clone() impersonated/> }.into_any();
+    let deletion = {
+        let (user_handle, messages) = (user_handle.clone(), messages.clone());
+        view! { <DeletionCard impersonated user_handle account messages/> }.into_any()
+    };
+    let preferences = view! { <PreferenceCard preferences turned_off_by_signal user_handle messages/> }.into_any();
     view! {
         <Scripts/>
-        <Layout title="Privacy center" class="page page-wide">
+        <Layout title=texts::CENTER_TITLE class="page page-wide">
             <div class="hero">
-                <h1>"Your data, your decision"</h1>
-                <p class="lead">
-                    "What we may use your data for, a copy of everything we hold, and the way out. Nothing here needs an explanation from you."
-                </p>
+                <h1>{texts::HERO}</h1>
+                <p class="lead">{texts::CENTER_LEAD}</p>
             </div>
-            <nav class="side" aria-label="On this page">
-                <a href="#preferences">"Preferences"</a>
-                <a href="#copy">"Your data"</a>
-                <a href="#deletion">"Delete account"</a>
-                <a href="#activity">"Activity"</a>
+            <nav class="side" aria-label=texts::ON_THIS_PAGE>
+                <a href="#data">{texts::HELD}</a>
+                <a href="#preferences">{texts::PREFERENCES}</a>
+                <a href="#copy">{texts::COPY}</a>
+                <a href="#deletion">{texts::DELETION}</a>
+                <a href="#activity">{texts::ACTIVITY}</a>
             </nav>
             <div class="grid gap-6 min-w-0">
-                {impersonated.then(|| view! {
-                    <p class="note note-kept">
-                        "Somebody is signed in for this person. Downloading and deleting are switched off."
-                    </p>
-                })}
-                {is_other_user.then(|| view! { <OtherUserNotice/> })}
-                {delay.map(|delay| view! { <p class="note note-kept" role="status">{delay.message()}</p> })}
+                {impersonated.then(|| view! { <p class="note note-warning">{texts::IMPERSONATED}</p> })}
+                {delay.map(|delay| view! { <p class="note note-warning" role="status">{delay.message()}</p> })}
+                {held_data}
                 {preferences}
                 {copy}
                 {deletion}
@@ -173,68 +174,109 @@ fn Center(data: CenterData, messages: FlashMessages) -> impl IntoView {
 #[component]
 fn PreferenceCard(
     preferences: Preferences,
-    gpc_applied: bool,
+    turned_off_by_signal: Vec<String>,
     user_handle: UserHandle,
-    saved: bool,
-    unsaved: Option<ErrorCode>,
-    draft: Option<Vec<String>>,
+    messages: Messages,
 ) -> impl IntoView {
+    let is_other_user = messages.was_of_other_user(|action| matches!(action, PendingAction::Preferences(_)));
+    let Messages { flash, resumed, .. } = messages;
+    let result = match (resumed, flash) {
+        (Some(Resumed::Continue(PendingAction::Preferences(granted))), _) => FormResult::Restored(granted),
+        (_, Some(Flash::Saved)) => FormResult::Saved,
+        (_, Some(Flash::NotSaved(code))) => FormResult::NotSaved(code),
+        _ => FormResult::None,
+    };
+    let (text, tone) = result.status(&preferences);
+    provide_context(FirstText { text, tone });
     view! {
         <section class="card" id="preferences" aria-labelledby="preferences-title">
             <div class="card-head">
-                <h2 id="preferences-title">"Privacy preferences"</h2>
-                <p>"All of these are optional. Change your mind at any time, here, with the same click."</p>
+                <h2 id="preferences-title">{texts::PREFERENCES}</h2>
+                <p>{texts::PREFERENCES_LEAD}</p>
             </div>
-            {gpc_applied.then(|| view! { <GpcNotice/> })}
-            <PreferenceForm record=preferences user_handle saved unsaved draft/>
+            {is_other_user.then(|| view! { <OtherUserNotice/> })}
+            {(!turned_off_by_signal.is_empty()).then(|| view! { <GpcNotice turned_off_by_signal/> })}
+            <PreferenceForm><Purposes preferences user_handle result/></PreferenceForm>
         </section>
     }
 }
 
 #[component]
-fn CopyCard(
-    latest: Option<CompletedExport>,
-    now: String,
-    refused: Option<ErrorCode>,
-    has_confirmed: bool,
-    impersonated: bool,
-) -> impl IntoView {
-    // A refusal with a step that helps is a notice of its own; everything else fits beside the button.
-    let (notice, refused): (Option<ErrorCode>, Option<ErrorCode>) =
-        if needs_notice(refused) { (refused, None) } else { (None, refused) };
+fn CopyCard(latest: Option<CompletedExport>, now: Time, messages: Messages, impersonated: bool) -> impl IntoView {
+    let is_other_user = messages.was_of_other_user(|action| matches!(action, PendingAction::Confirm(ReturnTo::Export)));
+    let has_confirmed = messages.continues(ReturnTo::Export);
+    let (refused, incident) = match &messages.flash {
+        Some(Flash::ExportRefused(code, incident)) => (Some(*code), incident.clone()),
+        _ => (None, String::new()),
+    };
+    let still_unverified = messages.is_still_unverified(ReturnTo::Export).then_some(ErrorCode::StillUnverified);
+    // The user may have signed in since.
+    let is_outdated = |code: &ErrorCode| matches!(code, ErrorCode::NotSignedIn | ErrorCode::ReverificationNeeded);
+    let refused = refused.filter(|code| !is_outdated(code));
+    // The step that helps comes before the button that would be refused.
+    let verification = still_unverified.or(messages.verification);
+    let refused_elsewhere = refused.filter(|_| verification.is_none());
+    let (text, tone) = match (refused_elsewhere, &latest) {
+        (Some(code), _) => (texts::not_downloaded(code.message()), "error"),
+        (None, Some(last)) => (texts::last_download(&last.at.text, &last.content), "rest"),
+        (None, None) => (texts::COPY_IDLE.to_owned(), "rest"),
+    };
+    provide_context(FirstText { text, tone });
+    let (latest_at, latest_content) = latest.map(|latest| (latest.at.timestamp, latest.content)).unzip();
     view! {
-        <section class="card" id="copy" aria-labelledby="copy-title">
+        <section
+            class="card"
+            id="copy"
+            aria-labelledby="copy-title"
+            data-now=now.timestamp
+            data-latest=latest_at
+            data-latest-content=latest_content
+            data-refused=refused_elsewhere.map(ErrorCode::as_str)
+        >
             <div class="card-head">
-                <h2 id="copy-title">"A copy of your data"</h2>
-                <p>"One file with your profile and every row that is yours, for you to read and for other services to import."</p>
+                <h2 id="copy-title">{texts::COPY}</h2>
+                <p>{texts::COPY_LEAD}</p>
             </div>
-            {(has_confirmed || notice.is_some()).then(|| view! {
-                <div class="card-body">
-                    {has_confirmed.then(|| view! { <StatusNotice text="You confirmed that it's you. Your download is ready to start."/> })}
-                    {notice.map(|code| view! { <RefusalNotice code id="copy-refused" return_to=ReturnTo::Export/> })}
-                </div>
+            {is_other_user.then(|| view! { <OtherUserNotice/> })}
+            {has_confirmed.then(|| view! { <StatusNotice text=texts::COPY_CONFIRMED/> })}
+            {verification.map(|code| view! {
+                <div class="card-body"><RefusalNotice code id="copy-refused" return_to=ReturnTo::Export/></div>
             })}
-            {(!impersonated).then(|| view! { <ExportButton latest now refused/> })}
+            {refused_elsewhere.filter(|_| !incident.is_empty()).map(|_| view! {
+                <p class="card-body text-soft">{texts::reference(incident)}</p>
+            })}
+            {(!impersonated && verification.is_none()).then(|| view! {
+                <ExportButton/>
+            })}
         </section>
     }
 }
 
-const fn needs_notice(refused: Option<ErrorCode>) -> bool {
-    matches!(refused, Some(ErrorCode::ReverificationNeeded | ErrorCode::StillUnverified))
-}
-
 #[component]
-fn DeletionCard(impersonated: bool, user_handle: UserHandle, reopened: bool) -> impl IntoView {
+fn DeletionCard(impersonated: bool, user_handle: UserHandle, account: String, messages: Messages) -> impl IntoView {
+    let is_other_user = messages.was_of_other_user(|action| {
+        matches!(action, PendingAction::Confirm(ReturnTo::Dialog | ReturnTo::Page) | PendingAction::Deletion(_))
+    });
+    // The dialog itself says whether the user can continue.
+    let reopened = messages.continues(ReturnTo::Dialog) || messages.is_still_unverified(ReturnTo::Dialog);
     view! {
-        <section class="card" id="deletion" aria-labelledby="deletion-card-title">
+        <section
+            class="card"
+            id="deletion"
+            aria-labelledby="deletion-card-title"
+            data-person=user_handle.as_str().to_owned()
+            data-account=account
+            data-reopened=reopened.then_some("true")
+        >
             <div class="card-head">
-                <h2 id="deletion-card-title">"Delete your account"</h2>
-                <p>"Ends your account and erases your data. You see exactly what happens before anything does."</p>
+                <h2 id="deletion-card-title">{texts::DELETION}</h2>
+                <p>{texts::DELETION_LEAD}</p>
             </div>
+            {is_other_user.then(|| view! { <OtherUserNotice/> })}
             {(!impersonated).then(|| view! {
                 <div class="card-foot">
-                    <p class="state">"Takes effect at once. Download a copy first if you want one."</p>
-                    <DeletionDialog user_handle reopened/>
+                    <p class="state">{texts::DELETION_WARNING}</p>
+                    <DeletionDialog/>
                 </div>
                 // Behind a button of the dialog, which is a form itself.
                 <form method="post" action="/confirm-identity" id="confirm-identity">
@@ -247,178 +289,17 @@ fn DeletionCard(impersonated: bool, user_handle: UserHandle, reopened: bool) -> 
 
 /// Says that the browser's opt-out signal is honored (11 CCR 7025(c)).
 #[component]
-fn GpcNotice() -> impl IntoView {
+fn GpcNotice(turned_off_by_signal: Vec<String>) -> impl IntoView {
+    let titles: Vec<_> = turned_off_by_signal.into_iter().map(|title| format!("“{title}”")).collect();
     view! {
         <p class="note">
             <svg class="icon" viewBox="0 0 24 24" aria-hidden="true">
                 <path d="M12 3l7 3v5c0 5-3 8-7 10-4-2-7-5-7-10V6z"/><path d="M9 12l2 2 4-4"/>
             </svg>
-            <span>
-                "Your browser sends an opt-out signal (Global Privacy Control). It is honoured: what it concerns stays off."
-            </span>
+            <span>{texts::GPC} " " {texts::gpc_keeps_off(format::join(&titles))}</span>
         </p>
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use insta::assert_snapshot;
-
-    use super::*;
-    use crate::dto::PurposeChoice;
-    use crate::rendering::{HOSTILE, options, page};
-
-    fn purpose(key: &str, title: &str, granted: bool) -> PurposeChoice {
-        PurposeChoice {
-            key: key.to_owned(),
-            title: title.to_owned(),
-            text: format!("{title}, in a sentence."),
-            granted,
-            status: if granted { "on since 3 March 2026".to_owned() } else { "off".to_owned() },
-            locked: false,
-        }
-    }
-
-    fn data(title: &str) -> CenterData {
-        CenterData {
-            preferences: Preferences {
-                purposes: vec![
-                    purpose("marketing", title, true),
-                    purpose("analytics", "Analytics", false),
-                    PurposeChoice {
-                        locked: true,
-                        status: "held off".to_owned(),
-                        ..purpose("thirdParty", "Sharing", false)
-                    },
-                ],
-                revision: "2026-03-03T09:41:00.000000Z".to_owned(),
-                changed: Some("3 March 2026, 09:41 UTC".to_owned()),
-            },
-            gpc_applied: true,
-            delay: None,
-            impersonated: false,
-            user_handle: UserHandle::new("00ff00ff00ff00ff00ff00ff00ff00ff".to_owned()),
-            now: "2026-11-22T09:58:00.000000Z".to_owned(),
-            latest: Some(CompletedExport {
-                id: "2026-11-02T18:20:00.000000Z".to_owned(),
-                at: "2 November 2026, 18:20 UTC".to_owned(),
-                content: "1,204 rows, 1.2 MB".to_owned(),
-            }),
-            activity: vec![ActivityItem {
-                timestamp: "2026-03-03T09:41:00.000000Z".to_owned(),
-                datetime: "3 March 2026, 09:41 UTC".to_owned(),
-                text: format!("{title} turned on, on this page"),
-            }],
-        }
-    }
-
-    async fn center(
-        title: &'static str,
-        messages: impl Fn() -> FlashMessages + Clone + Send + Sync + 'static,
-    ) -> crate::rendering::Page {
-        page(move || {
-            provide_context(options());
-            view! { <Center data=data(title) messages=messages()/> }
-        })
-        .await
-    }
-
-    #[tokio::test]
-    async fn the_center_shows_everything_at_once() {
-        assert_snapshot!(center("Marketing", FlashMessages::default).await.lines());
-    }
-
-    #[tokio::test]
-    async fn stored_choice_is_rendered_as_stored() {
-        let page = center("Marketing", FlashMessages::default).await;
-        assert!(page.tag("purpose-marketing\"").contains(" checked"));
-        assert!(!page.tag("purpose-analytics\"").contains(" checked"));
-        let held = page.tag("purpose-thirdParty\"");
-        assert!(held.contains(" disabled") && !held.contains(" checked"));
-        assert_eq!(page.html.matches(r#"name="shown[]""#).count(), 1);
-    }
-
-    #[tokio::test]
-    async fn plain_form_gets_a_message_about_its_result() {
-        let saved = center("Marketing", || FlashMessages { saved: true, ..FlashMessages::default() }).await;
-        assert!(saved.html.contains("Saved"));
-        assert!(!saved.html.contains("Last changed"));
-        let unsaved =
-            center("Marketing", || FlashMessages { unsaved: Some(ErrorCode::Unavailable), ..FlashMessages::default() })
-                .await;
-        assert!(unsaved.html.contains("Couldn't save. "));
-        let refused = center("Marketing", || FlashMessages {
-            export: Some(ErrorCode::TooManyRequests),
-            ..FlashMessages::default()
-        })
-        .await;
-        assert!(refused.html.contains("Not downloaded. "));
-    }
-
-    #[tokio::test]
-    async fn returning_user_continues_where_they_were() {
-        let back = |action: PendingAction| {
-            center("Marketing", move || FlashMessages {
-                resumed: Some(Resumed::Continue(action.clone())),
-                ..FlashMessages::default()
-            })
-        };
-        let page = back(PendingAction::Confirm(ReturnTo::Export)).await;
-        assert!(page.html.contains("Your download is ready to start."));
-        let page = back(PendingAction::Confirm(ReturnTo::Dialog)).await;
-        assert!(
-            page.html.contains(r"&quot;reopened&quot;:true") || page.html.contains(r#""reopened":true"#),
-            "{}",
-            page.html
-        );
-        let page = back(PendingAction::Preferences(vec!["analytics".to_owned(), "thirdParty".to_owned()])).await;
-        assert!(!page.tag("purpose-marketing\"").contains(" checked"));
-        assert!(page.tag("purpose-analytics\"").contains(" checked"));
-        assert!(!page.tag("purpose-thirdParty\"").contains(" checked"), "what is held off stays off");
-        assert_eq!(page.html.matches(r#"name="shown[]""#).count(), 1, "shown is what the server has");
-        let page =
-            center("Marketing", || FlashMessages { resumed: Some(Resumed::OtherUser), ..FlashMessages::default() })
-                .await;
-        assert!(page.html.contains("was for another account, and was dropped."));
-    }
-
-    #[tokio::test]
-    async fn download_offers_the_verification_that_it_needs() {
-        let refused =
-            |code| center("Marketing", move || FlashMessages { export: Some(code), ..FlashMessages::default() });
-        let page = refused(ErrorCode::ReverificationNeeded).await;
-        assert!(page.tag(r#"value="export""#).contains(r#"name="for""#));
-        let page = refused(ErrorCode::StillUnverified).await;
-        assert!(page.html.contains("write to us") && !page.html.contains(r#"value="export""#));
-    }
-
-    #[tokio::test]
-    async fn clerk_outage_shows_a_notice() {
-        assert_eq!(ClerkDelay::new(true, false), None);
-        for (delay, text) in
-            [(ClerkDelay::new(false, true), "Preferences are saved"), (ClerkDelay::new(true, true), "are saved")]
-        {
-            let page = page(
-                move || view! { <Center data=CenterData { delay, ..data("Marketing") } messages=FlashMessages::default()/> },
-            );
-            assert!(page.await.html.contains(text));
-        }
-    }
-
-    #[tokio::test]
-    async fn foreign_text_is_never_markup() {
-        let page = center(HOSTILE, FlashMessages::default).await;
-        assert!(!page.html.contains("<script>alert"));
-        assert!(!page.html.contains("<b title"));
-        assert!(!page.html.contains("</script><script>"));
-    }
-
-    #[tokio::test]
-    async fn impersonated_session_neither_downloads_nor_deletes() {
-        let page =
-            page(|| view! { <Center data=CenterData { impersonated: true, ..data("Marketing") } messages=FlashMessages::default()/> })
-                .await;
-        assert!(!page.html.contains("/api/privacy/export"));
-        assert!(!page.html.contains("/delete"));
-    }
-}
+mod tests;

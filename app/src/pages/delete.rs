@@ -4,7 +4,6 @@
 use leptos::either::Either;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
-use leptos_router::hooks::use_query_map;
 use lethe::Lethe;
 use lethe_error_code::ErrorCode;
 
@@ -12,13 +11,14 @@ use super::error_page::error_page;
 use super::landing::Landing;
 use super::layout::Layout;
 use super::notices::{OtherUserNotice, RefusalNotice, StatusNotice};
-use crate::components::PlanTable;
 use crate::dto::{CONFIRMATION, DeletionPreview, UserHandle};
 use crate::response::set_status;
 use crate::server::current_user::Authentication;
+use crate::server::flash::{self, Flash};
 use crate::server::resume::{self, PendingAction, Resumed, ReturnTo};
 use crate::server::view_model;
 use crate::server_fns::RequestDeletion;
+use crate::texts;
 
 /// `/delete`.
 #[component]
@@ -29,21 +29,27 @@ pub(crate) fn Delete() -> impl IntoView {
         set_status(ErrorCode::NotSignedIn.status());
         return Some(Either::Left(view! { <Landing/> }));
     };
-    let redirected = use_query_map().with_untracked(|query| query.get_str("refused").map(ErrorCode::parse));
+    let refused_before = match flash::take(&lethe, Some(&user.user_handle)) {
+        Some(Flash::DeletionRefused(code)) => Some(code),
+        _ => None,
+    };
     let refused_now = resume::require_fresh_sign_in(&lethe, &user).err();
-    // Since the redirect to this address the user may have signed in.
+    // The user may have signed in since.
     let outdated = [ErrorCode::NotSignedIn, ErrorCode::ReverificationNeeded];
     let data = DeletePageData {
-        refused: refused_now.or(redirected.filter(|code| !outdated.contains(code))),
-        was_interrupted: redirected == Some(ErrorCode::NotSignedIn),
+        refused: refused_now.or(refused_before.filter(|code| !outdated.contains(code))),
         resumed: resume::take(&lethe, &user, |action| {
             matches!(action, PendingAction::Confirm(ReturnTo::Page) | PendingAction::Deletion(_))
         }),
-        user_handle: user.user_handle,
+        account: user.account().unwrap_or_default().to_owned(),
+        user_handle: user.user_handle.clone(),
     };
     Some(Either::Right(Suspend::new(async move {
         match lethe::deletion::preview(&lethe, &user.clerk_user_id).await {
-            Ok(plan) => Either::Left(view! { <ConfirmDeletion preview=view_model::preview(&plan, refused_now) data/> }),
+            Ok(plan) => {
+                let preview = view_model::preview(&lethe, &user, &plan, refused_now);
+                Either::Left(view! { <ConfirmDeletion preview data/> })
+            }
             Err(error) => Either::Right(error_page(&error)),
         }
     })))
@@ -54,38 +60,41 @@ pub(crate) fn Delete() -> impl IntoView {
 struct DeletePageData {
     /// The user for whom the page is rendered.
     user_handle: UserHandle,
+    /// What the user calls the account.
+    account: String,
     /// Why nothing was, or can be, deleted.
     refused: Option<ErrorCode>,
-    /// Whether the session had ended when the form was sent.
-    was_interrupted: bool,
     /// What the user was about to do before signing in.
     resumed: Option<Resumed>,
 }
 
 #[component]
 fn ConfirmDeletion(preview: DeletionPreview, data: DeletePageData) -> impl IntoView {
-    let DeletePageData { user_handle, refused, was_interrupted, resumed } = data;
+    let DeletePageData { user_handle, account, refused, resumed } = data;
     // There is nothing to type if it would be refused.
     let is_open = preview.refused.is_none();
     let typed = match &resumed {
         Some(Resumed::Continue(PendingAction::Deletion(typed))) => Some(typed.clone()),
         _ => None,
     };
+    let has_failed = refused.is_some_and(|code| code != ErrorCode::ReverificationNeeded);
+    let title = if has_failed { [texts::ERROR_PREFIX, texts::DELETION].concat() } else { texts::DELETION.to_owned() };
     view! {
-        <Layout title="Delete your account">
-            <h1>"Delete your account?"</h1>
-            <p class="lead">"This is what will happen, counted on " {preview.counted_at} "."</p>
-            <Notes refused was_interrupted resumed/>
+        <Layout title>
+            <h1>{texts::DELETE_QUESTION}</h1>
+            <p class="lead">{texts::plan_of(account)} " " {texts::CANT_BE_UNDONE}</p>
+            <Notes refused resumed/>
             <form class="card mt-6" method="post" action=RequestDeletion::url() autocomplete="off">
                 <div class="card-body">
-                    <PlanTable rows=preview.lines outcome_heading="Becomes"/>
+                    <div class="plan-frame" inner_html=preview.table></div>
                     <input type="hidden" name="plan" value=preview.plan/>
+                    <input type="hidden" name="attempt" value=preview.idempotency_key/>
                     <input type="hidden" name="person" value=user_handle.as_str().to_owned()/>
                     {is_open.then(|| view! { <ConfirmationField refused typed/> })}
                 </div>
                 <div class="card-foot card-foot-end">
-                    <a class="button button-quiet" href="/">"Cancel"</a>
-                    {is_open.then(|| view! { <button class="button button-destroy">"Delete account"</button> })}
+                    <a class="button button-quiet" href="/">{texts::CANCEL}</a>
+                    {is_open.then(|| view! { <button class="button button-destroy">{texts::DELETE}</button> })}
                 </div>
             </form>
         </Layout>
@@ -94,28 +103,36 @@ fn ConfirmDeletion(preview: DeletionPreview, data: DeletePageData) -> impl IntoV
 
 /// The result of the last attempt, and of signing in again.
 #[component]
-fn Notes(refused: Option<ErrorCode>, was_interrupted: bool, resumed: Option<Resumed>) -> impl IntoView {
-    let is_other_user = resumed == Some(Resumed::OtherUser);
+fn Notes(refused: Option<ErrorCode>, resumed: Option<Resumed>) -> impl IntoView {
+    let is_other_user = matches!(resumed, Some(Resumed::OtherUser(_)));
     let has_confirmed = matches!(resumed, Some(Resumed::Continue(PendingAction::Confirm(_))));
-    (refused.is_some() || was_interrupted || is_other_user || has_confirmed).then(|| view! {
-        <div class="grid gap-3 mt-6">
-            {is_other_user.then(|| view! { <OtherUserNotice/> })}
-            {has_confirmed.then(|| view! { <StatusNotice text="You confirmed that it's you. Nothing is deleted yet."/> })}
-            {was_interrupted.then(|| view! {
-                <StatusNotice text="Your session had ended in between, so nothing was deleted. Look at the table again, then confirm."/>
-            })}
-            {refused.map(|code| view! { <RefusalNotice code id="deletion-refused" return_to=ReturnTo::Page/> })}
-        </div>
+    let was_interrupted = matches!(resumed, Some(Resumed::Continue(PendingAction::Deletion(_))));
+    // What is wrong with the field stands at the field.
+    let refused = refused.filter(|code| *code != ErrorCode::ConfirmationMissing);
+    let addition = match refused {
+        Some(ErrorCode::ReverificationNeeded | ErrorCode::StillUnverified | ErrorCode::PlanChanged) | None => "",
+        Some(_) => texts::NOTHING_DELETED,
+    };
+    (refused.is_some() || was_interrupted || is_other_user || has_confirmed).then(|| {
+        view! {
+            <div class="grid gap-3 mt-6">
+                {is_other_user.then(|| view! { <OtherUserNotice/> })}
+                {has_confirmed.then(|| view! { <StatusNotice text=texts::CONFIRMED_PAGE/> })}
+                {was_interrupted.then(|| view! { <StatusNotice text=texts::INTERRUPTED/> })}
+                {refused.map(|code| view! {
+                    <RefusalNotice code addition id="deletion-refused" return_to=ReturnTo::Page/>
+                })}
+            </div>
+        }
     })
 }
 
 /// The field for the words that confirm.
 #[component]
 fn ConfirmationField(refused: Option<ErrorCode>, typed: Option<String>) -> impl IntoView {
+    let is_invalid = refused == Some(ErrorCode::ConfirmationMissing);
     view! {
-        <label class="confirm" for="deletion-confirmation">
-            "Type " <span class="goes">{CONFIRMATION}</span> " to confirm"
-        </label>
+        <label class="confirm" for="deletion-confirmation">{texts::type_to_confirm(format!("“{CONFIRMATION}”"))}</label>
         <input
             id="deletion-confirmation"
             class="field"
@@ -126,9 +143,15 @@ fn ConfirmationField(refused: Option<ErrorCode>, typed: Option<String>) -> impl 
             autocomplete="off"
             autocapitalize="none"
             spellcheck="false"
-            aria-invalid=(refused == Some(ErrorCode::ConfirmationMissing)).then_some("true")
-            aria-describedby=refused.map(|_| "deletion-refused")
+            autofocus=is_invalid
+            aria-invalid=is_invalid.then_some("true")
+            aria-describedby=is_invalid.then_some("deletion-refused")
         />
+        {is_invalid.then(|| view! {
+            <p id="deletion-refused" class="field-hint" role="alert" data-invalid="true">
+                {ErrorCode::ConfirmationMissing.message()}
+            </p>
+        })}
     }
 }
 
@@ -139,12 +162,14 @@ mod tests {
     use super::*;
     use crate::dto::{Disposition, PlanRow};
     use crate::rendering::{HOSTILE, Page, page};
+    use crate::server::markup;
 
     async fn confirm(label: &'static str, refused: Option<ErrorCode>) -> Page {
         let verification =
             refused.filter(|code| matches!(code, ErrorCode::ReverificationNeeded | ErrorCode::StillUnverified));
         let data = move || DeletePageData {
             user_handle: UserHandle::new("00ff00ff".to_owned()),
+            account: "ada@example.org".to_owned(),
             refused,
             ..DeletePageData::default()
         };
@@ -159,23 +184,29 @@ mod tests {
     fn preview(label: &str, refused: Option<ErrorCode>) -> DeletionPreview {
         DeletionPreview {
             plan: "5f0ca91e".to_owned(),
-            counted_at: "22 November 2026, 09:58 UTC".to_owned(),
-            lines: vec![
-                PlanRow {
-                    label: label.to_owned(),
-                    rows: "1,904".to_owned(),
-                    outcome: "deleted".to_owned(),
-                    reason: None,
-                    disposition: Disposition::Removed,
-                },
-                PlanRow {
-                    label: "Usage log".to_owned(),
-                    rows: "5,310".to_owned(),
-                    outcome: "kept until 22 November 2028".to_owned(),
-                    reason: Some("billing disputes, Art. 17(3)(e)".to_owned()),
-                    disposition: Disposition::Retained,
-                },
-            ],
+            idempotency_key: "f81d4fae-7dec-11d0-a765-00a0c91e6bf6".to_owned(),
+            receipt: "7Q2M-9KXA-41TD-0000-ABCD".to_owned(),
+            table: markup::plan_table(
+                vec![
+                    PlanRow {
+                        label: label.to_owned(),
+                        rows: "1,904".to_owned(),
+                        since: Some("3 March 2024".to_owned()),
+                        outcome: texts::DELETED.to_owned(),
+                        reason: None,
+                        disposition: Disposition::Deleted,
+                    },
+                    PlanRow {
+                        label: "Usage log".to_owned(),
+                        rows: "5,310".to_owned(),
+                        since: None,
+                        outcome: "Kept until 22 November 2028".to_owned(),
+                        reason: Some("billing disputes, Art. 17(3)(e)".to_owned()),
+                        disposition: Disposition::Retained,
+                    },
+                ],
+                texts::COLUMN_PLANNED,
+            ),
             refused,
         }
     }
@@ -204,16 +235,16 @@ mod tests {
     #[tokio::test]
     async fn user_without_verification_is_not_asked_again() {
         let page = confirm("Comments", Some(ErrorCode::StillUnverified)).await;
-        assert!(page.html.contains("write to us"));
+        assert!(page.html.contains("contact us"));
         assert!(!page.html.contains("/confirm-identity"));
     }
 
     #[tokio::test]
     async fn returning_user_continues_where_they_were() {
         let page = resumed_page(Resumed::Continue(PendingAction::Confirm(ReturnTo::Page))).await;
-        assert!(page.html.contains("You confirmed that it's you."));
-        let page = resumed_page(Resumed::OtherUser).await;
-        assert!(page.html.contains("was for another account, and was dropped."));
+        assert!(page.html.contains(texts::CONFIRMED_PAGE));
+        let page = resumed_page(Resumed::OtherUser(PendingAction::Confirm(ReturnTo::Page))).await;
+        assert!(page.html.contains("We’ve canceled what you started"));
         let page = resumed_page(Resumed::Continue(PendingAction::Deletion("delete my".to_owned()))).await;
         assert!(page.tag(r#"name="confirmation""#).contains(r#"value="delete my""#));
         let page = resumed_page(Resumed::Continue(PendingAction::Deletion(HOSTILE.to_owned()))).await;

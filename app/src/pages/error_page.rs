@@ -9,16 +9,17 @@ use super::layout::Layout;
 use crate::error::PublicError;
 use crate::response::set_status;
 use crate::server::respond::into_public;
+use crate::texts;
 
 /// No page has this address, or what the page would show doesn't exist.
 #[component]
 pub(crate) fn NotFound() -> impl IntoView {
     set_status(ErrorCode::NotFound.status());
     view! {
-        <Layout title="Not found">
-            <h1>"There is nothing here"</h1>
-            <p class="lead">"The address may be mistyped, or what was here is gone."</p>
-            <p class="mt-6"><a class="button" href="/">"To the privacy center"</a></p>
+        <Layout title=texts::NOT_FOUND>
+            <h1>{texts::NOT_FOUND}</h1>
+            <p class="lead">{texts::NOT_FOUND_LEAD}</p>
+            <p class="mt-6"><a class="button" href="/">{texts::TO_CENTER}</a></p>
         </Layout>
     }
 }
@@ -31,19 +32,21 @@ pub(crate) fn error_page(error: &lethe::Error) -> impl IntoView + use<> {
     }
     set_status(code.status());
     let title = match code {
-        ErrorCode::Unavailable => "Not reachable right now",
-        _ => "This didn't work",
+        ErrorCode::Unavailable => texts::UNAVAILABLE,
+        _ => texts::FAILED,
     };
+    // The title says the first half of the message already.
     Either::Right(view! {
         <Layout title=title>
             <h1>{title}</h1>
             <p class="lead">{code.message()}</p>
             {(!incident.is_empty()).then(|| view! {
-                <p class="mt-4 text-soft">
-                    "If you write to us about it, name this incident: " <code>{incident}</code>
-                </p>
+                <p class="mt-4 text-soft">{texts::REFERENCE} " " <code>{incident}</code></p>
             })}
-            <p class="mt-6"><a class="button" href="">"Try again"</a></p>
+            <p class="mt-6 card-actions">
+                <a class="button" href="">{texts::TRY_AGAIN}</a>
+                <a class="button button-quiet" href="/">{texts::TO_CENTER}</a>
+            </p>
         </Layout>
     })
 }

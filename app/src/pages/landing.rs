@@ -1,37 +1,64 @@
 //! The page for signed-out visitors.
 
 use leptos::prelude::*;
+use lethe::Lethe;
+use lethe::deletion::ReceiptCode;
+use lethe_error_code::ErrorCode;
 
 use super::layout::Layout;
+use super::notices::StatusNotice;
 use crate::server::context::SignInUrl;
+use crate::server::flash::{self, Flash};
+use crate::texts;
 
 /// What can be done here, and the link to sign in.
 #[component]
 pub(crate) fn Landing() -> impl IntoView {
     let sign_in_url = use_context::<SignInUrl>().map(|SignInUrl(url)| url);
+    let lethe = use_context::<Lethe>();
+    let notice = lethe.as_ref().and_then(|lethe| flash::take(lethe, None)).as_ref().and_then(message);
+    let ongoing = use_context::<ReceiptCode>();
+    let all_off = lethe.is_some_and(|lethe| lethe.purposes.iter().all(|purpose| !purpose.default_granted));
+    let preferences = if all_off { texts::OFFER_PREFERENCES_ALL_OFF } else { texts::OFFER_PREFERENCES_TEXT };
     view! {
-        <Layout title="Privacy center">
-            <h1>"Your data, your decision"</h1>
-            <p class="lead">"Sign in to decide about the data that we hold about you."</p>
+        <Layout title=texts::CENTER_TITLE>
+            <h1>{texts::HERO}</h1>
+            <p class="lead">{texts::LANDING_LEAD}</p>
+            {notice.map(|text| view! { <div class="mt-6"><StatusNotice text/></div> })}
+            {ongoing.map(|code| view! {
+                <p class="note mt-6" role="status">
+                    <span>
+                        {texts::DELETION_UNDER_WAY} " "
+                        <a href=format!("/receipt/{}", code.as_str())>{texts::SEE_PROGRESS}</a>
+                    </span>
+                </p>
+            })}
             <ul class="card offers" role="list">
+                <Offer title=texts::OFFER_PREFERENCES text=preferences drawing="M5 12l5 5 9-10"/>
+                <Offer title=texts::OFFER_COPY text=texts::OFFER_COPY_TEXT drawing="M12 4v11M7 11l5 5 5-5M5 20h14"/>
                 <Offer
-                    title="Set your preferences"
-                    text="Say what we may use your data for. Everything optional starts off."
-                    drawing="M5 12l5 5 9-10"
-                />
-                <Offer
-                    title="Download a copy"
-                    text="One file with everything that we hold about you."
-                    drawing="M12 4v11M7 11l5 5 5-5M5 20h14"
-                />
-                <Offer
-                    title="Delete your account"
-                    text="See first what happens to every kind of data. You get a receipt."
+                    title=texts::OFFER_DELETION
+                    text=texts::OFFER_DELETION_TEXT
                     drawing="M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13"
                 />
             </ul>
-            <p class="mt-8"><a class="button button-wide" href=sign_in_url>"Sign in"</a></p>
+            <p class="mt-8"><a class="button button-wide" href=sign_in_url>{texts::SIGN_IN}</a></p>
         </Layout>
+    }
+}
+
+/// What there is to say about what was begun before the session ended.
+fn message(flash: &Flash) -> Option<String> {
+    match flash {
+        Flash::SignedOut => Some(texts::SIGNED_OUT.to_owned()),
+        Flash::NotSaved(ErrorCode::NotSignedIn) => Some(texts::SAVE_SIGNED_OUT.to_owned()),
+        Flash::ExportRefused(ErrorCode::NotSignedIn, _) => {
+            Some(texts::not_downloaded(ErrorCode::NotSignedIn.message()))
+        }
+        Flash::DeletionRefused(ErrorCode::NotSignedIn) => {
+            Some([ErrorCode::NotSignedIn.message(), texts::NOTHING_DELETED].join(" "))
+        }
+        _ => None,
     }
 }
 
@@ -40,7 +67,7 @@ pub(crate) fn Landing() -> impl IntoView {
 fn Offer(title: &'static str, text: &'static str, drawing: &'static str) -> impl IntoView {
     view! {
         <li>
-            <span class="mark" aria-hidden="true">
+            <span class="offer-icon" aria-hidden="true">
                 <svg class="icon" viewBox="0 0 24 24"><path d=drawing/></svg>
             </span>
             <h2>{title}</h2>

@@ -4,12 +4,20 @@ use leptos::prelude::*;
 use lethe_error_code::ErrorCode;
 
 use crate::components::ErrorNotice;
+use crate::server::context;
 use crate::server::resume::ReturnTo;
+use crate::texts;
 
 /// Why something was refused. Offers verification where that helps.
 #[component]
 pub(super) fn RefusalNotice(
     code: ErrorCode,
+    /// Added to the message.
+    #[prop(optional)]
+    addition: &'static str,
+    /// The incident's id, or nothing.
+    #[prop(optional, into)]
+    incident: String,
     /// The element's id.
     id: &'static str,
     /// Where the user continues after verification.
@@ -19,25 +27,23 @@ pub(super) fn RefusalNotice(
         view! {
             <form method="post" action="/confirm-identity" class="mt-3">
                 <input type="hidden" name="for" value=return_to.as_str()/>
-                <button class="button button-quiet">"Confirm that it's you"</button>
+                <button class="button">{texts::SIGN_IN_AGAIN}</button>
             </form>
         }
     });
-    view! { <ErrorNotice code id>{verification}</ErrorNotice> }
+    view! { <ErrorNotice code addition incident id>{verification}</ErrorNotice> }
 }
 
 /// A message that is no error.
 #[component]
-pub(super) fn StatusNotice(text: &'static str) -> impl IntoView {
+pub(super) fn StatusNotice(#[prop(into)] text: String) -> impl IntoView {
     view! { <p class="note" role="status">{text}</p> }
 }
 
 /// Says that another user has signed in, and that the stored action was dropped.
 #[component]
 pub(super) fn OtherUserNotice() -> impl IntoView {
-    view! {
-        <p class="note note-kept" role="status">
-            "Somebody else is signed in now. What was begun here before was for another account, and was dropped."
-        </p>
-    }
+    let user = context::current_user().ok();
+    let account = user.as_ref().and_then(|user| user.account()).unwrap_or_default().to_owned();
+    view! { <p class="note note-warning" role="status">{texts::other_user(account)}</p> }
 }

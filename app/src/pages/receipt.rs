@@ -4,20 +4,25 @@ use leptos::either::{Either, EitherOf3};
 use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
-use lethe::deletion::{self, Outcome};
+use lethe::deletion::{self, Disposition, Summary};
+use time::OffsetDateTime;
 
 use super::error_page::error_page;
 use super::layout::{Layout, Scripts};
-use crate::components::{Check, PlanTable};
-use crate::dto::StepProgress;
+use crate::components::{Check, PlanTable, Steps};
+use crate::dto::{DeletionProgress, StepProgress};
 use crate::format;
-use crate::islands::ReceiptProgress;
+use crate::islands::{FirstText, ReceiptProgress};
 use crate::server::view_model;
+use crate::texts;
 
 /// Seconds after which the page of a running deletion reloads without script.
 const RELOAD_SECONDS: &str = "4";
 /// Reloads the page if scripts run, but the island's bundle never arrives.
 const RELOAD_UNLESS_HYDRATED: &str = "setTimeout(()=>document.querySelector('[data-awake]')||location.reload(),6000)";
+
+/// Stands for a time in a sentence.
+const TIME: &str = "\0";
 
 /// `/receipt/{code}`.
 #[component]
@@ -41,72 +46,97 @@ async fn load_receipt(lethe: &lethe::Lethe, code: &str) -> lethe::Result<deletio
 #[component]
 fn InProgress(receipt: deletion::Receipt) -> impl IntoView {
     let code = receipt.code.as_str().to_owned();
+    let DeletionProgress { status, is_overdue, .. } = view_model::progress(&receipt.progress);
+    provide_context(FirstText { text: status, tone: if is_overdue { "warning" } else { "rest" } });
+    let steps = view_model::steps(&receipt.progress);
     view! {
         <Scripts/>
         <script nonce=use_nonce()>{RELOAD_UNLESS_HYDRATED}</script>
         // Not in the head: that is rendered by a second look at the deletion, which may find it finished already. Then
         // nothing would reload this page.
         <noscript><meta http-equiv="refresh" content=RELOAD_SECONDS/></noscript>
-        <Layout title="Deleting your account">
-            <h1>"Your account is being deleted"</h1>
-            <p class="lead">
-                "Asked for on " {format::datetime(receipt.requested_at)}
-                ". Keep the address of this page: it opens without an account and becomes your receipt."
-            </p>
-            <section class="card mt-6" aria-label="Steps">
-                <ReceiptProgress code=code progress=view_model::progress(&receipt.progress)/>
+        <Layout title=texts::DELETING_TITLE is_personal=false>
+            <h1>{texts::DELETING_TITLE}</h1>
+            <p class="lead">{time_sentence(&texts::requested(TIME), receipt.requested_at)} " " {texts::SAVE_LINK}</p>
+            <section class="card mt-6" id="progress" aria-label=texts::STEPS data-code=code>
+                <ReceiptProgress><Steps steps/></ReceiptProgress>
             </section>
-            <p class="mt-6 text-soft">"Receipt " <code>{receipt.code.as_str().to_owned()}</code></p>
+            <p class="mt-6 text-soft">{texts::RECEIPT} " " <code>{receipt.code.as_str().to_owned()}</code></p>
         </Layout>
     }
 }
 
+/// A sentence about a time, which the page's script shows in the reader's zone.
+fn time_sentence(sentence: &str, at: OffsetDateTime) -> impl IntoView + use<> {
+    let (before, after) = sentence.split_once(TIME).unwrap_or((sentence, ""));
+    let (before, after) = (before.to_owned(), after.to_owned());
+    view! { {before} <time datetime=format::rfc3339_micros(at)>{format::datetime(at)}</time> {after} }
+}
+
 #[component]
 fn Completed(receipt: deletion::Receipt) -> impl IntoView {
-    let finished = receipt.finished_at.map(format::datetime).unwrap_or_default();
-    let steps = view_model::progress(&receipt.progress).steps;
-    let rows: Vec<_> =
-        receipt.results.iter().filter(|result| result.line.rows > 0).map(view_model::result_row).collect();
-    let has_retained = receipt
-        .results
-        .iter()
-        .any(|result| result.line.rows > 0 && matches!(result.line.outcome, Outcome::Retained { until: Some(_), .. }));
-    let position = receipt
-        .log_position
-        .map(|(position, length)| format!("entry {} of {}", format::count(position), format::count(length)));
+    let summary = receipt.summary();
+    let title = if summary.is_complete() { texts::DONE_COMPLETE_TITLE } else { texts::DONE_TITLE };
+    let finished = receipt.finished_at.map(|at| time_sentence(&texts::finished(TIME), at));
+    let steps = view_model::steps(&receipt.progress);
+    let rows = view_model::result_rows(&receipt.results);
     view! {
-        <Layout title="Receipt">
-            <div class="seal" aria-hidden="true"><Check/></div>
-            <h1>"It's done"</h1>
-            <p class="lead">
-                "Your account and data were erased on " {finished}
-                ". Keep this page: it is your proof, and it opens without an account."
-            </p>
+        <Layout title=texts::RECEIPT is_personal=false>
+            <div class="success-icon" aria-hidden="true"><Check/></div>
+            <h1>{title}</h1>
+            <p class="lead">{finished} " " {texts::SAVE_LINK}</p>
+            {(summary != Summary::default()).then(|| view! { <p class="summary">{format::summary(&summary)}</p> })}
+            <div class="card-actions mt-4">
+                // Shown by the page's script, which they need.
+                <button type="button" class="button button-quiet" hidden data-copy=texts::LINK_COPIED>{texts::COPY_LINK}</button>
+                <button type="button" class="button button-quiet" hidden data-print="">{texts::PRINT}</button>
+                <span role="status"></span>
+            </div>
             <section class="card mt-6" aria-labelledby="data-title">
-                <div class="card-head"><h2 id="data-title">"What became of your data"</h2></div>
+                <div class="card-head"><h2 id="data-title">{texts::RESULTS}</h2></div>
                 <div class="card-body">
                     {if rows.is_empty() {
-                        Either::Left(view! { <p>"There was nothing but the sign-in account."</p> })
+                        Either::Left(view! { <p>{texts::RESULTS_NOTHING}</p> })
                     } else {
-                        Either::Right(view! { <PlanTable rows outcome_heading="Became"/> })
+                        Either::Right(
+                            view! { <div class="plan-frame"><PlanTable rows caption=texts::RESULT_CAPTION outcome_heading=texts::COLUMN_DONE/></div> },
+                        )
                     }}
                 </div>
-                {has_retained.then(|| view! {
-                    <div class="card-foot"><p class="state">"What is kept goes by itself at its date."</p></div>
+                {has_retention(&receipt).then(|| view! {
+                    <div class="card-foot"><p class="state">{texts::RETAINED_UNTIL_DATES}</p></div>
                 })}
             </section>
             <section class="card mt-6" aria-labelledby="steps-title">
-                <div class="card-head"><h2 id="steps-title">"What was done, and when (UTC)"</h2></div>
+                <div class="card-head"><h2 id="steps-title">{texts::STEPS_DONE}</h2></div>
                 <div class="card-body">
                     <ol class="events events-short">{steps.into_iter().map(done_step).collect_view()}</ol>
                 </div>
             </section>
-            <dl class="facts">
-                <div><dt>"Receipt"</dt><dd><code>{receipt.code.as_str().to_owned()}</code></dd></div>
-                <div><dt>"Plan"</dt><dd><code>{receipt.plan.hash.to_string()}</code></dd></div>
-                {position.map(|position| view! { <div><dt>"Log"</dt><dd><code>{position}</code></dd></div> })}
-            </dl>
+            <p class="mt-6 text-soft">{texts::RECEIPT} " " <code>{receipt.code.as_str().to_owned()}</code></p>
+            <Details receipt/>
         </Layout>
+    }
+}
+
+/// Whether something is kept until a date.
+fn has_retention(receipt: &deletion::Receipt) -> bool {
+    let mut lines = receipt.results.iter().map(|result| &result.line).filter(|line| line.rows > 0);
+    lines.any(|line| matches!(line.disposition(), Disposition::Retained(Some(_))))
+}
+
+/// What operators and auditors look up.
+#[component]
+fn Details(receipt: deletion::Receipt) -> impl IntoView {
+    let entry = receipt.log_position.map(|(position, _)| texts::log_entry(format::count(position)));
+    view! {
+        <details class="details">
+            <summary>{texts::DETAILS}</summary>
+            <dl class="facts">
+                <div><dt>{texts::PLAN_HASH}</dt><dd><code>{receipt.plan.hash.to_string()}</code></dd></div>
+                {entry.map(|entry| view! { <div><dt>{texts::AUDIT_LOG}</dt><dd><code>{entry}</code></dd></div> })}
+            </dl>
+        </details>
     }
 }
 
@@ -117,8 +147,9 @@ fn done_step(step: StepProgress) -> impl IntoView {
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
-    use lethe::deletion::{Plan, PlanHash, PlanLine, Progress, ReceiptCode, Status, Step, StepStatus, TableResult};
-    use time::OffsetDateTime;
+    use lethe::deletion::{
+        Outcome, Plan, PlanHash, PlanLine, Progress, ReceiptCode, Status, Step, StepStatus, TableResult,
+    };
     use time::macros::datetime;
 
     use super::*;
@@ -135,7 +166,14 @@ mod tests {
         });
         let finished = done == Step::ALL.len();
         let result = |label: &str, rows, outcome| TableResult {
-            line: PlanLine { table: "public.table".to_owned(), label: label.to_owned(), rows, outcome, others: false },
+            line: PlanLine {
+                table: "public.table".to_owned(),
+                label: label.to_owned(),
+                rows,
+                outcome,
+                others: false,
+                since: None,
+            },
             purge_due: None,
         };
         let retained = Outcome::Retained {
@@ -147,7 +185,12 @@ mod tests {
             requested_at: AT,
             due_at: datetime!(2026-12-22 09:58 UTC),
             finished_at: finished.then_some(datetime!(2026-11-22 09:58 UTC)),
-            progress: Progress { finished, steps: steps.collect(), needs_attention: false },
+            progress: Progress {
+                finished,
+                steps: steps.collect(),
+                needs_attention: false,
+                due_at: datetime!(2026-12-22 09:58 UTC),
+            },
             plan: Plan { lines: Vec::new(), hash: PlanHash::from_text("5f0ca91e".to_owned()), computed_at: AT },
             results: vec![
                 result(label, 2049, Outcome::Deleted),

@@ -20,6 +20,12 @@ pub struct Site {
     pub style_path: String,
     /// Path of the font, e.g. `/pkg/inter-9c3d.woff2`.
     pub font_path: String,
+    /// Where people can write to: `https://…` or `mailto:…`.
+    pub contact_url: Option<String>,
+    /// The operator's privacy notice.
+    pub privacy_notice_url: Option<String>,
+    /// The application's own pages.
+    pub application_url: Option<String>,
     /// Leptos' options, among them the paths of the browser's bundle.
     pub options: LeptosOptions,
 }

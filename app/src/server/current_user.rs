@@ -36,6 +36,12 @@ pub struct CurrentUser {
 }
 
 impl CurrentUser {
+    /// What the user calls the account: its address, or its name.
+    #[must_use]
+    pub fn account(&self) -> Option<&str> {
+        self.email.as_deref().or(self.name.as_deref())
+    }
+
     /// Refuses to delete or disclose data in an impersonated session, and in one without a recent verification.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::error::Error;
 
 use lethe_error_code::ErrorCode;
 
+use super::flash::{self, Flash};
 use super::{context, resume};
 use crate::dto::UserHandle;
 use crate::error::PublicError;
@@ -19,16 +20,21 @@ pub(crate) fn respond<T>(result: lethe::Result<T>) -> Result<T, PublicError> {
     })
 }
 
-/// Like [`respond`]; a plain form is redirected to the path that `next` returns instead.
+/// Like [`respond`]; a plain form is redirected to the path that `next` returns instead, where the message is shown.
 pub(crate) fn respond_to_form<T>(
     result: lethe::Result<T>,
-    next: impl FnOnce(Result<&T, ErrorCode>) -> String,
+    user_handle: &UserHandle,
+    next: impl FnOnce(Result<&T, ErrorCode>) -> (String, Option<Flash>),
 ) -> Result<T, PublicError> {
     if !response::is_plain_form() {
         return respond(result);
     }
     let result = result.map_err(|error| into_public(&error));
-    response::see_other(&next(result.as_ref().map_err(|error| error.code)));
+    let (path, flash) = next(result.as_ref().map_err(|error| error.code));
+    if let (Some(flash), Ok(lethe)) = (flash, context::lethe()) {
+        flash::store(&lethe, user_handle, flash);
+    }
+    response::see_other(&path);
     result
 }
 
@@ -59,9 +65,21 @@ pub(crate) fn into_public(error: &lethe::Error) -> PublicError {
 
 #[cfg(test)]
 mod tests {
+    /// The browser can't link the core, so there are two implementations of one rule.
     #[test]
-    fn words_that_the_dialog_shows_confirm_a_deletion() {
-        assert!(lethe::deletion::confirms(crate::dto::CONFIRMATION));
-        assert!(!lethe::deletion::confirms("delete"));
+    fn browser_and_server_agree_on_what_confirms_a_deletion() {
+        let words = crate::dto::CONFIRMATION;
+        for typed in [
+            words,
+            "delete",
+            "",
+            " DELETE  my\taccount ",
+            "“delete my account”",
+            "'delete my account.'",
+            "delete my account!",
+        ] {
+            assert_eq!(crate::dto::confirms(typed), lethe::deletion::confirms(typed), "{typed}");
+        }
+        assert!(lethe::deletion::confirms(words));
     }
 }

@@ -4,23 +4,22 @@
 //! The cookie is bound to the user and grants nothing: the page opens a dialog or fills in a form, and the user
 //! confirms again. If another user signs in instead, the page says that the action was dropped.
 
-use axum::http::header::{COOKIE, HeaderMap, HeaderValue, SET_COOKIE};
-use axum::http::request::Parts;
-use cookie::{Cookie, SameSite};
-use leptos::prelude::use_context;
+use axum::http::header::HeaderValue;
 use lethe::Lethe;
 use lethe_error_code::ErrorCode;
 use serde::{Deserialize, Serialize};
 use time::Duration;
 
 use super::current_user::CurrentUser;
+use super::sealed_cookie::SealedCookie;
 use crate::dto::UserHandle;
-use crate::response;
 
-/// How long a user may take to sign in.
-const LIFETIME: Duration = Duration::minutes(15);
-/// Browsers limit a cookie to 4096 bytes. Sealing and encoding add about a third.
-const MAX_BYTES: usize = 2048;
+const COOKIE: SealedCookie = SealedCookie {
+    host_name: "__Host-lethe-errand",
+    plain_name: "lethe-errand",
+    // How long a user may take to sign in.
+    lifetime: Duration::minutes(15),
+};
 
 /// What a user was about to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,8 +81,8 @@ pub(crate) enum Resumed {
     Continue(PendingAction),
     /// The user returned there, still without a recent verification.
     StillUnverified(ReturnTo),
-    /// Another user has signed in, and the action was dropped.
-    OtherUser,
+    /// Another user has signed in, and this action was dropped.
+    OtherUser(PendingAction),
 }
 
 /// The sealed content of the cookie.
@@ -91,8 +90,6 @@ pub(crate) enum Resumed {
 struct SealedPayload {
     #[serde(rename = "person")]
     user_handle: UserHandle,
-    /// Expiry, in seconds since the Unix epoch.
-    until: i64,
     #[serde(rename = "errand")]
     action: PendingAction,
 }
@@ -101,17 +98,12 @@ struct SealedPayload {
 /// action is lost, as it would be without this module.
 #[must_use]
 pub fn to_cookie(lethe: &Lethe, user_handle: &UserHandle, action: PendingAction) -> Option<HeaderValue> {
-    let until = (lethe.clock.now() + LIFETIME).unix_timestamp();
-    let payload = serde_json::to_vec(&SealedPayload { user_handle: user_handle.clone(), until, action }).ok()?;
-    if payload.len() > MAX_BYTES {
-        return None;
-    }
-    set_cookie_header(lethe, lethe.keys.seal_for_browser(&payload, &lethe.random), LIFETIME)
+    COOKIE.header(lethe, SealedPayload { user_handle: user_handle.clone(), action })
 }
 
 /// Stores an action with the response.
 pub(crate) fn store(lethe: &Lethe, user_handle: &UserHandle, action: PendingAction) {
-    append_cookie(to_cookie(lethe, user_handle, action));
+    COOKIE.store(lethe, SealedPayload { user_handle: user_handle.clone(), action });
 }
 
 /// Returns the stored action, if it belongs to the page that asks: `belongs_here` decides. Removes it from the browser.
@@ -120,10 +112,10 @@ pub(crate) fn take(
     user: &CurrentUser,
     belongs_here: impl Fn(&PendingAction) -> bool,
 ) -> Option<Resumed> {
-    let payload = read(lethe)?;
+    let payload = COOKIE.read::<SealedPayload>(lethe)?;
     if payload.user_handle != user.user_handle {
-        remove(lethe);
-        return (payload.action != PendingAction::Unconfirmed).then_some(Resumed::OtherUser);
+        COOKIE.remove(lethe);
+        return (payload.action != PendingAction::Unconfirmed).then_some(Resumed::OtherUser(payload.action));
     }
     if !belongs_here(&payload.action) {
         return None;
@@ -135,7 +127,7 @@ pub(crate) fn take(
             Some(Resumed::StillUnverified(return_to))
         }
         action => {
-            remove(lethe);
+            COOKIE.remove(lethe);
             Some(Resumed::Continue(action))
         }
     }
@@ -151,50 +143,9 @@ pub(crate) fn require_fresh_sign_in(lethe: &Lethe, user: &CurrentUser) -> Result
 
 fn reverification_attempted(lethe: &Lethe, user: &CurrentUser) -> bool {
     let is_attempt = |action: &PendingAction| matches!(action, PendingAction::Confirm(_) | PendingAction::Unconfirmed);
-    read(lethe).is_some_and(|payload| payload.user_handle == user.user_handle && is_attempt(&payload.action))
-}
-
-fn read(lethe: &Lethe) -> Option<SealedPayload> {
-    let request = use_context::<Parts>()?;
-    let sealed = cookie_value(&request.headers, cookie_name(lethe))?;
-    let payload: SealedPayload = serde_json::from_slice(&lethe.keys.open_from_browser(&sealed)?).ok()?;
-    (lethe.clock.now().unix_timestamp() < payload.until).then_some(payload)
-}
-
-fn cookie_value(headers: &HeaderMap, name: &str) -> Option<String> {
-    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut cookies = lines.flat_map(Cookie::split_parse).filter_map(Result::ok);
-    cookies.find(|cookie| cookie.name() == name).map(|cookie| cookie.value().to_owned())
-}
-
-/// The prefix `__Host-` keeps other hosts of the domain from setting the cookie. Browsers accept it with HTTPS alone.
-fn cookie_name(lethe: &Lethe) -> &'static str {
-    if uses_https(lethe) { "__Host-lethe-errand" } else { "lethe-errand" }
-}
-
-fn set_cookie_header(lethe: &Lethe, value: String, max_age: Duration) -> Option<HeaderValue> {
-    let cookie = Cookie::build((cookie_name(lethe), value))
-        .path("/")
-        .max_age(max_age)
-        .http_only(true)
-        // The redirect from the sign-in page comes from another site.
-        .same_site(SameSite::Lax)
-        .secure(uses_https(lethe));
-    HeaderValue::try_from(cookie.to_string()).ok()
-}
-
-fn remove(lethe: &Lethe) {
-    append_cookie(set_cookie_header(lethe, String::new(), Duration::ZERO));
-}
-
-fn append_cookie(value: Option<HeaderValue>) {
-    if let Some(value) = value {
-        response::append_header(SET_COOKIE, value);
-    }
-}
-
-fn uses_https(lethe: &Lethe) -> bool {
-    lethe.config.public_url.scheme() == "https"
+    COOKIE
+        .read::<SealedPayload>(lethe)
+        .is_some_and(|payload| payload.user_handle == user.user_handle && is_attempt(&payload.action))
 }
 
 #[cfg(test)]
@@ -207,14 +158,5 @@ mod tests {
             assert_eq!(ReturnTo::parse(target.as_str()), Some(target));
         }
         assert_eq!(ReturnTo::parse("https://example.org"), None);
-    }
-
-    #[test]
-    fn cookie_is_found_among_others() {
-        let mut headers = HeaderMap::new();
-        headers.append(COOKIE, HeaderValue::from_static("a=1; broken; lethe-errand-2=x"));
-        headers.append(COOKIE, HeaderValue::from_static("b=2;lethe-errand=sealed"));
-        assert_eq!(cookie_value(&headers, "lethe-errand").as_deref(), Some("sealed"));
-        assert_eq!(cookie_value(&headers, "lethe-errands"), None);
     }
 }

@@ -1,75 +1,109 @@
 //! Turns the values of `lethe` into the values that pages show.
 
+use ::time::OffsetDateTime;
+use lethe::Lethe;
 use lethe::consent::{ConsentState, PurposeState};
-use lethe::deletion::{Outcome, Plan, PlanLine, Progress, ReceiptCode, Status, StepStatus, TableResult};
+use lethe::deletion::{self, Plan, PlanLine, Progress, ReceiptCode, Status, StepStatus, TableResult};
 use lethe::export::Completed;
 use lethe_error_code::ErrorCode;
 
 use crate::dto::{
     CompletedExport, DeletionPreview, DeletionProgress, Disposition, PlanRow, Preferences, PurposeChoice, StepProgress,
-    StepState,
+    StepState, Time,
 };
 use crate::format::{self, Tense};
+use crate::server::current_user::CurrentUser;
+use crate::server::markup;
+use crate::texts;
 
 /// A user's consent state.
 pub(crate) fn preferences(state: &ConsentState) -> Preferences {
     Preferences {
         purposes: state.purposes.iter().map(purpose_choice).collect(),
         revision: state.revision().to_string(),
-        changed: state.updated_at.map(format::datetime),
+        changed: state.updated_at.map(time),
     }
 }
 
+/// A time in both of its forms.
+pub(crate) fn time(at: OffsetDateTime) -> Time {
+    Time { timestamp: format::rfc3339_micros(at), text: format::datetime(at) }
+}
+
 fn purpose_choice(state: &PurposeState) -> PurposeChoice {
-    let PurposeState { purpose, granted, since, locked } = state;
-    let on_or_off = if *granted { "on" } else { "off" };
-    let status = match since {
-        _ if *locked => "held off".to_owned(),
-        Some(at) => format!("{on_or_off} since {}", format::date(at.date())),
-        None if *granted => "on by default".to_owned(),
-        None => on_or_off.to_owned(),
+    let PurposeState { purpose, granted, since, agreed_to_earlier_text, locked } = state;
+    let status = match (since.map(format::date_of), *granted) {
+        _ if *locked => texts::OFF_BY_SIGNAL.to_owned(),
+        (Some(date), true) => texts::on_since(date),
+        (Some(date), false) => texts::off_since(date),
+        (None, true) => texts::ON_BY_DEFAULT.to_owned(),
+        (None, false) => texts::OFF.to_owned(),
     };
+    let note = agreed_to_earlier_text.filter(|_| !granted).map(|at| texts::changed_since(format::date_of(at)));
     PurposeChoice {
         key: purpose.key.clone(),
         title: purpose.title.clone(),
         text: purpose.text.clone(),
         granted: *granted,
         status,
+        note,
+        group: purpose.group.clone(),
         locked: *locked,
     }
 }
 
-/// A deletion's plan, reduced to the tables that hold rows of the user. `refused` is why the user can't confirm it now.
-pub(crate) fn preview(plan: &Plan, refused: Option<ErrorCode>) -> DeletionPreview {
-    let mut lines: Vec<PlanRow> = plan.lines.iter().filter(|line| line.rows > 0).map(planned_row).collect();
-    lines.push(PlanRow {
-        label: "Sign-in account".to_owned(),
+/// A deletion's plan for this user, with the idempotency key of a new attempt. `refused` is why the user can't confirm it
+/// now.
+pub(crate) fn preview(lethe: &Lethe, user: &CurrentUser, plan: &Plan, refused: Option<ErrorCode>) -> DeletionPreview {
+    let idempotency_key = lethe.random.uuid();
+    let receipt = deletion::reserved_receipt(lethe, &user.clerk_user_id, idempotency_key);
+    DeletionPreview {
+        plan: plan.hash.to_string(),
+        idempotency_key: idempotency_key.to_string(),
+        receipt: receipt.as_str().to_owned(),
+        table: markup::plan_table(planned_rows(plan), texts::COLUMN_PLANNED),
+        refused,
+    }
+}
+
+/// The tables that hold rows of the user, what stays first. The account at Clerk comes last.
+pub(crate) fn planned_rows(plan: &Plan) -> Vec<PlanRow> {
+    let mut rows = sorted_rows(plan.lines.iter(), Tense::Future);
+    rows.push(PlanRow {
+        label: texts::SIGN_IN_ACCOUNT.to_owned(),
         rows: "1".to_owned(),
-        outcome: "deleted, all sessions end".to_owned(),
+        since: None,
+        outcome: texts::SIGN_IN_DELETED.to_owned(),
         reason: None,
-        disposition: Disposition::Removed,
+        disposition: Disposition::Deleted,
     });
-    DeletionPreview { plan: plan.hash.to_string(), counted_at: format::datetime(plan.computed_at), lines, refused }
+    rows
 }
 
-fn planned_row(line: &PlanLine) -> PlanRow {
-    row(&line.label, line.rows, &line.outcome, line.others, Tense::Future)
+/// What a completed deletion did, what stays first.
+pub(crate) fn result_rows(results: &[TableResult]) -> Vec<PlanRow> {
+    sorted_rows(results.iter().map(|result| &result.line), Tense::Past)
 }
 
-/// What a completed deletion did to one table.
-pub(crate) fn result_row(result: &TableResult) -> PlanRow {
-    let PlanLine { label, rows, outcome, others, .. } = &result.line;
-    row(label, *rows, outcome, *others, Tense::Past)
+fn sorted_rows<'a>(lines: impl Iterator<Item = &'a PlanLine>, tense: Tense) -> Vec<PlanRow> {
+    let mut lines: Vec<_> = lines.filter(|line| line.rows > 0).collect();
+    lines.sort_by_key(|line| format::order(line.disposition()));
+    lines.into_iter().map(|line| row(line, tense)).collect()
 }
 
-fn row(label: &str, rows: u64, outcome: &Outcome, others: bool, tense: Tense) -> PlanRow {
-    let (text, reason) = format::outcome_text(outcome, tense);
+fn row(line: &PlanLine, tense: Tense) -> PlanRow {
+    let (outcome, reason) = format::outcome_text(&line.outcome, tense);
     PlanRow {
-        label: if others { format!("{label} by others") } else { label.to_owned() },
-        rows: format::count(rows),
-        outcome: text,
+        label: if line.others { texts::by_others(&line.label) } else { line.label.clone() },
+        rows: format::count(line.rows),
+        since: line.since.map(format::date),
+        outcome,
         reason,
-        disposition: if format::is_retained(outcome) { Disposition::Retained } else { Disposition::Removed },
+        disposition: match line.disposition() {
+            deletion::Disposition::Deleted => Disposition::Deleted,
+            deletion::Disposition::DeletedLater(_) => Disposition::DeletedLater,
+            deletion::Disposition::Retained(_) => Disposition::Retained,
+        },
     }
 }
 
@@ -80,8 +114,25 @@ pub(crate) fn receipt_code(code: &str) -> Result<ReceiptCode, ErrorCode> {
 
 /// A deletion's progress.
 pub(crate) fn progress(progress: &Progress) -> DeletionProgress {
-    let Progress { finished, needs_attention, steps } = progress;
-    DeletionProgress { finished: *finished, attention: *needs_attention, steps: steps.iter().map(step).collect() }
+    DeletionProgress {
+        finished: progress.finished,
+        is_overdue: progress.needs_attention,
+        status: progress_text(progress),
+        steps: markup::steps(steps(progress)),
+    }
+}
+
+fn progress_text(progress: &Progress) -> String {
+    if progress.needs_attention {
+        return texts::taking_longer(format::date_of(progress.due_at));
+    }
+    let done = progress.steps.iter().filter(|step| step.status == Status::Done).count();
+    texts::steps_done(done, progress.steps.len())
+}
+
+/// The steps of a deletion, in order.
+pub(crate) fn steps(progress: &Progress) -> Vec<StepProgress> {
+    progress.steps.iter().map(step).collect()
 }
 
 fn step(status: &StepStatus) -> StepProgress {
@@ -101,9 +152,5 @@ fn step(status: &StepStatus) -> StepProgress {
 
 /// A completed export.
 pub(crate) fn completed_export(completed: &Completed) -> CompletedExport {
-    CompletedExport {
-        id: format::rfc3339_micros(completed.at),
-        at: format::datetime(completed.at),
-        content: format::rows_and_size(completed.rows, completed.bytes),
-    }
+    CompletedExport { at: time(completed.at), content: format::items_and_size(completed.rows, completed.bytes) }
 }

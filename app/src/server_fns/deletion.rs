@@ -20,7 +20,7 @@ pub async fn preview_deletion(
         let user = context::form_owner(&user_handle)?;
         let lethe = context::lethe()?;
         let plan = lethe::deletion::preview(&lethe, &user.clerk_user_id).await?;
-        Ok(view_model::preview(&plan, resume::require_fresh_sign_in(&lethe, &user).err()))
+        Ok(view_model::preview(&lethe, &user, &plan, resume::require_fresh_sign_in(&lethe, &user).err()))
     };
     respond::respond(preview.await)
 }
@@ -34,6 +34,10 @@ pub async fn request_deletion(
     /// What the user typed to confirm.
     #[server(default)]
     confirmation: String,
+    /// The idempotency key of the attempt.
+    #[server(default)]
+    #[server(rename = "attempt")]
+    idempotency_key: String,
     /// The user for whom the page was rendered.
     #[server(default)]
     #[server(rename = "person")]
@@ -42,6 +46,7 @@ pub async fn request_deletion(
     use lethe::deletion::{self, NewRequest, Origin, PlanHash};
     use lethe_error_code::ErrorCode;
 
+    use crate::server::flash::Flash;
     use crate::server::resume::{self, PendingAction};
     use crate::server::{context, respond};
 
@@ -57,15 +62,18 @@ pub async fn request_deletion(
             origin: Origin::Page,
             confirmed_plan: Some(&PlanHash::from_text(plan)),
             contact: user.email.as_deref(),
+            idempotency_key: idempotency_key.parse().ok(),
         };
         deletion::request(&lethe, request).await
     };
     let started =
         started.await.map(|request| DeletionStarted { receipt: format!("/receipt/{}", request.receipt.as_str()) });
     respond::stash_form(&started, &user_handle, || PendingAction::Deletion(confirmation));
-    respond::respond_to_form(started, |outcome| match outcome {
-        Ok(started) => started.receipt.clone(),
-        Err(code) => format!("/delete?refused={}", code.as_str()),
+    respond::respond_to_form(started, &user_handle, |outcome| match outcome {
+        Ok(started) => (started.receipt.clone(), None),
+        // The field takes the focus by itself, which browsers skip for an address with a fragment.
+        Err(code @ ErrorCode::ConfirmationMissing) => ("/delete".to_owned(), Some(Flash::DeletionRefused(code))),
+        Err(code) => ("/delete#deletion-refused".to_owned(), Some(Flash::DeletionRefused(code))),
     })
 }
 

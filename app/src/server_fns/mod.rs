@@ -2,12 +2,14 @@
 
 mod deletion;
 mod export;
+mod overview;
 mod preferences;
 
 pub use deletion::{
     DeletionProgressOf, PreviewDeletion, RequestDeletion, deletion_progress_of, preview_deletion, request_deletion,
 };
-pub use export::{LatestExport, latest_export};
+pub use export::{LatestExport, PrepareExport, latest_export, prepare_export};
+pub use overview::{HeldData, ReadPreferences, RecentActivity, held_data, read_preferences, recent_activity};
 pub use preferences::{SavePreferences, save_preferences};
 
 /// Path of the server function that starts a deletion, for the server's rate limit.

@@ -7,8 +7,8 @@ use crate::error::PublicError;
 
 /// Saves what the user changed, and returns the whole consent state.
 ///
-/// Applied is the difference between `previously_granted` and `granted`, and each purpose that was never decided: two
-/// pages that withdraw one consent each don't undo each other. With `base`, the state must still be at that revision,
+/// Applied is the difference between `previously_granted` and `granted`: an untouched box is no decision, and two pages
+/// that withdraw one consent each don't undo each other. With `base`, the state must still be at that revision,
 /// so a choice that was stored on a device never overwrites a newer one.
 #[server(prefix = "/api/_", endpoint = "save_preferences")]
 pub async fn save_preferences(
@@ -30,6 +30,7 @@ pub async fn save_preferences(
     use lethe::audit::Source;
     use lethe::consent::{self, Revision, Submission};
 
+    use crate::server::flash::Flash;
     use crate::server::resume::PendingAction;
     use crate::server::{context, respond, view_model};
 
@@ -42,8 +43,11 @@ pub async fn save_preferences(
     };
     let saved = saved.await.map(|state| view_model::preferences(&state));
     respond::stash_form(&saved, &user_handle, || PendingAction::Preferences(granted));
-    respond::respond_to_form(saved, |outcome| match outcome {
-        Ok(_) => "/?saved=1#preferences".to_owned(),
-        Err(code) => format!("/?unsaved={}#preferences", code.as_str()),
+    respond::respond_to_form(saved, &user_handle, |outcome| {
+        let flash = match outcome {
+            Ok(_) => Flash::Saved,
+            Err(code) => Flash::NotSaved(code),
+        };
+        ("/#preferences".to_owned(), Some(flash))
     })
 }

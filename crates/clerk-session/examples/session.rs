@@ -1,5 +1,5 @@
-//! Authenticates requests that it reads as JSON, one a line, and writes one outcome a line, each at the time that the
-//! request names. `end2end/tests/session.spec.ts` compares the outcomes with those of Clerk's SDK.
+//! Reads one request per line as JSON, authenticates it at the time that it names, and writes one outcome per line.
+//! `end2end/tests/session.spec.ts` compares the outcomes with those of Clerk's SDK.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, Write};

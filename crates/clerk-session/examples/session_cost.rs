@@ -17,7 +17,7 @@ use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair};
 use serde_json::{Value, json};
 use url::Url;
 
-/// Made for tests and used nowhere else.
+/// A key made for tests, used nowhere else.
 const KEY: &[u8] = include_bytes!("../src/tests/key.pk8");
 const ORIGIN: &str = "https://privacy.example.org";
 /// A production instance at `clerk.example.org`.
@@ -63,7 +63,7 @@ async fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The median of many short batches, which leaves out what else runs on the machine.
+/// The median of many short batches, so that other processes on the machine hardly matter.
 fn median(work: &impl Fn() -> bool) -> Duration {
     let batch = || {
         let started = Instant::now();

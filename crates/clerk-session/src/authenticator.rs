@@ -22,8 +22,8 @@ use crate::reason::{Reason, RefreshFailure};
 use crate::request::AuthRequest;
 use crate::validated_config::ValidatedConfig;
 
-/// Anybody can make up a nonce, and resolving one costs a call: more than these would be an attempt to use up the
-/// instance's rate limit.
+/// Anyone can make up nonces, and resolving one costs a call: without a limit, they could use up the instance's rate
+/// limit.
 const NONCES_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
 const NONCE_BURST: NonZeroU32 = NonZeroU32::new(50).expect("not zero");
 /// Clerk's nonces are shorter.
@@ -49,7 +49,7 @@ enum Stage {
 }
 
 impl Authenticator {
-    /// Checks the configuration; fetches nothing.
+    /// Validates the configuration; fetches nothing.
     pub fn new(config: Config, backend: impl BackendApi + 'static) -> Result<Self, ConfigError> {
         Self::with_intervals(INTERVALS, config, backend)
     }
@@ -140,14 +140,14 @@ impl Authenticator {
         handshake::sign_in_url(&AuthRequest::new(parts, &self.0.config, self.now()), &self.0.config)
     }
 
-    /// The base of the Frontend API, where handshakes lead to.
+    /// The base URL of the Frontend API, which handshakes redirect to.
     #[must_use]
     pub fn frontend_url(&self) -> &Url {
         self.0.config.frontend_url()
     }
 
-    /// `Set-Cookie` lines that sign the browser out at this application. The session goes on until you end it with the
-    /// Backend API's `POST /v1/sessions/{session_id}/revoke`.
+    /// `Set-Cookie` lines that sign the browser out at this application. The session stays active until you revoke it
+    /// with the Backend API's `POST /v1/sessions/{session_id}/revoke`.
     #[must_use]
     pub fn sign_out_cookies(&self) -> Vec<HeaderValue> {
         cookies::expired_cookies(&self.0.config.cookie_names, &self.0.config.config.public_url)
@@ -253,7 +253,7 @@ fn log(decision: &Decision) {
         }
         Decision::ClockSkew(error) => tracing::error!(
             error = error.as_str(),
-            "this machine's clock differs from Clerk's; sessions will be lost until it is set",
+            "this machine's clock differs from Clerk's; sessions fail until it is corrected",
         ),
         _ => {}
     }

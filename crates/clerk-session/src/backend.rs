@@ -13,8 +13,8 @@ pub const API_VERSION: &str = "2026-05-12";
 
 /// The three operations of Clerk's Backend API that sessions need.
 ///
-/// [`HttpBackend`](crate::HttpBackend) implements them with `reqwest`. Implement the trait yourself where these calls
-/// must go through a client that your application already has, for example to share its rate limit or circuit breaker.
+/// [`HttpBackend`](crate::HttpBackend) implements them with `reqwest`. Implement the trait yourself if these calls must
+/// go through a client that your application already has, for example to share its rate limit or circuit breaker.
 ///
 /// A nonce and a refresh token may be valid for one use only: an implementation must not repeat
 /// [`handshake_payload`](Self::handshake_payload) and [`refresh_session`](Self::refresh_session).
@@ -29,7 +29,7 @@ pub trait BackendApi: Send + Sync {
 
     /// `POST /v1/sessions/{session_id}/refresh`: the `Set-Cookie` lines (`cookies`) of the refreshed session.
     ///
-    /// `session_id` holds ASCII letters, digits and underscores only, at most 80.
+    /// `session_id` contains only ASCII letters, digits and underscores, at most 80.
     fn refresh_session<'a>(
         &'a self,
         session_id: &'a str,
@@ -37,7 +37,7 @@ pub trait BackendApi: Send + Sync {
     ) -> BoxFuture<'a, Result<Vec<String>, BackendError>>;
 }
 
-/// The body of `POST /v1/sessions/{session_id}/refresh`, which in addition holds `"format": "cookie"`.
+/// The body of `POST /v1/sessions/{session_id}/refresh`, which also contains `"format": "cookie"`.
 #[derive(Clone, Serialize)]
 pub struct RefreshRequest {
     /// The expired session token.
@@ -48,7 +48,7 @@ pub struct RefreshRequest {
     pub request_origin: String,
     /// The browser's headers, without credentials.
     pub request_headers: BTreeMap<String, Vec<String>>,
-    /// Whether the new cookies carry the instance's suffix: the query parameter `suffixed_cookies=true`, and no part of
+    /// Whether the new cookies carry the instance's suffix: the query parameter `suffixed_cookies=true`, not part of
     /// the body.
     #[serde(skip)]
     pub suffixed_cookies: bool,

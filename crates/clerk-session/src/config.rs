@@ -8,7 +8,7 @@ use url::Url;
 use crate::clock::{self, Clock};
 use crate::publishable_key::PublishableKeyError;
 
-/// Decides whether the `X-Forwarded-Host` and `X-Forwarded-Proto` of a request are to be believed.
+/// Decides whether the `X-Forwarded-Host` and `X-Forwarded-Proto` of a request can be trusted.
 pub type TrustForwarded = Arc<dyn Fn(&Parts) -> bool + Send + Sync>;
 
 /// The configuration. [`Config::new`] has the defaults; the names are those of Clerk's SDK where it has the option.
@@ -16,7 +16,7 @@ pub type TrustForwarded = Arc<dyn Fn(&Parts) -> bool + Send + Sync>;
 pub struct Config {
     /// `pk_test_…` or `pk_live_…`.
     pub publishable_key: String,
-    /// The application's address as browsers see it. Handshakes lead back to its origin; `Host` is not believed.
+    /// The application's address as browsers see it. Handshakes lead back to its origin; `Host` is not trusted.
     pub public_url: Url,
     /// The Frontend API's address, if a proxy serves it.
     pub proxy_url: Option<Url>,
@@ -37,7 +37,7 @@ pub struct Config {
     /// Makes the application a satellite, whose users sign in at another domain, the primary one. Needs `sign_in_url`
     /// and either `domain` or `proxy_url`.
     pub is_satellite: bool,
-    /// The satellite's own domain. In production the Frontend API is at `clerk.` of it.
+    /// The satellite's own domain. In production the Frontend API is at its subdomain `clerk`.
     pub domain: Option<String>,
     /// Asks the primary domain for the session even of browsers without any cookie of Clerk's. Default: false.
     pub satellite_auto_sync: bool,
@@ -88,7 +88,7 @@ pub enum ConfigError {
     /// The publishable key is damaged.
     #[error(transparent)]
     PublishableKey(#[from] PublishableKeyError),
-    /// The named URL is not one of a web server.
+    /// The named URL is not an http or https URL with a host.
     #[error("{0} must be an http or https URL with a host")]
     Url(&'static str),
     /// The named part of a satellite's configuration is missing.

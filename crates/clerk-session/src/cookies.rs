@@ -152,7 +152,7 @@ pub(crate) fn session_token(directives: &[String]) -> Option<&str> {
         .filter(|token| !token.is_empty())
 }
 
-/// Those of the `Set-Cookie` lines that set Clerk's own cookies, whose names begin with `__`.
+/// The `Set-Cookie` lines that set Clerk's own cookies, whose names begin with `__`.
 pub(crate) fn clerk_cookies(directives: &[String]) -> Vec<HeaderValue> {
     directives
         .iter()

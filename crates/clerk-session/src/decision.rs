@@ -23,7 +23,7 @@ pub enum Decision {
     SignedIn(Box<Session>),
     /// The request is signed out.
     SignedOut(Reason),
-    /// Signed out, since the browser was redirected too often for this reason: probably the publishable key and the
+    /// Signed out, since the browser was redirected too often for this reason. Probably the publishable key and the
     /// secret key belong to different instances.
     RedirectLoop(Reason),
     /// Redirect to Clerk, which redirects back.
@@ -47,7 +47,7 @@ pub enum Decision {
     FetchKeys,
 }
 
-/// Decides.
+/// Makes the decision.
 #[must_use]
 pub fn decide(request: &AuthRequest<'_>, config: &ValidatedConfig, keys: KeySource<'_>, now: i64) -> Decision {
     if let Some(bearer) = request.bearer.as_deref() {
@@ -187,7 +187,7 @@ pub fn after_handshake(
     }
 }
 
-/// As [`after_handshake`], with a day's tolerance: for [`Decision::ClockSkew`].
+/// Like [`after_handshake`], but with a day's tolerance, for [`Decision::ClockSkew`].
 #[must_use]
 pub fn after_handshake_with_clock_skew(
     lines: &[String],
@@ -256,7 +256,7 @@ pub fn after_refresh(
     handshake_or_sign_out(request, config, Reason::SessionTokenExpired(failure))
 }
 
-/// Those of Clerk's `Set-Cookie` lines that a response may set: only cookies whose names begin with `__`.
+/// The `Set-Cookie` lines from Clerk that a response may set: only cookies whose names begin with `__`.
 #[must_use]
 pub fn cookies_to_set(lines: &[String]) -> Vec<http::HeaderValue> {
     cookies::clerk_cookies(lines)
@@ -277,12 +277,12 @@ fn decide_by_error(error: VerifyError, request: &AuthRequest<'_>, config: &Valid
     handshake_or_sign_out(request, config, reason)
 }
 
-/// The handshake with Clerk, or signed out for the same reason where the browser would not follow it.
+/// The handshake with Clerk, or signed out for the same reason if the browser would not follow it.
 fn handshake_or_sign_out(request: &AuthRequest<'_>, config: &ValidatedConfig, reason: Reason) -> Decision {
     redirect_or_sign_out(None, request, config, reason)
 }
 
-/// As [`handshake_or_sign_out`], by way of `location` where there is one.
+/// Like [`handshake_or_sign_out`], but redirects to `location` if there is one.
 fn redirect_or_sign_out(
     location: Option<String>,
     request: &AuthRequest<'_>,

@@ -11,7 +11,7 @@ use crate::request::{
 };
 use crate::validated_config::ValidatedConfig;
 
-/// So many redirects within two seconds are a loop.
+/// This many redirects within two seconds are a loop.
 const MAX_REDIRECTS: u32 = 3;
 
 /// A redirect that establishes the session.
@@ -25,7 +25,7 @@ pub struct Handshake {
     pub reason: Reason,
 }
 
-/// The redirect to `location`, or `None` where the browser has been redirected too often.
+/// The redirect to `location`, or `None` if the browser has been redirected too often.
 pub(crate) fn redirect_to(location: String, request: &AuthRequest<'_>, reason: Reason) -> Option<Handshake> {
     let count = request.cookies.redirect_count;
     if count >= MAX_REDIRECTS {
@@ -35,7 +35,7 @@ pub(crate) fn redirect_to(location: String, request: &AuthRequest<'_>, reason: R
     Some(Handshake { location, counter: HeaderValue::try_from(counter).expect("digits and constants"), reason })
 }
 
-/// Clerk's handshake endpoint. `None` where the request's URL cannot be represented.
+/// Clerk's handshake endpoint. `None` if the request's URL cannot be represented.
 pub(crate) fn clerk_url(request: &AuthRequest<'_>, config: &ValidatedConfig, reason: &Reason) -> Option<String> {
     let back = without_params(request.url()?, &[DEV_BROWSER, LEGACY_DEV_BROWSER]);
     let mut url = config.frontend_url.join("v1/client/handshake").ok()?;
@@ -64,7 +64,7 @@ pub(crate) fn sync_url(request: &AuthRequest<'_>, config: &ValidatedConfig) -> O
     Some(url.into())
 }
 
-/// Where the primary domain of a development instance responds to: the satellite, with the browser's token. Only
+/// Where the primary domain of a development instance redirects back to: the satellite, with the browser's token. Only
 /// origins that are authorized parties get it.
 pub(crate) fn sync_response_url(request: &AuthRequest<'_>, config: &ValidatedConfig) -> Option<String> {
     let url = Url::parse(request.satellite_url.as_deref()?).ok()?;
@@ -107,7 +107,7 @@ fn without_params(url: Url, names: &[&str]) -> Url {
     with_params(url, |pairs| pairs.retain(|(name, _)| !names.contains(&&**name)))
 }
 
-/// Serializes the query anew, as JavaScript's `URLSearchParams` does.
+/// Changes the query and serializes it as JavaScript's `URLSearchParams` does.
 fn with_params(mut url: Url, change: impl FnOnce(&mut Vec<(String, String)>)) -> Url {
     let mut pairs: Vec<(String, String)> = url.query_pairs().map(|(name, value)| (name.into(), value.into())).collect();
     change(&mut pairs);
@@ -119,7 +119,7 @@ fn with_params(mut url: Url, change: impl FnOnce(&mut Vec<(String, String)>)) ->
     url
 }
 
-/// Replaces the first parameter with this name and removes the others; appends it where there is none.
+/// Replaces the first parameter with this name and removes the others; appends it if there is none.
 fn set_param(pairs: &mut Vec<(String, String)>, name: &str, value: &str) {
     let position = pairs.iter().position(|(known, _)| known == name).unwrap_or(pairs.len());
     pairs.retain(|(known, _)| known != name);

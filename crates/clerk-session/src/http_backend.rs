@@ -31,14 +31,14 @@ impl HttpBackend {
     /// `http` decides on TLS, proxies and redirects; it should not follow redirects. `secret_key` is the instance's
     /// secret key, `sk_test_…` or `sk_live_…`.
     ///
-    /// Fails when the secret key cannot be part of a header.
+    /// Fails if the secret key cannot be part of a header.
     pub fn new(http: reqwest::Client, secret_key: &str) -> Result<Self, InvalidHeaderValue> {
         let mut authorization = HeaderValue::try_from(format!("Bearer {secret_key}"))?;
         authorization.set_sensitive(true);
         Ok(Self { http, base_url: format!("{CLERK_API_URL}/v1"), authorization })
     }
 
-    /// Uses another base URL than `https://api.clerk.com`.
+    /// Uses a base URL other than `https://api.clerk.com`.
     #[must_use]
     pub fn with_api_url(mut self, api_url: &Url) -> Self {
         let base_url = api_url.as_str().trim_end_matches('/').trim_end_matches("/v1");
@@ -57,7 +57,7 @@ impl HttpBackend {
         if !status.is_success() {
             return Err(refused(status, &body));
         }
-        // serde's message would quote the response, which holds tokens.
+        // serde's message would quote the response, which contains tokens.
         serde_json::from_slice(&body).map_err(|_error| BackendError {
             kind: BackendErrorKind::Refused,
             code: None,
@@ -112,7 +112,7 @@ impl BackendApi for HttpBackend {
 }
 
 fn unreachable(error: reqwest::Error) -> BackendError {
-    // The URL holds the nonce or the session's id.
+    // The URL contains the nonce or the session's id.
     let source = Box::new(error.without_url());
     BackendError { kind: BackendErrorKind::Unreachable, code: None, source }
 }

@@ -14,7 +14,7 @@ use crate::keys::{KeyMiss, KeyRing};
 pub(crate) struct Intervals {
     /// Keys older than this are fetched again in the background; the old ones stay in use meanwhile.
     pub(crate) stale_after: Duration,
-    /// Keys older than this are not used any more, even if Clerk cannot be reached.
+    /// Keys older than this are no longer used, even if Clerk cannot be reached.
     pub(crate) expire_after: Duration,
     /// The shortest time between two fetches, however many tokens name unknown keys.
     pub(crate) min_refresh_interval: Duration,

@@ -38,14 +38,14 @@ impl Algorithm {
 pub struct PublicKey {
     /// Big-endian, without leading zeros.
     modulus: Vec<u8>,
-    /// Likewise.
+    /// Big-endian, without leading zeros, as the modulus.
     exponent: Vec<u8>,
     /// The only algorithm that the key may be used with; `None`: any.
     algorithm: Option<Algorithm>,
 }
 
 impl PublicKey {
-    /// Reads a JWK. `None` when it is no RSA key, names an unsupported algorithm, or is damaged.
+    /// Reads a JWK. `None` if it is not an RSA key, names an unsupported algorithm, or is damaged.
     #[must_use]
     pub fn from_jwk(jwk: &Jwk) -> Option<Self> {
         if jwk.kty != "RSA" {

@@ -4,10 +4,10 @@
 //!
 //! [`Authenticator`] authenticates a request. With cached keys and a valid session token that costs one RSA
 //! verification and no call. It does the I/O around [`decision`], which is a pure function of request, configuration,
-//! keys and time: it fetches keys, resolves handshakes and refreshes sessions by a [`BackendApi`], of which
-//! [`HttpBackend`] is the ready-made one.
+//! keys and time: it fetches keys, resolves handshakes and refreshes sessions through a [`BackendApi`], for which
+//! [`HttpBackend`] is the ready-made implementation.
 //!
-//! This crate says who sends a request. What they may do, users and organizations are the application's part.
+//! This crate determines who sent a request. Permissions, users and organizations are up to the application.
 //!
 //! # Example: axum
 //! ```
@@ -65,47 +65,47 @@
 //! # }
 //! ```
 //!
-//! # Deliberate differences to the SDK
-//! * A write with an expired token and a refresh cookie is refreshed on the server. The SDK refreshes `GET` alone and
+//! # Deliberate differences from the SDK
+//! * A write with an expired token and a refresh cookie is refreshed on the server. The SDK refreshes only `GET` and
 //!   leaves the rest to Clerk's script; this crate also serves pages that work without one.
 //! * The redirect counter ends a loop at three *or more*; the SDK compares with three exactly.
 //! * Tokens are read strictly: base64url without padding, valid UTF-8, JSON objects without repeated claims, 16 KiB at
 //!   most. The SDK tolerates padding and broken UTF-8.
-//! * The category of a token is checked wherever a session token is accepted, also within a handshake and after a
+//! * The category of a token is checked wherever a session token is accepted, including within a handshake and after a
 //!   refresh; so is the presence of a session id.
-//! * A pending session (`sts`) is signed out here; in the SDK the caller sees to it.
+//! * A pending session (`sts`) is signed out here; in the SDK that is up to the caller.
 //! * A nonce that can't be resolved because Clerk is down, or because too many come at once, falls back to the
 //!   request's cookies instead of signing the user out.
-//! * Of a handshake's cookies only those of Clerk's are set (their names begin with `__`).
+//! * Only Clerk's own cookies, whose names begin with `__`, are set from a handshake.
 //! * A handshake token with a bad signature on a development instance is logged and signed out; the SDK throws.
 //! * Keys are fetched again in the background after five minutes, and the old ones are used for up to an hour while
-//!   Clerk can't be reached; the SDK signs everybody out.
-//! * The public address is a setting. `Host` isn't believed at all, `X-Forwarded-*` only from proxies that the caller
-//!   trusts; the SDK believes both.
-//! * A primary domain deals with satellites that it knows: those whose origins are authorized parties. The SDK sends
-//!   the token of a development instance's browser to any address that is asked for, throws at what is no address, and
-//!   sends everybody who follows a link from another site to Clerk first, so that no link works while Clerk is down.
+//!   Clerk can't be reached; the SDK signs everyone out.
+//! * The public address is a setting. `Host` isn't trusted at all, and `X-Forwarded-*` only from proxies that the
+//!   caller trusts; the SDK trusts both.
+//! * A primary domain responds only to satellites that it knows: those whose origins are authorized parties. The SDK
+//!   sends the token of a development instance's browser to any URL in the request, throws if that isn't a URL, and
+//!   sends everyone who follows a link from another site to Clerk first, so that no link works while Clerk is down.
 //! * No organization is activated by URL: this crate has no option for it.
 //! * A handshake's response carries no `Access-Control-Allow-Origin: null`.
 //! * Refreshing sends the browser's headers without `Cookie` and `Authorization`.
 //!
-//! The list above is tested: thousands of generated requests are decided by both, and the test fails when an entry is
-//! missing or no longer true.
+//! The list above is tested: both decide thousands of generated requests, and the test fails if an entry is missing or
+//! no longer true.
 //!
 //! # Further differences
-//! Tokens, keys and requests that Clerk and browsers don't produce are treated differently in more cases, most of them
-//! more strictly:
+//! Tokens, keys and requests that Clerk and browsers don't produce are treated differently in more cases, mostly more
+//! strictly:
 //! * A user id (`sub`) must be `user_` and letters, digits or underscores, 64 characters at most. A session whose id is
 //!   not made of letters, digits and underscores, 80 at most, is not refreshed.
-//! * Times beyond what a JavaScript `Date` holds are compared as numbers.
+//! * Times beyond the range of a JavaScript `Date` are compared as numbers.
 //! * JSON that is not UTF-8 or begins with a byte order mark, and a `kid` that is not a string, are refused.
 //! * RSA keys below 2048 bits and JWKs with an unsupported `alg` verify nothing. Of two keys with one `kid` the first
-//!   counts. `use` and `key_ops` are not looked at.
-//! * After a fetch, an unknown `kid` causes the next one at the earliest ten seconds later. Keys that are more than
-//!   five minutes old decide the request that starts the fetch in the background.
+//!   counts. `use` and `key_ops` are ignored.
+//! * An unknown `kid` causes the next fetch no sooner than ten seconds after the last one. Keys that are more than five
+//!   minutes old decide the request that starts the fetch in the background.
 //! * Of several `Authorization`, `Sec-Fetch-Dest` or `Referer` headers the first counts, as with Node's own server.
 //! * Cookies are read as UTF-8; redirect counters and `__client_uat` as plain decimal numbers.
-//! * Forwarded values must make an origin: no user, path or query, and `http` or `https`.
+//! * Forwarded values must form an origin: `http` or `https`, and no user, path or query.
 //! * A satellite needs a sign-in URL in production too.
 //! * Not supported: machine tokens (API keys, M2M and OAuth tokens), which are signed out.
 
@@ -134,7 +134,7 @@ mod verification;
 #[cfg(test)]
 mod tests;
 
-/// Compiles the example of the README.
+/// Compiles the README's example.
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,4 +1,4 @@
-//! What authenticating a request results in, and what becomes part of the response.
+//! The result of authenticating a request, and what to add to the response.
 
 use http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};

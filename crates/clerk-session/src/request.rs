@@ -124,7 +124,7 @@ impl<'a> AuthRequest<'a> {
         &self.origin
     }
 
-    /// Whether a browser says that it navigates.
+    /// Whether the browser declares the request to be a navigation.
     pub(crate) fn is_document(&self) -> bool {
         self.method == Method::GET
             && self.headers.get("sec-fetch-dest").is_some_and(|destination| destination.as_bytes() == b"document")
@@ -165,7 +165,7 @@ fn origin<'a>(parts: &'a Parts, config: &'a ValidatedConfig) -> Cow<'a, str> {
         (None, None) => return Cow::Borrowed(configured),
         (scheme, host) => format!("{}://{}", scheme.unwrap_or(own_scheme), host.unwrap_or(own_host)),
     };
-    // The forwarded values must make an origin and nothing more.
+    // The forwarded values must form an origin and nothing more.
     match Url::parse(&forwarded) {
         Ok(url)
             if url.path() == "/" && url.username().is_empty() && url.query().is_none() && url.fragment().is_none() =>
@@ -176,7 +176,7 @@ fn origin<'a>(parts: &'a Parts, config: &'a ValidatedConfig) -> Cow<'a, str> {
     }
 }
 
-/// The token of the `Authorization` header: a bearer token, or the whole value where there is no scheme.
+/// The token of the `Authorization` header: a bearer token, or the whole value if there is no scheme.
 fn bearer(headers: &HeaderMap) -> Option<Cow<'_, str>> {
     let value = String::from_utf8_lossy(headers.get(AUTHORIZATION)?.as_bytes());
     let token = |value: &str| -> Option<std::ops::Range<usize>> {

@@ -15,16 +15,16 @@ pub struct Session {
     pub expires_at: i64,
     /// When the user's factors were last verified (`fva`).
     pub factor_ages: Option<FactorAges>,
-    /// Somebody else acts for the user (`act`): impersonation.
+    /// Whether someone else acts for the user (`act`): impersonation.
     pub is_impersonated: bool,
-    /// The claim `email`, if the instance's session token is customized to hold it.
+    /// The claim `email`, if the instance's session token is customized to contain it.
     pub email: Option<String>,
     /// The claim `name`, likewise.
     pub name: Option<String>,
 }
 
 impl Session {
-    /// A factor verified less than so many minutes ago satisfies Clerk's reverification preset `strict`.
+    /// A factor verified less than this many minutes ago satisfies Clerk's reverification preset `strict`.
     pub const STRICT_MINUTES: u32 = 10;
 
     /// Minutes since the factor that [`FactorAges::strict`] selects was verified.
@@ -72,7 +72,7 @@ impl FactorAges {
         Some(Self { first: age(first)?, second: age(second)? })
     }
 
-    /// Minutes since the second factor was verified, or the first where there is no second.
+    /// Minutes since the second factor was verified, or the first if there is no second.
     #[must_use]
     pub fn strict(self) -> Option<u32> {
         self.second.or(self.first)

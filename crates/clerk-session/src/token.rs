@@ -69,7 +69,7 @@ struct Claims {
     handshake: Option<Value>,
 }
 
-/// Tells `null` (`Some(Null)`) from a missing member (`None`).
+/// Distinguishes `null` (`Some(Null)`) from a missing member (`None`).
 fn deserialize_present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
@@ -127,7 +127,7 @@ impl<'a> Token<'a> {
         };
         let is_machine_token = text(&self.header.typ, &|typ| MACHINE_TYPES.contains(&typ))
             || text(&self.claims.sub, &|subject| subject.starts_with(MACHINE_SUBJECT));
-        // The SDK takes no unsigned token for a machine token; such a token is refused later, for its signature.
+        // The SDK doesn't treat an unsigned token as a machine token; it is refused later, because of its signature.
         self.has_other_category() || (is_machine_token && !self.signature.is_empty())
     }
 
@@ -255,7 +255,7 @@ fn accepts_audience(aud: Option<&Value>, accepted: &[String]) -> bool {
         Some(Value::String(audience)) if !audience.is_empty() => accepts(audience),
         Some(Value::Array(audiences)) => {
             let audiences: Option<Vec<&str>> = audiences.iter().map(Value::as_str).collect();
-            // A list that holds anything but strings is not checked, as in the SDK.
+            // A list that contains anything but strings is not checked, as in the SDK.
             audiences.is_none_or(|audiences| audiences.is_empty() || audiences.iter().any(|audience| accepts(audience)))
         }
         _ => true,
@@ -266,8 +266,8 @@ fn numeric(claim: Option<&Value>) -> Option<f64> {
     claim?.as_f64()
 }
 
-/// What JavaScript's comparisons make of a claim. A token whose claim is not a number is refused when it is verified;
-/// until then it must lead to the same decisions as in the SDK.
+/// The number that JavaScript's comparisons make of a claim. A token whose claim is not a number is refused when it is
+/// verified; until then it must lead to the same decisions as in the SDK.
 fn js_number(claim: &Value) -> f64 {
     match claim {
         Value::Null | Value::Bool(false) => 0.0,

@@ -1,4 +1,4 @@
-//! The configuration, checked once, with everything that can be derived from it.
+//! The configuration, validated once, with everything that is derived from it.
 
 use url::Url;
 
@@ -7,7 +7,7 @@ use crate::cookies::CookieNames;
 use crate::keys::PublicKey;
 use crate::publishable_key::{InstanceKind, PublishableKey, PublishableKeyError};
 
-/// A configuration that works.
+/// A validated configuration.
 pub struct ValidatedConfig {
     pub(crate) key: PublishableKey,
     pub(crate) cookie_names: CookieNames,
@@ -24,7 +24,7 @@ pub struct ValidatedConfig {
 }
 
 impl ValidatedConfig {
-    /// Checks the configuration. Fetches nothing.
+    /// Validates the configuration. Fetches nothing.
     pub fn new(config: Config) -> Result<Self, ConfigError> {
         let key = PublishableKey::parse(&config.publishable_key)?;
         let is_web = |url: &Url| url.has_host() && matches!(url.scheme(), "http" | "https");
@@ -70,7 +70,7 @@ impl ValidatedConfig {
         &self.sign_in_url
     }
 
-    /// The base of the Frontend API, where handshakes lead to. Its path ends in a slash.
+    /// The base URL of the Frontend API, which handshakes redirect to. Its path ends in a slash.
     #[must_use]
     pub fn frontend_url(&self) -> &Url {
         &self.frontend_url

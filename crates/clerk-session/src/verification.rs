@@ -1,4 +1,4 @@
-//! Verifies session tokens and handshake tokens: everything that must be true before a token's claims are believed.
+//! Verifies session tokens and handshake tokens: everything that must be true before a token's claims are trusted.
 
 use crate::keys::{KeyError, KeySource, PublicKey};
 use crate::reason::{Reason, TokenError};

@@ -35,7 +35,7 @@ impl ApiError {
         }
     }
 
-    /// The same error with another status, where an operation documents that one.
+    /// The same error with another status, for operations that document that one.
     pub(crate) fn status(self, status: u16) -> Self {
         Self { status: StatusCode::from_u16(status).expect("the OpenAPI descriptions name HTTP statuses"), ..self }
     }

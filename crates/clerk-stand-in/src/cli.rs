@@ -1,4 +1,4 @@
-//! The stand-in as a process: the arguments of the program `clerk-stand-in`, for other programs too.
+//! The stand-in as a process, with the arguments of the program `clerk-stand-in`. Other programs can use both.
 
 use std::time::Duration;
 
@@ -20,10 +20,10 @@ pub struct Arguments {
     /// The port on 127.0.0.1.
     #[arg(long, default_value_t = 3001)]
     pub port: u16,
-    /// The Postgres database for its state: users, browsers, sessions, keys and webhooks.
+    /// The Postgres database for the state: users, browsers, sessions, keys and webhooks.
     #[arg(long, env = "STAND_IN_DATABASE_URL", hide_env_values = true)]
     pub database_url: SecretString,
-    /// Its public base URL; by default its address on 127.0.0.1.
+    /// The public base URL; by default the address on 127.0.0.1.
     #[arg(long, env = "STAND_IN_URL")]
     pub url: Option<String>,
     /// The bearer token of the Backend API.
@@ -85,7 +85,7 @@ pub async fn run(arguments: Arguments, person: fn(usize) -> Person) -> anyhow::R
     if stand_in.count_users().await? == 0 {
         stand_in.create_people(arguments.people).await?;
     }
-    eprintln!("This is a stand-in for Clerk: anybody can sign in as anybody. Never use it to protect anything real.");
+    eprintln!("This is a stand-in for Clerk: anyone can sign in as anyone. Never use it to protect anything real.");
     tracing::info!(port = arguments.port, "the stand-in for Clerk is ready");
     Ok(stand_in.serve(listener).await?)
 }

@@ -1,5 +1,5 @@
-//! The control routes, with which tests inject failures and read what was requested. They require no key: every client
-//! that can reach the stand-in may use them.
+//! The control routes, with which tests inject failures and inspect requests. They require no key: every client that
+//! can reach the stand-in may use them.
 
 use axum::{
     Json, Router,
@@ -101,7 +101,7 @@ async fn create_people(State(stand_in): State<StandIn>, Json(request): Json<Crea
 
 #[derive(Deserialize)]
 struct SetClock {
-    /// In milliseconds; negative where the clock is behind.
+    /// In milliseconds; negative if the clock is behind.
     ahead: i64,
 }
 

@@ -7,7 +7,7 @@ use crate::ids::{alphanumeric, random_bytes};
 
 /// A database that is dropped together with this value.
 ///
-/// Its functions panic where a test could not go on.
+/// Its functions panic when a test can't continue.
 #[derive(Debug)]
 pub struct TemporaryDatabase {
     server_url: Url,
@@ -19,13 +19,13 @@ pub struct TemporaryDatabase {
 impl TemporaryDatabase {
     /// Creates a database on the server at `server_url`, a Postgres URL of a role that may create databases.
     ///
-    /// It is copied from a template database, which `fill` fills when it doesn't exist yet. The template's name
+    /// It is copied from a template database, which `fill` sets up if it doesn't exist yet. The template's name
     /// contains `template` (lower case) and a digest of `schema`, so that a changed schema gets a template of its own.
     ///
     /// # Panics
     /// If the server can't be reached or refuses a statement.
     pub async fn create(server_url: &str, template: &str, schema: &str, fill: impl AsyncFnOnce(&PgPool)) -> Self {
-        let server_url = Url::parse(server_url).expect("the server's URL is a URL");
+        let server_url = Url::parse(server_url).expect("the server's URL is valid");
         let mut admin = connect(&server_url).await;
         let digest = ring::digest::digest(&ring::digest::SHA256, schema.as_bytes());
         let source = format!("template_{template}_{}", alphanumeric(digest.as_ref()).to_lowercase());
@@ -87,7 +87,7 @@ async fn ensure_template(server_url: &Url, admin: &mut PgConnection, name: &str,
         .await
         .expect("the lock becomes free");
     if !exists(admin, name).await {
-        // Renamed when it is complete: an interrupted test leaves no incomplete template.
+        // Renamed once complete, so that an interrupted test leaves no incomplete template.
         let incomplete = format!("{name}_new");
         execute(admin, format!("DROP DATABASE IF EXISTS {incomplete} WITH (FORCE)")).await;
         execute(admin, format!("CREATE DATABASE {incomplete}")).await;

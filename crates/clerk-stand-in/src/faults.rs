@@ -168,7 +168,7 @@ impl Faults {
         !self.alternating.fetch_xor(true, Ordering::Relaxed)
     }
 
-    /// The first fault that matches. It is removed when it has affected as many requests as it should.
+    /// The first fault that matches. It is removed once it has affected its number of requests.
     fn take(&self, operation: &str, path: &str) -> Option<Fault> {
         let mut active = locked(&self.active);
         let position = active.iter().position(|fault| {
@@ -188,7 +188,7 @@ impl Faults {
         *locked(&self.counts).entry(operation.to_owned()).or_default() += 1;
     }
 
-    /// Counts a request against the rate limits; returns the seconds to wait where one is exceeded.
+    /// Counts a request against the rate limits; returns the seconds to wait if one is exceeded.
     fn retry_after(&self, operation: &str, path: &str) -> Option<u64> {
         let limits = self.limits();
         if !limits.enabled || operation.ends_with(" /v1/jwks") {

@@ -1,5 +1,5 @@
 //! Serves a router on a listener. This uses hyper directly for what `axum::serve` can't do: close a connection without
-//! a response, where a handler asks for it with [`DropConnection`].
+//! a response, if a handler asks for it with [`DropConnection`].
 
 use std::{convert::Infallible, io};
 

@@ -26,7 +26,7 @@ pub(crate) struct Key {
 }
 
 impl Key {
-    /// Generates a key and stores it. Takes up to a second where `rsa` is compiled without optimization.
+    /// Generates a key and stores it. Takes up to a second if `rsa` is compiled without optimizations.
     pub(crate) async fn generate(pool: &PgPool, now: i64) -> Result<Self, Error> {
         let pkcs8 = tokio::task::spawn_blocking(|| {
             let key = RsaPrivateKey::new(&mut OsRng, 2048).map_err(|error| error.to_string())?;

@@ -45,7 +45,7 @@ impl Default for StandInOptions {
 
 /// A running stand-in for a test.
 ///
-/// Dropping it ends it and drops its database. Unless the test is panicking already, dropping it panics if a response
+/// Dropping it stops it and drops its database. Unless the test is panicking already, dropping it panics if a response
 /// or an event violated Clerk's OpenAPI descriptions.
 pub struct ClerkStandIn {
     pub(crate) stand_in: StandIn,
@@ -86,13 +86,13 @@ impl ClerkStandIn {
         Self { stand_in, port, serving, database }
     }
 
-    /// Ends it. Its port then refuses connections, as when Clerk can't be reached.
+    /// Stops it. Its port then refuses connections, as when Clerk can't be reached.
     pub async fn stop(&mut self) {
         if self.serving.is_finished() {
             return;
         }
         self.serving.abort();
-        // Waits until the sockets are closed. The result is always the abortion.
+        // Waits until the sockets are closed. The result is always a cancellation error.
         drop((&mut self.serving).await);
     }
 

@@ -145,7 +145,7 @@ pub(crate) async fn find(stand_in: &StandIn, id: &str) -> ApiResult<Session> {
         .ok_or_else(|| ApiError::not_found("session", id))
 }
 
-/// Records activity.
+/// Records that a session was active.
 pub(crate) async fn touch(stand_in: &StandIn, id: &str) -> ApiResult<Session> {
     Ok(sqlx::query_as("UPDATE sessions SET last_active_at = $2, updated_at = $2 WHERE id = $1 RETURNING *")
         .bind(id)
@@ -235,7 +235,7 @@ async fn enqueue_event(
     user: Value,
 ) -> sqlx::Result<()> {
     let mut data = session.json();
-    // Events don't have it.
+    // Events don't have this field.
     data.as_object_mut().expect("a session is an object").remove("tasks");
     data["user"] = user;
     webhooks::enqueue(stand_in, connection, event, &data).await

@@ -57,7 +57,7 @@ pub(crate) struct Endpoints {
     pub(crate) application_origins: Vec<String>,
 }
 
-/// Creates the tables and the first signing key where they are absent.
+/// Creates the tables and the first signing key if they don't exist.
 pub(crate) async fn prepare_database(pool: &PgPool) -> Result<(), Error> {
     sqlx::raw_sql(SCHEMA).execute(pool).await?;
     if Key::load(pool).await?.is_empty() {
@@ -73,7 +73,7 @@ impl StandIn {
         let webhook_key = webhook_key(options.webhook_secret.expose_secret())?;
         prepare_database(&pool).await?;
         let keys = Key::load(&pool).await?.into_iter().map(Arc::new).collect();
-        // Fails if the process has a default provider already, which serves as well.
+        // Fails if the process has a default provider already, which is fine.
         drop(rustls::crypto::ring::default_provider().install_default());
         let http = reqwest::Client::builder().timeout(Duration::from_secs(15)).build().map_err(Error::HttpClient)?;
         let endpoints = Endpoints {
@@ -94,7 +94,7 @@ impl StandIn {
         })))
     }
 
-    /// Opens the same database again with the current settings. Faults, counters and modes start afresh.
+    /// Reopens the same database with the current settings. Faults, counts and modes are reset.
     pub(crate) async fn reopen(&self) -> Result<Self, Error> {
         let Endpoints { webhook_url, application_origins } = self.endpoints();
         Self::open(self.pool().clone(), Options { webhook_url, application_origins, ..self.options().clone() }).await

@@ -1,4 +1,4 @@
-//! What a test does with a running stand-in without HTTP.
+//! What tests can do with a running stand-in without HTTP.
 
 use std::collections::BTreeMap;
 

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::{StandIn, ids, keys::overlay, sessions::Session};
 
 const LIFETIME_SECONDS: i64 = 60;
-/// `nbf` lies this long before `iat`, which tolerates a small clock skew.
+/// `nbf` is this long before `iat`, to tolerate a small clock skew.
 const NOT_BEFORE_SECONDS: i64 = 10;
 
 /// How a session token differs from the one that the stand-in would issue.

@@ -1,5 +1,5 @@
-//! Webhooks, signed and retried as Svix does. An event is committed together with its change; a task of its own
-//! delivers it, also after a restart.
+//! Webhooks, signed and retried as Svix does. An event is committed together with its change. A separate task delivers
+//! it, even after a restart.
 
 use std::time::Duration;
 
@@ -81,7 +81,7 @@ pub(crate) async fn list(stand_in: &StandIn) -> sqlx::Result<Vec<Delivery>> {
     .await
 }
 
-/// Delivers events as they become due, without end.
+/// Delivers events as they become due. Never returns.
 pub(crate) async fn deliver_events(stand_in: StandIn) {
     loop {
         let wait = match deliver_due(&stand_in).await {

@@ -1,6 +1,6 @@
 //! The program `clerk-stand-in`, started with only a port and an empty database.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on says where")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::{
     process::{Child, Command, Stdio},
@@ -41,5 +41,5 @@ async fn program_starts_on_an_empty_database() {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    panic!("no response within half a minute");
+    panic!("no response within 30 seconds");
 }

@@ -50,56 +50,60 @@ macro_rules! error_codes {
 
 error_codes! {
     /// The typed or sent confirmation is missing or wrong.
-    ConfirmationMissing = "confirmation_missing", 400, "The words don't match. Nothing was deleted.";
+    ConfirmationMissing = "confirmation_missing", 400,
+        "Type “delete my account” exactly as shown. Nothing was deleted.";
     /// The input isn't what is accepted here.
-    InvalidInput = "invalid_input", 400, "That could not be read. Reload the page and try again.";
+    InvalidInput = "invalid_input", 400, "We couldn’t read that. Reload the page and try again.";
     /// The signature, the timestamp or the body of a webhook isn't valid.
-    WebhookRejected = "webhook_rejected", 400, "That could not be read. Reload the page and try again.";
+    WebhookRejected = "webhook_rejected", 400, "We couldn’t read that. Reload the page and try again.";
     /// There is no session, or it has ended.
-    NotSignedIn = "not_signed_in", 401, "Your session has ended.";
+    NotSignedIn = "not_signed_in", 401, "You’ve been signed out.";
     /// The account was erased, or is being erased.
-    AccountDeleted = "gone", 401, "This account is being deleted or is gone.";
+    AccountDeleted = "gone", 401, "This account is being deleted or has been deleted.";
     /// The session belongs to somebody who acts for the user (Clerk's actor tokens).
-    Impersonated = "impersonated", 403, "Not possible while somebody else is signed in as this person.";
+    Impersonated = "impersonated", 403, "You can’t do this while signed in on someone’s behalf.";
     /// The last verification of the user is too old for this (Clerk's reverification).
     ReverificationNeeded = "reverification_needed", 403,
-        "For this, confirm first that it's you: sign in once more. After that you go on here.";
+        "To protect your data, sign in again first. You’ll be signed out, and we’ll bring you straight back here.";
     /// The user signed in again, and the new session still has no recent verification.
     StillUnverified = "not_confirmed", 403,
-        "You signed in, but nothing confirmed that it's you. Add a password, a passkey or a code to your account \
-         and sign in with it. If you can't, write to us, and we do it for you.";
+        "You signed in, but in a way we can’t check again. Add a password, passkey or code to your account and sign in \
+         with it. If you can’t, contact us and we’ll help.";
+    /// The browser refuses the cookie that keeps a user signed in.
+    CookiesBlocked = "cookies_blocked", 403,
+        "Your browser blocks cookies. We need one to keep you signed in. Allow cookies for this site, then try again.";
     /// A browser sent the request from a page of another origin.
-    CrossOrigin = "cross_origin", 403, "This was sent by another site, and therefore not done.";
+    CrossOrigin = "cross_origin", 403, "We blocked this because it came from another website.";
     /// Not allowed, for a reason that isn't told.
-    Forbidden = "forbidden", 403, "Something went wrong on our side. It was noted.";
+    Forbidden = "forbidden", 403, "Something went wrong. It’s our fault, and it was logged.";
     /// There is no such thing.
-    NotFound = "not_found", 404, "There is nothing here.";
+    NotFound = "not_found", 404, "Page not found.";
     /// The address exists, but not for this HTTP method.
-    MethodNotAllowed = "method_not_allowed", 405, "There is nothing here.";
+    MethodNotAllowed = "method_not_allowed", 405, "Page not found.";
     /// The page was rendered for another user than the one who is signed in now.
     OtherUser = "another_person", 409,
-        "Somebody else is signed in now, and this page was made for another account. Nothing was done. Reload the \
-         page.";
+        "You’ve switched accounts since opening this page. Nothing was changed. Reload the page.";
     /// The deletion's plan changed since it was shown.
-    PlanChanged = "plan_changed", 409, "Your data changed since it was counted. Please look at the table again.";
+    PlanChanged = "plan_changed", 409,
+        "Your data has changed since you opened this page. Check the list, then confirm again.";
     /// The consent record changed since it was shown.
-    ChangedElsewhere = "changed_elsewhere", 409, "Your preferences were changed elsewhere in the meantime.";
+    ChangedElsewhere = "changed_elsewhere", 409,
+        "Your preferences were changed somewhere else while this page was open.";
     /// The request is larger than is accepted.
-    TooLarge = "too_large", 413, "That was too much at once.";
+    TooLarge = "too_large", 413, "That request was too large.";
     /// The request's media type isn't accepted.
-    UnsupportedMediaType = "unsupported_media_type", 415, "That could not be read. Reload the page and try again.";
+    UnsupportedMediaType = "unsupported_media_type", 415, "We couldn’t read that. Reload the page and try again.";
     /// Too many requests.
-    TooManyRequests = "too_many_requests", 429,
-        "Too many requests in a short time. Wait a minute, then try again.";
+    TooManyRequests = "too_many_requests", 429, "Too many requests in a short time. Wait a minute, then try again.";
     /// A step of the deletion failed. It is retried without another request.
-    DeletionUnfinished = "deletion_unfinished", 500, "Something went wrong on our side. It was noted.";
+    DeletionUnfinished = "deletion_unfinished", 500,
+        "A step of the deletion failed. We’ll keep trying; you don’t need to ask again.";
     /// Something else failed.
-    Internal = "internal", 500, "Something went wrong on our side. It was noted.";
+    Internal = "internal", 500, "Something went wrong. It’s our fault, and it was logged.";
     /// Something that this depends on can't be reached.
-    Unavailable = "unavailable", 503,
-        "Something that this needs is not reachable at the moment. Try again in a minute.";
+    Unavailable = "unavailable", 503, "A service we need isn’t responding. Try again in a minute.";
     /// The server couldn't be reached. Only a browser reports this, to its own user.
-    Unreachable = "unreachable", 503, "The server can't be reached. Is the connection working?";
+    Unreachable = "unreachable", 503, "We can’t reach the server. Check your connection.";
 }
 
 impl ErrorCode {

@@ -11,7 +11,7 @@ use axum::{
 };
 use minijinja::{Environment, Value, context};
 
-use super::{Mailbox, Message};
+use super::mailbox::{Mailbox, Message};
 
 static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
     let mut environment = Environment::new();
@@ -53,7 +53,7 @@ async fn show(State(mailbox): State<Mailbox>, Path(id): Path<u64>) -> Response {
     render("mail.html", context).into_response()
 }
 
-/// The HTML part as it is, restricted: it may neither run scripts nor load anything.
+/// The HTML part, unchanged but restricted: it may neither run scripts nor load anything.
 async fn html_part(State(mailbox): State<Mailbox>, Path(id): Path<u64>) -> Response {
     let Some(html) = mailbox.message(id).and_then(|message| message.html) else { return not_found() };
     let policy = "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:";

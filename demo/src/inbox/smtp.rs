@@ -9,7 +9,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::Mailbox;
+use super::mailbox::Mailbox;
 
 const SIZE_LIMIT: usize = 32 * 1024 * 1024;
 

@@ -1,4 +1,4 @@
-//! The Clerk stand-in as the demonstration has it: with its people, on the test server's Postgres.
+//! The Clerk stand-in with the demonstration's people, on the Postgres server of the tests.
 
 use std::ops::{Deref, DerefMut};
 
@@ -7,7 +7,7 @@ use clerk_stand_in::StandInOptions;
 use super::database::server_url;
 use crate::people;
 
-/// A running stand-in whose users are [`people`], with a database of its own. What it can do is documented at
+/// A running stand-in whose users are [`people`], with a database of its own. Its functions are those of
 /// [`clerk_stand_in::ClerkStandIn`].
 pub struct ClerkStandIn(clerk_stand_in::ClerkStandIn);
 

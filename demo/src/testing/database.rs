@@ -12,7 +12,7 @@ use crate::sample::{self, PERSONAL_TABLES};
 pub struct Database(TemporaryDatabase);
 
 impl Database {
-    /// Creates a database.
+    /// Creates a database with empty tables.
     pub async fn create() -> Self {
         let fill = async |pool: &_| sample::create_schema(pool).await.expect("an empty database accepts the schema");
         Self(TemporaryDatabase::create(&server_url(), "sample", sample::SCHEMA, fill).await)

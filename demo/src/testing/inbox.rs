@@ -24,12 +24,12 @@ impl Inbox {
         let mailbox = Mailbox::open(None).expect("an inbox in memory needs no files");
         let serving = mailbox.clone();
         let serving = tokio::spawn(async move {
-            serving.serve(web, smtp).await.expect("the inbox serves until it is dropped");
+            crate::inbox::serve(serving, web, smtp).await.expect("the inbox serves until it is dropped");
         });
         Self { mailbox, smtp_url, url, serving }
     }
 
-    /// The SMTP URL, without TLS and password.
+    /// The SMTP URL, without TLS or a password.
     #[must_use]
     pub fn smtp_url(&self) -> &str {
         &self.smtp_url

@@ -2,9 +2,9 @@
 //! in-process on free ports, reached by real HTTP, SMTP and SQL.
 //!
 //! `LETHE_TEST_DATABASE_URL` is the URL of a database whose role may create databases. Everything is removed when its
-//! value is dropped. These functions panic where a test could not go on.
+//! value is dropped. These functions panic when a test can't continue.
 
-#![expect(clippy::missing_panics_doc, reason = "the module's documentation says it of all of them")]
+#![expect(clippy::missing_panics_doc, reason = "documented once, for the whole module")]
 
 mod clerk;
 mod database;

@@ -1,6 +1,6 @@
 //! Mail by SMTP, read on the page and as JSON.
 
-use demo::{inbox::Mailbox, testing::Inbox};
+use lethe_demo::{inbox::Mailbox, testing::Inbox};
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor,
     message::{MultiPart, SinglePart},
@@ -75,7 +75,7 @@ async fn mail_in_a_directory_survives_a_restart() {
     let (web, smtp) =
         (TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
     let smtp_url = format!("smtp://{}", smtp.local_addr().unwrap());
-    let serving = tokio::spawn(mailbox.clone().serve(web, smtp));
+    let serving = tokio::spawn(lethe_demo::inbox::serve(mailbox.clone(), web, smtp));
     send(&smtp_url, mail("one")).await;
     send(&smtp_url, mail("two")).await;
     serving.abort();

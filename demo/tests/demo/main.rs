@@ -1,6 +1,6 @@
 //! The demonstration's parts as their users see them: over HTTP, SMTP and SQL.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on says where")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod inbox;
 mod process;
@@ -8,7 +8,7 @@ mod sample;
 
 /// An HTTP client without TLS.
 fn client() -> reqwest::Client {
-    // Fails if another test was first, which serves as well.
+    // Fails if another test has installed it already, which is fine.
     drop(rustls::crypto::ring::default_provider().install_default());
     reqwest::Client::new()
 }

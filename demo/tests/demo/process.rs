@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use demo::testing::{Database, Port};
+use lethe_demo::testing::{Database, Port};
 use serde_json::Value;
 
 use crate::client;
@@ -25,7 +25,7 @@ async fn clerk_command_starts_on_an_empty_database() {
     // The stand-in creates its own tables.
     sqlx::raw_sql("DROP SCHEMA public CASCADE; CREATE SCHEMA public").execute(database.pool()).await.unwrap();
     let port = Port::hold();
-    let child = Command::new(env!("CARGO_BIN_EXE_demo"))
+    let child = Command::new(env!("CARGO_BIN_EXE_lethe-demo"))
         .args(["clerk", "--port", &port.number().to_string(), "--database-url", database.url()])
         .env_clear()
         .stderr(Stdio::null())
@@ -44,5 +44,5 @@ async fn clerk_command_starts_on_an_empty_database() {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    panic!("no response within half a minute");
+    panic!("no response within 30 seconds");
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use demo::{
+use lethe_demo::{
     people::{Product, people, person},
     sample::{self, SeedOptions},
     testing::{Database, rows_of},

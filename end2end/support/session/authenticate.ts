@@ -1,4 +1,4 @@
-// Authenticates a request with both: Clerk's SDK in this process, and clerk-session in its example program `session`.
+// Authenticates requests with Clerk's SDK, in this process, and with clerk-session, in its example program `session`.
 
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
@@ -91,7 +91,7 @@ export class ClerkSession {
     const { application, method } = drawn;
     this.#program.stdin.write(`${JSON.stringify({ application, now, method, ...request })}\n`);
     const line = await this.#lines.next();
-    if (line.done) throw new Error('the example ended');
+    if (line.done) throw new Error('the example program exited');
     return { ...(JSON.parse(line.value) as Omit<Outcome, 'allowOrigin'>), allowOrigin: null };
   }
 

@@ -21,7 +21,7 @@ export type Application = {
 
 type Json = Record<string, unknown>;
 
-/** A token to be made. `null` removes a member of the header. */
+/** A token to create. `null` removes a member of the header. */
 export type Token = {
   key: 'right' | 'foreign' | 'HS256' | 'none' | 'rotated';
   header: Json;
@@ -78,7 +78,7 @@ export function frontendApi(publishableKey: string): string {
 
 const key = (kind: 'test' | 'live', host: string) => `pk_${kind}_${Buffer.from(`${host}$`).toString('base64')}`;
 
-/** The next request. */
+/** Generates a request. */
 export function draw(random: Random, world: World, now: number): Case {
   const application = drawApplication(random, world);
   const traits = new Set<Trait>();
@@ -114,7 +114,7 @@ function drawApplication(random: Random, world: World): Application {
     publicUrl: ORIGIN,
     authorizedParties: random.of([ORIGIN], [ORIGIN], [ORIGIN, SATELLITE], []),
   };
-  // Few that differ much, rather than many: each fetches the keys for itself.
+  // A few very different configurations rather than many, since each one fetches the keys for itself.
   switch (random.of('plain', 'plain', 'plain', 'proxy', 'pem', 'claims', 'satellite', 'behind', 'primary')) {
     case 'proxy':
       application.proxyUrl = random.of('https://privacy.example.org/__clerk', 'https://proxy.example.org/');
@@ -165,7 +165,7 @@ function drawToken(random: Random, world: World, application: Application, now: 
   return token;
 }
 
-/** Something about a token that is not as usual. */
+/** Makes something about a token unusual. */
 function spoil(random: Random, token: Token, seconds: number, mayRotate: boolean, traits: Set<Trait>): void {
   const { claims, header } = token;
   switch (
@@ -273,11 +273,11 @@ function drawCookies(random: Random, world: World, request: Case, now: number, t
   if (random.happens(0.15)) cookies.push(['__clerk_redirect_count', random.of('0', '1', '2', '3', '4', '7', 'x')]);
   if (random.happens(0.1)) cookies.push(['__session_otherone', token()]);
   if (random.happens(0.1)) cookies.push([random.of('theme', '__session', '__client_uat'), random.of('dark', '"1"', '0')]);
-  // The order of cookies is the browser's business.
+  // Browsers may send cookies in any order.
   if (random.happens(0.3)) cookies.reverse();
 }
 
-/** What comes back from Clerk, or says so. */
+/** Adds what a handshake brings back from Clerk, or something that pretends to be that. */
 function drawHandshake(random: Random, request: Case, now: number, token: () => Token): void {
   const own = suffix(request.application.publishableKey);
   const session = token();
@@ -311,7 +311,7 @@ function handshakeToken(random: Random): Omit<Token, 'claims'> {
   );
 }
 
-/** Another address than the one in the settings, as somebody says. */
+/** Adds headers that claim a public address other than the configured one. */
 function drawAddress(random: Random, request: Case): void {
   const { headers, application, traits } = request;
   const forwarded: [string, string][] = [

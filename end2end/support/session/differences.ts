@@ -1,5 +1,5 @@
-// Where the crate `clerk-session` differs from Clerk's SDK on purpose. The reasons are in `crates/clerk-session/src/lib.rs`,
-// in a list that the test compares with this one. A difference that never occurs fails the test, so the list stays true.
+// Where the crate `clerk-session` differs from Clerk's SDK on purpose. `crates/clerk-session/src/lib.rs` lists the
+// reasons, and a test compares the two lists. A difference that never occurs fails the test, so the list stays true.
 
 import type { Outcome } from './authenticate.ts';
 import type { Case, Token } from './cases.ts';
@@ -9,7 +9,7 @@ export type Difference = {
   entry: string;
   /** For differences that no outcome shows: the file with their test. */
   shownBy?: string;
-  /** The SDK's outcome without what this crate leaves out. */
+  /** Removes from the SDK's outcome what this crate leaves out. */
   without?: (theirs: Outcome) => Outcome;
   /** Whether it explains that these outcomes differ. */
   explains?: (drawn: Case, theirs: Outcome, ours: Outcome) => boolean;
@@ -29,7 +29,7 @@ function brought(drawn: Case): Token | undefined {
   return undefined;
 }
 
-/** Of two session cookies this crate refuses to parse one, so the other one counts. */
+/** Whether this crate refuses to parse one of two session cookies, so that the other one counts. */
 function hasAnother(drawn: Case): boolean {
   const tokens = drawn.cookies.map(([cookie, value]) => (/^__session(_|$)/.test(cookie) && typeof value === 'object' && 'claims' in value ? value : null));
   return tokens.some((token) => token?.damage === 'padded') && tokens.some((token) => token && !token.damage && isOfASession(token));
@@ -80,7 +80,7 @@ export const differences: Difference[] = [
   },
   { entry: "A nonce that can't be resolved", shownBy: 'crates/clerk-session/src/tests/stand_in.rs' },
   {
-    entry: "Of a handshake's cookies only those of Clerk's are set",
+    entry: "Only Clerk's own cookies, whose names begin with `__`, are set from a handshake",
     without: (theirs) => ({ ...theirs, cookies: theirs.cookies.filter((line) => name(line).startsWith('__')) }),
   },
   {
@@ -99,7 +99,7 @@ export const differences: Difference[] = [
       theirs.location !== ours.location,
   },
   {
-    entry: 'A primary domain deals with satellites that it knows',
+    entry: 'A primary domain responds only to satellites that it knows',
     explains: (drawn, theirs, ours) =>
       drawn.traits.has('unknown satellite') &&
       // This crate never responds to an unknown satellite and ignores the parameter.

@@ -1,4 +1,4 @@
-// Chance that can be repeated: everything follows from a seed (mulberry32).
+// A random number generator with a seed (mulberry32), so that runs can be repeated.
 
 export class Random {
   #state: number;
@@ -7,7 +7,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** At least 0, less than 1. */
+  /** Returns a number from 0 up to, but not including, 1. */
   next(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let mixed = this.#state;
@@ -16,12 +16,12 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296;
   }
 
-  /** Whether something happens that happens so often. */
+  /** Returns true with this probability. */
   happens(often: number): boolean {
     return this.next() < often;
   }
 
-  /** One of several; what is named more than once comes more often. */
+  /** Returns one of the choices; repeated ones are more likely. */
   of<T>(...choices: T[]): T {
     return choices[Math.floor(this.next() * choices.length)] as T;
   }

@@ -1,4 +1,4 @@
-// Turns a generated request into text: makes its tokens and nonces.
+// Renders generated requests as text, and creates their tokens and nonces.
 
 import { createHmac, createSign, generateKeyPairSync } from 'node:crypto';
 import * as clerk from '../clerk.ts';
@@ -11,8 +11,8 @@ const foreign = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
 const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 /**
- * Renders each request twice with the same tokens: a nonce is good for one answer. Where a token's key is to be one that
- * was replaced, the instance gets a new one.
+ * Renders each request twice with the same tokens, since a nonce can be used only once. If a token needs a key that was
+ * replaced, the instance's key is rotated.
  */
 export async function render(cases: Case[]): Promise<[Rendered, Rendered][]> {
   const kid = (await clerk.keys())[0]?.kid ?? '';

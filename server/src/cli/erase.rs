@@ -58,7 +58,7 @@ pub(super) async fn delete_all(lethe: &Lethe, users: &[ClerkUserId], origin: Ori
     let mut progress = output::Progress::new();
     let mut requests = Vec::new();
     for (index, subject) in users.iter().enumerate() {
-        let new = NewRequest { subject, origin, confirmed_plan: None, contact: None };
+        let new = NewRequest { subject, origin, confirmed_plan: None, contact: None, idempotency_key: None };
         requests.push(deletion::request(lethe, new).await?.id);
         progress.show(&format!("{} of {} deletions recorded", index + 1, users.len()));
     }

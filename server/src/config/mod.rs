@@ -9,6 +9,7 @@ pub mod docs;
 pub mod general;
 pub mod http;
 pub mod limits;
+pub mod links;
 pub mod log;
 pub mod mail;
 mod proxies;
@@ -28,6 +29,7 @@ pub use data::DataConfig;
 pub use database::DatabaseConfig;
 pub use http::HttpConfig;
 pub use limits::LimitConfig;
+pub use links::LinksConfig;
 pub use log::LogConfig;
 pub use mail::MailConfig;
 pub use proxies::TrustedProxies;
@@ -39,6 +41,7 @@ pub use values::{ConfigError, Values};
 /// Every section, in the order of the documentation.
 pub const SECTIONS: &[SectionDoc] = &[
     CoreConfig::DOC,
+    LinksConfig::DOC,
     DatabaseConfig::DOC,
     DataConfig::DOC,
     ClerkConfig::DOC,
@@ -75,6 +78,8 @@ pub fn from_sources<'a>(
 pub struct ServerConfig {
     /// What the core needs to know.
     pub core: CoreConfig,
+    /// Links at the end of each page.
+    pub links: LinksConfig,
     /// The connection to Postgres.
     pub database: DatabaseConfig,
     /// The data map, the master secret and the archive store.
@@ -94,6 +99,7 @@ impl ServerConfig {
     pub fn read(values: &mut Values) -> Option<Self> {
         // Every section is read before the first `?`, so that all problems are reported at once.
         let core = CoreConfig::read(values);
+        let links = LinksConfig::read(values);
         let database = DatabaseConfig::read(values);
         let data = DataConfig::read(values);
         let clerk = ClerkConfig::read(values);
@@ -105,6 +111,7 @@ impl ServerConfig {
         }
         Some(Self {
             core: core?,
+            links: links?,
             database: database?,
             data: data?,
             clerk: clerk?,

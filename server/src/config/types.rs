@@ -107,6 +107,20 @@ pub(super) fn elements(text: &str) -> impl Iterator<Item = &str> {
     text.split(',').map(str::trim).filter(|element| !element.is_empty())
 }
 
+/// Where people can write to.
+#[derive(Clone, Debug)]
+pub struct ContactUrl(pub Url);
+
+impl Value for ContactUrl {
+    const ACCEPTED: &'static str = "a URL that begins with https://, http:// or mailto:";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        let url: Url = parse(text)?;
+        let has_scheme = matches!(url.scheme(), "http" | "https" | "mailto");
+        if has_scheme { Ok(Self(url)) } else { Err("neither a web address nor an e-mail address".to_owned()) }
+    }
+}
+
 /// The URL of a Postgres database, with the password in it.
 #[derive(Clone, Debug)]
 pub struct PostgresUrl(pub SecretString);

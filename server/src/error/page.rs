@@ -1,8 +1,8 @@
 //! The page for errors outside of the pages themselves: in the middleware, in authentication, after a panic.
 //! Plain text in the pages' layout: whatever is broken, this isn't rendered by it.
 
-use app::server::context::Site;
 use axum::response::{Html, IntoResponse, Response};
+use lethe_app::server::context::Site;
 
 use super::Problem;
 

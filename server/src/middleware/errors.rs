@@ -1,11 +1,11 @@
 //! Renders problems as documents or pages, and replaces the bare error responses of the router and its layers.
 
-use app::server::accepts_html;
-use app::server::context::{RequestContext, Site};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderValue, header};
+use lethe_app::server::accepts_html;
+use lethe_app::server::context::{RequestContext, Site};
 use lethe_error_code::ErrorCode;
 
 use crate::error::{MEDIA_TYPE, Problem, error_page};

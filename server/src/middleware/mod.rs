@@ -1,7 +1,7 @@
 //! What surrounds every operation: request context, access log, errors, security headers, CSRF, rate limits.
 //! Knows HTTP, no operation; each layer is given what it needs, so that none depends on the server's state.
 
-use app::server::context::Site;
+use lethe_app::server::context::Site;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,7 +1,7 @@
 //! One span, one access-log line and the metrics of each request. Nothing personal is recorded: paths may contain receipt
 //! codes and queries anything, so the route's pattern stands for them.
 
-use app::server::context::RequestContext;
+use lethe_app::server::context::RequestContext;
 use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request};

@@ -1,14 +1,12 @@
 //! Gives every request its context: the ids that belong to it, and its browser's opt-out signal.
 
-use std::sync::LazyLock;
-
-use app::server::context::RequestContext;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use data_encoding::{BASE64URL_NOPAD, Encoding, Specification};
+use data_encoding::BASE64URL_NOPAD;
 use http::HeaderMap;
-use lethe::Random;
+use lethe::{Random, crockford};
+use lethe_app::server::context::RequestContext;
 
 /// The layer.
 pub(super) async fn request_context(State(random): State<Random>, mut request: Request, next: Next) -> Response {
@@ -19,18 +17,8 @@ pub(super) async fn request_context(State(random): State<Random>, mut request: R
 
 fn context(random: &Random, headers: &HeaderMap) -> RequestContext {
     RequestContext {
-        incident: incident_encoding().encode(&random.bytes::<8>()),
+        incident: crockford::encode(&random.bytes::<8>()),
         nonce: BASE64URL_NOPAD.encode(&random.bytes::<16>()),
         gpc: headers.get("sec-gpc").is_some_and(|value| value.as_bytes() == b"1"),
     }
-}
-
-/// Crockford's alphabet: no character is misread on the telephone.
-fn incident_encoding() -> &'static Encoding {
-    static ENCODING: LazyLock<Encoding> = LazyLock::new(|| {
-        let mut specification = Specification::new();
-        specification.symbols.push_str("0123456789ABCDEFGHJKMNPQRSTVWXYZ");
-        specification.encoding().expect("a constant alphabet is valid")
-    });
-    &ENCODING
 }

@@ -1,10 +1,10 @@
 //! Security headers of every response: what the browser may load, frame, store and send along.
 
-use app::server::context::RequestContext;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
+use lethe_app::server::context::RequestContext;
 use url::Url;
 
 const PERMISSIONS_POLICY: &str = "accelerometer=(), autoplay=(), browsing-topics=(), camera=(), display-capture=(), \

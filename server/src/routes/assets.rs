@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use app::server::context::Site;
 use axum::Router;
 use http::{HeaderValue, header};
 use leptos::config::LeptosOptions;
+use lethe_app::server::context::Site;
 use serde::Deserialize;
 use tower::ServiceBuilder;
 use tower_http::services::{ServeDir, ServeFile};
@@ -32,7 +32,7 @@ struct AssetManifest {
     font: String,
 }
 
-/// Reads the manifest of a built site.
+/// Reads the manifest of a built site. The footer's links are added by the caller.
 pub fn load_site(folder: &Path, brand: &str) -> Result<Site, SiteError> {
     let error = |reason: String| SiteError { path: folder.display().to_string(), reason };
     let text =
@@ -43,7 +43,15 @@ pub fn load_site(folder: &Path, brand: &str) -> Result<Site, SiteError> {
         .output_name(Arc::<str>::from(manifest.output_name))
         .site_root(Arc::<str>::from(folder.to_string_lossy().into_owned()))
         .build();
-    Ok(Site { brand: brand.to_owned(), style_path: manifest.style, font_path: manifest.font, options })
+    Ok(Site {
+        brand: brand.to_owned(),
+        style_path: manifest.style,
+        font_path: manifest.font,
+        contact_url: None,
+        privacy_notice_url: None,
+        application_url: None,
+        options,
+    })
 }
 
 /// Returns routes for all files of the site. The folder is listed once: files that are added later need a restart.

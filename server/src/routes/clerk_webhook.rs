@@ -1,6 +1,5 @@
 //! `/api/webhooks/clerk`: Clerk's events. Verified before anything is written; a repeated delivery has no effect.
 
-use app::server::context::RequestContext;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
@@ -9,6 +8,7 @@ use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use lethe::clerk::webhook::{self, Event, Rejection};
 use lethe::deletion::clerk_events::{self, Received};
+use lethe_app::server::context::RequestContext;
 use lethe_error_code::ErrorCode;
 use serde_json::json;
 

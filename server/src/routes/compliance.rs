@@ -1,13 +1,13 @@
 //! `/api/compliance/…`: deletion and export for programs that act for a user.
 
-use app::server::context::RequestContext;
-use app::server::current_user::CurrentUser;
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
 use http::Method;
 use lethe::export::Shape;
+use lethe_app::server::context::RequestContext;
+use lethe_app::server::current_user::CurrentUser;
 use lethe_error_code::ErrorCode;
 use serde_json::Value;
 

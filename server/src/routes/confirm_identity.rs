@@ -4,14 +4,14 @@
 //! and these pages work without scripts. So the session is ended, at Clerk too, the user signs in once more and returns.
 //! Their browser keeps what they were about to do in a sealed cookie ([`resume`]) that is bound to them.
 
-use app::server::current_user::Authentication;
-use app::server::resume::{self, PendingAction, ReturnTo};
 use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::header::SET_COOKIE;
 use http::{StatusCode, Uri};
 use http_body_util::BodyExt;
+use lethe_app::server::current_user::Authentication;
+use lethe_app::server::resume::{self, PendingAction, ReturnTo};
 use lethe_error_code::ErrorCode;
 use url::{Url, form_urlencoded};
 

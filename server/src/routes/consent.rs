@@ -1,12 +1,12 @@
 //! `/api/privacy/consent`: reads and changes the user's preferences.
 
-use app::server::context::RequestContext;
-use app::server::current_user::CurrentUser;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::{Extension, Json};
 use lethe::Error;
 use lethe::consent::{self, Choice, ConsentState, Source};
+use lethe_app::server::context::RequestContext;
+use lethe_app::server::current_user::CurrentUser;
 use serde_json::{Map, Value};
 
 use crate::error::{Problem, ProblemDocument};

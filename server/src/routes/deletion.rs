@@ -1,7 +1,7 @@
 //! `DELETE /api/privacy/delete`: deletes the user's account.
 
-use app::server::context::RequestContext;
-use app::server::current_user::CurrentUser;
+use lethe_app::server::context::RequestContext;
+use lethe_app::server::current_user::CurrentUser;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -97,6 +97,7 @@ pub(super) async fn start_and_wait(
         origin: Origin::Api,
         confirmed_plan: None,
         contact: user.email.as_deref(),
+        idempotency_key: None,
     };
     let request = deletion::request(&lethe, new).await?;
     state.profiles.remove(&user.clerk_user_id).await;

@@ -99,7 +99,7 @@ pub fn wrap(router: Router<AppState>, state: &AppState) -> Router<AppState> {
 /// The pages, as the app lists them, and its server functions.
 fn leptos_routes() -> Router<AppState> {
     let mut router = Router::new();
-    for listing in leptos_axum::generate_route_list(app::App) {
+    for listing in leptos_axum::generate_route_list(lethe_app::App) {
         router = router.route(listing.path(), get(pages::page));
     }
     for (path, method) in server_fn_paths() {

@@ -1,8 +1,5 @@
 //! Pages and server functions: gives Leptos its context and returns what it renders.
 
-use app::server::context::{RequestContext, SignInUrl};
-use app::server::current_user::Authentication;
-use app::server_fns::REQUEST_DELETION_PATH;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
@@ -10,15 +7,20 @@ use http::{Method, StatusCode};
 use leptos::nonce::Nonce;
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{handle_server_fns_with_context, render_app_async_with_context};
+use lethe::deletion::ReceiptCode;
+use lethe_app::server::context::{RequestContext, SignInUrl};
+use lethe_app::server::current_user::Authentication;
+use lethe_app::server_fns::REQUEST_DELETION_PATH;
 use lethe_error_code::ErrorCode;
 
+use crate::cookie_check;
 use crate::error::Problem;
 use crate::state::AppState;
 
 /// Renders the page of the request's path.
 pub async fn page(State(state): State<AppState>, request: Request) -> Response {
     let options = state.site.options.clone();
-    let render = render_app_async_with_context(leptos_context(&state), move || app::shell(options.clone()));
+    let render = render_app_async_with_context(leptos_context(&state), move || lethe_app::shell(options.clone()));
     render(request).await
 }
 
@@ -58,7 +60,14 @@ fn leptos_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static
         if let Some(authentication) = parts.extensions.get::<Authentication>() {
             provide_context(authentication.clone());
         }
-        provide_context(SignInUrl(state.authenticator.sign_in_url_for(&parts).into()));
+        if let Some(receipt) = parts.extensions.get::<ReceiptCode>() {
+            provide_context(receipt.clone());
+        }
+        let mut sign_in_url = state.authenticator.sign_in_url_for(&parts);
+        if !cookie_check::has_cookies(&parts) {
+            cookie_check::add_to(&mut sign_in_url);
+        }
+        provide_context(SignInUrl(sign_in_url.into()));
         provide_context(context.clone());
     }
 }

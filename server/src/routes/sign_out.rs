@@ -5,6 +5,9 @@ use std::time::Duration;
 use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
+use http::header::SET_COOKIE;
+use lethe_app::dto::UserHandle;
+use lethe_app::server::flash::{self, Flash};
 
 use crate::auth::SessionId;
 use crate::state::AppState;
@@ -20,6 +23,9 @@ pub async fn sign_out(State(state): State<AppState>, session: Option<Extension<S
     }
     let mut response = Redirect::to("/").into_response();
     state.authenticator.clear(response.headers_mut());
+    if let Some(cookie) = flash::to_cookie(&state.lethe, &UserHandle::default(), Flash::SignedOut) {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
     response
 }
 

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::process::{Output, Stdio};
 
-use demo::people::person;
-use demo::sample::{SeedOptions, seed};
-use demo::testing::{ClerkStandIn, Database, Port, StandInOptions};
+use lethe_demo::people::person;
+use lethe_demo::sample::{SeedOptions, seed};
+use lethe_demo::testing::{ClerkStandIn, Database, Port, StandInOptions};
 use serde_json::{Value, json};
 
 use crate::process::{Process, lethe};
@@ -152,7 +152,7 @@ async fn orphans_are_listed_and_deleted_with_erase() {
 #[tokio::test(flavor = "multi_thread")]
 async fn clerk_outage_reports_no_orphans() {
     let installation = Installation::new().await;
-    installation.clerk.fail(demo::testing::Fault { status: Some(503), ..Default::default() });
+    installation.clerk.fail(lethe_demo::testing::Fault { status: Some(503), ..Default::default() });
     stderr_text(&installation.run(&["orphans", "--erase"]), 1);
     let requests: i64 = sqlx::query_scalar("select count(*) from lethe.deletion_request")
         .fetch_one(installation.database.pool())
@@ -232,7 +232,7 @@ async fn purge_erases_expired_rows() {
 #[tokio::test(flavor = "multi_thread")]
 async fn log_contains_no_personal_data_and_no_secrets() {
     let mut installation = Installation::new().await;
-    installation.environment.push(("LETHE_LOG", "info,lethe=debug,server=debug,app=debug".to_owned()));
+    installation.environment.push(("LETHE_LOG", "info,lethe=debug,lethe_server=debug,lethe_app=debug".to_owned()));
     let server = Process::serve(&installation.environment, installation.directory.path(), &installation.url).await;
     let http = reqwest::Client::new();
     let token = installation.clerk.sign_in(&person(0).id).await;
@@ -247,7 +247,7 @@ async fn log_contains_no_personal_data_and_no_secrets() {
     }
     http.post(&consent).bearer_auth(&token.jwt).header("origin", "https://evil.example").send().await.unwrap();
     http.post(format!("{}/api/webhooks/clerk", installation.url)).body(person(0).email).send().await.unwrap();
-    installation.clerk.fail(demo::testing::Fault {
+    installation.clerk.fail(lethe_demo::testing::Fault {
         operation: Some("DELETE /v1/users/{user_id}".to_owned()),
         status: Some(500),
         ..Default::default()

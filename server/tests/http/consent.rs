@@ -1,6 +1,6 @@
 //! Preferences over the API: reading, changing, refusing, mirroring.
 
-use demo::people::person;
+use lethe_demo::people::person;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -131,7 +131,7 @@ async fn consent_is_saved_during_a_clerk_outage_and_mirrored_later() {
     let ada = app.sign_in(0).await;
     // The keys that verify sessions are fetched once.
     json(ada.get(PATH).send().await.unwrap(), StatusCode::OK).await;
-    app.clerk.fail(demo::testing::Fault { status: Some(503), ..Default::default() });
+    app.clerk.fail(lethe_demo::testing::Fault { status: Some(503), ..Default::default() });
     let response = ada.post(PATH).json(&json!({"analytics": true})).send().await.unwrap();
     assert_eq!(json(response, StatusCode::OK).await["analytics"], true);
     app.clerk.recover();

@@ -1,7 +1,7 @@
 //! Deleting over the API: by the map's rules, completely, and nobody else.
 
-use demo::people::person;
-use demo::testing::{Fault, TokenOptions};
+use lethe_demo::people::person;
+use lethe_demo::testing::{Fault, TokenOptions};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use sqlx::Row;

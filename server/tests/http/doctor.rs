@@ -1,6 +1,6 @@
 //! `lethe doctor` on a set-up that is right, and on each that isn't for a real reason.
 
-use demo::testing::{ClerkStandIn, Inbox, Port, StandInOptions};
+use lethe_demo::testing::{ClerkStandIn, Inbox, Port, StandInOptions};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 

@@ -1,8 +1,8 @@
 //! Downloads: everything of one person, and nothing of anybody else.
 
-use demo::people::person;
-use demo::sample::PERSONAL_TABLES;
-use demo::testing::{Fault, TokenOptions};
+use lethe_demo::people::person;
+use lethe_demo::sample::PERSONAL_TABLES;
+use lethe_demo::testing::{Fault, TokenOptions};
 use reqwest::{Method, StatusCode};
 use serde_json::{Map, Value};
 

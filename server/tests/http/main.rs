@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test ends where something is missing")]
 #![expect(clippy::disallowed_methods, reason = "from outside there is the real time, and names must not collide")]
 
+mod forms;
 mod process;
 mod support;
 
@@ -14,7 +15,9 @@ mod export;
 mod middleware;
 mod outage;
 mod pages;
+mod responses;
 mod restart;
+mod resume;
 mod reverification;
 mod traps;
 mod webhooks;

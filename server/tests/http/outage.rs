@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use demo::people::person;
-use demo::testing::Fault;
+use lethe_demo::people::person;
+use lethe_demo::testing::Fault;
 use reqwest::StatusCode;
 use serde_json::json;
 
@@ -24,7 +24,7 @@ async fn clerk_outage_is_shown_and_sessions_and_consent_still_work() {
         app.navigate("/").header("cookie", &ada.cookies).send().await.unwrap().text().await.unwrap()
     };
     assert_eq!(readiness(&app).await, json!({"status": "ready", "clerk": "ok"}));
-    assert!(!page(&app).await.contains("longer than usual"));
+    assert!(!page(&app).await.contains("a little longer"));
 
     app.clerk.stop().await;
     let saved = app
@@ -36,15 +36,14 @@ async fn clerk_outage_is_shown_and_sessions_and_consent_still_work() {
     assert_eq!(json(saved.send().await.unwrap(), StatusCode::OK).await["marketing"], true);
     eventually("readiness tells that Clerk is down", async || readiness(&app).await["clerk"] == "down").await;
     // The keys are cached, so the session still counts; and what is delayed is said.
-    assert!(page(&app).await.contains("can't be reached at the moment"));
+    assert!(page(&app).await.contains("Our sign-in service is down."));
 
     app.clerk.restart().await;
     eventually("the mirror", async || {
         app.clerk.user(&id).await.unwrap()["public_metadata"]["consent"]["marketing"] == json!(true)
     })
     .await;
-    eventually("the page is as before", async || !page(&app).await.contains("role=\"status\">The sign-in service"))
-        .await;
+    eventually("the page is as before", async || !page(&app).await.contains("Our sign-in service is down.")).await;
     assert_eq!(readiness(&app).await["clerk"], "ok");
     let waiting: i64 =
         sqlx::query_scalar("select count(*) from lethe.data_subject where mirror_delayed_since is not null")
@@ -88,7 +87,7 @@ async fn consent_that_clerk_refuses_is_shown_as_delayed() {
     assert_eq!(json(saved, StatusCode::OK).await["analytics"], true);
     eventually("the page tells it", async || {
         let page = ada.navigate("/").send().await.unwrap().text().await.unwrap();
-        page.contains("takes longer than usual")
+        page.contains("It may take a little longer until they apply everywhere.")
     })
     .await;
     assert_eq!(readiness(&app).await["clerk"], "ok", "a refusal isn't an outage");

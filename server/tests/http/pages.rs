@@ -1,11 +1,13 @@
 //! Pages: what they show to whom, and what they cost.
 
-use demo::people::person;
-use demo::testing::Fault;
+use lethe_demo::people::person;
+use lethe_demo::testing::Fault;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
 use crate::support::{Browser, TestApp, eventually, header, json};
+
+const COOKIE_CHECK: &str = "lethe-cookie-check=1; Path=/; SameSite=Lax; Max-Age=600";
 
 #[tokio::test]
 async fn page_view_sends_no_request_to_clerk() {
@@ -57,6 +59,39 @@ async fn signed_out_page_links_to_the_sign_in() {
 }
 
 #[tokio::test]
+async fn browser_without_cookies_gets_a_message_after_a_few_redirects() {
+    let app = TestApp::start().await;
+    let mut url = format!("{}/delete?a=1", app.url);
+    for _ in 0..8 {
+        // Without a cookie store, nothing that a response sets comes back.
+        let navigation = app.http.get(&url).header("accept", "text/html").header("sec-fetch-dest", "document");
+        let response = navigation.send().await.unwrap();
+        if !response.status().is_redirection() {
+            assert_eq!(response.status(), StatusCode::FORBIDDEN);
+            assert!(
+                response.headers().get_all("set-cookie").iter().any(|cookie| cookie == COOKIE_CHECK),
+                "{response:?}"
+            );
+            let page = response.text().await.unwrap();
+            assert!(page.contains("Your browser blocks cookies."), "{page}");
+            return;
+        }
+        let location = header(response.headers(), "location");
+        url = url::Url::parse(&url).unwrap().join(location).unwrap().to_string();
+    }
+    panic!("the browser is redirected for ever");
+}
+
+#[tokio::test]
+async fn cookie_check_leaves_no_trace_in_the_address() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    let response = ada.navigate("/delete?cookie-check=1&a=1").send().await.unwrap();
+    assert_eq!(response.status(), StatusCode::SEE_OTHER);
+    assert_eq!(header(response.headers(), "location"), "/delete?a=1");
+}
+
+#[tokio::test]
 async fn name_is_shown_once_fetched() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;
@@ -85,7 +120,8 @@ async fn sign_out_revokes_the_session_at_clerk() {
     let cleared: Vec<_> =
         response.headers().get_all("set-cookie").iter().map(|cookie| cookie.to_str().unwrap().to_owned()).collect();
     assert!(cleared.iter().any(|cookie| cookie.starts_with("__session=;")), "{cleared:?}");
-    assert!(cleared.iter().all(|cookie| cookie.contains("Max-Age=0")), "{cleared:?}");
+    let session = cleared.iter().filter(|cookie| !cookie.starts_with("lethe-flash="));
+    assert!(session.into_iter().all(|cookie| cookie.contains("Max-Age=0")), "{cleared:?}");
     assert_eq!(app.clerk.requests("POST /v1/sessions/{session_id}/revoke"), 1);
 }
 

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use demo::people::person;
-use demo::sample::{PERSONAL_TABLES, SeedOptions, seed};
-use demo::testing::{ClerkStandIn, Database, Port, StandInOptions};
 use futures::{StreamExt, stream};
 use lethe::deletion::Step;
+use lethe_demo::people::person;
+use lethe_demo::sample::{PERSONAL_TABLES, SeedOptions, seed};
+use lethe_demo::testing::{ClerkStandIn, Database, Port, StandInOptions};
 use reqwest::StatusCode;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgPool};

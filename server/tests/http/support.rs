@@ -5,22 +5,22 @@ use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
-use demo::people::person;
-use demo::sample::{SeedOptions, seed};
-use demo::testing::{ClerkStandIn, Database, SessionToken, StandInOptions, TokenOptions};
 use lethe::Lethe;
+use lethe_demo::people::person;
+use lethe_demo::sample::{SeedOptions, seed};
+use lethe_demo::testing::{ClerkStandIn, Database, SessionToken, StandInOptions, TokenOptions};
+use lethe_server::config::{self, ServerConfig};
+use lethe_server::state::AppState;
+use lethe_server::{bootstrap, serve};
 use reqwest::header::{ACCEPT, AUTHORIZATION, COOKIE, HeaderMap, ORIGIN};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
-use server::config::{self, ServerConfig};
-use server::state::AppState;
-use server::{bootstrap, serve};
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use demo::testing::{eventually, rows_of};
+pub(crate) use lethe_demo::testing::{eventually, rows_of};
 
 pub(crate) const SECRET: &str = "c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LXNlY3JldCE=";
 

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use demo::people::person;
-use demo::testing::Fault;
 use lethe::ClerkUserId;
 use lethe::clerk::{Client, ClientSettings};
+use lethe_demo::people::person;
+use lethe_demo::testing::Fault;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -62,7 +62,7 @@ async fn concurrent_withdrawals_survive_a_slow_clerk() {
 async fn export_streams_while_others_are_served() {
     const ROWS: i64 = 100_000;
     let app = TestApp::start().await;
-    demo::sample::fill_usage_logs(app.pool(), &person(1).id, ROWS).await.unwrap();
+    lethe_demo::sample::fill_usage_logs(app.pool(), &person(1).id, ROWS).await.unwrap();
     let (large, other) = (app.sign_in(1).await, app.sign_in(0).await);
     let mut file = large.get("/api/privacy/export").send().await.unwrap();
     assert_eq!(file.status(), StatusCode::OK);

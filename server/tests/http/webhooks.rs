@@ -1,7 +1,7 @@
 //! What Clerk tells: believed when signed, counted once, in any order.
 
 use data_encoding::BASE64;
-use demo::people::person;
+use lethe_demo::people::person;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use ring::hmac;
 use serde_json::{Value, json};

@@ -18,7 +18,7 @@ use self::scrub::ValueEntry;
 use super::entry::{EntryError, KeywordOr};
 
 pub use keep::Keep;
-pub use outcome::Outcome;
+pub use outcome::{Disposition, Outcome};
 pub use scrub::{Scrub, ScrubValue};
 pub use stamp::Stamp;
 pub(crate) use strategy::{EraseTarget, Removal, RowAction, Strategy};

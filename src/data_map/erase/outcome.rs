@@ -43,6 +43,32 @@ pub enum Outcome {
     Detached,
 }
 
+/// What a deletion means for the person whose rows they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// Nothing is left.
+    Deleted,
+    /// Hidden at once, and deleted at this time.
+    DeletedLater(OffsetDateTime),
+    /// Something stays: until this time, or for good.
+    Retained(Option<OffsetDateTime>),
+}
+
+impl Outcome {
+    /// Returns what it means for the person. Rows of which any part stays count as retained.
+    #[must_use]
+    pub const fn disposition(&self) -> Disposition {
+        match self {
+            Self::Deleted => Disposition::Deleted,
+            Self::Stamped { purge_at: Some(at), .. } => Disposition::DeletedLater(*at),
+            Self::Retained { until, .. } => Disposition::Retained(*until),
+            Self::Stamped { purge_at: None, .. } | Self::Scrubbed { .. } | Self::Detached => {
+                Disposition::Retained(None)
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -18,7 +18,7 @@ const DATABASE: &str = "reference";
 /// Inserts a row of about the size of a consent ledger entry.
 const STATEMENT: &str = "INSERT INTO entry (person, purpose, granted) VALUES (:client_id, 'marketing', true);\n";
 
-/// The result.
+/// The report of `bench consent`.
 #[derive(Debug, Serialize)]
 pub(super) struct Consent {
     machine: Machine,
@@ -26,7 +26,7 @@ pub(super) struct Consent {
     memory_under_load_mib: f64,
 }
 
-/// The result for a number of connections.
+/// The measurements with one number of connections.
 #[derive(Debug, Serialize)]
 struct Run {
     saved: Load,
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_output_of_pgbench_is_parsed() {
+    fn pgbench_output_is_parsed() {
         let output = "latency average = 0.5 ms\ntps = 1942.361 (without initial connection time)\n";
         assert_eq!(per_second(output), Some(1942.4));
         assert_eq!(per_second("pgbench: error"), None);

@@ -1,5 +1,5 @@
-//! `cargo xtask bench`: measures a release build under load, and a reference in the same run on the same machine. It only
-//! reports; no number is a failure.
+//! `cargo xtask bench`: measures a release build under load, and a reference in the same run on the same machine. It
+//! only reports: no result makes it fail.
 
 mod consent;
 mod page;
@@ -20,7 +20,7 @@ use crate::ports::Ports;
 use crate::stack::{Sample, Stack};
 use crate::workspace::Workspace;
 
-/// The number of users: enough that concurrent writes rarely concern the same one.
+/// Enough users that concurrent writes rarely hit the same one.
 const USERS: u32 = 200;
 
 /// Arguments of `cargo xtask bench`.

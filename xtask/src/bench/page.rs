@@ -14,7 +14,7 @@ use crate::stack::Stack;
 const CONNECTIONS: u32 = 32;
 const STARTS: usize = 5;
 
-/// The result.
+/// The report of `bench page`.
 #[derive(Debug, Serialize)]
 pub(super) struct Page {
     machine: Machine,

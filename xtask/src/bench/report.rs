@@ -1,4 +1,4 @@
-//! What all measurements report.
+//! What all reports share.
 
 use serde::Serialize;
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::report::{Machine, Report, rounded};
 use crate::workspace::Workspace;
 
-/// The most that a decision should take, in microseconds.
+/// The target for one decision, in microseconds.
 const TARGET_US: f64 = 100.0;
 
 /// The output of clerk-session's example `session_cost`.
@@ -31,9 +31,9 @@ pub(super) struct Session {
     decision_us: f64,
     /// One RSA verification of the same token.
     reference_us: f64,
-    /// The cost of a decision in verifications.
+    /// The time of a decision divided by that of a verification.
     ratio: f64,
-    /// The cost of a decision without the verification.
+    /// The time of a decision without the verification.
     own_us: f64,
     wanted_us: f64,
     allocations: u64,
@@ -76,7 +76,7 @@ impl Report for Session {
              one RSA check (reference)   {:>9.2} µs\n\
              ratio                       {:>9.2}\n\
              without the check           {:>9.2} µs\n\
-             allocations of a decision   {:>9}, {} bytes in all, {} at once",
+             allocations of a decision   {:>9}, {} bytes in total, {} at peak",
             self.build,
             self.machine.cores,
             self.decision_us,

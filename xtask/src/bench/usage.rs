@@ -20,7 +20,7 @@ pub(super) fn processor_ms(process: u32) -> Result<f64> {
     Ok(ticks * 1e3 / f64::from(u32::try_from(per_second)?))
 }
 
-/// The program's name is in parentheses and may contain anything; the times follow eleven fields after it.
+/// The program's name is in parentheses and may contain anything; the times come after eleven more fields.
 fn ticks(stat: &str) -> Option<f64> {
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut fields = fields.split(' ').skip(11);
@@ -39,13 +39,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kernels_line_is_read() {
+    fn resident_memory_is_read_in_mebibytes() {
         assert_eq!(in_mebibytes("Name:\tlethe\nVmRSS:\t   20480 kB\n"), Some(20.0));
         assert_eq!(in_mebibytes("Name:\tlethe\n"), None);
     }
 
     #[test]
-    fn the_times_are_found_behind_any_name() {
+    fn cpu_times_are_found_after_any_program_name() {
         let line = "7 (a) b (c) S 1 7 7 0 -1 4194304 100 0 0 0 250 50 0 0 20 0 1 0 1 1 1";
         assert_eq!(ticks(line), Some(300.0));
         assert_eq!(ticks("7 (a) S 1"), None);

@@ -18,7 +18,7 @@ pub(super) struct Request<'a> {
     /// The name in the progress output.
     pub(super) name: &'a str,
     pub(super) path: &'a str,
-    /// The JSON body of a POST request, as a Lua expression; without one it is a GET request.
+    /// The JSON body of a POST request, as a Lua expression; `None` for a GET request.
     pub(super) body: Option<&'a str>,
     /// Session tokens, used in rotation; if empty, requests are anonymous.
     pub(super) tokens: &'a [String],
@@ -26,7 +26,7 @@ pub(super) struct Request<'a> {
     pub(super) seconds: u32,
 }
 
-/// The result.
+/// The measurements of one run.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Load {
     pub(super) connections: u32,
@@ -40,7 +40,7 @@ pub(super) struct Load {
     pub(super) errors: u64,
 }
 
-/// Repeats a request for its duration, calling `watch` ten times a second.
+/// Repeats a request for its duration and calls `watch` ten times a second.
 pub(super) fn run(stack: &Stack, request: &Request<'_>, mut watch: impl FnMut()) -> Result<Load> {
     let script = stack.folder().join("load.lua");
     fs::write(&script, lua(stack, request))?;
@@ -144,7 +144,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_result_line_is_read() {
+    fn result_line_is_parsed() {
         let mut load = parse("Running 10s test\nRESULT 20000 10000000 1500 9000 3\n", 32).expect("it has a result");
         load.set_processor_time(10_000.0);
         assert!((load.processor_ms - 0.5).abs() < 0.001);

@@ -61,7 +61,7 @@ pub(crate) fn write_site(workspace: &Workspace, package: &Package, sheet: &str) 
         if is_font(&path) {
             continue;
         }
-        let name = path.strip_prefix(&public).expect("it lies below").display().to_string();
+        let name = path.strip_prefix(&public).expect("the file is in the folder that was listed").display().to_string();
         site.write_public(&format!("/{name}"), &fs::read(&path)?)?;
     }
     let assets = Assets { output_name, style, font };
@@ -74,7 +74,7 @@ pub(crate) fn write_site(workspace: &Workspace, package: &Package, sheet: &str) 
     ))
 }
 
-/// Bytes as thousands of bytes.
+/// Converts bytes to kilobytes of 1000 bytes.
 pub(crate) fn kilobytes(bytes: usize) -> f64 {
     f64::from(u32::try_from(bytes).unwrap_or(u32::MAX)) / 1000.0
 }
@@ -90,8 +90,8 @@ fn is_font(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "woff2")
 }
 
-/// A site root being written. Files that no longer belong to it are removed at the end, so a running server can serve
-/// its old files until then.
+/// A site root being written. Files that no longer belong to it are removed last, so a running server can serve its old
+/// files until then.
 struct Site {
     root: PathBuf,
     cache: PathBuf,
@@ -105,7 +105,7 @@ impl Site {
         Ok(Self { root, cache: workspace.cache().join("compressed"), written: BTreeSet::new() })
     }
 
-    /// Writes a file and its compressed copies. Returns the size with brotli.
+    /// Writes a file and its compressed copies. Returns the size of the brotli copy.
     fn write_compressed(&mut self, name: &str, content: &[u8]) -> Result<usize> {
         let compressed = compress(content, &self.cache)?;
         let size = compressed.brotli.len();
@@ -113,7 +113,7 @@ impl Site {
         Ok(size)
     }
 
-    /// Writes a file of `public/`, compressed where that makes it smaller.
+    /// Writes a file of `public/`, with compressed copies if they are smaller.
     fn write_public(&mut self, name: &str, content: &[u8]) -> Result<()> {
         let compressed = compress(content, &self.cache)?;
         let smaller = compressed.brotli.len() < content.len() && compressed.gzip.len() < content.len();
@@ -131,7 +131,7 @@ impl Site {
 
     fn put(&mut self, path: PathBuf, content: &[u8]) -> Result<()> {
         if !fs::read(&path).is_ok_and(|present| present == content) {
-            let folder = path.parent().expect("it lies in the site root");
+            let folder = path.parent().expect("a file in the site root has a parent");
             fs::create_dir_all(folder)?;
             fs::write(&path, content).with_context(|| format!("can't write {}", path.display()))?;
         }

@@ -31,7 +31,7 @@ struct Output {
 }
 
 impl CargoRun {
-    /// Starts a cargo command that ends with this program, and reads its output.
+    /// Starts a cargo command that can't outlive this program, and reads its output.
     pub(crate) fn start(name: &'static str, command: &Command) -> Result<Self> {
         let mut command = process::with_death_signal(command, "TERM", None);
         if stderr().is_terminal() {
@@ -39,7 +39,7 @@ impl CargoRun {
         }
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
         let mut child = process::spawn(&mut command)?;
-        let stream = child.stderr.take().expect("it was asked for");
+        let stream = child.stderr.take().expect("stderr is piped");
         let output = Arc::<Mutex<Output>>::default();
         let reader = std::thread::spawn({
             let output = Arc::clone(&output);
@@ -48,7 +48,7 @@ impl CargoRun {
         Ok(Self { name, child, start: Instant::now(), time: None, output, reader: Some(reader) })
     }
 
-    /// Whether it still runs. If it failed, returns an error with its output.
+    /// Whether the process is still running. Returns an error with its output if it failed.
     pub(crate) fn is_running(&mut self) -> Result<bool> {
         if self.time.is_some() {
             return Ok(false);
@@ -88,7 +88,7 @@ impl Drop for CargoRun {
 }
 
 impl Output {
-    /// Stores a line that is worth reading if cargo fails; counts the lines that only report progress.
+    /// Stores a line to show if cargo fails, and counts the lines that only report progress.
     fn add_line(&mut self, line: &str) {
         let plain = line.trim_start();
         if let Some((_, package)) = plain.split_once("Compiling").filter(|_| plain.len() < 200) {
@@ -106,7 +106,8 @@ fn lock(output: &Mutex<Output>) -> std::sync::MutexGuard<'_, Output> {
     output.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Prints the progress of the processes: the same line again and again on a terminal, a line every 30 seconds elsewhere.
+/// Prints the progress of the processes: one line that is updated in place on a terminal, otherwise a new line every 30
+/// seconds.
 pub(crate) fn show_progress(start: Instant, runs: &[&CargoRun]) {
     static LAST_PRINTED: Mutex<Option<Instant>> = Mutex::new(None);
     let every = Duration::from_millis(if stderr().is_terminal() { 200 } else { 30_000 });
@@ -144,7 +145,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn compiled_crates_are_counted_and_errors_stored() {
+    fn compiled_crates_are_counted_and_errors_are_stored() {
         let mut output = Output::default();
         for line in [
             "   Compiling serde v1.0.0",

@@ -61,17 +61,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_compressed_can_be_read_again() {
+    fn compressed_content_can_be_decompressed() {
         let content = b"one row, two rows, three rows, four rows".repeat(20);
         let mut read = Vec::new();
         brotli::Decompressor::new(brotli(&content).expect("it is in memory").as_slice(), 4096)
             .read_to_end(&mut read)
-            .expect("it was compressed here");
+            .expect("the compressed content is valid");
         assert_eq!(read, content);
         read.clear();
         flate2::read::GzDecoder::new(gzip(&content).expect("it is in memory").as_slice())
             .read_to_end(&mut read)
-            .expect("it was compressed here");
+            .expect("the compressed content is valid");
         assert_eq!(read, content);
     }
 }

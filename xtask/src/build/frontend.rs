@@ -1,4 +1,4 @@
-//! Runs wasm-bindgen: from cargo's WASM to the WASM and JavaScript that the browser loads.
+//! Runs wasm-bindgen, which turns cargo's WASM into the WASM and JavaScript that the browser loads.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -53,7 +53,7 @@ pub(crate) fn bind(workspace: &Workspace, wasm: &Path) -> Result<Package> {
 fn snippets(folder: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut found = Vec::new();
     for path in files_below(&folder.join("snippets"))? {
-        let name = path.strip_prefix(folder).expect("it lies below").to_path_buf();
+        let name = path.strip_prefix(folder).expect("the file is in the folder that was listed").to_path_buf();
         found.push((name, fs::read(&path)?));
     }
     Ok(found)

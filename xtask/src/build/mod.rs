@@ -26,10 +26,10 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// The paths where cargo puts them.
+    /// The paths where cargo writes them.
     pub(crate) fn of(workspace: &Workspace, release: bool) -> Self {
         let folder = workspace.target.join(if release { "release" } else { "debug" });
-        Self { lethe: folder.join("lethe"), demo: folder.join("demo") }
+        Self { lethe: folder.join("lethe"), demo: folder.join("lethe-demo") }
     }
 }
 
@@ -48,10 +48,10 @@ impl<'a> Build<'a> {
     pub(crate) fn start(workspace: &'a Workspace, release: bool) -> Result<Self> {
         let frontend = Frontend::start(workspace)?;
         let mut programs = workspace.cargo();
-        programs.args(["build", "--bin", "lethe", "--bin", "demo"]);
+        programs.args(["build", "--bin", "lethe", "--bin", "lethe-demo"]);
         if release {
-            // Without the features that development tools ask of shared dependencies.
-            programs.args(["--release", "-p", "server", "-p", "demo"]);
+            // Only these packages: development tools enable more features of shared dependencies.
+            programs.args(["--release", "-p", "lethe-server", "-p", "lethe-demo"]);
         }
         Ok(Self {
             workspace,
@@ -124,13 +124,13 @@ pub(crate) fn site(workspace: &Workspace) -> Result<String> {
 /// macros, which are half of the work.
 pub(crate) fn browser_cargo(workspace: &Workspace, command: &str) -> Command {
     let mut cargo = workspace.cargo();
-    cargo.args([command, "-p", "frontend", "--target", WASM, "--profile", "browser"]);
+    cargo.args([command, "-p", "lethe-frontend", "--target", WASM, "--profile", "browser"]);
     cargo
 }
 
 /// The path of cargo's WASM output.
 pub(crate) fn wasm_file(workspace: &Workspace) -> PathBuf {
-    workspace.target.join(WASM).join("browser/frontend.wasm")
+    workspace.target.join(WASM).join("browser/lethe_frontend.wasm")
 }
 
 fn write_site(workspace: &Workspace) -> Result<String> {

@@ -1,4 +1,4 @@
-//! Makes the style sheet from the three files in `style`, minified.
+//! Builds the minified style sheet from the three files in `style`.
 
 use std::fs;
 use std::path::Path;
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, anyhow};
 use lightningcss::stylesheet::{MinifyOptions, ParserOptions, PrinterOptions, StyleSheet};
 use lightningcss::targets::{Features, Targets};
 
-/// In the order of the cascade: utilities win over the parts that they stand beside.
+/// In the order of the cascade: utilities must come last to override the rest.
 const PARTS: [&str; 3] = ["style/tokens.css", "style/base.css", "style/utilities.css"];
 
 /// The style sheet of a checkout, minified.
@@ -21,7 +21,7 @@ pub(crate) fn sheet(root: &Path) -> Result<String> {
 }
 
 fn minify(sheet: &str) -> Result<String> {
-    // Minifying alone would write `(width<=40rem)`, which is shorter, but unknown to Safari before 16.4.
+    // By default the minifier writes `(width<=40rem)`, which is shorter but unknown to Safari before 16.4.
     let targets = Targets { include: Features::MediaRangeSyntax, ..Targets::default() };
     let mut sheet = StyleSheet::parse(sheet, ParserOptions::default()).map_err(|error| anyhow!("{error}"))?;
     sheet.minify(MinifyOptions { targets, ..MinifyOptions::default() })?;
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sheet_of_this_checkout_holds_all_parts() {
+    fn sheet_of_this_checkout_contains_all_parts() {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         let sheet = sheet(&root).expect("it is valid");
         for rule in ["--river:", ".card{", ".mt-3{margin-top:.75rem}"] {
@@ -42,7 +42,7 @@ mod tests {
     }
 
     #[test]
-    fn spaces_that_mean_something_and_media_queries_stay() {
+    fn significant_spaces_and_media_queries_are_preserved() {
         let sheet = "/* why */ a :hover , b { --x: clamp(1rem, 1.3rem + 2vw, 2rem); width: calc(100% - 2rem); }\n\
             @media (max-width: 40rem) { .sm\\:p-4 { content: \"a  /* b */ c\" } }";
         assert_eq!(

@@ -17,8 +17,8 @@ use crate::process::RunAs;
 const VERSIONS: &str = "/usr/lib/postgresql";
 const PATH_FILE: &str = "cluster.path";
 
-/// Returns the folder of Postgres' programs: for an existing cluster those of its version, otherwise the newest. Installs
-/// Postgres if there is none.
+/// Returns the folder of Postgres' programs: for an existing cluster those of its version, otherwise the newest.
+/// Installs Postgres if there is none.
 pub(crate) fn binaries(cluster: &Path) -> Result<PathBuf> {
     if let Ok(version) = fs::read_to_string(cluster.join("PG_VERSION")) {
         let version = version.trim();
@@ -70,8 +70,8 @@ pub(crate) fn run_as() -> Result<Option<RunAs>> {
     bail!("Postgres can't run as root, and there is neither a user `postgres` nor `nobody`");
 }
 
-/// Returns the folder of a data folder's cluster, and creates it if needed. It is in the data folder if Postgres' user can
-/// reach that, otherwise below /var/tmp; the data folder stores the path.
+/// Returns the folder of a data folder's cluster, and creates it if needed. It is in the data folder if Postgres' user
+/// can reach that, otherwise below /var/tmp; the data folder stores the path.
 pub(crate) fn directory(data: &Path, run_as: Option<&RunAs>) -> Result<PathBuf> {
     let memory = data.join(PATH_FILE);
     if let Some(stored) = stored(data) {
@@ -130,13 +130,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_outside_location_depends_on_the_data_folder_only() {
+    fn outside_location_depends_only_on_the_data_folder() {
         assert_eq!(outside(Path::new("/root/a")), outside(Path::new("/root/a")));
         assert_ne!(outside(Path::new("/root/a")), outside(Path::new("/root/b")));
     }
 
     #[test]
-    fn a_private_folder_is_not_reachable() {
+    fn private_folder_is_not_reachable() {
         let folder = std::env::temp_dir().join(format!("xtask-private-{}", std::process::id()));
         fs::create_dir(&folder).expect("it is new");
         fs::set_permissions(&folder, std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("it is ours");

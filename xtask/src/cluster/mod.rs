@@ -102,7 +102,7 @@ impl Cluster {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.spawn().context("can't run psql")?;
-        let mut input = child.stdin.take().expect("it was asked for");
+        let mut input = child.stdin.take().expect("stdin is piped");
         input.write_all(text.as_bytes())?;
         drop(input);
         let output = child.wait_with_output()?;
@@ -171,7 +171,7 @@ fn settings(port: u16, durability: Durability) -> Vec<String> {
     let mut settings = vec![
         format!("port={port}"),
         "listen_addresses=127.0.0.1".to_owned(),
-        // The loopback port is enough, and the path of a socket may exceed the kernel's limit.
+        // No Unix sockets: the loopback port is enough, and a socket's path may exceed the kernel's limit.
         "unix_socket_directories=".to_owned(),
         "max_connections=500".to_owned(),
         "logging_collector=off".to_owned(),
@@ -201,7 +201,7 @@ fn initialise(
     if let Some(run_as) = run_as {
         chown(&password_file, Some(run_as.user), Some(run_as.group))?;
     }
-    // Tests open thousands of connections, and the hashing of SCRAM takes an unoptimized build a large part of a second
+    // Tests open thousands of connections, and SCRAM's hashing takes an unoptimized build a good part of a second for
     // each. Their cluster is temporary and only listens on the loopback interface.
     let authentication = match durability {
         Durability::Safe => "--auth=scram-sha-256",
@@ -240,7 +240,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_eighth_line_is_the_state() {
+    fn eighth_line_of_the_pid_file_is_the_state() {
         let file = std::env::temp_dir().join(format!("xtask-ready-{}", std::process::id()));
         fs::write(&file, "1\n2\n3\n4\n5\n6\n7\nstarting\n").expect("it is writable");
         assert!(!is_ready(&file));
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_starts_keeps_its_data_and_survives_being_killed() {
+    fn cluster_keeps_its_data_after_being_killed() {
         let data = DataFolder::temporary("cluster-test").expect("there is a folder for temporary files");
         {
             // Only the second cluster may delete the files.

@@ -1,4 +1,4 @@
-//! What a Postgres server leaves behind when this program was killed.
+//! Cleans up what a Postgres server left behind when an earlier run was killed.
 
 use std::fs;
 use std::path::Path;
@@ -9,8 +9,8 @@ use nix::sys::signal::{Signal, kill};
 
 use crate::{interrupt, process};
 
-/// Stops a server that still runs on these files, and removes `postmaster.pid`. Its process may be gone, or the ID may
-/// belong to another program by now, which Postgres itself doesn't check.
+/// Stops a server that is still running on these files, and removes `postmaster.pid`. The process may be gone, or its
+/// ID may now belong to another program, which Postgres itself doesn't check.
 pub(super) fn clear(files: &Path) -> Result<()> {
     let file = files.join("postmaster.pid");
     let Ok(text) = fs::read_to_string(&file) else {
@@ -50,12 +50,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_process_id_of_another_program_is_ignored() {
+    fn process_id_of_another_program_is_ignored() {
         let files = std::env::temp_dir().join(format!("xtask-stale-{}", std::process::id()));
         fs::create_dir(&files).expect("it is new");
         let file = files.join("postmaster.pid");
         fs::write(&file, format!("{}\n{}\n", std::process::id(), files.display())).expect("it is writable");
-        clear(&files).expect("this test is not stopped");
+        clear(&files).expect("this process is not stopped");
         assert!(!file.exists());
         fs::remove_dir(&files).expect("it is empty");
     }

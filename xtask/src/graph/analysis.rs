@@ -17,7 +17,7 @@ pub(crate) struct Analysis {
 }
 
 impl Analysis {
-    /// How many cycles all graphs have together.
+    /// The number of cycles in all graphs.
     pub(crate) fn cycle_count(&self) -> usize {
         self.graphs.iter().map(|graph| graph.cycles().len()).sum()
     }

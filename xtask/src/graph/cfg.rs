@@ -1,8 +1,8 @@
-//! Tells test-only code by its attributes.
+//! Recognizes test-only code by its attributes.
 
 use syn::{Attribute, Meta};
 
-/// Whether an attribute leaves its item out of every build but a test's.
+/// Whether an attribute excludes its item from all builds except tests.
 pub(crate) fn is_test_only(attribute: &Attribute) -> bool {
     if attribute.path().is_ident("test") {
         return true;
@@ -10,7 +10,7 @@ pub(crate) fn is_test_only(attribute: &Attribute) -> bool {
     attribute.path().is_ident("cfg") && attribute.parse_args::<Meta>().is_ok_and(|condition| needs_test(&condition))
 }
 
-/// Whether a `cfg` condition can hold in a test build only.
+/// Whether a `cfg` condition can hold only in a test build.
 fn needs_test(condition: &Meta) -> bool {
     match condition {
         Meta::Path(path) => path.is_ident("test"),
@@ -41,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn modules_that_only_tests_compile_are_cut() {
+    fn test_only_modules_are_cut() {
         assert!(is_cut("#[cfg(test)]"));
         assert!(is_cut("#[cfg(all(test, feature = \"ssr\"))]"));
         assert!(is_cut("#[cfg(any(test))]"));

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::process;
 use crate::workspace::Workspace;
 
-/// One compilation target whose module graph is computed: a library or a binary, but no test, example or benchmark.
+/// One compilation target whose module graph is computed: a library or a binary, not a test, example or benchmark.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Crate {
     pub(crate) package: String,

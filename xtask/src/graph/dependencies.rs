@@ -1,4 +1,5 @@
-//! The graphs that must be free of cycles: for every module that has submodules, one between them and the module itself.
+//! The graphs that must be free of cycles: one for each module with submodules, of those submodules and the module's
+//! own items.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -50,7 +51,7 @@ impl Graph {
         cycles
     }
 
-    /// The edges between nodes of a component; those with the fewest references, which are the easiest to cut, first.
+    /// The edges between the nodes of a component, those with the fewest references first: they are the easiest to cut.
     pub(crate) fn edges_within(&self, nodes: &[Node]) -> Vec<(Node, Node, &[Site])> {
         let mut edges: Vec<(Node, Node, &[Site])> = self
             .edges
@@ -68,12 +69,13 @@ pub(crate) fn graphs(tree: &Tree) -> Vec<Graph> {
     let mut edges: BTreeMap<ModuleId, Edges> = BTreeMap::new();
     for (source, module) in tree.modules.iter().enumerate() {
         let contents = &module.contents;
-        // `use super::name` imports a module and a function of that name; the code below shows whether the function is used.
+        // `use super::name` imports a module and a function of that name; the code below shows whether the function is
+        // used.
         let imports = contents.imports.iter().map(|import| (&import.reference, import.is_reexport, Preference::Module));
         let paths = contents.paths.iter().map(|reference| (reference, false, Preference::Item));
         for (reference, is_reexport, preference) in imports.chain(paths) {
             for (graph, from, to) in edges_of(tree, source, reference, preference) {
-                // A parent that publishes names of its submodules needs none of them for itself.
+                // Re-exporting names of its own submodules doesn't make a parent depend on them.
                 if is_reexport && from == Node::Own {
                     continue;
                 }
@@ -96,7 +98,7 @@ pub(crate) fn graphs(tree: &Tree) -> Vec<Graph> {
         .collect()
 }
 
-/// The edges that one reference makes: to each module that it names and to the one that defines what it means.
+/// The edges of one reference: to each module that it names, and to the one that defines what it refers to.
 fn edges_of(
     tree: &Tree,
     source: ModuleId,
@@ -122,7 +124,7 @@ fn edge(tree: &Tree, source: ModuleId, target: ModuleId, is_item: bool) -> Optio
     let shared = from.iter().zip(&to).take_while(|(one, other)| one == other).count();
     let node = |lineage: &[ModuleId]| lineage.get(shared).map_or(Node::Own, |child| Node::Submodule(*child));
     let (from, to, common) = (node(&from), node(&to), from[shared - 1]);
-    // Naming a module from inside it needs nothing of it; an item of its own is something else.
+    // A path through an enclosing module doesn't depend on it, unless it leads to one of that module's own items.
     let is_ancestor = to == Node::Own && !is_item;
     (from != to && !is_ancestor).then_some((common, from, to))
 }

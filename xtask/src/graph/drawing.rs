@@ -29,7 +29,7 @@ fn draw(text: &mut String, found: &Analysis, graph: &Graph) {
         Node::Own => "crate",
         Node::Submodule(module) => found.tree.modules[module].name.as_str(),
     };
-    // Prefixed, since some names, such as `end`, are keywords of the notation.
+    // Prefixed, since some names, such as `end`, are Mermaid keywords.
     let nodes = found.tree.modules[0].children.values().map(|child| Node::Submodule(*child));
     let own = graph.edges.keys().any(|(from, to)| *from == Node::Own || *to == Node::Own).then_some(Node::Own);
     for node in nodes.chain(own) {
@@ -40,7 +40,7 @@ fn draw(text: &mut String, found: &Analysis, graph: &Graph) {
     }
 }
 
-/// The edges that don't follow from others. Those of a cycle all stay.
+/// The edges that don't follow from others. Those of a cycle are all kept.
 fn reduced(graph: &Graph) -> Vec<(Node, Node)> {
     let edges: BTreeSet<(Node, Node)> = graph.edges.keys().copied().collect();
     let follows = |from: Node, to: Node| {
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn arrows_of_a_cycle_stay() {
+    fn arrows_of_a_cycle_are_kept() {
         let [a, b, c] = [1, 2, 3].map(Node::Submodule);
         let edges: Edges = [(a, b), (b, a), (b, c)].into_iter().map(|edge| (edge, Vec::new())).collect();
         assert_eq!(reduced(&Graph { module: 0, edges }), [(a, b), (b, a), (b, c)]);

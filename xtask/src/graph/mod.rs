@@ -1,17 +1,17 @@
 //! `cargo xtask graph`: the module graph of every crate, computed from the sources, and its cycles.
 //!
-//! What is computed: each module with submodules has a graph of its own. Its nodes are the submodules, each with
-//! everything below it, and the module's own items, those written in `lib.rs` or `mod.rs` itself. Code in one node that
-//! names another node, or an item that the other node defines, makes an edge, in the graph of the nearest module that
-//! contains both. Re-exports are followed: `crate::Purpose` is an edge to the module that defines `Purpose`, and
-//! `crate::consent::Purpose` one to `consent` as well, since it is named. A parent that re-exports names of its
-//! submodules makes no edge by that alone; a module that re-exports names from elsewhere does. Test-only code
-//! is left out, and all other conditions count as true.
+//! Each module with submodules has a graph of its own. Its nodes are the submodules, each with everything below it, and
+//! the module's own items, those written in `lib.rs` or `mod.rs` itself. Code in one node that names another node, or
+//! an item that the other node defines, makes an edge in the graph of the nearest module that contains both. Re-exports
+//! are followed: `crate::Purpose` is an edge to the module that defines `Purpose`, and `crate::consent::Purpose` one to
+//! `consent` as well, since it is named. A parent that re-exports names of its submodules makes no edge by that alone;
+//! a module that re-exports names from elsewhere does. Test-only code is left out, and all other conditions count as
+//! true.
 //!
 //! A crate passes when none of its graphs has a cycle, from the crate root's down to the innermost module's.
 //!
-//! What can't be seen without the compiler: methods and fields reached through a value, and what macros expand to apart
-//! from the paths in their definition and their arguments.
+//! Not covered, since it would take the compiler: methods and fields accessed through a value, and macro expansions
+//! beyond the paths in a macro's definition and arguments.
 
 mod analysis;
 mod cfg;
@@ -37,10 +37,10 @@ use crate::workspace::Workspace;
 /// Arguments of `cargo xtask graph`.
 #[derive(Debug, Args)]
 pub(crate) struct Command {
-    /// Shows these packages alone; may be given several times.
+    /// Shows only these packages; may be given several times.
     #[arg(long = "package", short, value_name = "NAME")]
     packages: Vec<String>,
-    /// Lists the modules in their order as well, what needs no other first.
+    /// Also lists the modules in dependency order, starting with those that depend on no other.
     #[arg(long)]
     order: bool,
 }

@@ -36,7 +36,7 @@ impl Tree {
     /// Reads a crate from its root file.
     pub(crate) fn read(root: &Path) -> Result<Self> {
         let mut tree = Self { modules: Vec::new() };
-        let folder = root.parent().context("a file lies in a folder")?;
+        let folder = root.parent().context("a file has a parent folder")?;
         tree.add_file("crate", None, root, folder)?;
         Ok(tree)
     }
@@ -56,7 +56,7 @@ impl Tree {
         names.join("::")
     }
 
-    /// Adds the module of a file; `folder` is where its submodules lie.
+    /// Adds the module of a file; `folder` is where its submodules are.
     fn add_file(&mut self, name: &str, parent: Option<ModuleId>, file: &Path, folder: &Path) -> Result<ModuleId> {
         let text = fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()))?;
         let parsed = syn::parse_file(&text).with_context(|| format!("can't parse {}", file.display()))?;
@@ -97,8 +97,8 @@ impl Tree {
             return self.add(&name, Some(parent), file, &below, items);
         }
         if let Some(path) = module.attrs.iter().find_map(explicit_path) {
-            let path = file.parent().context("a file lies in a folder")?.join(path);
-            let folder = path.parent().context("a file lies in a folder")?.to_path_buf();
+            let path = file.parent().context("a file has a parent folder")?.join(path);
+            let folder = path.parent().context("a file has a parent folder")?.to_path_buf();
             return self.add_file(&name, Some(parent), &path, &folder);
         }
         let flat = folder.join(format!("{name}.rs"));

@@ -14,7 +14,7 @@ use super::cfg::is_test_only;
 /// What a module itself contains.
 #[derive(Debug, Default)]
 pub(crate) struct Contents {
-    /// The names of its items, submodules apart.
+    /// The names of its items, without submodules.
     pub(crate) items: BTreeSet<String>,
     pub(crate) imports: Vec<Import>,
     /// Paths in its code.
@@ -69,7 +69,7 @@ impl<'ast> Visit<'ast> for Collector {
             return;
         }
         match item {
-            // The tree has submodules as modules of their own.
+            // Submodules are modules of their own in the tree.
             Item::Mod(module) => module.attrs.iter().for_each(|attribute| self.visit_attribute(attribute)),
             Item::Use(import) => self.import(import),
             _ => visit::visit_item(self, item),
@@ -134,7 +134,7 @@ impl<'ast> Visit<'ast> for Collector {
         }
     }
 
-    /// `pub(in crate::consent)` says who may see, not what is needed.
+    /// `pub(in crate::consent)` restricts visibility and is no dependency.
     fn visit_visibility(&mut self, _: &'ast Visibility) {}
 }
 
@@ -179,8 +179,8 @@ impl Collector {
         }
     }
 
-    /// Finds paths among tokens that aren't parsed: two identifiers or more with `::` between them, and single ones
-    /// that may be a type, a function or a component, which is for the resolver to find out.
+    /// Finds paths in tokens that aren't parsed: two or more identifiers joined by `::`, and single identifiers that
+    /// may name a type, a function or a component, which the resolver decides.
     fn tokens(&mut self, tokens: TokenStream) {
         let tokens: Vec<TokenTree> = tokens.into_iter().collect();
         let mut position = 0;
@@ -201,7 +201,7 @@ impl Collector {
         }
     }
 
-    /// As [`Self::tokens`], and strings that hold a path.
+    /// Like [`Self::tokens`], but also finds paths in strings.
     fn tokens_of_attribute(&mut self, tokens: TokenStream) {
         for token in tokens.clone() {
             match token {

@@ -10,7 +10,7 @@ use petgraph::graph::DiGraph;
 use super::analysis::Analysis;
 use super::dependencies::{Graph, Node};
 
-/// How many references of one edge are listed.
+/// How many references of one edge are listed at most.
 const LISTED: usize = 8;
 
 /// Describes the cycles of a crate, or says that there is none.
@@ -53,7 +53,7 @@ pub(crate) fn cycles(found: &Analysis, root: &Path) -> String {
     text
 }
 
-/// Lists the nodes of each graph in layers: what needs no other node of the graph first. Nodes of a cycle share a line.
+/// Lists the nodes of each graph in layers, starting with those that depend on no other. Nodes of a cycle share a line.
 pub(crate) fn order(found: &Analysis) -> String {
     let mut text = String::new();
     for graph in &found.graphs {
@@ -75,7 +75,7 @@ fn layers(found: &Analysis, graph: &Graph) -> Vec<Vec<String>> {
     for (from, to) in graph.edges.keys() {
         whole.add_edge(indices[from], indices[to], ());
     }
-    // The components come in an order in which each stands behind those that need it.
+    // In reverse topological order, what a component depends on comes before it.
     let components = condensation(whole, true);
     let mut depth = vec![0; components.node_count()];
     let order = petgraph::algo::toposort(&components, None).unwrap_or_default();

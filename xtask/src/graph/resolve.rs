@@ -1,5 +1,5 @@
-//! Finds the module that a path leads to: through submodules, imports, re-exports and globs. What leads out of the crate
-//! resolves to nothing.
+//! Finds the module that a path leads to: through submodules, imports, re-exports and globs. Paths that lead out of the
+//! crate resolve to nothing.
 
 use super::modules::{ModuleId, Tree};
 
@@ -19,7 +19,7 @@ pub(crate) struct Resolution {
     pub(crate) target: Target,
 }
 
-/// What the last segment of a path means where a submodule and an item have the same name.
+/// What the last segment of a path means if a submodule and an item have the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Preference {
     Module,
@@ -41,7 +41,7 @@ pub(crate) fn resolve(
 struct Resolver<'a> {
     tree: &'a Tree,
     named: Vec<ModuleId>,
-    /// Names that are being looked up, against imports that lead back to themselves (`use tracing;`).
+    /// Names that are being looked up, to stop at imports that lead back to themselves (`use tracing;`).
     pending: Vec<(ModuleId, String)>,
 }
 
@@ -63,7 +63,8 @@ impl Resolver<'_> {
                         current = next;
                     }
                     Some(Target::ItemOf(owner)) => return Some(Target::ItemOf(owner)),
-                    // Inside the crate it can only be made by a macro: the module that calls it defines it.
+                    // Inside the crate, only a macro can have created the name, so the module that calls the macro
+                    // defines it.
                     None if is_inside => return Some(Target::ItemOf(current)),
                     None => return None,
                 },
@@ -115,7 +116,7 @@ impl Resolver<'_> {
         None
     }
 
-    /// Undoes what a failed attempt has noted.
+    /// Discards the modules that a failed attempt has noted.
     fn attempt(&mut self, attempt: impl FnOnce(&mut Self) -> Option<Target>) -> Option<Target> {
         let length = self.named.len();
         let found = attempt(self);

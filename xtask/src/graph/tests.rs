@@ -1,4 +1,4 @@
-//! The analysis of small crates.
+//! Tests the analysis with small crates.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -99,7 +99,7 @@ fn crate_without_cycle_passes() {
 }
 
 #[test]
-fn reexport_leads_to_the_module_that_defines_the_name() {
+fn reexport_leads_to_the_defining_module() {
     let files = [
         ("lib.rs", "mod a; mod b; pub use a::A; pub use self::a::Other as Renamed;"),
         ("a.rs", "pub struct A; pub struct Other;"),

@@ -11,10 +11,11 @@ use crate::process;
 use crate::workspace::Workspace;
 
 /// Packages that only a server may depend on.
-const SERVER_ONLY: [&str; 14] = [
+const SERVER_ONLY: [&str; 15] = [
     "lethe",
-    "server",
-    "demo",
+    "lethe-server",
+    "lethe-demo",
+    "clerk-stand-in",
     "sqlx",
     "sqlx-core",
     "sqlx-postgres",
@@ -47,7 +48,7 @@ const TRACES: [&str; 12] = [
 /// Checks the dependencies, and the bytes of the WASM.
 pub(crate) fn check(workspace: &Workspace) -> Result<Count> {
     let mut command = workspace.cargo();
-    command.args(["tree", "--package", "frontend", "--target", WASM, "--edges", "normal"]);
+    command.args(["tree", "--package", "lethe-frontend", "--target", WASM, "--edges", "normal"]);
     command.args(["--prefix", "none", "--format", "{p}"]);
     let tree = process::output(&mut command)?;
     let packages = server_packages(&tree);
@@ -85,8 +86,8 @@ mod tests {
 
     #[test]
     fn packages_are_compared_by_their_whole_name() {
-        assert_eq!(server_packages("frontend v0.1.0\nleptos v0.8.23\nhttp v1.0.0\n"), Vec::<&str>::new());
-        assert_eq!(server_packages("frontend v0.1.0 (/x)\nlethe v0.1.0 (/x)\naxum-core v1\n"), ["lethe"]);
+        assert_eq!(server_packages("lethe-frontend v0.1.0\nleptos v0.8.23\nhttp v1.0.0\n"), Vec::<&str>::new());
+        assert_eq!(server_packages("lethe-frontend v0.1.0 (/x)\nlethe v0.1.0 (/x)\naxum-core v1\n"), ["lethe"]);
     }
 
     #[test]

@@ -16,7 +16,7 @@ pub(crate) fn check(workspace: &Workspace) -> Result<Count> {
     let program = CARGO_DENY.get(workspace)?;
     let deny = |checks: &[&str]| {
         let mut command = workspace.command(&program);
-        // Every crate that is present in two versions would print a page of warnings.
+        // Otherwise every crate with two versions prints a page of warnings.
         command.args(["--log-level", "error", "--workspace", "--all-features", "check"]).args(checks);
         is_good(&command)
     };

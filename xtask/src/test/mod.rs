@@ -1,4 +1,4 @@
-//! `cargo xtask test`: all checks and tests. All stages run, also after one has failed.
+//! `cargo xtask test`: all checks and tests. All stages run, even if one fails.
 
 mod browser;
 mod bundle;

@@ -21,7 +21,7 @@ pub(crate) fn count_tests(command: &Command) -> Result<Count> {
     let mut command = process::with_death_signal(command, "TERM", None);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
     let mut group = Group(process::spawn(&mut command)?);
-    let output = group.0.stdout.take().expect("it was asked for");
+    let output = group.0.stdout.take().expect("stdout is piped");
     let reader = std::thread::spawn(move || {
         let mut count = Count::default();
         process::each_line(output, |line| {

@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-/// One part of the whole, in the order in which they run: what is quick and fails most often comes first.
+/// The stages in the order in which they run: those that are quick and fail most often come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(crate) enum Stage {
     /// `cargo fmt`.
@@ -15,7 +15,7 @@ pub(crate) enum Stage {
     Links,
     /// Every dependency is used.
     Dependencies,
-    /// Everything that runs on a server or a developer's machine compiles without a warning of the compiler or of Clippy.
+    /// Everything that runs on a server or a developer's machine compiles without warnings from the compiler or Clippy.
     Build,
     /// Licenses, sources and advisories of the dependencies.
     Deny,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// The tests of a stage.
+/// How many tests of a stage passed and failed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Count {
     pub(crate) passed: u64,
@@ -50,8 +50,8 @@ impl Count {
         self.failed += number("failed");
     }
 
-    /// Returns the count of a run, given whether its program succeeded: a failure without a failed test, such as one to
-    /// compile, counts as one.
+    /// Returns the count of a run, given whether its program succeeded. A failure without a failed test, such as a
+    /// compiler error, counts as one failed test.
     pub(crate) fn with_status(mut self, good: bool) -> Self {
         if !good && self.failed == 0 {
             self.failed = 1;
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_without_a_failed_test_counts_once() {
+    fn failure_without_a_failed_test_counts_once() {
         assert_eq!(Count { passed: 2, failed: 0 }.with_status(false), Count { passed: 2, failed: 1 });
         assert_eq!(Count { passed: 2, failed: 3 }.with_status(false), Count { passed: 2, failed: 3 });
         assert_eq!(Count { passed: 2, failed: 0 }.with_status(true), Count { passed: 2, failed: 0 });
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_line_is_the_total() {
+    fn last_line_is_the_total() {
         let mut summary = Summary::default();
         assert!(!summary.is_good());
         summary.add("format".into(), Count::passed(), Duration::from_secs(1));

@@ -1,9 +1,9 @@
-//! The identifiers of a source file and the words that they consist of. Comments and strings are none.
+//! The identifiers of a source file and the words that they consist of. Comments and strings are ignored.
 
 use anyhow::{Result, anyhow};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-/// An identifier where it occurs.
+/// An identifier and where it occurs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Identifier {
     pub(crate) name: String,
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn comments_and_strings_are_no_identifiers() {
+    fn comments_and_strings_are_ignored() {
         let text = "/// A desk.\nmod shelf;\n// kept\nfn f() { println!(\"told {}\", wave); }\n";
         let found = identifiers(text).expect("it is Rust");
         let names: Vec<&str> = found.iter().map(|found| found.name.as_str()).collect();

@@ -1,5 +1,5 @@
-//! Identifiers use the terms of the field: GDPR, HTTP, SQL, axum, Leptos, Clerk. This keeps out a short list of words that
-//! only this project used for something.
+//! Identifiers use the terms of the field: GDPR, HTTP, SQL, axum, Leptos, Clerk. This check rejects a short list of
+//! words that only this project used in a special sense.
 
 mod identifiers;
 mod terms;
@@ -33,13 +33,13 @@ pub(crate) fn check(workspace: &Workspace) -> Result<()> {
         }
     }
     if count > 0 {
-        bail!("{count} lines use a word of the list in xtask/src/vocabulary/terms.rs");
+        bail!("{count} lines use a word from the list in xtask/src/vocabulary/terms.rs");
     }
     println!("{} files use standard terms", files.len());
     Ok(())
 }
 
-/// The Rust files that git knows or could add, relative to the workspace root; without the list itself.
+/// The Rust files that git tracks or would add, relative to the workspace root, without this check itself.
 fn rust_files(workspace: &Workspace) -> Result<Vec<PathBuf>> {
     let mut command = workspace.command("git");
     command.args(["ls-files", "--cached", "--others", "--exclude-standard", "*.rs"]);

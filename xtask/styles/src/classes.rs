@@ -1,8 +1,9 @@
 //! The CSS classes that views in Rust and plain HTML files use. Views are read from their syntax trees.
 //!
-//! A view's classes are the words of the strings that the value of a `class` attribute may take, and the names in `class:name=`. A
-//! value is followed through conditions, closures and blocks, and by its name to the `let` bindings of the file, and to
-//! constants, statics and component properties of all files. What can't be followed is an error, not an omission.
+//! A view's classes are the words of the strings that a `class` attribute may evaluate to, and the names in
+//! `class:name=`. Values are followed through conditions, closures and blocks; names are followed to the `let` bindings
+//! of the file, and to constants, statics and component properties of all files. A value that can't be followed is an
+//! error, so that no class is missed.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -16,7 +17,7 @@ use syn::{Expr, ExprLit, Lit, LitStr, Pat, Stmt};
 /// A file's name and its text.
 pub(crate) type Source = (String, String);
 
-/// Each class, with the place that uses it first. `views` are Rust files, `pages` are HTML files.
+/// Each class, with the location of its first use. `views` are Rust files, `pages` are HTML files.
 pub(crate) fn used_in(views: &[Source], pages: &[Source]) -> Result<BTreeMap<String, String>> {
     let mut classes = used_in_views(views)?;
     for (name, text) in pages {
@@ -55,7 +56,7 @@ fn used_in_views(sources: &[Source]) -> Result<BTreeMap<String, String>> {
     Ok(classes)
 }
 
-/// What one file says.
+/// What one file defines and uses.
 #[derive(Default)]
 struct File {
     name: String,
@@ -65,7 +66,7 @@ struct File {
     named: Vec<(String, usize)>,
     /// `let` bindings.
     bindings: Vec<(String, Expr)>,
-    /// Constants, statics, and what component properties get or are by default.
+    /// Constants, statics, and the values and defaults of component properties.
     shared: Vec<(String, Expr)>,
     errors: Vec<syn::Error>,
 }
@@ -159,7 +160,7 @@ impl<'ast> Visit<'ast> for File {
     fn visit_pat_type(&mut self, parameter: &'ast syn::PatType) {
         if let Pat::Ident(name) = &*parameter.pat {
             for attribute in parameter.attrs.iter().filter(|attribute| attribute.path().is_ident("prop")) {
-                // An option without a value of its own, such as `into`, ends the search: it can't be a class.
+                // Options without a value, such as `into`, can't be a class; the search stops there.
                 let _ = attribute.parse_nested_meta(|option| {
                     if let Ok(value) = option.value()
                         && option.path.is_ident("default")
@@ -178,7 +179,7 @@ impl<'ast> Visit<'ast> for File {
 struct Values<'a> {
     file: &'a File,
     shared: &'a HashMap<&'a str, Vec<&'a Expr>>,
-    /// Names that were followed already: a binding may shadow the one that it is made of.
+    /// Names that were already followed, since a binding may shadow the one that it is made from.
     seen: BTreeSet<String>,
 }
 
@@ -212,7 +213,7 @@ impl Values<'_> {
                 let name = path.path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
                 self.named(&name, literals)?;
             }
-            _ => bail!("only string literals, conditions between them and names of them can be followed"),
+            _ => bail!("only string literals, conditions and names can be followed"),
         }
         Ok(())
     }

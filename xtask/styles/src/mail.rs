@@ -1,15 +1,15 @@
-//! The e-mail templates in `src/mail/templates` with their classes turned into inline styles, because mail programs read
-//! no style sheets. Colours are named as in `style/tokens.css`; e-mails get those of the light scheme.
+//! The e-mail templates in `src/platform/mail/templates` with their classes turned into inline styles, because many
+//! mail clients ignore style sheets. Colours are named as in `style/tokens.css`; e-mails get those of the light scheme.
 
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
 use tailwind_rs::{CLIConfig, CssInlineMode, TailwindBuilder};
 
-use crate::{Generated, files_below, read};
+use crate::files::{Generated, files_below, read};
 
-const TEMPLATES: &str = "src/mail/templates";
-const INLINED: &str = "src/mail/inlined";
+const TEMPLATES: &str = "src/platform/mail/templates";
+const INLINED: &str = "src/platform/mail/inlined";
 
 /// Every HTML template, in the order of their paths.
 pub(crate) fn generate(root: &Path) -> Result<Vec<Generated>> {
@@ -25,7 +25,7 @@ pub(crate) fn generate(root: &Path) -> Result<Vec<Generated>> {
         .collect()
 }
 
-/// The same page with styles in place of classes. Its first line stays as it is.
+/// Replaces the classes of a page with inline styles. Its first line is left as it is.
 fn inline(source: &str, colours: &[(String, String)]) -> Result<String> {
     let (first, page) = source.split_once('\n').context("a template begins with a line for its type or its layout")?;
     let config = CLIConfig { mode: CssInlineMode::Inline, ..CLIConfig::default() };
@@ -38,7 +38,7 @@ fn inline(source: &str, colours: &[(String, String)]) -> Result<String> {
     Ok(format!("{first}\n{}\n", page.trim()))
 }
 
-/// Classes such as `bg-river`, their colours written out: `bg-[#0b5e63]`.
+/// Writes out the colours of classes such as `bg-river`: `bg-[#0b5e63]`.
 fn with_colours(page: &str, colours: &[(String, String)]) -> String {
     let mut written = page.to_owned();
     for (name, value) in colours {
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn template_tags_survive_and_no_class_is_left() {
-        let root = crate::root();
+        let root = crate::files::root();
         for (path, text) in generate(&root).expect("the templates can be inlined") {
             let name = path.strip_prefix(INLINED).expect("it is one of the inlined");
             let source = read(&root.join(TEMPLATES).join(name)).expect("it has a source");

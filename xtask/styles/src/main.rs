@@ -1,18 +1,18 @@
-//! Writes the files that tailwind-rs makes, or checks that they are up to date: `style/utilities.css`, with a rule for
-//! each utility class of the pages, and `src/mail/inlined`, the HTML e-mail templates with inline styles.
+//! Writes the files that tailwind-rs generates, or checks that they are up to date: `style/utilities.css`, with a rule
+//! for each utility class of the pages, and `src/platform/mail/inlined`, the HTML e-mail templates with inline styles.
 
 mod classes;
+mod files;
 mod mail;
 mod utilities;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-/// A file to write: its path from the root, and its text.
-type Generated = (PathBuf, String);
+use files::{Generated, root};
 
 fn main() -> ExitCode {
     let check = std::env::args().any(|argument| argument == "--check");
@@ -56,29 +56,6 @@ fn check_file(root: &Path, path: &Path, text: &str) -> Result<()> {
     Ok(())
 }
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
-}
-
-fn read(path: &Path) -> Result<String> {
-    fs::read_to_string(path).with_context(|| format!("can't read {}", path.display()))
-}
-
-/// All files below a folder whose names end in `extension`, in the order of their paths.
-fn files_below(folder: &Path, extension: &str) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(folder).with_context(|| format!("can't read {}", folder.display()))? {
-        let path = entry?.path();
-        if path.is_dir() {
-            files.extend(files_below(&path, extension)?);
-        } else if path.extension().is_some_and(|present| present == extension) {
-            files.push(path);
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,7 +71,7 @@ mod tests {
 
     #[test]
     fn output_is_deterministic() {
-        let first = generate(&root()).expect("the files can be made");
-        assert_eq!(generate(&root()).expect("the files can be made"), first);
+        let first = generate(&root()).expect("the files can be generated");
+        assert_eq!(generate(&root()).expect("the files can be generated"), first);
     }
 }

@@ -3,7 +3,8 @@
 
 mod state;
 
-use leptos::either::Either;
+use std::time::Duration;
+
 use leptos::ev::{MouseEvent, SubmitEvent};
 use leptos::html;
 use leptos::prelude::*;
@@ -11,50 +12,73 @@ use leptos::server_fn::ServerFn;
 use leptos::task::spawn_local;
 use lethe_error_code::ErrorCode;
 
-use self::state::{Command, Event, Phase, State};
+use self::state::{Command, Event, Found, Phase, Preview, State};
 use super::browser;
-use crate::components::{ErrorNotice, PlanTable};
-use crate::dto::{CONFIRMATION, UserHandle};
-use crate::server_fns::{RequestDeletion, preview_deletion, request_deletion};
+use super::held_data::Skeleton;
+use super::http::{self, Call, Method, Reply};
+use crate::components::LiveText;
+use crate::dto::CONFIRMATION;
+use crate::error::PublicError;
+use crate::server_fns::{PreviewDeletion, RequestDeletion};
+use crate::texts;
+
+/// Pause before the server is asked whether a deletion has started.
+const CHECK_DELAY: Duration = Duration::from_millis(1500);
+/// The section around the island, which says whose account it is about.
+const SECTION_ID: &str = "deletion";
+const TITLE_ID: &str = "deletion-title";
+const FIELD_ID: &str = "deletion-confirmation";
 
 /// The button and the dialog.
 #[island]
-pub(crate) fn DeletionDialog(
-    /// The user for whom the page was rendered.
-    user_handle: UserHandle,
-    /// Whether the dialog opens by itself, because the user returns to it after verifying who they are.
-    reopened: bool,
-) -> impl IntoView {
+pub(crate) fn DeletionDialog() -> impl IntoView {
     let dialog = NodeRef::<html::Dialog>::new();
     let opener = NodeRef::<html::A>::new();
-    let controller =
-        DialogController { state: RwSignal::new(State::new()), user_handle: StoredValue::new(user_handle) };
+    let controller = DialogController { state: RwSignal::new(State::new()) };
     let state = controller.state;
+    let is_busy = move || state.with(State::is_busy);
 
     // Returns whether the browser could open it.
+    let show = move || dialog.get_untracked().is_some_and(|dialog| dialog.show_modal().is_ok());
     let open = move || {
-        let is_open = dialog.get_untracked().is_some_and(|dialog| dialog.show_modal().is_ok());
+        let is_open = show();
         if is_open {
             controller.dispatch(Event::Opened);
         }
         is_open
     };
-    if reopened {
-        Effect::new(move |_| {
+    // The user returns to the dialog after verifying who they are.
+    Effect::new(move |_| {
+        if !browser::attribute(SECTION_ID, "data-reopened").is_empty() {
             open();
-        });
-    }
+        }
+    });
     let close = move |_| {
         if let Some(dialog) = dialog.get_untracked() {
             dialog.close();
         }
     };
-    let focus_opener = move |_| {
-        if let Some(opener) = opener.get_untracked() {
+    let after_close = move |_| {
+        if untrack(is_busy) {
+            // Browsers close a dialog at the second press of Escape, whatever the page wants.
+            show();
+        } else if let Some(opener) = opener.get_untracked() {
             // The link is part of the page, so it takes the focus.
             let _ = opener.focus();
         }
     };
+    let keep_open = move |event: web_sys::Event| {
+        if untrack(is_busy) {
+            event.prevent_default();
+        }
+    };
+
+    // Neither Escape nor a phone's back gesture closes it then.
+    Effect::new(move |_| {
+        if let Some(dialog) = dialog.get() {
+            let _ = dialog.set_attribute("closedby", if is_busy() { "none" } else { "closerequest" });
+        }
+    });
 
     view! {
         <a class="button button-stop" href="/delete" aria-haspopup="dialog" node_ref=opener on:click=move |event: MouseEvent| {
@@ -62,9 +86,14 @@ pub(crate) fn DeletionDialog(
                 event.prevent_default();
             }
         }>
-            "Delete account…"
+            {texts::DELETE_OPEN}
         </a>
-        <dialog node_ref=dialog aria-labelledby="deletion-title" on:close=focus_opener>
+        <dialog
+            node_ref=dialog
+            aria-labelledby=TITLE_ID
+            on:cancel=keep_open
+            on:close=after_close
+        >
             <form
                 method="post"
                 action=RequestDeletion::url()
@@ -75,83 +104,141 @@ pub(crate) fn DeletionDialog(
                 }
             >
                 <div class="dialog-body">
-                    <h2 id="deletion-title" tabindex="-1" autofocus=true>"Delete your account?"</h2>
+                    <h2 id=TITLE_ID tabindex="-1" autofocus=true>{texts::DELETE_QUESTION}</h2>
                     <Plan state/>
                     <Confirmation controller/>
                 </div>
                 <div class="dialog-foot">
-                    <button type="button" class="button button-quiet" on:click=close>"Cancel"</button>
-                    <button
-                        class=move || if state.with(State::has_failed) { "button" } else { "button button-destroy" }
-                        disabled=move || state.with(|state| !state.has_failed() && !state.can_submit())
-                    >
-                        {move || if state.with(State::has_failed) { "Try again" } else { "Delete account" }}
+                    <button type="button" class="button button-quiet" hidden=is_busy on:click=close>
+                        <LiveText text=move || {
+                            if state.with(State::is_unknown) { texts::CLOSE } else { texts::CANCEL }.to_owned()
+                        }/>
                     </button>
+                    // The page has the form for it.
+                    <button class="button" form="confirm-identity" hidden=move || !state.with(asks_to_sign_in)>
+                        {texts::SIGN_IN_AGAIN}
+                    </button>
+                    <SubmitButton state/>
                 </div>
             </form>
         </dialog>
     }
 }
 
-/// The plan, or what stands in its place.
+fn asks_to_sign_in(state: &State) -> bool {
+    matches!(&state.phase, Phase::Ready(preview, _) if preview.refused == Some(ErrorCode::ReverificationNeeded))
+}
+
+/// The button that deletes. It is never `disabled`, which would take the focus from whoever just pressed it.
 #[component]
-fn Plan(state: RwSignal<State>) -> impl IntoView {
-    // The form's field changes the state with each key, but not the phase.
-    let phase = Memo::new(move |_| state.with(|state| state.phase.clone()));
-    let lead = move || {
-        phase.with(|phase| match phase {
-            Phase::Loading(_) => "Counting what we hold…".to_owned(),
-            Phase::Ready(preview, _) => format!("This is what will happen, counted on {}.", preview.counted_at),
-            Phase::Submitting(_) => "Deleting. The receipt follows.".to_owned(),
-            Phase::Failed(_) => "What would happen can't be shown now, so nothing can be deleted.".to_owned(),
-        })
-    };
-    let body = move || match phase.get() {
-        Phase::Loading(_) => view! { <Skeleton/> }.into_any(),
-        Phase::Ready(preview, _) | Phase::Submitting(preview) => {
-            view! { <PlanTable rows=preview.lines outcome_heading="Becomes"/> }.into_any()
-        }
-        Phase::Failed(error) => view! { <Refusal code=error.code incident=error.incident/> }.into_any(),
-    };
-    // An error of the plan stands above it, an error of the button beside the button.
-    let note = move |is_above| match phase.get() {
-        Phase::Ready(_, Some(code))
-            if is_above == (code == ErrorCode::PlanChanged || state::needs_verification(code)) =>
-        {
-            Some(view! { <Refusal code incident=""/> })
-        }
-        _ => None,
-    };
+fn SubmitButton(state: RwSignal<State>) -> impl IntoView {
+    let is_idle = move || state.with(|state| state.has_failed() || matches!(state.phase, Phase::Ready(..)));
     view! {
-        <p class="lead" role="status">{lead}</p>
-        {move || note(true)}
-        {body}
-        {move || note(false)}
+        <button
+            class=move || if state.with(State::has_failed) { "button" } else { "button button-destroy" }
+            aria-disabled=move || (!is_idle()).then_some("true")
+            hidden=move || state.with(|state| state.is_refused() || state.is_unknown())
+        >
+            <LiveText text=move || state.with(button_text).to_owned()/>
+        </button>
     }
 }
 
-/// Gray lines of the size of a plan.
+const fn button_text(state: &State) -> &'static str {
+    match state.phase {
+        Phase::Failed(_) => texts::TRY_AGAIN,
+        Phase::Submitting(_) | Phase::Checking { .. } => texts::DELETING,
+        Phase::Loading(_) | Phase::Ready(..) => texts::DELETE,
+    }
+}
+
+/// The plan, or what stands in its place.
 #[component]
-fn Skeleton() -> impl IntoView {
-    let line = || view! { <span class="skeleton"></span> };
-    view! { <div class="skeletons" aria-hidden="true">{(0..5).map(|_| line()).collect_view()}</div> }
+fn Plan(state: RwSignal<State>) -> impl IntoView {
+    let frame = NodeRef::<html::Div>::new();
+    let table = Memo::new(move |_| state.with(|state| state.preview().map(|preview| preview.table.clone())));
+    Effect::new(move |_| {
+        if let Some(frame) = frame.get() {
+            browser::set_markup(&frame, &table.get().unwrap_or_default());
+        }
+    });
+    // Whatever had the focus may be gone.
+    let phase = Memo::new(move |_| state.with(|state| state.phase.clone()));
+    Effect::new(move |_| {
+        phase.track();
+        browser::focus_if_lost(TITLE_ID);
+    });
+    let is_waiting = move || state.with(|state| matches!(state.phase, Phase::Submitting(_) | Phase::Checking { .. }));
+    let receipt = move || state.with(|state| state.preview().map(|preview| ["/receipt/", &preview.receipt].concat()));
+    view! {
+        <p class="lead" role="status">
+            <span class="spinner" aria-hidden="true" hidden=move || !is_waiting()></span>
+            <LiveText text=move || state.with(lead)/>
+        </p>
+        <p class="mt-3" hidden=move || !state.with(State::is_unknown)>
+            <a class="link" href=receipt target="_blank">{texts::RECEIPT_LINK}</a>
+        </p>
+        // What is to be known about the plan stands above it, an error of the button beside the button.
+        <Notice state is_above=true/>
+        <Skeleton hidden=move || state.with(|state| !matches!(state.phase, Phase::Loading(_)))/>
+        <div class="plan-frame" node_ref=frame></div>
+        <Notice state is_above=false/>
+    }
+}
+
+fn lead(state: &State) -> String {
+    match &state.phase {
+        Phase::Loading(_) => texts::PLAN_LOADING.to_owned(),
+        Phase::Ready(..) => texts::plan_of(browser::attribute(SECTION_ID, "data-account")),
+        Phase::Submitting(_) => texts::DELETING.to_owned(),
+        Phase::Checking { found: Some(Found::Unknown), .. } => texts::UNKNOWN.to_owned(),
+        Phase::Checking { .. } => texts::CHECKING.to_owned(),
+        Phase::Failed(_) => texts::PLAN_FAILED.to_owned(),
+    }
 }
 
 /// The message of an error, and the step that helps.
 #[component]
-fn Refusal(code: ErrorCode, #[prop(into)] incident: String) -> impl IntoView {
-    let help = match code {
-        // The page has the form for it.
-        ErrorCode::ReverificationNeeded => Some(Either::Left(view! {
-            <button class="button button-quiet mt-3" form="confirm-identity">"Confirm that it's you"</button>
-        })),
-        // In a new tab, so that what was typed stays.
-        ErrorCode::NotSignedIn => Some(Either::Right(view! {
-            <a class="button button-quiet mt-3" href="/" target="_blank">"Sign in again, in a new tab"</a>
-        })),
-        _ => None,
+fn Notice(state: RwSignal<State>, is_above: bool) -> impl IntoView {
+    let error = Memo::new(move |_| {
+        let is_here =
+            |state: &State, error: &PublicError| is_above == (state.has_failed() || concerns_plan(error.code));
+        state.with(|state| state.error().filter(|error| is_here(state, error)).cloned())
+    });
+    let class = move || match error.get() {
+        // A step that helps is no failure, and doesn't look like one.
+        Some(error) if error.code == ErrorCode::ReverificationNeeded => "note note-action",
+        _ => "note note-error",
     };
-    view! { <ErrorNotice code incident>{help}</ErrorNotice> }
+    let has_incident = move || error.with(|error| error.as_ref().is_some_and(|error| !error.incident.is_empty()));
+    view! {
+        <div class=class role="alert" hidden=move || error.with(Option::is_none)>
+            <p><LiveText text=move || error.with(|error| error.as_ref().map(message).unwrap_or_default())/></p>
+            <p class="text-soft" hidden=move || !has_incident()>
+                <LiveText text=move || {
+                    error.with(|error| error.as_ref().map(|error| texts::reference(&error.incident)).unwrap_or_default())
+                }/>
+            </p>
+            // In a new tab, so that what was typed stays.
+            <a
+                class="button button-quiet mt-3"
+                href="/"
+                target="_blank"
+                hidden=move || error.with(|error| error.as_ref().is_none_or(|error| error.code != ErrorCode::NotSignedIn))
+            >
+                {texts::SIGN_IN_AGAIN_NEW_TAB}
+            </a>
+        </div>
+    }
+}
+
+fn message(error: &PublicError) -> String {
+    let text = error.code.message();
+    if concerns_plan(error.code) { text.to_owned() } else { [text, texts::NOTHING_DELETED].join(" ") }
+}
+
+const fn concerns_plan(code: ErrorCode) -> bool {
+    matches!(code, ErrorCode::PlanChanged) || state::needs_verification(code)
 }
 
 /// The field for the words that confirm.
@@ -159,30 +246,31 @@ fn Refusal(code: ErrorCode, #[prop(into)] incident: String) -> impl IntoView {
 fn Confirmation(controller: DialogController) -> impl IntoView {
     let state = controller.state;
     let inactive = move || state.with(|state| !matches!(state.phase, Phase::Ready(..)));
-    let hidden = move || {
-        state.with(|state| match &state.phase {
-            Phase::Ready(preview, _) => preview.refused.is_some(),
-            Phase::Failed(_) => true,
-            Phase::Loading(_) | Phase::Submitting(_) => false,
-        })
-    };
+    let hidden = move || state.with(|state| state.is_refused() || state.has_failed() || state.is_unknown());
+    let has_mismatch = move || state.with(|state| state.has_mismatch);
     view! {
         <div hidden=hidden>
-            <label class="confirm" for="deletion-confirmation">
-                "Type " <span class="goes">{CONFIRMATION}</span> " to confirm"
-            </label>
+            <label class="confirm" for=FIELD_ID>{texts::type_to_confirm(format!("“{CONFIRMATION}”"))}</label>
             <input
-                id="deletion-confirmation"
+                id=FIELD_ID
                 class="field"
                 type="text"
                 name="confirmation"
                 autocomplete="off"
                 autocapitalize="none"
                 spellcheck="false"
+                translate="no"
                 readonly=inactive
+                aria-invalid=move || has_mismatch().then_some("true")
+                aria-describedby="deletion-hint"
                 prop:value=move || state.with(|state| state.typed.clone())
                 on:input=move |event| controller.dispatch(Event::Typed(event_target_value(&event)))
             />
+            <p id="deletion-hint" class="field-hint" role="status" data-invalid=move || has_mismatch().then_some("true")>
+                <LiveText text=move || {
+                    if has_mismatch() { ErrorCode::ConfirmationMissing.message() } else { texts::CANT_BE_UNDONE }.to_owned()
+                }/>
+            </p>
         </div>
     }
 }
@@ -191,38 +279,69 @@ fn Confirmation(controller: DialogController) -> impl IntoView {
 #[derive(Clone, Copy)]
 struct DialogController {
     state: RwSignal<State>,
-    user_handle: StoredValue<UserHandle>,
 }
 
 impl DialogController {
     fn dispatch(self, event: Event) {
         match self.state.try_update(|state| state.reduce(event)).flatten() {
             Some(Command::LoadPlan) => self.load_plan(),
-            Some(Command::RequestDeletion { plan, confirmation }) => self.request(plan, confirmation),
+            Some(Command::RequestDeletion { preview, confirmation }) => self.request(&preview, &confirmation),
+            Some(Command::Check(receipt)) => self.check(receipt),
+            Some(Command::FocusField) => browser::focus(FIELD_ID),
             Some(Command::Navigate(path)) => browser::navigate(&path),
             Some(Command::Reload) => browser::reload(),
             None => {}
         }
     }
 
+    fn send(self, call: Call, event: fn(Result<Reply, PublicError>) -> Event) {
+        spawn_local(async move { self.dispatch(event(call.send().await)) });
+    }
+
     fn load_plan(self) {
-        let user_handle = self.user_handle.get_value();
-        spawn_local(async move {
-            self.dispatch(match browser::with_session(|| preview_deletion(user_handle.clone())).await {
-                Ok(preview) => Event::PlanLoaded(preview),
-                Err(error) => Event::LoadFailed(error),
-            });
+        let person = browser::attribute(SECTION_ID, "data-person");
+        let call = Call::new(Method::Get, PreviewDeletion::PATH, &[("person", &person)]);
+        self.send(call, |result| match result {
+            Ok(reply) => Event::PlanLoaded(preview(&reply)),
+            Err(error) => Event::LoadFailed(error),
         });
     }
 
-    fn request(self, plan: String, confirmation: String) {
-        let user_handle = self.user_handle.get_value();
-        spawn_local(async move {
-            let call = || request_deletion(plan.clone(), confirmation.clone(), user_handle.clone());
-            self.dispatch(match browser::with_session(call).await {
-                Ok(started) => Event::Started(started),
-                Err(error) => Event::RequestFailed(error.code),
-            });
+    fn request(self, preview: &Preview, confirmation: &str) {
+        let person = browser::attribute(SECTION_ID, "data-person");
+        let fields = [
+            ("plan", preview.plan.as_str()),
+            ("attempt", &preview.idempotency_key),
+            ("confirmation", confirmation),
+            ("person", &person),
+        ];
+        self.send(Call::new(Method::Post, RequestDeletion::PATH, &fields), |result| match result {
+            Ok(reply) => Event::Started(reply.text("receipt")),
+            Err(error) => Event::RequestFailed(error),
         });
+    }
+
+    fn check(self, receipt: String) {
+        let look = move || {
+            spawn_local(async move {
+                self.dispatch(Event::Checked(match http::deletion_progress(&receipt).await {
+                    Ok(_) => Found::Started,
+                    Err(ErrorCode::NotFound) => Found::Nothing,
+                    Err(_) => Found::Unknown,
+                }));
+            });
+        };
+        set_timeout(look, CHECK_DELAY);
+    }
+}
+
+fn preview(reply: &Reply) -> Preview {
+    let refused = reply.text("refused");
+    Preview {
+        plan: reply.text("plan"),
+        idempotency_key: reply.text("attempt"),
+        receipt: reply.text("receipt"),
+        table: reply.text("table"),
+        refused: (!refused.is_empty()).then(|| ErrorCode::parse(&refused)),
     }
 }

@@ -2,20 +2,53 @@
 
 use lethe_error_code::ErrorCode;
 
-use crate::dto::{CONFIRMATION, DeletionPreview, DeletionStarted};
+use crate::dto::confirms;
 use crate::error::PublicError;
+
+/// What a deletion would do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Preview {
+    /// The plan's hash, which the user confirms.
+    pub(super) plan: String,
+    pub(super) idempotency_key: String,
+    /// The code of the receipt that this attempt would get.
+    pub(super) receipt: String,
+    /// The table, as markup of the server.
+    pub(super) table: String,
+    /// Why the user can't start the deletion now.
+    pub(super) refused: Option<ErrorCode>,
+}
 
 /// What the dialog shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// The plan is being computed. Holds why it is requested again.
     Loading(Option<ErrorCode>),
-    /// The plan, and why the last request failed.
-    Ready(DeletionPreview, Option<ErrorCode>),
+    /// The plan, and why the last request failed. Nothing has been deleted.
+    Ready(Preview, Option<PublicError>),
     /// The user has confirmed the plan, and the request is under way.
-    Submitting(DeletionPreview),
+    Submitting(Preview),
+    /// The request failed, and it isn't known whether the deletion has started.
+    Checking {
+        preview: Preview,
+        /// Why the request failed.
+        error: PublicError,
+        /// What the last look found. `None` before the first.
+        found: Option<Found>,
+    },
     /// There is no plan to show.
     Failed(PublicError),
+}
+
+/// What a look for the deletion's receipt found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// The deletion has started.
+    Started,
+    /// There is no such receipt.
+    Nothing,
+    /// The server can't be reached.
+    Unknown,
 }
 
 /// What happened to the dialog.
@@ -25,10 +58,13 @@ pub(super) enum Event {
     Typed(String),
     /// The user pressed the button: it confirms the plan, or requests one where there is none.
     Submitted,
-    PlanLoaded(DeletionPreview),
+    PlanLoaded(Preview),
     LoadFailed(PublicError),
-    Started(DeletionStarted),
-    RequestFailed(ErrorCode),
+    /// The deletion has started. Holds the path of its receipt.
+    Started(String),
+    RequestFailed(PublicError),
+    /// The server was asked whether the deletion has started.
+    Checked(Found),
 }
 
 /// What has to be done after an event.
@@ -36,9 +72,13 @@ pub(super) enum Event {
 pub(super) enum Command {
     LoadPlan,
     RequestDeletion {
-        plan: String,
+        preview: Preview,
         confirmation: String,
     },
+    /// Ask, after a while, whether there is a receipt with this code, and report [`Event::Checked`].
+    Check(String),
+    /// Put the focus into the field, whose content isn't the confirmation.
+    FocusField,
     /// Go to a path of this site.
     Navigate(String),
     Reload,
@@ -50,50 +90,43 @@ pub(super) struct State {
     pub(super) phase: Phase,
     /// What is typed to confirm.
     pub(super) typed: String,
+    /// Whether the user pressed the button and what is typed isn't the confirmation.
+    pub(super) has_mismatch: bool,
 }
 
 impl State {
     pub(super) const fn new() -> Self {
-        Self { phase: Phase::Loading(None), typed: String::new() }
+        Self { phase: Phase::Loading(None), typed: String::new(), has_mismatch: false }
     }
 
     /// Applies `event` and returns what has to be done.
     pub(super) fn reduce(&mut self, event: Event) -> Option<Command> {
         match event {
             Event::Opened => {
-                self.typed.clear();
+                self.forget_typed();
                 Some(self.load(None))
             }
             Event::Typed(typed) => {
                 self.typed = typed;
+                self.has_mismatch = false;
                 None
             }
             Event::Submitted if self.has_failed() => Some(self.load(None)),
             Event::Submitted => self.submit(),
             Event::PlanLoaded(preview) => {
                 let reason = if let Phase::Loading(reason) = self.phase { reason } else { None };
-                let error = preview.refused.or(reason);
-                self.phase = Phase::Ready(preview, error);
+                let code = preview.refused.or(reason);
+                self.phase = Phase::Ready(preview, code.map(without_incident));
                 None
             }
-            Event::Started(started) => Some(Command::Navigate(started.receipt)),
-            Event::LoadFailed(PublicError { code: ErrorCode::AccountDeleted, .. })
-            | Event::RequestFailed(ErrorCode::AccountDeleted) => Some(Command::Reload),
+            Event::Started(receipt) => Some(Command::Navigate(receipt)),
+            Event::LoadFailed(error) if error.code == ErrorCode::AccountDeleted => Some(Command::Reload),
             Event::LoadFailed(error) => {
                 self.phase = Phase::Failed(error);
                 None
             }
-            Event::RequestFailed(ErrorCode::PlanChanged) => {
-                self.typed.clear();
-                Some(self.load(Some(ErrorCode::PlanChanged)))
-            }
-            Event::RequestFailed(code) => {
-                if let Phase::Submitting(preview) = &self.phase {
-                    let refused = needs_verification(code).then_some(code);
-                    self.phase = Phase::Ready(DeletionPreview { refused, ..preview.clone() }, Some(code));
-                }
-                None
-            }
+            Event::RequestFailed(error) => self.after_failure(error),
+            Event::Checked(found) => self.after_check(found),
         }
     }
 
@@ -102,10 +135,40 @@ impl State {
         matches!(self.phase, Phase::Failed(_))
     }
 
-    /// Whether the button confirms the plan.
-    pub(super) fn can_submit(&self) -> bool {
-        matches!(&self.phase, Phase::Ready(preview, _) if preview.refused.is_none())
-            && self.typed.trim().eq_ignore_ascii_case(CONFIRMATION)
+    /// Whether the user has to sign in again before anything else.
+    pub(super) fn is_refused(&self) -> bool {
+        matches!(&self.phase, Phase::Ready(preview, _) if preview.refused.is_some())
+    }
+
+    /// Whether something is under way that closing the dialog wouldn't stop. While the server can't be reached, the
+    /// dialog says so and may be closed.
+    pub(super) const fn is_busy(&self) -> bool {
+        matches!(
+            self.phase,
+            Phase::Submitting(_) | Phase::Checking { found: None | Some(Found::Started | Found::Nothing), .. }
+        )
+    }
+
+    /// Whether the request was sent and nothing is known of it.
+    pub(super) const fn is_unknown(&self) -> bool {
+        matches!(self.phase, Phase::Checking { found: Some(Found::Unknown), .. })
+    }
+
+    /// The plan that is displayed.
+    pub(super) const fn preview(&self) -> Option<&Preview> {
+        match &self.phase {
+            Phase::Ready(preview, _) | Phase::Submitting(preview) | Phase::Checking { preview, .. } => Some(preview),
+            Phase::Loading(_) | Phase::Failed(_) => None,
+        }
+    }
+
+    /// The error that is displayed.
+    pub(super) const fn error(&self) -> Option<&PublicError> {
+        match &self.phase {
+            Phase::Ready(_, error) => error.as_ref(),
+            Phase::Failed(error) => Some(error),
+            Phase::Loading(_) | Phase::Submitting(_) | Phase::Checking { .. } => None,
+        }
     }
 
     fn load(&mut self, reason: Option<ErrorCode>) -> Command {
@@ -114,13 +177,62 @@ impl State {
     }
 
     fn submit(&mut self) -> Option<Command> {
-        if !self.can_submit() {
+        let Phase::Ready(preview, _) = &self.phase else { return None };
+        if preview.refused.is_some() {
             return None;
         }
-        let Phase::Ready(preview, _) = &self.phase else { return None };
-        let plan = preview.plan.clone();
+        if !confirms(&self.typed) {
+            self.has_mismatch = true;
+            return Some(Command::FocusField);
+        }
+        let preview = preview.clone();
         self.phase = Phase::Submitting(preview.clone());
-        Some(Command::RequestDeletion { plan, confirmation: self.typed.clone() })
+        Some(Command::RequestDeletion { preview, confirmation: self.typed.clone() })
+    }
+
+    fn after_failure(&mut self, error: PublicError) -> Option<Command> {
+        let Phase::Submitting(preview) = &self.phase else { return None };
+        let preview = preview.clone();
+        match error.code {
+            ErrorCode::AccountDeleted => Some(Command::Reload),
+            ErrorCode::PlanChanged => {
+                self.forget_typed();
+                Some(self.load(Some(ErrorCode::PlanChanged)))
+            }
+            // The server refused it, so nothing has started.
+            code if code.status() < 500 => {
+                let refused = needs_verification(code).then_some(code);
+                self.phase = Phase::Ready(Preview { refused, ..preview }, Some(error));
+                None
+            }
+            // The request may have arrived.
+            _ => {
+                let receipt = preview.receipt.clone();
+                self.phase = Phase::Checking { preview, error, found: None };
+                Some(Command::Check(receipt))
+            }
+        }
+    }
+
+    fn after_check(&mut self, result: Found) -> Option<Command> {
+        let Phase::Checking { preview, error, found } = &mut self.phase else { return None };
+        match (result, *found) {
+            (Found::Started, _) => Some(Command::Navigate(format!("/receipt/{}", preview.receipt))),
+            // Twice, as the request may still be on its way at the first look.
+            (Found::Nothing, Some(Found::Nothing)) => {
+                self.phase = Phase::Ready(preview.clone(), Some(error.clone()));
+                None
+            }
+            (result, _) => {
+                *found = Some(result);
+                Some(Command::Check(preview.receipt.clone()))
+            }
+        }
+    }
+
+    fn forget_typed(&mut self) {
+        self.typed.clear();
+        self.has_mismatch = false;
     }
 }
 
@@ -129,109 +241,137 @@ pub(super) const fn needs_verification(code: ErrorCode) -> bool {
     matches!(code, ErrorCode::ReverificationNeeded | ErrorCode::StillUnverified)
 }
 
+const fn without_incident(code: ErrorCode) -> PublicError {
+    PublicError { code, incident: String::new() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dto::CONFIRMATION;
 
-    fn preview(refused: Option<ErrorCode>) -> DeletionPreview {
-        DeletionPreview { plan: "5f0ca91e".to_owned(), counted_at: String::new(), lines: Vec::new(), refused }
+    fn preview(refused: Option<ErrorCode>) -> Preview {
+        Preview {
+            plan: "5f0ca91e".to_owned(),
+            idempotency_key: "key".to_owned(),
+            receipt: "7Q2M".to_owned(),
+            table: "<table></table>".to_owned(),
+            refused,
+        }
     }
 
     fn error(code: ErrorCode) -> PublicError {
-        PublicError { code, incident: String::new() }
+        PublicError { code, incident: "a1".to_owned() }
     }
 
-    fn ready(typed: &str) -> State {
-        State { phase: Phase::Ready(preview(None), None), typed: typed.to_owned() }
+    fn state(phase: Phase, typed: &str) -> State {
+        State { phase, typed: typed.to_owned(), has_mismatch: false }
     }
 
     fn submitting() -> State {
-        State { phase: Phase::Submitting(preview(None)), typed: CONFIRMATION.to_owned() }
+        state(Phase::Submitting(preview(None)), CONFIRMATION)
     }
 
     #[test]
-    fn opening_forgets_what_was_typed_and_loads_the_plan() {
-        let mut state = ready("delete");
+    fn opened_dialog_forgets_what_was_typed_and_loads_the_plan() {
+        let mut state = state(Phase::Failed(error(ErrorCode::Unavailable)), "delete");
         assert_eq!(state.reduce(Event::Opened), Some(Command::LoadPlan));
         assert_eq!(state, State::new());
-    }
-
-    #[test]
-    fn loaded_plan_is_shown() {
-        let mut state = State::new();
-        assert_eq!(state.reduce(Event::PlanLoaded(preview(None))), None);
+        state.reduce(Event::PlanLoaded(preview(None)));
         assert_eq!(state.phase, Phase::Ready(preview(None), None));
     }
 
     #[test]
-    fn plan_that_cannot_be_confirmed_says_why() {
-        let refused = Some(ErrorCode::ReverificationNeeded);
-        let mut state = State { typed: CONFIRMATION.to_owned(), ..State::new() };
-        state.reduce(Event::PlanLoaded(preview(refused)));
-        assert_eq!(state.phase, Phase::Ready(preview(refused), refused));
-        assert!(!state.can_submit());
-        assert_eq!(state.reduce(Event::Submitted), None);
-    }
-
-    #[test]
-    fn confirmation_needs_the_words() {
-        for (typed, can_submit) in
-            [("", false), ("delete", false), ("delete my account", true), (" Delete My Account ", true)]
-        {
-            let mut state = ready("");
-            state.reduce(Event::Typed(typed.to_owned()));
-            assert_eq!(state.can_submit(), can_submit, "{typed:?}");
+    fn only_the_confirmation_submits() {
+        let ready = Phase::Ready(preview(None), None);
+        for typed in ["", "delete", "delete my accounts"] {
+            let mut state = state(ready.clone(), typed);
+            assert_eq!(state.reduce(Event::Submitted), Some(Command::FocusField), "{typed}");
+            assert!(state.has_mismatch);
+            state.reduce(Event::Typed("delete my".to_owned()));
+            assert!(!state.has_mismatch, "typing takes the complaint back");
         }
-        assert_eq!(ready("delete").reduce(Event::Submitted), None);
+        for typed in [CONFIRMATION, " Delete  my Account ", "“delete my account”", "'delete my account.'"] {
+            let mut state = state(ready.clone(), typed);
+            let command = state.reduce(Event::Submitted);
+            let expected = Command::RequestDeletion { preview: preview(None), confirmation: typed.to_owned() };
+            assert_eq!(command, Some(expected), "{typed}");
+            assert!(state.is_busy());
+        }
     }
 
     #[test]
-    fn confirmed_plan_is_requested_once() {
-        let mut state = ready(CONFIRMATION);
-        let request = Command::RequestDeletion { plan: "5f0ca91e".to_owned(), confirmation: CONFIRMATION.to_owned() };
-        assert_eq!(state.reduce(Event::Submitted), Some(request));
-        assert_eq!(state, submitting());
+    fn confirmed_deletion_is_requested_once() {
+        let mut state = submitting();
         assert_eq!(state.reduce(Event::Submitted), None);
-    }
-
-    #[test]
-    fn started_deletion_leads_to_its_receipt() {
-        let started = Event::Started(DeletionStarted { receipt: "/receipt/7Q2M".to_owned() });
-        assert_eq!(submitting().reduce(started), Some(Command::Navigate("/receipt/7Q2M".to_owned())));
+        let receipt = "/receipt/7Q2M".to_owned();
+        assert_eq!(state.reduce(Event::Started(receipt.clone())), Some(Command::Navigate(receipt)));
     }
 
     #[test]
     fn changed_plan_is_loaded_again_and_confirmed_anew() {
         let mut state = submitting();
-        assert_eq!(state.reduce(Event::RequestFailed(ErrorCode::PlanChanged)), Some(Command::LoadPlan));
+        assert_eq!(state.reduce(Event::RequestFailed(error(ErrorCode::PlanChanged))), Some(Command::LoadPlan));
         assert_eq!(state.typed, "");
         state.reduce(Event::PlanLoaded(preview(None)));
-        assert_eq!(state.phase, Phase::Ready(preview(None), Some(ErrorCode::PlanChanged)));
+        assert_eq!(state.phase, Phase::Ready(preview(None), Some(without_incident(ErrorCode::PlanChanged))));
     }
 
     #[test]
-    fn failed_request_keeps_the_plan_and_the_words() {
+    fn refused_request_keeps_the_plan_and_the_words() {
         let mut state = submitting();
-        assert_eq!(state.reduce(Event::RequestFailed(ErrorCode::Unreachable)), None);
-        assert_eq!(state.phase, Phase::Ready(preview(None), Some(ErrorCode::Unreachable)));
-        assert!(state.can_submit());
+        assert_eq!(state.reduce(Event::RequestFailed(error(ErrorCode::TooManyRequests))), None);
+        assert_eq!(state.phase, Phase::Ready(preview(None), Some(error(ErrorCode::TooManyRequests))));
+        assert_eq!(state.typed, CONFIRMATION);
     }
 
     #[test]
     fn request_without_recent_verification_needs_one_first() {
         for code in [ErrorCode::ReverificationNeeded, ErrorCode::StillUnverified] {
             let mut state = submitting();
-            state.reduce(Event::RequestFailed(code));
-            assert_eq!(state.phase, Phase::Ready(preview(Some(code)), Some(code)));
-            assert!(!state.can_submit());
+            state.reduce(Event::RequestFailed(error(code)));
+            assert!(state.is_refused());
+            assert_eq!(state.reduce(Event::Submitted), None);
         }
+    }
+
+    #[test]
+    fn failed_request_is_looked_for_before_anything_is_said() {
+        for code in [ErrorCode::Unreachable, ErrorCode::Internal, ErrorCode::Unavailable] {
+            let mut state = submitting();
+            let check = Some(Command::Check("7Q2M".to_owned()));
+            assert_eq!(state.reduce(Event::RequestFailed(error(code))), check);
+            assert!(state.is_busy());
+            assert_eq!(state.reduce(Event::Checked(Found::Nothing)), check, "it may still be on its way");
+            assert_eq!(state.reduce(Event::Checked(Found::Nothing)), None);
+            assert_eq!(state.phase, Phase::Ready(preview(None), Some(error(code))));
+        }
+    }
+
+    #[test]
+    fn failed_request_that_arrived_leads_to_the_receipt() {
+        let mut state = submitting();
+        state.reduce(Event::RequestFailed(error(ErrorCode::Unreachable)));
+        state.reduce(Event::Checked(Found::Nothing));
+        let receipt = Command::Navigate("/receipt/7Q2M".to_owned());
+        assert_eq!(state.reduce(Event::Checked(Found::Started)), Some(receipt));
+    }
+
+    #[test]
+    fn dialog_can_be_closed_while_the_server_cannot_be_reached() {
+        let mut state = submitting();
+        state.reduce(Event::RequestFailed(error(ErrorCode::Unreachable)));
+        assert_eq!(state.reduce(Event::Checked(Found::Unknown)), Some(Command::Check("7Q2M".to_owned())));
+        assert!(state.is_unknown() && !state.is_busy());
+        state.reduce(Event::Checked(Found::Nothing));
+        assert!(state.is_busy());
     }
 
     #[test]
     fn failed_load_is_repeated_by_the_button() {
         let mut state = State::new();
         assert_eq!(state.reduce(Event::LoadFailed(error(ErrorCode::Unreachable))), None);
-        assert!(state.has_failed() && !state.can_submit());
+        assert!(state.has_failed());
         assert_eq!(state.reduce(Event::Submitted), Some(Command::LoadPlan));
         assert_eq!(state.phase, Phase::Loading(None));
     }
@@ -239,6 +379,6 @@ mod tests {
     #[test]
     fn deleted_account_reloads_the_page() {
         assert_eq!(State::new().reduce(Event::LoadFailed(error(ErrorCode::AccountDeleted))), Some(Command::Reload));
-        assert_eq!(submitting().reduce(Event::RequestFailed(ErrorCode::AccountDeleted)), Some(Command::Reload));
+        assert_eq!(submitting().reduce(Event::RequestFailed(error(ErrorCode::AccountDeleted))), Some(Command::Reload));
     }
 }

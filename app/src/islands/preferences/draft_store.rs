@@ -4,8 +4,10 @@
 use web_sys::Storage;
 
 use super::state::{Choice, StoredChoices};
-use crate::dto::UserHandle;
-use crate::islands::browser::{local_storage, session_storage};
+use crate::islands::browser::{self, local_storage, session_storage};
+
+/// How long consent that couldn't be saved is remembered.
+const CONSENT_LIFETIME_SECONDS: u64 = 24 * 60 * 60;
 
 /// Which choices are stored, and where.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,31 +26,31 @@ impl DraftStore {
         }
     }
 
-    /// Returns what is stored for this user.
-    pub(super) fn read(self, user: &UserHandle) -> Option<StoredChoices> {
-        parse(&self.storage()?.get_item(&key(user)).ok()??)
+    /// Returns what is stored for this user. Consent that is older than a day is forgotten; a withdrawal isn't.
+    pub(super) fn read(self, user: &str) -> Option<StoredChoices> {
+        parse(&self.storage()?.get_item(&key(user)).ok()??, browser::now())
     }
 
     /// Stores choices, and returns whether the browser did.
-    pub(super) fn write(self, user: &UserHandle, choices: &StoredChoices) -> bool {
-        self.storage().is_some_and(|storage| storage.set_item(&key(user), &to_text(choices)).is_ok())
+    pub(super) fn write(self, user: &str, choices: &StoredChoices) -> bool {
+        self.storage().is_some_and(|storage| storage.set_item(&key(user), &to_text(choices, browser::now())).is_ok())
     }
 
     /// Removes what is stored for this user.
-    pub(super) fn remove(self, user: &UserHandle) {
+    pub(super) fn remove(self, user: &str) {
         if let Some(storage) = self.storage() {
             let _ = storage.remove_item(&key(user));
         }
     }
 }
 
-fn key(user: &UserHandle) -> String {
-    format!("lethe.{}", user.as_str())
+fn key(user: &str) -> String {
+    ["lethe.", user].concat()
 }
 
-/// One line for the revision, then one per choice: `marketing=1`.
-fn to_text(stored: &StoredChoices) -> String {
-    let mut text = stored.revision.clone();
+/// One line for the revision and the time, then one per choice: `marketing=1`.
+fn to_text(stored: &StoredChoices, now: u64) -> String {
+    let mut text = format!("{} {now}", stored.revision);
     for choice in &stored.choices {
         text.push('\n');
         text.push_str(&choice.purpose);
@@ -57,9 +59,10 @@ fn to_text(stored: &StoredChoices) -> String {
     text
 }
 
-fn parse(text: &str) -> Option<StoredChoices> {
+fn parse(text: &str, now: u64) -> Option<StoredChoices> {
     let mut lines = text.lines();
-    let revision = lines.next()?.to_owned();
+    let (revision, stored_at) = lines.next()?.split_once(' ')?;
+    let is_old = now.saturating_sub(stored_at.parse().ok()?) > CONSENT_LIFETIME_SECONDS;
     let choices = lines.map(|line| {
         let (purpose, granted) = line.rsplit_once('=')?;
         let granted = match granted {
@@ -69,7 +72,9 @@ fn parse(text: &str) -> Option<StoredChoices> {
         };
         Some(Choice { purpose: purpose.to_owned(), granted })
     });
-    Some(StoredChoices { revision, choices: choices.collect::<Option<_>>()? })
+    let mut choices: Vec<Choice> = choices.collect::<Option<_>>()?;
+    choices.retain(|choice| !(is_old && choice.granted));
+    Some(StoredChoices { revision: revision.to_owned(), choices })
 }
 
 #[cfg(test)]
@@ -86,14 +91,22 @@ mod tests {
                     Choice { purpose: "thirdParty".to_owned(), granted: false },
                 ],
             };
-            assert_eq!(parse(&to_text(&stored)), Some(stored));
+            assert_eq!(parse(&to_text(&stored, 5), 6), Some(stored));
         }
     }
 
     #[test]
     fn foreign_text_is_ignored() {
-        assert_eq!(parse(""), None);
-        assert_eq!(parse("r\nmarketing=maybe"), None);
-        assert_eq!(parse("r\nmarketing"), None);
+        for text in ["", "r", "r x\nmarketing=1", "r 5\nmarketing=maybe", "r 5\nmarketing"] {
+            assert_eq!(parse(text, 6), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn consent_is_forgotten_after_a_day_and_a_withdrawal_never() {
+        let text = "r 5\nmarketing=1\nanalytics=0";
+        let choices = |now: u64| parse(text, now).map(|stored| stored.choices.len());
+        assert_eq!(choices(CONSENT_LIFETIME_SECONDS), Some(2));
+        assert_eq!(choices(CONSENT_LIFETIME_SECONDS + 6), Some(1));
     }
 }

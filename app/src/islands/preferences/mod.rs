@@ -1,7 +1,8 @@
 //! The preference form. It works as a plain form; the island reports what becomes of a choice, stores what couldn't be
-//! saved on the device, and what wasn't sent yet in the tab. This module is the view, and carries out the commands of
-//! [`state`].
+//! saved on the device, and what wasn't sent yet in the tab. The boxes are rendered by the server alone; this module is
+//! the view around them, and carries out the commands of [`state`].
 
+mod boxes;
 mod draft_store;
 mod state;
 
@@ -12,189 +13,119 @@ use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 use leptos::task::spawn_local;
 use lethe_error_code::ErrorCode;
-use web_sys::HtmlInputElement;
-use web_sys::wasm_bindgen::JsCast;
 
+pub(crate) use self::boxes::BOXES_ID;
+#[cfg(feature = "ssr")]
+pub(crate) use self::boxes::box_id;
 use self::draft_store::DraftStore;
-use self::state::{Choice, Command, Event, State, Status, Submission};
+use self::state::{Command, EarlierChoice, Event, Record, State, Status, Submission};
 use super::browser;
-use crate::components::Check;
-use crate::dto::{Preferences, PurposeChoice, UserHandle};
-use crate::server_fns::{SavePreferences, save_preferences};
+use super::http::{Call, Method};
+use crate::components::{Check, LiveText};
+use crate::server_fns::{ReadPreferences, SavePreferences};
+use crate::texts;
 
 /// Pause before a stored choice is sent again.
 const RETRY_DELAY: Duration = Duration::from_secs(20);
 
-/// The form.
+/// The form around the boxes.
 #[island]
-#[expect(clippy::needless_pass_by_value, reason = "the properties of an island are owned")]
-pub(crate) fn PreferenceForm(
-    /// The consent state that the server has.
-    record: Preferences,
-    /// The user for whom the page was rendered.
-    user_handle: UserHandle,
-    /// Whether a form sent without script was saved just now.
-    saved: bool,
-    /// Why a form sent without script was not saved.
-    unsaved: Option<ErrorCode>,
-    /// The purposes that were ticked in a form sent after the session had ended.
-    draft: Option<Vec<String>>,
-) -> impl IntoView {
-    let status = match unsaved {
-        _ if draft.is_some() => Status::Restored,
-        Some(code) => Status::NotSaved(code),
-        None if saved => Status::Saved,
-        None => Status::Unchanged,
-    };
-    let purposes = record.purposes.clone();
-    let ticked: Vec<Choice> = purposes.iter().map(|purpose| initial_choice(purpose, draft.as_deref())).collect();
-    let form_owner = user_handle.as_str().to_owned();
-    let form = FormController {
-        state: RwSignal::new(State { saved: record, ticked, status }),
-        user_handle: StoredValue::new(user_handle),
-    };
+pub(crate) fn PreferenceForm(children: Children) -> impl IntoView {
+    let state = State { saved: Record::default(), ticked: Vec::new(), status: Status::Unchanged, earlier: None };
+    let form = FormController { state: RwSignal::new(state), is_hydrated: RwSignal::new(false) };
+    let state = form.state;
     Effect::new(move |_| form.start());
+    let tick = move |event: web_sys::Event| {
+        if let Some(choice) = boxes::ticked(&event) {
+            form.dispatch(Event::Ticked(choice));
+        }
+    };
 
     view! {
         <form
             method="post"
             action=SavePreferences::url()
             autocomplete="off"
+            on:change=tick
             on:submit=move |event: SubmitEvent| {
                 event.prevent_default();
                 form.dispatch(Event::Submitted);
             }
         >
-            <input type="hidden" name="person" value=form_owner/>
-            <fieldset class="choices">
-                <legend class="sr-only">"What we may use your data for"</legend>
-                {purposes.into_iter().map(|purpose| view! { <PurposeBox purpose form/> }).collect_view()}
-            </fieldset>
-            <Show when=move || form.state.with(|state| matches!(state.status, Status::Conflict(_)))>
-                <ConflictNote form/>
-            </Show>
-            <div class="card-foot">
+            {children()}
+            <EarlierChoiceNote form/>
+            <div class="card-foot" data-unsaved=move || state.with(|state| has_unsaved(&state.status)).then_some("true")>
                 <StatusLine form/>
-                // Not `disabled`: that would take the focus from a button that was just pressed.
-                <button
-                    class="button"
-                    aria-disabled=move || {
-                        form.state.with(|state| matches!(state.status, Status::Saving(_))).then_some("true")
-                    }
-                >
-                    "Save preferences"
-                </button>
+                <div class="card-actions">
+                    // Needs script, and is displayed where script runs.
+                    <button
+                        type="button"
+                        class="button button-quiet"
+                        hidden=move || !form.is_hydrated.get()
+                        on:click=move |_| form.dispatch(Event::AllTurnedOff)
+                    >
+                        {texts::TURN_ALL_OFF}
+                    </button>
+                    // Not `disabled`: that would take the focus from a button that was just pressed.
+                    <button
+                        class="button"
+                        aria-disabled=move || state.with(|state| matches!(state.status, Status::Saving(_))).then_some("true")
+                    >
+                        {texts::SAVE}
+                    </button>
+                </div>
             </div>
         </form>
     }
 }
 
-/// The choice that a box shows at first. In the browser that is what the box shows already: the user may have ticked it
-/// before this script arrived.
-fn initial_choice(purpose: &PurposeChoice, draft: Option<&[String]>) -> Choice {
-    let rendered = match draft {
-        Some(draft) => draft.contains(&purpose.key) && !purpose.locked,
-        None => purpose.granted && !purpose.locked,
-    };
-    let granted = if cfg!(feature = "hydrate") { is_checked(&purpose.key).unwrap_or(rendered) } else { rendered };
-    Choice { purpose: purpose.key.clone(), granted }
-}
-
-fn is_checked(purpose: &str) -> Option<bool> {
-    let input: HtmlInputElement = document().get_element_by_id(&box_id(purpose))?.dyn_into().ok()?;
-    Some(input.checked())
-}
-
-fn box_id(purpose: &str) -> String {
-    format!("purpose-{purpose}")
-}
-
-/// One purpose: its box, its text, the current choice. The hidden field tells the server, if it receives a plain form,
-/// that the purpose was granted when the form was rendered.
-#[component]
-fn PurposeBox(purpose: PurposeChoice, form: FormController) -> impl IntoView {
-    let PurposeChoice { key, title, text, granted, locked, .. } = purpose;
-    let id = box_id(&key);
-    let text_id = format!("{id}-text");
-    let is_ticked = {
-        let key = key.clone();
-        move || form.state.with(|state| state.is_ticked(&key))
-    };
-    let checked = untrack(&is_ticked);
-    let tick = {
-        let purpose = key.clone();
-        move |event: web_sys::Event| {
-            form.dispatch(Event::Ticked(Choice { purpose: purpose.clone(), granted: event_target_checked(&event) }));
-        }
-    };
-    let status = {
-        let key = key.clone();
-        move || {
-            form.state.with(|state| state.saved.purposes.iter().find(|it| it.key == key).map(|it| it.status.clone()))
-        }
-    };
-    view! {
-        <div class="choice">
-            <input
-                type="checkbox"
-                id=id.clone()
-                name="granted[]"
-                value=key.clone()
-                checked=checked
-                prop:checked=is_ticked
-                disabled=locked
-                aria-describedby=text_id.clone()
-                on:change=tick
-            />
-            <label for=id>{title}</label>
-            <p id=text_id>{text}</p>
-            <span class="tag">{status}</span>
-            {granted.then(|| view! { <input type="hidden" name="shown[]" value=key/> })}
-        </div>
-    }
+const fn has_unsaved(status: &Status) -> bool {
+    !matches!(status, Status::Unchanged | Status::Saved | Status::NoChanges)
 }
 
 /// What became of the choice. Screen readers announce each change.
 #[component]
 fn StatusLine(form: FormController) -> impl IntoView {
     let state = form.state;
+    let first = browser::first_text();
+    let tone = browser::first_tone();
     view! {
         <p
             class="state"
             role="status"
             data-state=move || state.with(|state| match state.status {
-                Status::Saved => "good",
-                Status::Stored(_) | Status::Conflict(_) | Status::Restored => "kept",
-                Status::NotSaved(_) => "bad",
-                Status::Unchanged | Status::Edited | Status::Saving(_) => "rest",
+                Status::Saved => "success",
+                Status::Stored(_) | Status::Restored => "warning",
+                Status::NotSaved(_) => "error",
+                Status::Unchanged => tone,
+                Status::NoChanges | Status::Edited | Status::Saving(_) => "rest",
             })
         >
-            <Show when=move || state.with(|state| state.status == Status::Saved)>
-                <Check/>
-            </Show>
-            <span>
-                {move || state.with(status_text)}
-                <Show when=move || state.with(|state| needs_sign_in(&state.status))>
-                    " " <a class="link" href="/">"Sign in again"</a>
-                </Show>
-            </span>
+            <span class="state-icon" hidden=move || state.with(|state| state.status != Status::Saved)><Check/></span>
+            <LiveText first text=move || state.with(status_text)/>
         </p>
+        <a class="link" href="/" hidden=move || !state.with(|state| needs_sign_in(&state.status))>
+            {texts::SIGN_IN_AGAIN}
+        </a>
     }
 }
 
 fn status_text(state: &State) -> String {
     match &state.status {
-        Status::Unchanged => match &state.saved.changed {
-            Some(at) => format!("Last changed {at}"),
-            None => "You have not chosen yet".to_owned(),
-        },
-        Status::Edited => "Changed, not saved yet".to_owned(),
-        Status::Saving(_) => "Saving…".to_owned(),
-        Status::Saved => "Saved".to_owned(),
-        Status::Stored(code) => format!("Couldn't save, kept on this device. {}", code.message()),
-        Status::NotSaved(code) => format!("Couldn't save. {}", code.message()),
-        Status::Conflict(_) => "Not yet saved, kept on this device".to_owned(),
-        Status::Restored => "Not saved: your session had ended. Your choice is filled in again.".to_owned(),
+        Status::Unchanged if state.earlier.is_some() => texts::NOT_SAVED_YET.to_owned(),
+        Status::Unchanged if state.saved.changed.is_empty() => texts::NOT_CHOSEN.to_owned(),
+        Status::Unchanged => texts::last_changed(browser::local_time(&state.saved.changed)),
+        Status::Edited => texts::UNSAVED.to_owned(),
+        Status::Saving(_) => texts::SAVING.to_owned(),
+        Status::Saved => texts::SAVED.to_owned(),
+        Status::NoChanges => texts::NO_CHANGES.to_owned(),
+        Status::Stored(ErrorCode::NotSignedIn) | Status::NotSaved(ErrorCode::NotSignedIn) => {
+            texts::SAVE_SIGNED_OUT.to_owned()
+        }
+        Status::Stored(ErrorCode::Unreachable) => texts::SAVE_OFFLINE.to_owned(),
+        Status::Stored(code) => texts::not_saved_but_stored(code.message()),
+        Status::NotSaved(code) => texts::not_saved(code.message()),
+        Status::Restored => texts::RESTORED.to_owned(),
     }
 }
 
@@ -202,95 +133,136 @@ const fn needs_sign_in(status: &Status) -> bool {
     matches!(status, Status::Stored(ErrorCode::NotSignedIn) | Status::NotSaved(ErrorCode::NotSignedIn))
 }
 
-/// Asks what to do with a stored choice if the server's state is newer.
+/// Asks what to do with a choice that an earlier visit couldn't save.
 #[component]
-fn ConflictNote(form: FormController) -> impl IntoView {
+fn EarlierChoiceNote(form: FormController) -> impl IntoView {
+    // The question goes away with the button that answers it, so the focus goes to the boxes.
+    let decide = move |event: Event| {
+        form.dispatch(event);
+        form.focus_first_box();
+    };
     view! {
-        <div class="note note-kept" role="group" aria-label="A choice kept on this device">
-            <p>
-                "On this device you chose: " <strong>{move || form.state.with(describe_conflict)}</strong>
-                ". Your preferences were changed elsewhere since then. The form shows what holds now."
-            </p>
+        <div
+            class="note note-warning"
+            role="group"
+            aria-label=texts::EARLIER_CHOICE
+            hidden=move || form.state.with(|state| state.earlier.is_none())
+        >
+            <p><LiveText text=move || form.state.with(describe_earlier)/></p>
             <div class="flex flex-wrap gap-3 mt-3">
-                <button type="button" class="button button-quiet" on:click=move |_| form.dispatch(Event::ConflictApplied)>
-                    "Save the choice from this device"
+                <button type="button" class="button button-quiet" on:click=move |_| decide(Event::EarlierApplied)>
+                    {texts::USE_EARLIER_CHOICE}
                 </button>
-                <button type="button" class="button button-quiet" on:click=move |_| form.dispatch(Event::ConflictDiscarded)>
-                    "Forget it"
+                <button type="button" class="button button-quiet" on:click=move |_| decide(Event::EarlierDiscarded)>
+                    {texts::KEEP_CURRENT}
                 </button>
             </div>
         </div>
     }
 }
 
-/// The stored choice in words, e.g. `Analytics on`.
-fn describe_conflict(state: &State) -> String {
-    let Status::Conflict(stored) = &state.status else { return String::new() };
+fn describe_earlier(state: &State) -> String {
+    let Some(EarlierChoice { stored, is_outdated }) = &state.earlier else { return String::new() };
     let choices = state.pending(stored).into_iter().map(|choice| {
-        let title = state.saved.purposes.iter().find(|it| it.key == choice.purpose).map_or("", |it| &it.title);
-        format!("{title} {}", if choice.granted { "on" } else { "off" })
+        let title = boxes::title(&choice.purpose);
+        if choice.granted { texts::choice_on(title) } else { texts::choice_off(title) }
     });
-    choices.collect::<Vec<_>>().join(", ")
+    let choices = choices.collect::<Vec<_>>().join(", ");
+    if *is_outdated { texts::earlier_choice_changed(choices) } else { texts::earlier_choice(choices) }
 }
 
 /// Feeds events to the state and carries out its commands.
 #[derive(Clone, Copy)]
 struct FormController {
     state: RwSignal<State>,
-    user_handle: StoredValue<UserHandle>,
+    is_hydrated: RwSignal<bool>,
 }
 
 impl FormController {
     fn start(self) {
+        self.is_hydrated.set(true);
+        self.state.set(boxes::first_state());
         let online = window_event_listener(ev::online, move |_| self.retry());
-        on_cleanup(move || online.remove());
-        let (failed, unsent) =
-            self.user_handle.with_value(|user| (DraftStore::Failed.read(user), DraftStore::Unsent.read(user)));
-        self.dispatch(Event::Opened { failed, unsent });
+        let focus = window_event_listener(ev::focus, move |_| self.refresh());
+        on_cleanup(move || {
+            online.remove();
+            focus.remove();
+        });
+        let user = user_handle();
+        self.dispatch(Event::Opened { failed: DraftStore::Failed.read(&user), unsent: DraftStore::Unsent.read(&user) });
     }
 
     fn dispatch(self, event: Event) {
         let commands = self.state.try_update(|state| state.reduce(event)).unwrap_or_default();
+        self.state.with_untracked(|state| boxes::display(&state.ticked));
         for command in commands {
             self.run(command);
         }
     }
 
     fn run(self, command: Command) {
+        let user = user_handle();
         match command {
-            Command::Save(submission) => self.save(submission),
+            Command::Save(submission) => self.save(&submission),
             Command::StoreFailed(choices) => {
-                let stored = self.user_handle.with_value(|user| DraftStore::Failed.write(user, &choices));
+                let stored = DraftStore::Failed.write(&user, &choices);
                 self.dispatch(Event::StoreFinished { stored });
             }
             Command::StoreUnsent(choices) => {
-                self.user_handle.with_value(|user| DraftStore::Unsent.write(user, &choices));
+                DraftStore::Unsent.write(&user, &choices);
             }
-            Command::RemoveUnsent => self.user_handle.with_value(|user| DraftStore::Unsent.remove(user)),
-            Command::RemoveStored => self.user_handle.with_value(|user| {
-                DraftStore::Failed.remove(user);
-                DraftStore::Unsent.remove(user);
-            }),
+            Command::RemoveUnsent => DraftStore::Unsent.remove(&user),
+            Command::RemoveStored => {
+                DraftStore::Failed.remove(&user);
+                DraftStore::Unsent.remove(&user);
+            }
             Command::ScheduleRetry => set_timeout(move || self.retry(), RETRY_DELAY),
             Command::Reload => browser::reload(),
         }
     }
 
     fn retry(self) {
-        self.dispatch(Event::RetryDue(self.user_handle.with_value(|user| DraftStore::Failed.read(user))));
+        self.dispatch(Event::RetryDue(DraftStore::Failed.read(&user_handle())));
     }
 
-    fn save(self, submission: Submission) {
-        let user_handle = self.user_handle.get_value();
+    /// Reads the server's state again, which another tab or application may have changed. Doesn't renew a session that is
+    /// over: the user has asked for nothing.
+    fn refresh(self) {
+        let call = Call::new(Method::Get, ReadPreferences::PATH, &[("person", &user_handle())]);
         spawn_local(async move {
-            let call = || {
-                let Submission { granted, previously_granted, base } = submission.clone();
-                save_preferences(granted, previously_granted, base, user_handle.clone())
-            };
-            self.dispatch(match browser::with_session(call).await {
-                Ok(saved) => Event::SaveSucceeded(saved),
+            self.dispatch(match call.send_once().await {
+                Ok(reply) => Event::Refreshed(boxes::record(&reply)),
+                Err(error) => Event::RefreshFailed(error.code),
+            });
+        });
+    }
+
+    fn focus_first_box(self) {
+        if let Some(choice) = self.state.with_untracked(|state| state.ticked.first().cloned()) {
+            browser::focus(&boxes::box_id(&choice.purpose));
+        }
+    }
+
+    fn save(self, submission: &Submission) {
+        let user = user_handle();
+        let mut fields = vec![("person", user.as_str())];
+        fields.extend(submission.granted.iter().map(|key| ("granted[]", key.as_str())));
+        fields.extend(submission.previously_granted.iter().map(|key| ("shown[]", key.as_str())));
+        fields.extend(submission.base.iter().map(|base| ("base", base.as_str())));
+        let call = Call::new(Method::Post, SavePreferences::PATH, &fields);
+        spawn_local(async move {
+            self.dispatch(match call.send().await {
+                Ok(reply) => {
+                    browser::announce_activity();
+                    Event::SaveSucceeded(boxes::record(&reply))
+                }
                 Err(error) => Event::SaveFailed(error.code),
             });
         });
     }
+}
+
+/// The user for whom the page was rendered.
+fn user_handle() -> String {
+    browser::attribute(BOXES_ID, "data-person")
 }

@@ -2,7 +2,24 @@
 
 use lethe_error_code::ErrorCode;
 
-use crate::dto::Preferences;
+/// The user's consent state, as the server has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) purposes: Vec<Purpose>,
+    /// Identifies this state: it changes with every change of the state.
+    pub(crate) revision: String,
+    /// When it last changed, in RFC 3339; empty before the first choice.
+    pub(crate) changed: String,
+}
+
+/// A purpose and the user's choice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Purpose {
+    pub(crate) key: String,
+    pub(crate) granted: bool,
+    /// Whether the browser's opt-out signal keeps it off.
+    pub(crate) locked: bool,
+}
 
 /// A decision about one purpose.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,14 +47,23 @@ pub(crate) enum Status {
     Saving(Vec<Choice>),
     /// The server has committed the choice.
     Saved,
+    /// There was nothing to save.
+    NoChanges,
     /// Not saved, and stored on this device.
     Stored(ErrorCode),
     /// Neither saved nor stored.
     NotSaved(ErrorCode),
-    /// An earlier visit stored choices on this device, and the server's state is newer.
-    Conflict(StoredChoices),
     /// The form was sent without script when the session had ended, and is filled in again.
     Restored,
+}
+
+/// Choices that an earlier visit couldn't save and that are not sent without asking: consent, because the person may have
+/// changed their mind, and everything where the server's state is newer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct EarlierChoice {
+    pub(crate) stored: StoredChoices,
+    /// Whether the server's state has changed since.
+    pub(crate) is_outdated: bool,
 }
 
 /// What happened to the form.
@@ -50,10 +76,15 @@ pub(crate) enum Event {
     },
     /// The user ticked or unticked a box.
     Ticked(Choice),
+    /// The user unticks every box.
+    AllTurnedOff,
     /// The user pressed the button.
     Submitted,
+    /// The server's present state, read when the user came back to the page.
+    Refreshed(Record),
+    RefreshFailed(ErrorCode),
     /// The server has saved the choice and returned its state.
-    SaveSucceeded(Preferences),
+    SaveSucceeded(Record),
     SaveFailed(ErrorCode),
     /// The browser has stored the choice that couldn't be saved, or has refused to.
     StoreFinished {
@@ -61,10 +92,10 @@ pub(crate) enum Event {
     },
     /// A stored choice may be sent again. Holds what the browser has stored by now.
     RetryDue(Option<StoredChoices>),
-    /// The user decided a conflict in favor of the stored choice.
-    ConflictApplied,
-    /// The user decided a conflict in favor of the server's state.
-    ConflictDiscarded,
+    /// The user wants the earlier choice.
+    EarlierApplied,
+    /// The user wants to keep the server's state.
+    EarlierDiscarded,
 }
 
 /// What has to be done after an event.
@@ -98,10 +129,12 @@ pub(crate) struct Submission {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct State {
     /// What the server has.
-    pub(crate) saved: Preferences,
+    pub(crate) saved: Record,
     /// What the form shows: one choice per purpose.
     pub(crate) ticked: Vec<Choice>,
     pub(crate) status: Status,
+    /// What the user is asked about.
+    pub(crate) earlier: Option<EarlierChoice>,
 }
 
 impl State {
@@ -110,34 +143,35 @@ impl State {
         match event {
             Event::Opened { failed: Some(failed), .. } => self.resume_failed(failed),
             Event::Opened { failed: None, unsent } => self.restore_unsent(unsent),
-            Event::Ticked(choice) => self.tick(&choice),
+            Event::Ticked(choice) => self.tick(&[choice]),
+            Event::AllTurnedOff => {
+                let off = |choice: &Choice| Choice { granted: false, ..choice.clone() };
+                self.tick(&self.ticked.iter().map(off).collect::<Vec<_>>())
+            }
             Event::Submitted if matches!(self.status, Status::Saving(_)) => Vec::new(),
             Event::Submitted => self.save(None),
             Event::SaveSucceeded(saved) => self.accept(saved),
             Event::SaveFailed(code) => self.reject(code),
+            Event::Refreshed(saved) => self.refresh(saved),
+            Event::RefreshFailed(ErrorCode::AccountDeleted) => vec![Command::RemoveStored, Command::Reload],
+            Event::RefreshFailed(_) => Vec::new(),
             Event::StoreFinished { stored } => self.after_storing(stored),
             Event::RetryDue(stored) => match (&self.status, stored) {
                 (Status::Stored(_), Some(stored)) => self.save(Some(stored.revision)),
                 _ => Vec::new(),
             },
-            Event::ConflictApplied => match &self.status {
-                Status::Conflict(stored) => {
-                    let choices = stored.choices.clone();
-                    self.set(&choices);
+            Event::EarlierApplied => match self.earlier.take() {
+                Some(earlier) => {
+                    self.set(&earlier.stored.choices);
                     self.save(None)
                 }
-                _ => Vec::new(),
+                None => Vec::new(),
             },
-            Event::ConflictDiscarded => {
-                self.status = Status::Unchanged;
+            Event::EarlierDiscarded => {
+                self.earlier = None;
                 vec![Command::RemoveStored]
             }
         }
-    }
-
-    /// Whether the box of this purpose is ticked.
-    pub(crate) fn is_ticked(&self, purpose: &str) -> bool {
-        self.ticked.iter().any(|choice| choice.purpose == purpose && choice.granted)
     }
 
     /// The stored choices that differ from the server's state.
@@ -145,17 +179,39 @@ impl State {
         stored.choices.iter().filter(|choice| self.differs(choice)).cloned().collect()
     }
 
-    /// Sends a choice that an earlier visit couldn't, unless the server's state has changed since.
+    /// Sends what an earlier visit couldn't withdraw. Asks about everything else.
     fn resume_failed(&mut self, failed: StoredChoices) -> Vec<Command> {
-        if self.pending(&failed).is_empty() {
-            vec![Command::RemoveStored]
-        } else if failed.revision == self.saved.revision {
-            self.set(&failed.choices);
-            self.save(Some(failed.revision))
-        } else {
-            self.status = Status::Conflict(failed);
-            Vec::new()
+        let pending = self.pending(&failed);
+        if pending.is_empty() {
+            return vec![Command::RemoveStored];
         }
+        let is_outdated = failed.revision != self.saved.revision;
+        let (asked, withdrawn): (Vec<_>, Vec<_>) =
+            pending.into_iter().partition(|choice| is_outdated || choice.granted);
+        if !asked.is_empty() {
+            let stored = StoredChoices { revision: failed.revision.clone(), choices: asked };
+            self.earlier = Some(EarlierChoice { stored, is_outdated });
+        }
+        if withdrawn.is_empty() {
+            return Vec::new();
+        }
+        self.set(&withdrawn);
+        self.save(Some(failed.revision))
+    }
+
+    /// Takes over the server's state, unless the user has something unsaved.
+    fn refresh(&mut self, saved: Record) -> Vec<Command> {
+        let is_idle = matches!(self.status, Status::Unchanged | Status::Saved | Status::NoChanges);
+        if is_idle && saved.revision != self.saved.revision {
+            self.saved = saved;
+            self.ticked.clear();
+            for purpose in &self.saved.purposes {
+                let granted = purpose.granted && !purpose.locked;
+                self.ticked.push(Choice { purpose: purpose.key.clone(), granted });
+            }
+            self.status = Status::Unchanged;
+        }
+        Vec::new()
     }
 
     /// Ticks again what was ticked and not sent before a reload. Doesn't send it.
@@ -176,13 +232,13 @@ impl State {
         }
     }
 
-    fn tick(&mut self, choice: &Choice) -> Vec<Command> {
-        self.set(std::slice::from_ref(choice));
-        if matches!(self.status, Status::Saving(_) | Status::Conflict(_)) {
+    fn tick(&mut self, choices: &[Choice]) -> Vec<Command> {
+        self.set(choices);
+        if matches!(self.status, Status::Saving(_)) {
             Vec::new()
         } else if self.edits().is_empty() {
             self.status = Status::Unchanged;
-            vec![Command::RemoveStored]
+            self.remove_stored()
         } else {
             self.become_edited()
         }
@@ -205,7 +261,8 @@ impl State {
     }
 
     /// Takes over the server's state. What was ticked while the request was under way stays as it was ticked.
-    fn accept(&mut self, saved: Preferences) -> Vec<Command> {
+    fn accept(&mut self, saved: Record) -> Vec<Command> {
+        let nothing_changed = saved.revision == self.saved.revision;
         self.saved = saved;
         let unedited: Vec<Choice> = match &self.status {
             Status::Saving(sent) => self
@@ -221,11 +278,20 @@ impl State {
             _ => Vec::new(),
         };
         self.set(&unedited);
-        let mut commands = vec![Command::RemoveStored];
+        let mut commands = self.remove_stored();
         if self.edits().is_empty() {
-            self.status = Status::Saved;
+            self.status = if nothing_changed { Status::NoChanges } else { Status::Saved };
         } else {
             commands.extend(self.become_edited());
+        }
+        commands
+    }
+
+    /// Removes what is stored, but for what the user is being asked about.
+    fn remove_stored(&self) -> Vec<Command> {
+        let mut commands = vec![Command::RemoveStored];
+        if let Some(earlier) = &self.earlier {
+            commands.push(Command::StoreFailed(earlier.stored.clone()));
         }
         commands
     }

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// `None` where a cookie is absent.
+/// The cookies of a request; `None` if a cookie is absent.
 struct Cookies {
     session: Option<Value>,
     suffixed_session: Option<Value>,

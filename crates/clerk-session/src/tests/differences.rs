@@ -1,18 +1,18 @@
-//! Deliberate differences to the SDK that no decision shows.
+//! Deliberate differences from the SDK that no decision shows.
 
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::Json;
-use demo::people::person;
 use http::StatusCode;
+use lethe_demo::people::person;
 use tokio::net::TcpListener;
 
 use super::stand_in::{HERE, http_client, outcome, signed_in, world};
 use super::*;
 use crate::{Authenticator, HttpBackend};
 
-/// A server in Clerk's place that records the bodies of requests and refuses all of them.
+/// A server in place of Clerk that records the bodies of requests and refuses all of them.
 async fn listener() -> (Url, Arc<Mutex<Vec<Value>>>) {
     let bodies = Arc::new(Mutex::new(Vec::new()));
     let recorded = bodies.clone();
@@ -46,7 +46,7 @@ async fn refresh_sends_no_credentials_to_clerk() {
     assert_eq!(bodies[0]["request_origin"], HERE);
 }
 
-/// The SDK starts a handshake where the URL names another organization than the session token.
+/// The SDK starts a handshake if the URL and the session token name different organizations.
 #[tokio::test]
 async fn organization_url_activates_no_organization() {
     let world = world().await;

@@ -1,5 +1,5 @@
-//! Tests of the decision by requests and tokens made for them, and of the authenticator with a local Clerk. The two
-//! keys beside this file were made for these tests and are used nowhere else.
+//! Tests the decision with made-up requests and tokens, and the authenticator with the Clerk stand-in. The two keys
+//! beside this file were made for these tests and are used nowhere else.
 
 mod choice;
 mod config;
@@ -51,7 +51,7 @@ pub(crate) fn ring() -> KeyRing {
     KeyRing::new(&jwks)
 }
 
-/// Signs a token with the given algorithm, which its header may deny.
+/// Signs a token with its header's algorithm, or with RS256 if the header names no supported one.
 pub(crate) fn sign(der: &[u8], header: &Value, claims: &Value) -> String {
     let part = |value: &Value| BASE64URL_NOPAD.encode(value.to_string().as_bytes());
     let signed = format!("{}.{}", part(header), part(claims));
@@ -66,7 +66,7 @@ pub(crate) fn sign(der: &[u8], header: &Value, claims: &Value) -> String {
     format!("{signed}.{}", BASE64URL_NOPAD.encode(&signature))
 }
 
-/// `base` with `changes`; `"absent"` takes a field away.
+/// `base` with `changes`; `"absent"` removes a field.
 pub(crate) fn with(mut base: Value, changes: &Value) -> Value {
     let object = base.as_object_mut().unwrap();
     for (name, value) in changes.as_object().unwrap() {

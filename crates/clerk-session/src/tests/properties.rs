@@ -81,7 +81,7 @@ fn random_claims() -> impl Strategy<Value = String> {
     })
 }
 
-/// Everything that can be made of two valid tokens without the key.
+/// Tokens that can be made from two valid ones without the key.
 fn mutated() -> impl Strategy<Value = String> {
     let parts = |token: &str| token.split('.').map(str::to_owned).collect::<Vec<_>>();
     let flipped = (0..3_usize, any::<prop::sample::Index>(), 0..8_u8).prop_map(move |(part, index, bit)| {

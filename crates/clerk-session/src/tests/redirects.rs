@@ -10,7 +10,7 @@ fn handshake_of(parts: &Parts, validated: &ValidatedConfig) -> crate::decision::
     }
 }
 
-/// Marks requests that come from a trusted proxy.
+/// A request extension that marks requests from a trusted proxy.
 #[derive(Clone)]
 struct IsTrusted;
 
@@ -89,7 +89,7 @@ fn fourth_redirect_is_a_loop() {
     }
 }
 
-/// `Host` never counts, and forwarded headers only where the configuration trusts the request.
+/// `Host` never counts, and forwarded headers count only if the configuration trusts the request.
 #[test]
 fn forwarded_origin_counts_from_trusted_proxies_only() {
     let mut config = config_for(DEVELOPMENT);

@@ -1,9 +1,9 @@
-//! The authenticator with a local Clerk: keys, handshakes, refreshing, and the number of calls.
+//! The authenticator with the Clerk stand-in: keys, handshakes, refreshing, and the number of calls.
 
 use std::time::Duration;
 
-use demo::people::person;
-use demo::testing::{ClerkStandIn, Fault, SessionToken, StandInOptions};
+use lethe_demo::people::person;
+use lethe_demo::testing::{ClerkStandIn, Fault, SessionToken, StandInOptions};
 use reqwest::redirect::Policy;
 
 use super::*;
@@ -216,10 +216,10 @@ async fn unknown_browser_is_signed_out_after_one_handshake() {
     );
     jar.retain(|(name, _)| name != "__clerk_redirect_count");
     let again = browse(&world, "/", &mut jar).await;
-    assert_eq!(again, ["signed out session-token-and-uat-missing"], "the second auth_request costs no redirect");
+    assert_eq!(again, ["signed out session-token-and-uat-missing"], "the second request costs no redirect");
 }
 
-/// Also in a browser that stores no cookie but the counter.
+/// Even in a browser that stores no cookie but the counter.
 #[tokio::test]
 async fn fourth_redirect_signs_out() {
     let world = world().await;

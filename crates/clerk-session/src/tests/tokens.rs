@@ -86,7 +86,7 @@ fn claims_are_checked_in_the_sdks_order() {
     ];
     for (index, (_, expected)) in faults.iter().enumerate() {
         let changes = faults[index..].iter().fold(json!({}), |all, (changes, _)| with(all, changes));
-        // `with` took "absent" for an instruction; it is wanted as one later.
+        // Folding has consumed "absent", so an invalid `sub` takes its place.
         let changes = if index == 0 { with(changes, &json!({"sub": 5})) } else { changes };
         assert_eq!(decided_by_bearer(&token(&changes), &validated), signed_out(expected.clone()), "from {index}");
     }
@@ -197,7 +197,7 @@ fn jwt_key_verifies_without_fetched_keys() {
         &[("authorization", &format!("Bearer {}", sign(OTHER_KEY, &header(), &claims("clerk.clerk.dev"))))],
     );
     assert_eq!(decided_with(&forged, &validated, KeyMiss::Fetch), failing(TokenError::InvalidSignature));
-    // Without line breaks, as in Clerk's SDK, and with written ones, as in environment variables.
+    // Without line breaks, as Clerk's SDK accepts, and with escaped ones, as in environment variables.
     for line_break in ["", " ", "\\n", "\r\n"] {
         config.jwt_key = Some(pem(KEY).replace('\n', line_break));
         assert!(ValidatedConfig::new(config.clone()).is_ok(), "{line_break:?}");

@@ -1,4 +1,4 @@
-//! The browser that sends a request, and the form in the request.
+//! The browser that sent a request, and the request's form.
 
 use axum::{
     Json,
@@ -8,7 +8,10 @@ use axum::{
 use axum_extra::extract::CookieJar;
 use serde_json::{Map, Value, json};
 
-use super::{CLIENT_COOKIE, DEV_BROWSER, handshake::client_cookie, objects};
+use super::{
+    cookies::{CLIENT_COOKIE, DEV_BROWSER, client_cookie},
+    objects,
+};
 use crate::{
     StandIn,
     api_error::{ApiError, ApiResult},
@@ -18,7 +21,7 @@ use crate::{
     sessions::{self, Session},
 };
 
-/// What identifies the browser that sends a request.
+/// What identifies the browser that sent a request.
 pub(crate) struct Browser {
     /// The `__client` cookie.
     client_cookie: Option<String>,
@@ -70,7 +73,7 @@ impl Browser {
         session.map(|session| (client, session)).ok_or_else(ApiError::unauthenticated)
     }
 
-    /// Wraps a response.
+    /// Wraps an object in the envelope that most responses have.
     pub(super) async fn envelope(&self, stand_in: &StandIn, client: &Client, response: Value) -> ApiResult<Envelope> {
         let object = objects::client(stand_in, client, self.origin.as_deref()).await?;
         let cookie = client_cookie(stand_in, client).parse().expect("ids are valid header values");

@@ -25,7 +25,7 @@ pub(super) fn supported(user: &Value) -> Vec<Value> {
         .collect()
 }
 
-/// Accepts a code to one of the user's addresses only. Without an address it is the first one.
+/// Accepts only a code to one of the user's addresses, by default the first one.
 pub(super) fn check_preparation(user: &Value, strategy: Option<&str>, address_id: Option<&str>) -> ApiResult<()> {
     if strategy != Some("email_code") {
         return Err(ApiError::invalid_parameter(

@@ -5,6 +5,7 @@
 
 mod browser;
 mod client;
+mod cookies;
 mod environment;
 mod factors;
 mod handshake;
@@ -12,6 +13,7 @@ mod me;
 mod objects;
 mod session;
 mod sign_in;
+mod sign_in_attempt;
 mod verification;
 
 use axum::{
@@ -26,12 +28,7 @@ use tower_http::cors::{AllowHeaders, AllowMethods, AllowOrigin, CorsLayer};
 use crate::{StandIn, api_error::ApiError};
 
 pub(crate) use browser::Browser;
-pub(crate) use handshake::{redirect_headers, session_directives};
-
-/// The query parameter and cookie that identify a browser to a development instance.
-pub(crate) const DEV_BROWSER: &str = "__clerk_db_jwt";
-/// The cookie that identifies a browser on Clerk's own origin.
-const CLIENT_COOKIE: &str = "__client";
+pub(crate) use cookies::{DEV_BROWSER, redirect_headers, session_directives};
 
 pub(crate) fn router(stand_in: &StandIn) -> Router<StandIn> {
     Router::new()

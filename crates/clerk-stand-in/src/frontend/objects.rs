@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::sign_in;
+use super::sign_in_attempt;
 use crate::{
     StandIn, TokenOptions,
     api_error::ApiResult,
@@ -22,7 +22,7 @@ pub(super) async fn client(stand_in: &StandIn, client: &Client, origin: Option<&
         "object": "client",
         "id": client.id,
         "sessions": all,
-        "sign_in": sign_in::unfinished(stand_in, client).await?,
+        "sign_in": sign_in_attempt::unfinished(stand_in, client).await?,
         "sign_up": null,
         "last_active_session_id": active.as_ref().map(|session| &session.id),
         "last_authentication_strategy": null,

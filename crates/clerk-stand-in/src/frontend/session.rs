@@ -26,7 +26,7 @@ pub(super) async fn show(
     browser.envelope(&stand_in, &client, object).await
 }
 
-/// Records activity.
+/// Records that the session was active.
 pub(super) async fn touch(
     State(stand_in): State<StandIn>,
     browser: Browser,

@@ -3,7 +3,7 @@
 use jsonschema::error::ValidationErrorKind;
 use serde_json::{Map, Value};
 
-use super::{DESCRIPTIONS, Operation};
+use super::descriptions::{DESCRIPTIONS, Operation};
 use crate::api_error::{ApiError, ApiResult};
 
 /// Rejects unknown and missing fields, wrong types and values that an enumeration lacks.
@@ -86,7 +86,7 @@ fn check_value(name: &str, field: &str, schema: &Value, value: &Value) -> ApiRes
 }
 
 impl Operation {
-    /// The status for an invalid request: 422, or 400 where the description has only that.
+    /// The status for an invalid request: 422, or 400 if the description has only that.
     fn validation_status(&self) -> u16 {
         if self.responses.contains_key(&400) && !self.responses.contains_key(&422) { 400 } else { 422 }
     }

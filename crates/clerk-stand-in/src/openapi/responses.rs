@@ -1,5 +1,5 @@
-//! Validates every response and every event. One that violates its description is not sent; a 500 that names the
-//! violation is, so that nobody relies on a mistake of the stand-in.
+//! Validates every response and every event. One that violates its description is replaced with a 500 that names the
+//! violation, so that no test relies on a mistake of the stand-in.
 
 use std::{
     collections::BTreeMap,
@@ -15,7 +15,7 @@ use axum::{
 };
 use serde_json::{Value, json};
 
-use super::DESCRIPTIONS;
+use super::descriptions::DESCRIPTIONS;
 use crate::{api_error::ApiError, http_server::DropConnection};
 
 /// Statuses that every operation may have: malformed body, missing key, wrong method, body too large, rate limit,
@@ -25,7 +25,7 @@ const ALWAYS_ALLOWED: [u16; 6] = [400, 401, 405, 413, 429, 500];
 /// Responses that the descriptions lack: they restrict a token's lifetime without naming the error.
 const UNDOCUMENTED: [(&str, u16); 1] = [("POST /v1/sessions/{session_id}/tokens", 422)];
 
-/// A response extension: the response is an injected fault, so its status may be any.
+/// A response extension: the response is an injected fault, so it may have any status.
 #[derive(Clone, Copy)]
 pub(crate) struct FaultInjected;
 
@@ -76,7 +76,7 @@ impl Conformance {
     }
 }
 
-/// The middleware around all routes.
+/// Validates responses: the middleware around all routes.
 pub(crate) async fn check_response(
     State(conformance): State<Arc<Conformance>>,
     request: Request,
@@ -117,7 +117,7 @@ pub(crate) async fn check_response(
     Response::from_parts(parts, Body::from(bytes))
 }
 
-/// The schema of a response, with the key of its validator; none where the response has no JSON body.
+/// The schema of a response, with the key of its validator; none if the response has no JSON body.
 fn expected(
     route: Option<&str>,
     status: StatusCode,
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_described_session_is_valid() {
+    fn described_session_is_valid() {
         assert_eq!(check("GET /v1/sessions/{session_id}", 200, &session_with("status", "active".into())), Ok(()));
     }
 

@@ -22,7 +22,7 @@ const PRIMARY: [(&str, &str); 3] = [
     ("primary_web3_wallet_id", "web3_wallets"),
 ];
 
-/// How metadata is written.
+/// Whether metadata is merged or replaced.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MetadataWrite {
     Merge,

@@ -19,7 +19,7 @@ pub(crate) use body::MetadataWrite;
 pub(crate) use list::{count, list};
 
 impl StandIn {
-    /// Creates the people 0 to `count - 1` as users, where they are absent, without webhooks.
+    /// Creates the people 0 to `count - 1` as users if they don't exist, without webhooks.
     pub async fn create_people(&self, count: usize) -> Result<(), Error> {
         Ok(create_people(self, 0, count).await?)
     }

@@ -93,7 +93,7 @@ async fn metadata_is_merged_at_every_level_and_null_removes() {
 }
 
 #[tokio::test]
-async fn concurrent_metadata_merges_are_all_kept() {
+async fn concurrent_metadata_merges_all_survive() {
     let clerk = clerk().await;
     let path = format!("/v1/users/{}/metadata", person(0).id);
     let merges = (0..20).map(|number| {
@@ -106,7 +106,7 @@ async fn concurrent_metadata_merges_are_all_kept() {
 }
 
 #[tokio::test]
-async fn users_are_listed_by_ids_without_unknown_ones() {
+async fn users_are_listed_by_id_without_unknown_ones() {
     let clerk = clerk().await;
     let query = (0..3).map(|index| format!("user_id={}", person(index).id)).collect::<Vec<_>>().join("&");
     let (_, users) =
@@ -162,7 +162,7 @@ async fn users_are_listed_page_by_page() {
 }
 
 #[tokio::test]
-async fn deleted_user_is_not_found_nor_are_the_sessions() {
+async fn deleted_user_and_their_sessions_are_not_found() {
     let clerk = clerk().await;
     let user_id = person(0).id;
     let session = clerk.sign_in(&user_id).await;

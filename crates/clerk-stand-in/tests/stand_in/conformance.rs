@@ -25,7 +25,7 @@ const NEVER: [(&str, char); 5] = [
     ("POST /v1/client/sign_ins/{sign_in_id}/attempt_first_factor", '3'),
 ];
 
-/// Responses that the stand-in has as injected faults only.
+/// Responses that the stand-in returns only as injected faults.
 const INJECTED: [(&str, &str, u16); 6] = [
     ("GET /.well-known/jwks.json", "/.well-known/jwks.json", 500),
     ("GET /v1/environment", "/v1/environment", 401),
@@ -57,7 +57,7 @@ async fn operations_have_responses_of_every_described_status_class() {
     assert!(missing.is_empty(), "missing responses: {missing:?}");
     assert!(
         NEVER.iter().all(|response| expected.contains(response) && !seen.contains(response)),
-        "NEVER has a response too many"
+        "NEVER lists a response that occurred or isn't described"
     );
     let events: Value = serde_json::from_str(WEBHOOKS).unwrap();
     for event in events["paths"].as_object().unwrap().keys() {

@@ -155,7 +155,7 @@ async fn reverification_resets_fva_of_the_next_token() {
 }
 
 #[tokio::test]
-async fn user_can_delete_themselves_if_enabled() {
+async fn user_can_delete_their_account_if_enabled() {
     let clerk = clerk().await;
     let page = Page::open(&clerk).await;
     page.sign_in(&clerk, &person(0).id).await;
@@ -176,7 +176,7 @@ async fn user_can_delete_themselves_if_enabled() {
 }
 
 #[tokio::test]
-async fn cors_allows_the_application_only() {
+async fn cors_allows_only_the_application() {
     let clerk = clerk().await;
     let request = client().get(format!("{}/v1/client", clerk.url())).header("origin", "https://evil.example");
     assert!(!request.send().await.unwrap().headers().contains_key("access-control-allow-origin"));

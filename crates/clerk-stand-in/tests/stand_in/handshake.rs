@@ -193,7 +193,7 @@ async fn sign_in_page_lists_searches_and_escapes() {
 }
 
 #[tokio::test]
-async fn browser_gets_tokens_of_its_own_session_only() {
+async fn browser_gets_tokens_only_for_its_own_session() {
     let clerk = clerk().await;
     let browser = parameter(&location(&sign_in(&clerk, &person(0).id).await), "__clerk_db_jwt").unwrap();
     let other = clerk.sign_in(&person(1).id).await;

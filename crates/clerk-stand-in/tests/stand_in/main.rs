@@ -1,6 +1,6 @@
 //! The stand-in over HTTP, as applications and Clerk's SDKs use it.
 
-#![expect(clippy::unwrap_used, reason = "a test that can't go on says where")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod backend;
 mod conformance;

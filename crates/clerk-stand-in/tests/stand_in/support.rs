@@ -32,9 +32,9 @@ fn member(index: usize) -> Person {
 
 /// A client that follows no redirects.
 pub(crate) fn client() -> Client {
-    // Fails if another test was first, which serves as well.
+    // Fails if another test has installed it already, which is fine.
     drop(rustls::crypto::ring::default_provider().install_default());
-    Client::builder().redirect(Policy::none()).build().expect("a client needs nothing")
+    Client::builder().redirect(Policy::none()).build().expect("the client's options are valid")
 }
 
 /// Calls the Backend API with the secret key; returns the status and the JSON body.

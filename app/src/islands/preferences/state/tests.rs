@@ -1,25 +1,28 @@
 use super::*;
-use crate::dto::PurposeChoice;
 
 const REVISION: &str = "2026-11-22T09:58:00.000000Z";
 
-fn purpose(key: &str, granted: bool) -> PurposeChoice {
-    PurposeChoice {
-        key: key.to_owned(),
-        title: key.to_owned(),
-        text: String::new(),
-        granted,
-        status: String::new(),
-        locked: key == "thirdParty",
+fn purpose(key: &str, granted: bool) -> Purpose {
+    Purpose { key: key.to_owned(), granted, locked: key == "thirdParty" }
+}
+
+fn server(marketing: bool, analytics: bool) -> Record {
+    Record {
+        purposes: vec![purpose("marketing", marketing), purpose("analytics", analytics), purpose("thirdParty", false)],
+        revision: REVISION.to_owned(),
+        changed: String::new(),
     }
 }
 
-fn server(marketing: bool, analytics: bool) -> Preferences {
-    Preferences {
-        purposes: vec![purpose("marketing", marketing), purpose("analytics", analytics), purpose("thirdParty", false)],
-        revision: REVISION.to_owned(),
-        changed: None,
+impl State {
+    fn is_ticked(&self, purpose: &str) -> bool {
+        self.ticked.iter().any(|choice| choice.purpose == purpose && choice.granted)
     }
+}
+
+/// The server's state after a change.
+fn saved(marketing: bool, analytics: bool) -> Record {
+    Record { revision: "newer".to_owned(), ..server(marketing, analytics) }
 }
 
 fn choice(purpose: &str, granted: bool) -> Choice {
@@ -34,7 +37,7 @@ fn stored(revision: &str, choices: &[Choice]) -> StoredChoices {
 fn form() -> State {
     let saved = server(false, false);
     let ticked = saved.purposes.iter().map(|it| choice(&it.key, it.granted)).collect();
-    State { saved, ticked, status: Status::Unchanged }
+    State { saved, ticked, status: Status::Unchanged, earlier: None }
 }
 
 fn tick(state: &mut State, purpose: &str, granted: bool) -> Vec<Command> {
@@ -141,12 +144,42 @@ fn saved_and_restored_forms_replace_unsent_ticks() {
 }
 
 #[test]
-fn failed_choice_on_the_same_revision_is_sent_again() {
+fn failed_withdrawal_is_sent_again() {
+    let saved = server(true, false);
+    let mut state = State { ticked: vec![choice("marketing", true), choice("analytics", false)], saved, ..form() };
+    let commands = open(&mut state, Some(stored(REVISION, &[choice("marketing", false)])), None);
+    let sent = Submission {
+        granted: Vec::new(),
+        previously_granted: vec!["marketing".to_owned()],
+        base: Some(REVISION.to_owned()),
+    };
+    assert_eq!(commands, [Command::Save(sent)]);
+    assert!(matches!(state.status, Status::Saving(_)) && state.earlier.is_none());
+}
+
+#[test]
+fn failed_consent_of_an_earlier_visit_is_asked_about_and_not_sent() {
     let mut state = form();
-    let commands = open(&mut state, Some(stored(REVISION, &[choice("marketing", true)])), None);
-    assert_eq!(commands, [submission(&["marketing"], Some(REVISION))]);
-    assert!(matches!(state.status, Status::Saving(_)));
-    assert!(state.is_ticked("marketing"));
+    let failed = stored(REVISION, &[choice("marketing", true)]);
+    assert_eq!(open(&mut state, Some(failed.clone()), None), []);
+    assert_eq!(state.earlier, Some(EarlierChoice { stored: failed, is_outdated: false }));
+    assert!(!state.is_ticked("marketing"), "the form shows the server's state");
+    assert_eq!(state.reduce(Event::EarlierApplied), [submission(&["marketing"], None)]);
+    assert_eq!(state.earlier, None);
+}
+
+#[test]
+fn consent_is_still_asked_about_after_a_withdrawal_was_sent() {
+    let saved = server(true, false);
+    let mut state = State { ticked: vec![choice("marketing", true), choice("analytics", false)], saved, ..form() };
+    let failed = stored(REVISION, &[choice("marketing", false), choice("analytics", true)]);
+    open(&mut state, Some(failed), None);
+    let asked = stored(REVISION, &[choice("analytics", true)]);
+    let mut saved = server(false, false);
+    saved.revision = "newer".to_owned();
+    let commands = state.reduce(Event::SaveSucceeded(saved));
+    assert_eq!(commands, [Command::RemoveStored, Command::StoreFailed(asked)]);
+    assert!(state.earlier.is_some());
 }
 
 #[test]
@@ -158,28 +191,58 @@ fn failed_choice_that_the_server_has_is_removed() {
 }
 
 #[test]
-fn failed_choice_on_an_older_revision_is_a_conflict() {
+fn failed_choice_on_an_older_revision_is_asked_about() {
     let mut state = form();
     let failed = stored("older", &[choice("marketing", true)]);
     assert_eq!(open(&mut state, Some(failed.clone()), None), []);
-    assert_eq!(state.status, Status::Conflict(failed.clone()));
+    assert_eq!(state.earlier, Some(EarlierChoice { stored: failed.clone(), is_outdated: true }));
     assert_eq!(state.pending(&failed), [choice("marketing", true)]);
-    assert!(!state.is_ticked("marketing"), "the form shows the server's state");
 
-    let mut applied = state.clone();
-    assert_eq!(applied.reduce(Event::ConflictApplied), [submission(&["marketing"], None)]);
-    assert!(applied.is_ticked("marketing"));
-
-    assert_eq!(state.reduce(Event::ConflictDiscarded), [Command::RemoveStored]);
-    assert_eq!(state.status, Status::Unchanged);
+    assert_eq!(state.reduce(Event::EarlierDiscarded), [Command::RemoveStored]);
+    assert_eq!(state, form());
 }
 
 #[test]
-fn tick_does_not_hide_a_conflict() {
-    let failed = stored("older", &[choice("marketing", true)]);
-    let mut state = State { status: Status::Conflict(failed.clone()), ..form() };
-    assert_eq!(tick(&mut state, "analytics", true), []);
-    assert_eq!(state.status, Status::Conflict(failed));
+fn tick_does_not_hide_the_question() {
+    let stored = stored("older", &[choice("marketing", true)]);
+    let earlier = Some(EarlierChoice { stored, is_outdated: true });
+    let mut state = State { earlier: earlier.clone(), ..form() };
+    tick(&mut state, "analytics", true);
+    assert_eq!((state.earlier, state.status), (earlier, Status::Edited));
+}
+
+#[test]
+fn all_purposes_are_turned_off_at_once() {
+    let mut state = form();
+    tick(&mut state, "marketing", true);
+    tick(&mut state, "analytics", true);
+    assert_eq!(state.reduce(Event::AllTurnedOff), [Command::RemoveStored]);
+    assert_eq!(state, form());
+}
+
+#[test]
+fn choice_made_elsewhere_appears_when_the_user_comes_back() {
+    let mut newer = server(true, false);
+    newer.revision = "newer".to_owned();
+    let mut state = form();
+    state.reduce(Event::Refreshed(newer.clone()));
+    assert!(state.is_ticked("marketing"));
+
+    let mut edited = form();
+    tick(&mut edited, "analytics", true);
+    edited.reduce(Event::Refreshed(newer));
+    assert!(!edited.is_ticked("marketing"), "what isn't saved yet stays");
+    assert_eq!(form().reduce(Event::RefreshFailed(ErrorCode::Unreachable)), []);
+    let gone = form().reduce(Event::RefreshFailed(ErrorCode::AccountDeleted));
+    assert_eq!(gone, [Command::RemoveStored, Command::Reload]);
+}
+
+#[test]
+fn form_without_changes_claims_no_save() {
+    let mut state = form();
+    state.reduce(Event::Submitted);
+    state.reduce(Event::SaveSucceeded(server(false, false)));
+    assert_eq!(state.status, Status::NoChanges);
 }
 
 #[test]
@@ -204,15 +267,15 @@ fn submit_sends_what_was_granted_before() {
 #[test]
 fn saved_choice_is_removed_from_the_device() {
     let mut state = saving();
-    assert_eq!(state.reduce(Event::SaveSucceeded(server(true, false))), [Command::RemoveStored]);
+    assert_eq!(state.reduce(Event::SaveSucceeded(saved(true, false))), [Command::RemoveStored]);
     assert_eq!(state.status, Status::Saved);
-    assert_eq!(state.saved, server(true, false));
+    assert_eq!(state.saved, saved(true, false));
 }
 
 #[test]
 fn choice_from_elsewhere_appears_after_saving() {
     let mut state = saving();
-    state.reduce(Event::SaveSucceeded(server(true, true)));
+    state.reduce(Event::SaveSucceeded(saved(true, true)));
     assert!(state.is_ticked("analytics"));
     assert_eq!(state.status, Status::Saved);
 }
@@ -221,8 +284,8 @@ fn choice_from_elsewhere_appears_after_saving() {
 fn tick_during_a_request_survives_its_response() {
     let mut state = saving();
     assert_eq!(tick(&mut state, "analytics", true), []);
-    let commands = state.reduce(Event::SaveSucceeded(server(true, false)));
-    assert_eq!(commands, [Command::RemoveStored, Command::StoreUnsent(stored(REVISION, &[choice("analytics", true)]))]);
+    let commands = state.reduce(Event::SaveSucceeded(saved(true, false)));
+    assert_eq!(commands, [Command::RemoveStored, Command::StoreUnsent(stored("newer", &[choice("analytics", true)]))]);
     assert_eq!(state.status, Status::Edited);
     assert!(state.is_ticked("analytics"));
 }

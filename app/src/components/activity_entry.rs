@@ -1,0 +1,11 @@
+//! Something that happened.
+
+use leptos::prelude::*;
+
+use crate::dto::ActivityItem;
+
+/// One line of a list. The page's script shows the time in the reader's zone.
+#[component]
+pub(crate) fn ActivityEntry(item: ActivityItem) -> impl IntoView {
+    view! { <li><time datetime=item.at.timestamp>{item.at.text}</time><span dir="auto">{item.text}</span></li> }
+}

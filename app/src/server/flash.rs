@@ -1,0 +1,61 @@
+//! A message that is shown once: what became of a form, or of a download, after the redirect that follows it.
+//!
+//! It travels in a sealed cookie and not in the address, so that no link can make a page claim something.
+
+use axum::http::header::HeaderValue;
+use lethe::Lethe;
+use lethe_error_code::ErrorCode;
+use serde::{Deserialize, Serialize};
+use time::Duration;
+
+use super::sealed_cookie::SealedCookie;
+use crate::dto::UserHandle;
+
+const COOKIE: SealedCookie = SealedCookie {
+    host_name: "__Host-lethe-flash",
+    plain_name: "lethe-flash",
+    // A redirect takes a moment, a sign-in in between longer.
+    lifetime: Duration::minutes(5),
+};
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Flash {
+    /// The preferences were saved.
+    Saved,
+    /// The preferences were not saved.
+    NotSaved(ErrorCode),
+    /// The download was refused; with the id of the incident.
+    ExportRefused(ErrorCode, String),
+    /// The deletion was refused.
+    DeletionRefused(ErrorCode),
+    /// The user signed out.
+    SignedOut,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Payload {
+    /// The user whom it concerns. Empty if nobody was signed in.
+    user_handle: UserHandle,
+    flash: Flash,
+}
+
+/// Returns the `Set-Cookie` value for the next page.
+#[must_use]
+pub fn to_cookie(lethe: &Lethe, user_handle: &UserHandle, flash: Flash) -> Option<HeaderValue> {
+    COOKIE.header(lethe, Payload { user_handle: user_handle.clone(), flash })
+}
+
+/// Stores the message with the response, for the next page.
+pub(super) fn store(lethe: &Lethe, user_handle: &UserHandle, flash: Flash) {
+    COOKIE.store(lethe, Payload { user_handle: user_handle.clone(), flash });
+}
+
+/// Returns the message for this user, or for whoever was signed in where nobody is now, and removes it. A message for
+/// another user is removed only.
+pub(crate) fn take(lethe: &Lethe, user_handle: Option<&UserHandle>) -> Option<Flash> {
+    let Payload { user_handle: concerned, flash } = COOKIE.read(lethe)?;
+    COOKIE.remove(lethe);
+    let concerns_user = user_handle.is_none_or(|user| *user == concerned || concerned == UserHandle::default());
+    concerns_user.then_some(flash)
+}

@@ -1,0 +1,105 @@
+//! What a deletion means for the person, in numbers.
+
+use time::OffsetDateTime;
+
+use super::plan::PlanLine;
+use crate::data_map::Disposition;
+
+/// How many of the person's rows are deleted at once, later, and not at all. Other people's rows that stay aren't counted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Rows that are deleted at once.
+    pub deleted: u64,
+    /// Rows that are hidden at once and deleted later.
+    pub deleted_later: u64,
+    /// When the last of these is deleted.
+    pub deleted_by: Option<OffsetDateTime>,
+    /// Rows of which something stays.
+    pub retained: u64,
+    /// When the last of these is deleted. `None` where there are none, or where some stay for good.
+    pub retained_until: Option<OffsetDateTime>,
+}
+
+impl Summary {
+    /// Adds up the lines of a plan or of its results.
+    pub fn of<'a>(lines: impl IntoIterator<Item = &'a PlanLine>) -> Self {
+        let mut summary = Self::default();
+        let mut some_stay_for_good = false;
+        for line in lines.into_iter().filter(|line| line.rows > 0) {
+            match line.disposition() {
+                Disposition::Deleted => summary.deleted += line.rows,
+                Disposition::DeletedLater(at) => {
+                    summary.deleted_later += line.rows;
+                    summary.deleted_by = summary.deleted_by.max(Some(at));
+                }
+                Disposition::Retained(_) if line.others => {}
+                Disposition::Retained(until) => {
+                    summary.retained += line.rows;
+                    some_stay_for_good |= until.is_none();
+                    summary.retained_until = summary.retained_until.max(until);
+                }
+            }
+        }
+        if some_stay_for_good {
+            summary.retained_until = None;
+        }
+        summary
+    }
+
+    /// Whether nothing of the person is left once the deletion is done.
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.deleted_later == 0 && self.retained == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+    use crate::data_map::Outcome;
+
+    fn line(rows: u64, outcome: Outcome, others: bool) -> PlanLine {
+        PlanLine { table: "t".to_owned(), label: "T".to_owned(), rows, outcome, others, since: None }
+    }
+
+    fn retained(until: Option<OffsetDateTime>) -> Outcome {
+        Outcome::Retained { reason: "tax law".to_owned(), until }
+    }
+
+    #[test]
+    fn rows_are_added_up_by_what_happens_to_them() {
+        let (december, later) = (datetime!(2026-12-26 09:00 UTC), datetime!(2028-11-26 09:00 UTC));
+        let hidden = Outcome::Stamped { columns: vec!["deleted_at".to_owned()], purge_at: Some(december) };
+        let mut lines = vec![
+            line(40, Outcome::Deleted, false),
+            line(11, Outcome::Deleted, true),
+            line(60, hidden, false),
+            line(20, retained(Some(december)), false),
+            line(4, retained(Some(later)), false),
+            line(7, Outcome::Detached, true),
+            line(0, retained(None), false),
+        ];
+        let summary = Summary::of(&lines);
+        assert_eq!(
+            summary,
+            Summary {
+                deleted: 51,
+                deleted_later: 60,
+                deleted_by: Some(december),
+                retained: 24,
+                retained_until: Some(later)
+            }
+        );
+        assert!(!summary.is_complete());
+        lines.push(line(1, retained(None), false));
+        assert_eq!(Summary::of(&lines).retained_until, None, "one stays for good");
+    }
+
+    #[test]
+    fn only_deleted_rows_and_other_peoples_rows_make_a_complete_deletion() {
+        let lines = [line(3, Outcome::Deleted, false), line(2, Outcome::Detached, true)];
+        assert!(Summary::of(&lines).is_complete());
+    }
+}
