@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
 use graphile_worker::{IntoTaskHandlerResult, TaskHandler, WorkerContext, WorkerOptions};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use tokio::sync::watch;
 use tracing::Instrument as _;
 
 use crate::deletion::{self, clerk_events, retention};
@@ -14,6 +15,10 @@ use crate::{Lethe, Result, audit, consent};
 
 /// How often the audit log's chain is extended, and so the longest time that an entry isn't part of it.
 const SEAL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Pauses before the queue is started again: the first, and the longest.
+const MIN_RESTART_PAUSE: Duration = Duration::from_millis(250);
+const MAX_RESTART_PAUSE: Duration = Duration::from_secs(2);
 
 /// Defines what the worker runs: the jobs that other modules enqueue, each with its function, and the schedules.
 /// A schedule is "minute hour day month weekday", the name, and the queue's options.
@@ -70,6 +75,7 @@ jobs! {
         deletion::AdvanceDeletion => deletion::advance_by_job,
         deletion::SendReceipt => deletion::send_receipt,
         deletion::SendAlert => deletion::send_alert,
+        deletion::SendRetentionAlert => deletion::send_retention_alert,
     }
     // A schedule repairs what a lost job or a crash left undone. Nothing depends on one to be done in time.
     scheduled {
@@ -105,10 +111,51 @@ async fn run(
 
 /// Runs jobs and schedules and extends the audit log's chain, until `shutdown` completes. Then running jobs
 /// have ten seconds to finish; unfinished ones go back to the queue.
-pub async fn run_worker(lethe: Lethe, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<()> {
+///
+/// The queue ends at the first error of the database, for example a connection that was closed by a restart. It is started
+/// again until the database is back: nothing that happens to the database ends this function.
+pub async fn run_worker(lethe: Lethe, shutdown: impl Future<Output = ()> + Send + 'static) {
+    let shutdown = shutdown.boxed().shared();
+    tokio::select! {
+        () = supervise_queue(&lethe, shutdown) => {}
+        () = seal_periodically(&lethe) => {}
+    }
+    // Include what the last jobs wrote.
+    if let Err(error) = audit::seal(&lethe).await {
+        tracing::warn!(error = &error as &dyn std::error::Error, "the last entries will be sealed at the next start");
+    }
+}
+
+async fn supervise_queue(lethe: &Lethe, shutdown: Shared<BoxFuture<'static, ()>>) {
+    let mut pause = MIN_RESTART_PAUSE;
+    loop {
+        let started = tokio::time::Instant::now();
+        let ended = run_queue(lethe, shutdown.clone()).await;
+        if shutdown.peek().is_some() {
+            return;
+        }
+        match ended {
+            Ok(()) => tracing::warn!("the job queue ended and is started again"),
+            Err(error) => {
+                tracing::warn!(error = &error as &dyn std::error::Error, "the job queue failed and is started again");
+            }
+        }
+        metrics::counter!("lethe_queue_restarts_total").increment(1);
+        if started.elapsed() > MAX_RESTART_PAUSE {
+            pause = MIN_RESTART_PAUSE;
+        }
+        tokio::select! {
+            () = shutdown.clone() => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+        pause = (pause * 2).min(MAX_RESTART_PAUSE);
+    }
+}
+
+/// Runs the queue until `shutdown`, or until the database fails it.
+async fn run_queue(lethe: &Lethe, shutdown: Shared<BoxFuture<'static, ()>>) -> Result<()> {
     // Deletions that another process left unfinished need not wait for the schedule.
-    deletion::resume_all(&lethe).await?;
-    let (stop_sender, stop_receiver) = watch::channel(false);
+    deletion::resume_all(lethe).await?;
     let options = WorkerOptions::default()
         .pg_pool(lethe.database.clone())
         .schema(SCHEMA)
@@ -119,32 +166,28 @@ pub async fn run_worker(lethe: Lethe, shutdown: impl Future<Output = ()> + Send 
         .sweep_threshold(Duration::from_mins(1))
         .recovery_delay(Duration::from_secs(1))
         .listen_os_shutdown_signals(false)
-        .shutdown_signal(async move {
-            shutdown.await;
-            let _ = stop_sender.send(true);
-        })
+        .shutdown_signal(shutdown)
         .shutdown_grace_period(Duration::from_secs(10))
         .add_extension(lethe.clone());
     let worker =
         register(options).with_cron(CRONTAB).map_err(queue::Error::new)?.init().await.map_err(queue::Error::new)?;
-    tokio::select! {
-        ended = worker.run() => ended.map_err(queue::Error::new)?,
-        () = seal_periodically(&lethe) => {}
-    }
-    if *stop_receiver.borrow() {
-        // Include what the last jobs wrote.
-        audit::seal(&lethe).await?;
-    }
-    Ok(())
+    Ok(worker.run().await.map_err(queue::Error::new)?)
 }
 
 async fn seal_periodically(lethe: &Lethe) {
+    let mut is_failing = false;
     loop {
-        if let Err(error) = audit::seal(lethe).await {
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "sealing the audit log failed; it will be retried"
-            );
+        match audit::seal(lethe).await {
+            Ok(_) => is_failing = false,
+            // Once for each outage, not each second.
+            Err(error) if !is_failing => {
+                is_failing = true;
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "sealing the audit log failed; it will be retried"
+                );
+            }
+            Err(_) => {}
         }
         tokio::time::sleep(SEAL_INTERVAL).await;
     }

@@ -31,10 +31,16 @@ pub struct ActivityLog {
 }
 
 /// Returns the overview of `subject` with up to `limit` audit entries. `gpc` is the browser's opt-out signal, as in
-/// [`consent::current`].
+/// [`consent::current`]; the first time that it comes it is [recorded](consent::record_signal).
 pub async fn read(lethe: &Lethe, subject: &ClerkUserId, gpc: bool, limit: u32) -> Result<Overview> {
     let mut connection = lethe.database.acquire().await?;
-    let consent = consent::current_on(lethe, &mut connection, subject, gpc).await?;
+    let mut consent = consent::current_on(lethe, &mut connection, subject, gpc).await?;
+    if consent.has_unrecorded_signal() {
+        drop(connection);
+        consent::record_signal(lethe, subject).await?;
+        connection = lethe.database.acquire().await?;
+        consent = consent::current_on(lethe, &mut connection, subject, gpc).await?;
+    }
     let activity = read_activity(lethe, &mut connection, subject, i64::MAX, limit).await?;
     let latest_export = match activity.entries.iter().find_map(Completed::from_activity) {
         None if activity.has_more => audit::latest_on(&mut connection, subject, "export.completed").await?,

@@ -1,5 +1,7 @@
 //! The data subject: who a request is about, and whether they are still here.
 
+use std::collections::HashSet;
+
 use sqlx::PgConnection;
 
 use crate::ids::ClerkUserId;
@@ -47,6 +49,23 @@ async fn presence_on(lethe: &Lethe, connection: &mut PgConnection, subject: &Cle
         None if row.erased => Presence::Erased,
         None => Presence::Active,
     })
+}
+
+/// Returns those of `subjects` who were erased.
+pub(crate) async fn erased(
+    lethe: &Lethe,
+    connection: &mut PgConnection,
+    subjects: &[ClerkUserId],
+) -> Result<HashSet<ClerkUserId>> {
+    let digests: Vec<Vec<u8>> = subjects.iter().map(|subject| lethe.keys.tombstone(subject).to_vec()).collect();
+    let found: HashSet<Vec<u8>> =
+        sqlx::query_scalar!("select digest from lethe.tombstone where digest = any($1)", &digests)
+            .fetch_all(connection)
+            .await?
+            .into_iter()
+            .collect();
+    let erased = subjects.iter().zip(&digests).filter(|(_, digest)| found.contains(*digest));
+    Ok(erased.map(|(subject, _)| subject.clone()).collect())
 }
 
 /// Returns the id of the person's row, and inserts the row if there is none.

@@ -208,7 +208,7 @@ texts! {
         signed_in_as(account) = "Signed in as {account}";
         other_user(account) = "You’re now signed in as {account}. We’ve canceled what you started with the other account.";
         reference(incident) = "Reference: {incident}";
-        gpc_keeps_off(titles) = "So we keep {titles} off.";
+        gpc_keeps_off(titles) = "So we turned {titles} off and keep it off, even if you had turned it on before.";
         on_since(date) = "On since {date}";
         off_since(date) = "Off since {date}";
         changed_since(date) = "This has changed since you agreed on {date}, so it’s off until you choose.";

@@ -1,5 +1,6 @@
 //! From the configuration to [`Lethe`]: connects to Postgres, reads the data map, derives the keys.
 
+use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -10,13 +11,28 @@ use lethe::keys::Keys;
 use lethe::mail::Mailer;
 use lethe::storage::Storage;
 use lethe::{Clock, Dependencies, Lethe, Random};
-use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
+use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::config::{ClerkConfig, DatabaseConfig, MailConfig, ServerConfig};
 
 /// How long a connection may take, and how long a request waits for a free one.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a connection may be idle before it is checked, which costs a round trip.
+const UNCHECKED_IDLE_TIME: Duration = Duration::from_secs(2);
+
+/// What every session of Lethe sets, where the server knows the setting: a transaction of a host that is gone, or of a
+/// process that hangs, doesn't hold its locks for hours.
+const SESSION_SETTINGS: [(&str, &str); 6] = [
+    ("tcp_keepalives_idle", "10"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "3"),
+    ("tcp_user_timeout", "30s"),
+    ("idle_in_transaction_session_timeout", "2min"),
+    // Postgres 14: a statement ends with its client.
+    ("client_connection_check_interval", "10s"),
+];
 
 /// Connects to Postgres.
 pub async fn connect_database(config: &DatabaseConfig) -> anyhow::Result<PgPool> {
@@ -26,16 +42,54 @@ pub async fn connect_database(config: &DatabaseConfig) -> anyhow::Result<PgPool>
         .parse()
         // The error may quote the URL with its password.
         .map_err(|_| anyhow::anyhow!("DATABASE_URL is not a valid Postgres URL"))?;
-    let options = options.application_name("lethe");
+    let options = with_tls(options.application_name("lethe"), config);
     let target =
         format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or_default());
     PgPoolOptions::new()
         .max_connections(config.connections.get())
         .acquire_timeout(CONNECT_TIMEOUT)
         .test_before_acquire(false)
+        .before_acquire(|connection, usage| {
+            Box::pin(async move {
+                if usage.idle_for > UNCHECKED_IDLE_TIME {
+                    connection.ping().await?;
+                }
+                Ok(true)
+            })
+        })
+        .after_connect(|connection, _| Box::pin(async move { apply_session_settings(connection).await }))
         .connect_with(options)
         .await
         .with_context(|| format!("can't connect to the database at {target} (DATABASE_URL)"))
+}
+
+async fn apply_session_settings(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+    let (names, values): (Vec<_>, Vec<_>) = SESSION_SETTINGS.into_iter().unzip();
+    sqlx::query(
+        "select set_config(wanted.name, wanted.value, false)
+        from unnest($1::text[], $2::text[]) as wanted (name, value) join pg_settings using (name)",
+    )
+    .bind(names)
+    .bind(values)
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Verifies the server's certificate, unless the server is on this machine or the URL says otherwise.
+fn with_tls(options: PgConnectOptions, config: &DatabaseConfig) -> PgConnectOptions {
+    let options = match &config.ca {
+        Some(file) => options.ssl_root_cert(file),
+        None => options,
+    };
+    let has_mode = config.url.expose().contains("sslmode=") || config.url.expose().contains("ssl-mode=");
+    if has_mode || is_local(options.get_host()) { options } else { options.ssl_mode(PgSslMode::VerifyFull) }
+}
+
+/// Whether the host is this machine: the loopback interface, or a folder with a socket.
+fn is_local(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host == "localhost" || host.starts_with('/') || address.is_ok_and(|address| address.is_loopback())
 }
 
 /// Builds what operations need. Sends no request to Clerk.
@@ -101,4 +155,29 @@ pub async fn ensure_ready(lethe: &Lethe) -> anyhow::Result<()> {
         .await
         .context("the data map doesn't fit the database; `lethe map check` lists the problems")?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+
+    use super::*;
+    use crate::config::PostgresUrl;
+
+    #[test]
+    fn certificates_are_verified_unless_the_server_is_local_or_the_url_says_otherwise() {
+        let mode = |url: &str| {
+            let url = PostgresUrl(SecretString::from(url));
+            let config = DatabaseConfig { url: url.clone(), ca: None, connections: std::num::NonZeroU32::MIN };
+            let options: PgConnectOptions = url.expose().parse().expect("it is a URL");
+            format!("{:?}", with_tls(options, &config).get_ssl_mode())
+        };
+        for local in ["postgres://u:p@localhost/db", "postgres://u:p@127.0.0.1:5432/db", "postgres://u:p@[::1]/db"] {
+            assert_eq!(mode(local), "Prefer", "{local}");
+        }
+        assert_eq!(mode("postgres://u:p@db.example.org/db"), "VerifyFull");
+        assert_eq!(mode("postgres://u:p@10.0.0.5/db"), "VerifyFull");
+        assert_eq!(mode("postgres://u:p@db.example.org/db?sslmode=require"), "Require");
+        assert_eq!(mode("postgres://u:p@db.example.org/db?sslmode=disable"), "Disable");
+    }
 }

@@ -94,7 +94,10 @@ pub async fn run(listener: TcpListener, state: AppState, shutdown: CancellationT
 #[must_use]
 pub fn spawn_worker(lethe: Lethe, shutdown: &CancellationToken) -> Task {
     let worker = lethe::jobs::run_worker(lethe, shutdown.clone().cancelled_owned());
-    tokio::spawn(async move { worker.await.context("the job worker failed") })
+    tokio::spawn(async move {
+        worker.await;
+        Ok(())
+    })
 }
 
 /// Waits for the signal to stop, or for the first task that ends; then lets all tasks finish what they have begun,

@@ -40,7 +40,7 @@ pub enum AuditEvent {
         origin: String,
         /// Hash of the plan.
         plan: String,
-        /// The deletion request.
+        /// A random id. In entries of older versions it is that of the deletion request.
         request: Uuid,
     },
     /// A step of a deletion finished.

@@ -54,6 +54,7 @@ impl Decisions {
                 purpose: purpose.clone(),
                 granted: decision.map_or(default, |decision| decision.granted) && !locked,
                 since: decision.map(|decision| decision.at),
+                is_refused: decision.is_some_and(|decision| !decision.granted),
                 agreed_to_earlier_text: earlier.filter(|decision| decision.granted).map(|decision| decision.at),
                 locked,
             }

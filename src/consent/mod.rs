@@ -38,6 +38,19 @@ pub(crate) async fn current_on(
     Ok(stored.state(&lethe.purposes, gpc))
 }
 
+/// Records the browser's Global Privacy Control signal: each purpose that it concerns and that isn't refused yet is turned
+/// off, in the ledger and so in Clerk's copy, which the application reads (11 CCR 7025(c)). Once: what is refused already is
+/// left as it is. What was granted before stays off until the person turns it on again without the signal.
+pub async fn record_signal(lethe: &Lethe, subject: &ClerkUserId) -> Result<()> {
+    let concerned = lethe.purposes.iter().filter(|purpose| purpose.opt_out_signal);
+    let refused: Vec<Choice> =
+        concerned.map(|purpose| Choice { purpose: purpose.key.clone(), granted: false }).collect();
+    if !refused.is_empty() {
+        set(lethe, subject, &refused, Source::Gpc, true).await?;
+    }
+    Ok(())
+}
+
 /// Applies `choices`, all or none, and returns the resulting state. Only changes are written. An unknown
 /// purpose is [`Error::InvalidInput`](crate::Error::InvalidInput).
 ///

@@ -33,6 +33,8 @@ pub struct PurposeState {
     pub agreed_to_earlier_text: Option<OffsetDateTime>,
     /// Whether the browser's Global Privacy Control signal keeps it off, whatever was decided.
     pub locked: bool,
+    /// Whether the newest decision on the present text refuses it.
+    pub is_refused: bool,
 }
 
 /// The state of all purposes, in their order.
@@ -57,6 +59,12 @@ impl ConsentState {
     #[must_use]
     pub fn granted(&self, key: &str) -> bool {
         self.purposes.iter().any(|state| state.purpose.key == key && state.granted)
+    }
+
+    /// Whether the browser's signal keeps a purpose off and the ledger doesn't say so yet.
+    #[must_use]
+    pub fn has_unrecorded_signal(&self) -> bool {
+        self.purposes.iter().any(|state| state.locked && !state.is_refused)
     }
 
     /// Returns the revision, which changes with every decision.
@@ -121,6 +129,7 @@ mod tests {
             since: updated_at,
             agreed_to_earlier_text: None,
             locked: false,
+            is_refused: false,
         });
         ConsentState { purposes: purposes.collect(), updated_at, gpc_applied: false, mirror_delayed_since: None }
     }

@@ -2,11 +2,13 @@
 
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::rules::TableRule;
 
-/// SHA-256, in lower-case hexadecimal, over the rules of a data map.
+/// SHA-256, in lower-case hexadecimal, over what the rules of a data map do with rows.
 ///
+/// Labels, reasons, exports and the order of the file aren't part of it: they change nothing about the outcome.
 /// A user confirms a plan by its hash, and the deletion is refused when the rules have changed since. Rows aren't part
 /// of it: their number changes while the user reads, and the same rule for one more row is still what was agreed to.
 /// Nor are dates, which change by the second; the periods that they are computed from are.
@@ -16,7 +18,11 @@ pub struct PlanHash(String);
 
 impl PlanHash {
     pub(super) fn of<'a>(rules: impl Iterator<Item = &'a TableRule>) -> Self {
-        let json = serde_json::to_vec(&rules.collect::<Vec<_>>()).expect("rules have no map with other keys than text");
+        let rules = rules.map(|rule| serde_json::to_value(rule).expect("rules have no map with other keys than text"));
+        let mut rules: Vec<Value> = rules.collect();
+        rules.iter_mut().for_each(keep_outcome);
+        rules.sort_by_key(|rule| rule["name"].as_str().unwrap_or_default().to_owned());
+        let json = serde_json::to_vec(&rules).expect("values can be written");
         Self(data_encoding::HEXLOWER.encode(digest(&SHA256, &json).as_ref()))
     }
 
@@ -30,6 +36,23 @@ impl PlanHash {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Removes from a rule what changes nothing about the outcome.
+fn keep_outcome(rule: &mut Value) {
+    remove(Some(rule), &["label", "export"]);
+    for strategy in ["keep", "scrub"] {
+        remove(rule.get_mut("erase").and_then(|erase| erase.get_mut(strategy)), &["reason"]);
+    }
+    for reference in rule.get_mut("references").and_then(Value::as_array_mut).into_iter().flatten() {
+        remove(Some(reference), &["reason"]);
+    }
+}
+
+fn remove(value: Option<&mut Value>, names: &[&str]) {
+    if let Some(fields) = value.and_then(Value::as_object_mut) {
+        fields.retain(|name, _| !names.contains(&name.as_str()));
     }
 }
 
@@ -97,6 +120,23 @@ mod tests {
         );
         assert_eq!(serde_json::to_string(map.tables()).unwrap(), expected);
         let hash = PlanHash::of(map.tables().iter());
-        assert_eq!(hash.as_str(), "9b4dcf24b80431b9c096bec520f13b3e3798716e32a7a0cc3e9b67e71b517538");
+        assert_eq!(hash.as_str(), "645ea9e4cd4da7a61cc58161bafe33e529146df795e848e3ce17dff3109f9cc0");
+    }
+
+    #[test]
+    fn words_and_order_change_no_hash() {
+        let map = |text: &str| PlanHash::of(DataMap::parse(text).unwrap().tables().iter());
+        let subject =
+            "[[subject]]\ntable = \"public.users\"\nkey = \"clerk_id\"\nexport = \"all\"\nerase = \"delete\"\n";
+        let keep = |label: &str, reason: &str, period: &str| {
+            format!(
+                "[[table]]\nname = \"public.invoices\"\nlabel = \"{label}\"\nowner = \"user_id\"\nexport = \"all\"\n\
+                 erase = {{ keep = \"{reason}\", for = \"{period}\" }}\n"
+            )
+        };
+        let posts = "[[table]]\nname = \"public.posts\"\nowner = \"author_id\"\nexport = \"all\"\nerase = \"delete\"\n";
+        let agreed = map(&[subject, &keep("Invoices", "tax law", "10 years"), posts].concat());
+        assert_eq!(agreed, map(&[subject, posts, &keep("Bills", "§ 147 AO", "10 years")].concat()));
+        assert_ne!(agreed, map(&[subject, posts, &keep("Invoices", "tax law", "6 years")].concat()));
     }
 }

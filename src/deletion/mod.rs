@@ -37,7 +37,7 @@ pub use step::{Status, Step};
 pub use summary::Summary;
 pub use verification::{Leftover, verify};
 
-pub(crate) use notice::{SendAlert, SendReceipt, send_alert, send_receipt};
+pub(crate) use notice::{SendAlert, SendReceipt, SendRetentionAlert, send_alert, send_receipt, send_retention_alert};
 pub(crate) use runner::{AdvanceDeletion, advance_by_job};
 
 pub use crate::data_map::{Disposition, Outcome, PlanHash};

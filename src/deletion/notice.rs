@@ -113,6 +113,50 @@ pub(crate) async fn send_alert(lethe: &Lethe, SendAlert { request }: SendAlert) 
     Ok(())
 }
 
+/// The job that reports purges that keep failing.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct SendRetentionAlert {
+    pub(crate) request: Uuid,
+}
+
+impl Job for SendRetentionAlert {
+    const NAME: &'static str = "send_retention_alert";
+
+    fn id(&self) -> Uuid {
+        self.request
+    }
+}
+
+/// Alerts operators that rows of an erased person can't be purged. Contains nothing about the person.
+pub(crate) async fn send_retention_alert(
+    lethe: &Lethe,
+    SendRetentionAlert { request }: SendRetentionAlert,
+) -> Result<()> {
+    let Some(address) = &lethe.config.alert_address else {
+        tracing::error!(%request, "a purge needs attention, and no alert address is configured");
+        return Ok(());
+    };
+    let row = sqlx::query!(
+        r#"select table_name, failure as "failure!", attempts from lethe.retention
+        where request_id = $1 and attention_since is not null and finished_at is null and failure is not null
+        order by attempts desc limit 1"#,
+        request,
+    )
+    .fetch_optional(&lethe.database)
+    .await?;
+    // It succeeded in the meantime.
+    let Some(row) = row else { return Ok(()) };
+    let email = mail::Template::OperatorAlert {
+        brand: &lethe.config.brand,
+        request: &request.to_string(),
+        step: &format!("purge of {}", row.table_name),
+        failure: &row.failure,
+        attempts: row.attempts,
+    };
+    lethe.mailer.send(address, email.render()?).await?;
+    Ok(())
+}
+
 fn receipt_url(lethe: &Lethe, code: &str) -> Result<String> {
     let link = lethe.config.public_url.join(&format!("/receipt/{code}"));
     link.map(String::from).map_err(|_| Error::Internal("the public URL can't carry a path"))

@@ -6,8 +6,10 @@ use sqlx::PgConnection;
 
 use crate::data_map::{self, Resolved, ResolvedOwner, sql};
 use crate::ids::ClerkUserId;
-use crate::{Lethe, Result};
+use crate::{Lethe, Result, subject};
 
+/// If Clerk knows none of so many users, it isn't their instance.
+const UNKNOWN_BEFORE_WRONG_INSTANCE: u64 = 1000;
 /// The most ids that Clerk takes in one call.
 const PAGE_SIZE: i64 = 100;
 
@@ -18,33 +20,88 @@ pub struct Report {
     pub people: u64,
     /// Those who don't exist at Clerk.
     pub orphans: Vec<ClerkUserId>,
+    /// Those who were erased before, and whose rows stay by the data map. They are no orphans.
+    pub erased: u64,
     /// Keys that aren't Clerk user ids. They are skipped.
     pub unrecognised: u64,
+}
+
+/// Clerk knows none of the first users: the secret key is that of another instance.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "Clerk knows none of the first {0} users of the database; is CLERK_SECRET_KEY that of another instance? Nothing was changed"
+)]
+pub struct WrongInstance(pub u64);
+
+/// Why a search ended.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    /// See [`WrongInstance`].
+    #[error(transparent)]
+    WrongInstance(#[from] WrongInstance),
+    /// A user couldn't be looked up.
+    #[error(transparent)]
+    Failed(#[from] crate::Error),
+}
+
+impl From<sqlx::Error> for SearchError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<data_map::Error> for SearchError {
+    fn from(error: data_map::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<crate::clerk::Error> for SearchError {
+    fn from(error: crate::clerk::Error) -> Self {
+        Self::Failed(error.into())
+    }
 }
 
 /// Looks up every user of the application's database at Clerk, 100 in a call, and reports the state after each call to
 /// `on_page`.
 ///
-/// An error ends the search: a user who couldn't be looked up is neither an orphan nor not one.
+/// Users who were erased before are left out. Whoever is missing in a list is looked up once more by the single id before
+/// they count as an orphan. An error ends the search: a user who couldn't be looked up is neither an orphan nor not one.
 #[tracing::instrument(name = "orphan_search", skip_all)]
-pub async fn search(lethe: &Lethe, mut on_page: impl FnMut(&Report)) -> Result<Report> {
+pub async fn search(lethe: &Lethe, mut on_page: impl FnMut(&Report)) -> Result<Report, SearchError> {
     let clerk = lethe.clerk.batch();
     let resolved = data_map::resolve(&lethe.data_map, &mut *lethe.database.acquire().await?).await?;
     let mut report = Report::default();
+    let mut known = 0;
     let mut after: Option<String> = None;
     loop {
         // The connection is returned to the pool before Clerk is called.
-        let keys = {
+        let (keys, ids, erased) = {
             let mut connection = lethe.database.acquire().await?;
-            user_ids(&resolved, &mut connection, after.as_deref(), PAGE_SIZE).await?
+            let keys = user_ids(&resolved, &mut connection, after.as_deref(), PAGE_SIZE).await?;
+            let ids: Vec<ClerkUserId> = keys.iter().filter_map(|key| ClerkUserId::parse(key).ok()).collect();
+            let erased = subject::erased(lethe, &mut connection, &ids).await?;
+            (keys, ids, erased)
         };
+        let is_last = keys.is_empty();
+        if known == 0 && report.people > 1 && (is_last || report.people >= UNKNOWN_BEFORE_WRONG_INSTANCE) {
+            return Err(WrongInstance(report.people).into());
+        }
         let Some(last) = keys.last() else { return Ok(report) };
         after = Some(last.clone());
-        let ids: Vec<ClerkUserId> = keys.iter().filter_map(|key| ClerkUserId::parse(key).ok()).collect();
-        let existing: HashSet<ClerkUserId> = if ids.is_empty() { HashSet::new() } else { clerk.existing(&ids).await? };
         report.people += keys.len() as u64;
         report.unrecognised += (keys.len() - ids.len()) as u64;
-        report.orphans.extend(ids.into_iter().filter(|id| !existing.contains(id)));
+        report.erased += erased.len() as u64;
+        // Whoever was erased and is unknown says nothing about the instance.
+        known += erased.len() as u64;
+        let present: Vec<ClerkUserId> = ids.into_iter().filter(|id| !erased.contains(id)).collect();
+        let existing = if present.is_empty() { HashSet::new() } else { clerk.existing(&present).await? };
+        known += existing.len() as u64;
+        for id in present.into_iter().filter(|id| !existing.contains(id)) {
+            if clerk.user(&id).await?.is_none() {
+                report.orphans.push(id);
+            }
+        }
         on_page(&report);
     }
 }

@@ -94,6 +94,8 @@ pub(crate) struct PreparedRequest {
     receipt: ReceiptCode,
     contact: Option<Vec<u8>>,
     origin: Origin,
+    /// Whether a person confirmed the plan, so that another one needs to be confirmed anew.
+    is_confirmed: bool,
 }
 
 /// Requests the deletion of a user. A user has one open deletion at most: requesting again returns it.
@@ -130,7 +132,8 @@ pub(crate) async fn prepare(lethe: &Lethe, new: NewRequest<'_>) -> Result<Prepar
     let contact = new.contact.map(|contact| keys::seal(lethe.keys.contact(), contact.as_bytes(), &lethe.random));
     let idempotency_key = new.idempotency_key.unwrap_or_else(|| lethe.random.uuid());
     let receipt = reserved_receipt(lethe, new.subject, idempotency_key);
-    Ok(PreparedRequest { plan, receipt, contact, origin: new.origin })
+    let is_confirmed = new.confirmed_plan.is_some();
+    Ok(PreparedRequest { plan, receipt, contact, origin: new.origin, is_confirmed })
 }
 
 /// Stores the request with its steps, the audit entry and the job, within the caller's transaction.
@@ -155,7 +158,7 @@ pub(crate) async fn create(
         prepared.contact,
         prepared.origin.name(),
         plan,
-        prepared.plan.hash.as_str(),
+        if prepared.is_confirmed { prepared.plan.hash.as_str() } else { "" },
         now,
         now + RESPONSE_DEADLINE,
     )
@@ -176,7 +179,8 @@ pub(crate) async fn create(
     let requested = AuditEvent::DeletionRequested {
         origin: prepared.origin.name().to_owned(),
         plan: prepared.plan.hash.to_string(),
-        request: id,
+        // An id of its own: the entry is found by the person's random id, and must not lead from there to the receipt.
+        request: lethe.random.uuid(),
     };
     audit::append(lethe, transaction, Some(subject_id), requested).await?;
     lethe.queue().enqueue(transaction, AdvanceDeletion { request: id }).await?;

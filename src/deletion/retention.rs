@@ -1,11 +1,20 @@
 //! Retention: deletes what a deletion left behind for a time, when that time is over.
 
+use std::time::Duration;
+
+use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::notice::SendRetentionAlert;
 use super::purge::purge;
 use crate::audit::{self, AuditEvent};
 use crate::ids::ClerkUserId;
 use crate::{Error, Lethe, Result, data_map};
+
+/// Operators are alerted when an entry has failed this many times.
+const ATTEMPTS_BEFORE_ALERT: i32 = 3;
+/// The longest pause between two attempts.
+const MAX_PAUSE: Duration = Duration::from_hours(24);
 
 /// What one run deleted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,6 +23,8 @@ pub struct Purged {
     pub expired: u64,
     /// Deleted rows.
     pub rows: u64,
+    /// Entries that failed. Each is retried by itself.
+    pub failed: u64,
 }
 
 /// A retention period that has expired.
@@ -22,24 +33,36 @@ struct DueRetention {
     request: Uuid,
     table: String,
     subject: ClerkUserId,
+    attempts: i32,
 }
 
-/// Deletes the rows of every expired retention period, each in a transaction of its own.
+/// Deletes the rows of every expired retention period, each in a transaction of its own. One that fails holds up no
+/// other: it is tried again after a pause, and operators are alerted.
 #[tracing::instrument(skip_all)]
 pub async fn purge_expired(lethe: &Lethe) -> Result<Purged> {
     let mut purged = Purged::default();
     while let Some(due) = next_expired(lethe).await? {
-        purged.rows += purge_one(lethe, &due).await?;
-        purged.expired += 1;
+        match purge_one(lethe, &due).await {
+            Ok(rows) => {
+                purged.rows += rows;
+                purged.expired += 1;
+            }
+            Err(error) => {
+                record_failure(lethe, &due, &error).await?;
+                purged.failed += 1;
+            }
+        }
     }
     Ok(purged)
 }
 
-/// Returns the oldest one. Children come before their parents, because they were stored in that order.
+/// Returns the oldest one whose attempt is due. Children come before their parents, because they were stored in that
+/// order.
 async fn next_expired(lethe: &Lethe) -> Result<Option<DueRetention>> {
     let row = sqlx::query!(
-        r#"select id, request_id, table_name, clerk_id as "clerk_id!" from lethe.retention
-        where finished_at is null and due_at <= $1 order by due_at, id limit 1"#,
+        r#"select id, request_id, table_name, clerk_id as "clerk_id!", attempts from lethe.retention
+        where finished_at is null and due_at <= $1 and (next_attempt_at is null or next_attempt_at <= $1)
+        order by due_at, id limit 1"#,
         lethe.clock.now(),
     )
     .fetch_optional(&lethe.database)
@@ -47,7 +70,8 @@ async fn next_expired(lethe: &Lethe) -> Result<Option<DueRetention>> {
     let Some(row) = row else { return Ok(None) };
     let subject =
         ClerkUserId::parse(&row.clerk_id).map_err(|_| Error::Internal("invalid Clerk user id in the database"))?;
-    Ok(Some(DueRetention { id: row.id, request: row.request_id, table: row.table_name, subject }))
+    let (request, table, attempts) = (row.request_id, row.table_name, row.attempts);
+    Ok(Some(DueRetention { id: row.id, request, table, subject, attempts }))
 }
 
 #[tracing::instrument(name = "purge", skip_all, fields(request = %due.request, table = due.table))]
@@ -60,10 +84,15 @@ async fn purge_one(lethe: &Lethe, due: &DueRetention) -> Result<u64> {
     if unfinished.is_none() {
         return Ok(0);
     }
-    let resolved = data_map::resolve(&lethe.data_map, &mut transaction).await?;
-    let rows = purge(&resolved, &mut transaction, &due.table, &due.subject).await?;
+    let rows = if table_exists(&mut transaction, &due.table).await? {
+        let resolved = data_map::resolve(&lethe.data_map, &mut transaction).await?;
+        purge(&resolved, &mut transaction, &due.table, &due.subject).await?
+    } else {
+        // The application dropped it, and the rows with it.
+        0
+    };
     sqlx::query!(
-        "update lethe.retention set finished_at = $2, clerk_id = null, rows_erased = $3 where id = $1",
+        "update lethe.retention set finished_at = $2, clerk_id = null, rows_erased = $3, failure = null where id = $1",
         due.id,
         lethe.clock.now(),
         i64::try_from(rows).unwrap_or(i64::MAX),
@@ -74,4 +103,55 @@ async fn purge_one(lethe: &Lethe, due: &DueRetention) -> Result<u64> {
     audit::append(lethe, &mut transaction, None, ended).await?;
     transaction.commit().await?;
     Ok(rows)
+}
+
+async fn table_exists(connection: &mut PgConnection, table: &str) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"select exists (
+            select from pg_class class join pg_namespace namespace on namespace.oid = class.relnamespace
+            where namespace.nspname || '.' || class.relname = $1
+        ) as "exists!""#,
+        table,
+    )
+    .fetch_one(connection)
+    .await?)
+}
+
+/// Schedules the next attempt, with a pause that grows, and alerts operators after some.
+async fn record_failure(lethe: &Lethe, due: &DueRetention, error: &Error) -> Result<()> {
+    let failure = match error {
+        Error::Map(_) => "data_map_mismatch",
+        Error::Database(_) => "database_failed",
+        _ => "failed",
+    };
+    let attempts = due.attempts + 1;
+    tracing::warn!(
+        request = %due.request, table = due.table, attempts, error = error as &dyn std::error::Error,
+        "a purge failed; it will be retried"
+    );
+    metrics::counter!("lethe_purges_failed_total").increment(1);
+    let doublings = u32::try_from(attempts.clamp(1, 10) - 1).unwrap_or_default();
+    let pause = (Duration::from_mins(10) * (1 << doublings)).min(MAX_PAUSE);
+    let mut transaction = lethe.database.begin().await?;
+    let needs_alert = sqlx::query_scalar!(
+        r#"update lethe.retention
+        set attempts = $2::int4, next_attempt_at = $3, failure = $4,
+            attention_since = case when $2::int4 >= $5::int4 then coalesce(attention_since, $6) end
+        where id = $1 and finished_at is null
+        returning attention_since is not null as "needs_alert!""#,
+        due.id,
+        attempts,
+        lethe.clock.now() + pause,
+        failure,
+        ATTEMPTS_BEFORE_ALERT,
+        lethe.clock.now(),
+    )
+    .fetch_optional(&mut *transaction)
+    .await?;
+    // Again with each attempt, whose pauses grow: an alert that nobody saw isn't the last.
+    if needs_alert == Some(true) {
+        lethe.queue().enqueue(&mut transaction, SendRetentionAlert { request: due.request }).await?;
+    }
+    transaction.commit().await?;
+    Ok(())
 }

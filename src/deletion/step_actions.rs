@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 use sqlx::PgTransaction;
 use uuid::Uuid;
 
-use super::erasure::erase;
+use super::erasure::{TableResult, erase};
 use super::notice::SendReceipt;
 use super::step::Step;
 use super::verification::verify;
 use crate::audit::{self, AuditEvent};
 use crate::clerk::DeleteOutcome;
-use crate::data_map::{self, PlanHash};
+use crate::data_map::{self, Outcome, PlanHash};
 use crate::ids::ClerkUserId;
 use crate::{Error, ErrorCode, Lethe, Result, keys};
 
@@ -19,7 +19,7 @@ pub(super) struct OpenDeletion {
     id: Uuid,
     subject: ClerkUserId,
     subject_id: Uuid,
-    /// `None` if the deletion was requested while the map didn't match the database.
+    /// `None` if nobody confirmed a plan.
     plan_hash: Option<PlanHash>,
     has_contact: bool,
 }
@@ -27,7 +27,7 @@ pub(super) struct OpenDeletion {
 impl OpenDeletion {
     pub(super) async fn load(lethe: &Lethe, id: Uuid) -> Result<Self> {
         let row = sqlx::query!(
-            r#"select subject_id, clerk_id, plan_hash, contact is not null as "has_contact!"
+            r#"select subject_id as "subject_id?", clerk_id, plan_hash, contact is not null as "has_contact!"
             from lethe.deletion_request where id = $1"#,
             id,
         )
@@ -36,8 +36,9 @@ impl OpenDeletion {
         let clerk_id = row.clerk_id.ok_or(Error::Internal("a finished deletion has an unfinished step"))?;
         let subject =
             ClerkUserId::parse(&clerk_id).map_err(|_| Error::Internal("invalid Clerk user id in the database"))?;
+        let subject_id = row.subject_id.ok_or(Error::Internal("a finished deletion has an unfinished step"))?;
         let plan_hash = (!row.plan_hash.is_empty()).then(|| PlanHash::from_text(row.plan_hash));
-        Ok(Self { id, subject, subject_id: row.subject_id, plan_hash, has_contact: row.has_contact })
+        Ok(Self { id, subject, subject_id, plan_hash, has_contact: row.has_contact })
     }
 }
 
@@ -67,7 +68,8 @@ pub(super) async fn run_external(lethe: &Lethe, deletion: &OpenDeletion, step: S
         Step::Audit => {
             // A database that is restored from a backup lacks newer tombstones; this copy survives.
             let digest = data_encoding::HEXLOWER.encode(&lethe.keys.tombstone(&deletion.subject));
-            lethe.storage.put(&format!("tombstones/{digest}"), deletion.id.to_string().into_bytes()).await?;
+            // Empty: nothing may lead from it to the receipt, or to anything else.
+            lethe.storage.put(&format!("tombstones/{digest}"), Vec::new()).await?;
             Ok(ExternalResult::default())
         }
         Step::PendingWork | Step::ApplicationData | Step::Verification | Step::Receipt => Ok(ExternalResult::default()),
@@ -130,19 +132,7 @@ async fn erase_application_data(
         return Err(ErrorCode::PlanChanged.into());
     }
     let results = erase(&resolved, transaction, &deletion.subject, lethe.clock.now()).await?;
-    for result in &results {
-        let Some(due) = result.purge_due else { continue };
-        sqlx::query!(
-            "insert into lethe.retention (request_id, table_name, clerk_id, due_at) values ($1, $2, $3, $4)
-            on conflict on constraint retention_request_table_key do nothing",
-            deletion.id,
-            result.line.table,
-            deletion.subject.as_str(),
-            due,
-        )
-        .execute(&mut **transaction)
-        .await?;
-    }
+    store_retention(transaction, deletion, &results).await?;
     let tables: Vec<_> = results
         .iter()
         .map(|result| &result.line)
@@ -155,26 +145,88 @@ async fn erase_application_data(
     Ok(json!({"plan": plan_hash, "tables": tables}))
 }
 
+/// Stores for each table what has to be purged later.
+async fn store_retention(
+    transaction: &mut PgTransaction<'_>,
+    deletion: &OpenDeletion,
+    results: &[TableResult],
+) -> Result<()> {
+    for result in results {
+        let Some(due) = result.purge_due else { continue };
+        sqlx::query!(
+            "insert into lethe.retention (request_id, table_name, clerk_id, due_at) values ($1, $2, $3, $4)
+            on conflict on constraint retention_request_table_key do nothing",
+            deletion.id,
+            result.line.table,
+            deletion.subject.as_str(),
+            due,
+        )
+        .execute(&mut **transaction)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Searches for what the erasure should have left nothing of. Rows that were written since are erased as well, by the same
+/// rules; what is still there then fails the step.
 async fn verify_erasure(lethe: &Lethe, transaction: &mut PgTransaction<'_>, deletion: &OpenDeletion) -> Result<Value> {
     let resolved = data_map::resolve(&lethe.data_map, transaction).await?;
+    let found = verify(&resolved, transaction, &deletion.subject).await?;
+    if found.is_empty() {
+        return Ok(json!({"left_behind": 0}));
+    }
+    let late = erase(&resolved, transaction, &deletion.subject, lethe.clock.now()).await?;
+    store_retention(transaction, deletion, &late).await?;
+    add_late_results(transaction, deletion, &late).await?;
     let leftovers = verify(&resolved, transaction, &deletion.subject).await?;
     let rows: u64 = leftovers.iter().map(|leftover| leftover.rows).sum();
     if rows > 0 {
         for leftover in &leftovers {
-            tracing::error!(table = leftover.table, rows = leftover.rows, "rows were left behind");
+            let (table, column) = (&leftover.table, leftover.column.as_deref());
+            tracing::error!(table, column, rows = leftover.rows, "rows were left behind");
         }
         return Err(Error::RowsRemaining(rows));
     }
-    Ok(json!({"left_behind": 0}))
+    let erased_late: u64 = found.iter().map(|leftover| leftover.rows).sum();
+    tracing::info!(rows = erased_late, "rows that were written during the deletion were erased too");
+    Ok(json!({"left_behind": 0, "erased_late": erased_late}))
+}
+
+/// Adds the rows that were erased late to what the receipt says.
+async fn add_late_results(
+    transaction: &mut PgTransaction<'_>,
+    deletion: &OpenDeletion,
+    late: &[TableResult],
+) -> Result<()> {
+    let stored = sqlx::query_scalar!("select results from lethe.deletion_request where id = $1", deletion.id)
+        .fetch_one(&mut **transaction)
+        .await?;
+    let unreadable = |_| Error::Internal("stored results can't be read");
+    let mut results: Vec<TableResult> =
+        serde_json::from_value(stored.unwrap_or(Value::Array(Vec::new()))).map_err(unreadable)?;
+    for late in late.iter().filter(|late| late.line.rows > 0) {
+        let is_same =
+            |result: &&mut TableResult| result.line.table == late.line.table && result.line.others == late.line.others;
+        match results.iter_mut().find(is_same) {
+            // Rows that stay as they are were counted anew, all of them.
+            Some(result) if matches!(late.line.outcome, Outcome::Retained { .. }) => result.line.rows = late.line.rows,
+            Some(result) => result.line.rows += late.line.rows,
+            None => results.push(late.clone()),
+        }
+    }
+    let results = serde_json::to_value(&results).map_err(unreadable)?;
+    sqlx::query!("update lethe.deletion_request set results = $2 where id = $1", deletion.id, results)
+        .execute(&mut **transaction)
+        .await?;
+    Ok(())
 }
 
 /// Writes the tombstone and deletes the row that links the person to their audit entries.
 async fn write_tombstone(lethe: &Lethe, transaction: &mut PgTransaction<'_>, deletion: &OpenDeletion) -> Result<()> {
     sqlx::query!(
-        "insert into lethe.tombstone (digest, request_id, erased_at) values ($1, $2, $3)
+        "insert into lethe.tombstone (digest, erased_at) values ($1, $2)
         on conflict on constraint tombstone_pkey do nothing",
         &lethe.keys.tombstone(&deletion.subject),
-        deletion.id,
         lethe.clock.now(),
     )
     .execute(&mut **transaction)
@@ -185,12 +237,13 @@ async fn write_tombstone(lethe: &Lethe, transaction: &mut PgTransaction<'_>, del
     Ok(())
 }
 
-/// Completes the request. Its last link to the person, the Clerk user id, is removed.
+/// Completes the request. Its links to the person are removed: the Clerk user id, and the random id under which the ledger
+/// and the audit log keep what they chose and did.
 async fn complete(lethe: &Lethe, transaction: &mut PgTransaction<'_>, deletion: &OpenDeletion) -> Result<()> {
     let completed = AuditEvent::DeletionCompleted { request: deletion.id };
     let entry = audit::append(lethe, transaction, None, completed).await?;
     let has_contact = sqlx::query_scalar!(
-        r#"update lethe.deletion_request set finished_at = $2, clerk_id = null, audit_entry_id = $3
+        r#"update lethe.deletion_request set finished_at = $2, clerk_id = null, subject_id = null, audit_entry_id = $3
         where id = $1 returning contact is not null as "mail!""#,
         deletion.id,
         lethe.clock.now(),

@@ -6,4 +6,5 @@ mod audit;
 mod consent;
 mod deletion;
 mod export;
+mod resilience;
 mod world;

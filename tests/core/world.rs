@@ -54,6 +54,11 @@ impl World {
         lethe(&self.clerk, &self.inbox, &format!("{map}\n{purposes}"), self.pool().clone())
     }
 
+    /// The same installation after the operator has edited the map.
+    pub(crate) fn with_map_text(&self, map: &str) -> Lethe {
+        lethe(&self.clerk, &self.inbox, map, self.pool().clone())
+    }
+
     pub(crate) fn pool(&self) -> &PgPool {
         &self.lethe.database
     }
@@ -61,7 +66,7 @@ impl World {
     /// Runs the job worker until the returned value is dropped.
     pub(crate) fn start_worker(&self) -> RunningWorker {
         let lethe = self.lethe.clone();
-        RunningWorker(tokio::spawn(async move { jobs::run_worker(lethe, std::future::pending()).await.unwrap() }))
+        RunningWorker(tokio::spawn(async move { jobs::run_worker(lethe, std::future::pending()).await }))
     }
 
     /// Everything that the sample application has about a person, by table.

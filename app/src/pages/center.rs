@@ -33,7 +33,8 @@ pub(crate) fn center(lethe: Lethe, user: CurrentUser) -> impl IntoView {
             )
         }),
     };
-    let gpc = context::gpc();
+    // Whoever acts for the user has a browser of their own.
+    let gpc = context::gpc() && !user.impersonated;
     Suspend::new(async move {
         match overview::read(&lethe, &user.clerk_user_id, gpc, RECENT_ACTIVITY).await {
             Ok(Overview { consent: state, activity, latest_export }) => {

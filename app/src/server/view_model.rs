@@ -31,7 +31,7 @@ pub(crate) fn time(at: OffsetDateTime) -> Time {
 }
 
 fn purpose_choice(state: &PurposeState) -> PurposeChoice {
-    let PurposeState { purpose, granted, since, agreed_to_earlier_text, locked } = state;
+    let PurposeState { purpose, granted, since, agreed_to_earlier_text, locked, .. } = state;
     let status = match (since.map(format::date_of), *granted) {
         _ if *locked => texts::OFF_BY_SIGNAL.to_owned(),
         (Some(date), true) => texts::on_since(date),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use futures::{StreamExt, stream};
 use lethe::deletion::{self, NewRequest, Origin};
-use lethe::{ClerkUserId, Lethe};
+use lethe::{ClerkUserId, Lethe, Presence, subject};
 use serde_json::json;
 
 use super::exit::Exit;
@@ -26,6 +26,8 @@ pub(super) struct BatchOutcome {
     pub(super) completed: usize,
     /// Deletions that are recorded and not complete: a step failed, and the job queue retries it.
     pub(super) unfinished: usize,
+    /// Users who were erased before. Nothing was done about them.
+    pub(super) erased_before: usize,
 }
 
 impl Display for BatchOutcome {
@@ -33,6 +35,9 @@ impl Display for BatchOutcome {
         write!(formatter, "{} users deleted", self.completed)?;
         if self.unfinished > 0 {
             write!(formatter, ", {} not finished; `lethe serve` or `lethe work` continues them", self.unfinished)?;
+        }
+        if self.erased_before > 0 {
+            write!(formatter, ", {} erased before", self.erased_before)?;
         }
         formatter.write_str(".")
     }
@@ -44,7 +49,7 @@ pub(super) async fn run(lethe: &Lethe, file: &Path, as_json: bool) -> anyhow::Re
     let outcome = delete_all(lethe, &users, Origin::Operator).await?;
     if as_json {
         output::print_json(
-            &json!({"people": users.len(), "erased": outcome.completed, "unfinished": outcome.unfinished}),
+            &json!({"people": users.len(), "erased": outcome.completed, "unfinished": outcome.unfinished, "erased_before": outcome.erased_before}),
         )?;
     } else {
         println!("{outcome}");
@@ -56,13 +61,17 @@ pub(super) async fn run(lethe: &Lethe, file: &Path, as_json: bool) -> anyhow::Re
 /// ends. A user who is erased already costs one query.
 pub(super) async fn delete_all(lethe: &Lethe, users: &[ClerkUserId], origin: Origin) -> anyhow::Result<BatchOutcome> {
     let mut progress = output::Progress::new();
+    let mut outcome = BatchOutcome::default();
     let mut requests = Vec::new();
     for (index, subject) in users.iter().enumerate() {
+        if subject::presence(lethe, subject).await? == Presence::Erased {
+            outcome.erased_before += 1;
+            continue;
+        }
         let new = NewRequest { subject, origin, confirmed_plan: None, contact: None, idempotency_key: None };
         requests.push(deletion::request(lethe, new).await?.id);
         progress.show(&format!("{} of {} deletions recorded", index + 1, users.len()));
     }
-    let mut outcome = BatchOutcome::default();
     let deletions = requests.iter().map(|request| deletion::run(lethe, *request, DELETION_TIMEOUT));
     let mut deletions = stream::iter(deletions).buffer_unordered(MAX_CONCURRENT);
     while let Some(ended) = deletions.next().await {

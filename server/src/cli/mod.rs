@@ -68,6 +68,9 @@ enum Command {
         /// Delete the users that were found. Without this option nothing is changed.
         #[arg(long)]
         erase: bool,
+        /// Stops before anything is deleted if there are more. By default 2 % of the users, between 1 and 50.
+        #[arg(long, value_name = "N", requires = "erase")]
+        at_most: Option<usize>,
     },
     /// Delete users, given as Clerk user ids, one per line. Running it again resumes where it stopped.
     Erase {
@@ -121,7 +124,9 @@ impl Cli {
             Command::Migrate => migrate::run(values).await,
             Command::Map(command) => map::run(command, values, self.json).await,
             Command::Doctor => doctor::run(Ok(values), self.json).await,
-            Command::Orphans { erase } => orphans::run(&bootstrap_batch(values).await?, erase, self.json).await,
+            Command::Orphans { erase, at_most } => {
+                orphans::run(&bootstrap_batch(values).await?, erase, at_most, self.json).await
+            }
             Command::Erase { file } => erase::run(&bootstrap_batch(values).await?, &file, self.json).await,
             Command::Purge => purge::run(&bootstrap_batch(values).await?, self.json).await,
             Command::Audit(command) => audit::run(&command, &bootstrap_batch(values).await?, self.json).await,

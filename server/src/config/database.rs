@@ -1,6 +1,7 @@
 //! The connection to Postgres.
 
 use std::num::NonZeroU32;
+use std::path::PathBuf;
 
 use super::section::section;
 use super::setting::Setting;
@@ -10,12 +11,19 @@ use super::types::PostgresUrl;
 pub const URL: Setting =
     Setting::new("DATABASE_URL").secret().example("postgres://lethe:password@localhost/application");
 
+/// The root certificates, which `lethe doctor` reads with the URL.
+pub const CA: Setting =
+    Setting::new("LETHE_DATABASE_CA").unset("the public roots").example("/etc/lethe/database-ca.pem");
+
 section! {
     "Database"
     /// How to connect to Postgres.
     pub struct DatabaseConfig {
         /// URL of the application's Postgres database, with user and password.
         url: PostgresUrl = URL;
+        /// File with root certificates in PEM, in addition to the public ones, to verify the database's certificate with.
+        /// A certificate is verified unless the database is on this machine or the URL has an `sslmode`.
+        ca: Option<PathBuf> = CA;
         /// Maximum number of connections, including those of background jobs.
         connections: NonZeroU32 = Setting::new("LETHE_DATABASE_CONNECTIONS").default("20");
     }

@@ -139,7 +139,11 @@ async fn orphans_are_listed_and_deleted_with_erase() {
     let found = stdout_json(&installation.run(&["orphans", "--json"]), 3);
     assert_eq!(found["orphans"], json!([gone]));
     assert_eq!(found["people"], 8);
-    assert_eq!(installation.clerk.all_requests(), 1, "eight people are one call");
+    assert_eq!(
+        installation.clerk.all_requests(),
+        2,
+        "eight people are one call, and who is missing is looked up alone"
+    );
     assert_eq!(rows_of(installation.database.pool(), &gone).await, before, "looking changes nothing");
 
     let erased = stdout_json(&installation.run(&["orphans", "--erase", "--json"]), 0);
@@ -147,6 +151,20 @@ async fn orphans_are_listed_and_deleted_with_erase() {
     assert!(rows_of(installation.database.pool(), &gone).await.iter().all(|(_, rows)| rows.is_empty()));
     assert_eq!(rows_of(installation.database.pool(), &there).await, neighbour);
     assert_eq!(stdout_json(&installation.run(&["orphans", "--json"]), 0)["orphans"], json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_orphans_stop_before_anything_is_deleted() {
+    let installation = Installation::new().await;
+    for index in [2, 5] {
+        installation.clerk.delete_user(&person(index).id).await;
+    }
+    let before = rows_of(installation.database.pool(), &person(2).id).await;
+    let refused = stderr_text(&installation.run(&["orphans", "--erase"]), 1);
+    assert!(refused.contains("2 of 8 users are unknown to Clerk") && refused.contains("--at-most 2"), "{refused}");
+    assert_eq!(rows_of(installation.database.pool(), &person(2).id).await, before);
+    let erased = stdout_json(&installation.run(&["orphans", "--erase", "--at-most", "2", "--json"]), 0);
+    assert_eq!(erased["erased"], 2);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -168,10 +186,16 @@ async fn erase_deletes_all_users_and_can_be_repeated() {
     std::fs::write(&file, format!("# March\n{}\n\n{}\n", person(0).id, person(2).id)).unwrap();
     let file = file.to_str().unwrap();
     let neighbour = rows_of(installation.database.pool(), &person(7).id).await;
-    for _ in 0..2 {
+    for erased_before in [0, 2] {
         let erased = stdout_json(&installation.run(&["erase", "--file", file, "--json"]), 0);
         assert_eq!((&erased["people"], &erased["unfinished"]), (&json!(2), &json!(0)));
+        assert_eq!(erased["erased_before"], erased_before, "who was erased before is left alone");
     }
+    let requests: i64 = sqlx::query_scalar("select count(*) from lethe.deletion_request")
+        .fetch_one(installation.database.pool())
+        .await
+        .unwrap();
+    assert_eq!(requests, 2);
     for index in [0, 2] {
         assert!(rows_of(installation.database.pool(), &person(index).id).await.iter().all(|(_, rows)| rows.is_empty()));
         assert!(installation.clerk.user(&person(index).id).await.is_none());
@@ -215,7 +239,7 @@ async fn purge_erases_expired_rows() {
     let file = installation.directory.path().join("ids.txt");
     std::fs::write(&file, &person(1).id).unwrap();
     stdout_json(&installation.run(&["erase", "--file", file.to_str().unwrap(), "--json"]), 0);
-    assert_eq!(stdout_json(&installation.run(&["purge", "--json"]), 0), json!({"ended": 0, "rows": 0}));
+    assert_eq!(stdout_json(&installation.run(&["purge", "--json"]), 0), json!({"ended": 0, "rows": 0, "failed": 0}));
     sqlx::query("update lethe.retention set due_at = now() - interval '1 day'")
         .execute(installation.database.pool())
         .await

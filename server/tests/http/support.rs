@@ -110,7 +110,7 @@ impl TestApp {
         let mut tasks = vec![tokio::spawn(async move { serving.await.expect("it serves") })];
         if options.run_jobs {
             let working = lethe::jobs::run_worker(lethe.clone(), shutdown.clone().cancelled_owned());
-            tasks.push(tokio::spawn(async move { working.await.expect("it works") }));
+            tasks.push(tokio::spawn(working));
         }
         let http = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())

@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use lethe::data_map::{self, DataMap, Error};
@@ -58,10 +59,12 @@ async fn connect(values: &Values) -> Result<PgPool, CheckResult> {
         return Err(CheckResult::not_set(CHECK, NAME));
     }
     let remedy = "check that Postgres is running there and that the role in DATABASE_URL may connect";
-    let Some(url) = values.clone().read::<PostgresUrl>(&database::URL) else {
-        return Err(CheckResult::skipped(CHECK, "requires a valid DATABASE_URL"));
+    let mut values = values.clone();
+    let (url, ca) = (values.read::<PostgresUrl>(&database::URL), values.read::<Option<PathBuf>>(&database::CA));
+    let (Some(url), Some(ca)) = (url, ca) else {
+        return Err(CheckResult::skipped(CHECK, "requires a valid DATABASE_URL and LETHE_DATABASE_CA"));
     };
-    let config = DatabaseConfig { url, connections: NonZeroU32::MIN };
+    let config = DatabaseConfig { url, ca, connections: NonZeroU32::MIN };
     match tokio::time::timeout(CHECK_TIMEOUT, bootstrap::connect_database(&config)).await {
         Ok(Ok(pool)) => Ok(pool),
         Ok(Err(error)) => Err(CheckResult::wrong(CHECK, error_chain(error.as_ref()), remedy)),
