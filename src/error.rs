@@ -73,6 +73,8 @@ impl Error {
             Self::Refused(code) => *code,
             Self::InvalidInput(_) => ErrorCode::InvalidInput,
             Self::Clerk(error) if error.retryable() => ErrorCode::Unavailable,
+            // An operator corrects the map, and then it works.
+            Self::Map(data_map::Error::Mismatch(_)) => ErrorCode::Unavailable,
             error if database_error(error).is_some_and(is_unavailable) => ErrorCode::Unavailable,
             _ => ErrorCode::Internal,
         }

@@ -60,7 +60,7 @@ texts! {
         SIGNED_OUT = "You’ve signed out.";
         DELETION_UNDER_WAY = "Your account is being deleted.";
         SEE_PROGRESS = "See the progress";
-        IMPERSONATED = "You’re signed in on someone’s behalf, so you can’t download or delete their data.";
+        IMPERSONATED = "You’re signed in on someone’s behalf. You can turn preferences off for them, but not on, and you can’t download or delete their data.";
 
         // Delays at the sign-in service.
         CLERK_DOWN = "Our sign-in service is down. You can still save preferences. Downloads will work again once it’s back. You can start deleting your account; we’ll finish when it’s back.";
@@ -250,6 +250,7 @@ texts! {
         turned_off(titles) = "You turned off {titles}";
         turned_on_in_app(titles) = "{titles} turned on in the app";
         turned_off_in_app(titles) = "{titles} turned off in the app";
+        turned_off_on_behalf(titles) = "{titles} turned off by someone signed in on your behalf";
         turned_off_by_signal(titles) = "{titles} turned off by your browser’s signal";
         you_downloaded(items) = "You downloaded your data ({items})";
     }

@@ -139,21 +139,33 @@ pub fn load_data_map(path: &Path) -> anyhow::Result<DataMap> {
     DataMap::load(path).with_context(|| format!("LETHE_DATA_MAP: {}", path.display()))
 }
 
-/// Refuses a database without Lethe's tables.
+/// Refuses a database without Lethe's tables, and one that was used with another secret.
 pub async fn ensure_migrated(lethe: &Lethe) -> anyhow::Result<()> {
     if !lethe::database::is_migrated(&lethe.database).await? {
         bail!("the database isn't migrated; run `lethe migrate` first");
     }
+    if !lethe::database::recognizes_secret(&lethe.database, &lethe.keys).await? {
+        bail!(
+            "LETHE_SECRET isn't the secret that this database was used with. With another one, erased users would count as \
+             active. Nothing was changed; set the secret that you stored apart from the database"
+        );
+    }
     Ok(())
 }
 
-/// Refuses a database that isn't migrated, and a data map that doesn't fit it.
+/// Refuses what [`ensure_migrated`] refuses. A data map that doesn't fit the database is logged and refuses nothing: it stops
+/// exports and erasures, which wait for its correction, but neither preferences nor receipts nor requests.
 pub async fn ensure_ready(lethe: &Lethe) -> anyhow::Result<()> {
     ensure_migrated(lethe).await?;
     let mut connection = lethe.database.acquire().await?;
-    data_map::resolve(&lethe.data_map, &mut connection)
-        .await
-        .context("the data map doesn't fit the database; `lethe map check` lists the problems")?;
+    match data_map::resolve(&lethe.data_map, &mut connection).await {
+        Ok(_) => {}
+        Err(error @ data_map::Error::Mismatch(_)) => tracing::error!(
+            error = &error as &dyn std::error::Error,
+            "the data map doesn't fit the database: exports and erasures wait until `lethe map check` finds no problem"
+        ),
+        Err(error) => return Err(error).context("the database's schema can't be read"),
+    }
     Ok(())
 }
 

@@ -69,6 +69,7 @@ fn site(config: &ServerConfig) -> anyhow::Result<Site> {
 /// Serves until `shutdown`, then finishes the requests that have begun.
 pub async fn run(listener: TcpListener, state: AppState, shutdown: CancellationToken) -> anyhow::Result<()> {
     let rate_limits = state.rate_limits.clone();
+    let authenticator = state.authenticator.clone();
     let recorder = state.metrics.clone();
     let router = routes::router(state).context("LETHE_URL has no origin that a browser could send")?;
     let listener = listener.tap_io(|stream| {
@@ -79,6 +80,7 @@ pub async fn run(listener: TcpListener, state: AppState, shutdown: CancellationT
         loop {
             tokio::time::sleep(HOUSEKEEPING_INTERVAL).await;
             rate_limits.evict_idle();
+            authenticator.evict_idle();
             recorder.run_upkeep();
         }
     };

@@ -60,6 +60,9 @@ pub(crate) fn authenticator(config: &ServerConfig, lethe: &Lethe) -> anyhow::Res
     let proxies = config.http.trusted_proxies.clone();
     session.trust_forwarded =
         Arc::new(move |parts| client_ip::peer_ip(&parts.extensions).is_some_and(|peer| proxies.contains(peer)));
+    let proxies = config.http.trusted_proxies.clone();
+    session.client_address =
+        Arc::new(move |parts| client_ip::client_ip(&proxies, parts).map(client_ip::rate_limit_key));
     session.clock = clock(&lethe.clock);
     Authenticator::new(session, ClerkBackend(lethe.clerk.clone())).context("the configuration of Clerk is not valid")
 }

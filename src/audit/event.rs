@@ -75,6 +75,12 @@ pub enum AuditEvent {
         /// The deletion request.
         request: Uuid,
     },
+    /// There is no mail server, so the receipt of a deletion was not sent.
+    #[serde(rename = "receipt.not_sent")]
+    ReceiptNotSent {
+        /// The deletion request.
+        request: Uuid,
+    },
     /// The mail server permanently refused the receipt of a deletion.
     #[serde(rename = "receipt.undeliverable")]
     ReceiptUndeliverable {
@@ -135,6 +141,8 @@ pub enum Source {
     /// The browser's Global Privacy Control signal.
     #[serde(rename = "signal")]
     Gpc,
+    /// Somebody who was signed in on the person's behalf. Such a session withdraws consent and never gives it.
+    OnBehalf,
 }
 
 impl Source {
@@ -145,6 +153,7 @@ impl Source {
             Self::Page => "page",
             Self::Api => "api",
             Self::Gpc => "signal",
+            Self::OnBehalf => "on_behalf",
         }
     }
 }
@@ -227,6 +236,7 @@ mod tests {
             ),
             (AuditEvent::DeletionCompleted { request }, "deletion.completed", format!(r#"{{"request":"{id}"}}"#)),
             (AuditEvent::ReceiptSent { request }, "receipt.sent", format!(r#"{{"request":"{id}"}}"#)),
+            (AuditEvent::ReceiptNotSent { request }, "receipt.not_sent", format!(r#"{{"request":"{id}"}}"#)),
             (
                 AuditEvent::ReceiptUndeliverable { request },
                 "receipt.undeliverable",
@@ -281,7 +291,7 @@ mod tests {
 
     #[test]
     fn source_is_written_alike_in_json_and_in_the_ledger() {
-        for source in [Source::Page, Source::Api, Source::Gpc] {
+        for source in [Source::Page, Source::Api, Source::Gpc, Source::OnBehalf] {
             assert_eq!(serde_json::to_value(source).unwrap(), source.as_str());
         }
     }

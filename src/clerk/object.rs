@@ -27,15 +27,14 @@ impl User {
         &self.id
     }
 
-    /// The primary e-mail address, or else the first one.
+    /// The primary e-mail address. Another one may not be verified, or belong to somebody else by now.
     #[must_use]
     pub fn primary_email(&self) -> Option<&str> {
         let addresses = self.raw.get("email_addresses")?.as_array()?;
         let primary = self.raw.get("primary_email_address_id").and_then(Value::as_str);
         addresses
             .iter()
-            .find(|address| primary.is_some() && address.get("id").and_then(Value::as_str) == primary)
-            .or_else(|| addresses.first())?
+            .find(|address| primary.is_some() && address.get("id").and_then(Value::as_str) == primary)?
             .get("email_address")?
             .as_str()
     }
@@ -175,6 +174,10 @@ mod tests {
         assert_eq!(user.primary_email(), Some("ada@example.org"));
         assert_eq!(user.display_name().as_deref(), Some("Ada"));
         assert!(!format!("{user:?}").contains("ada"));
+        // Another address may not be verified.
+        let secondary =
+            json!({"id": "user_1", "email_addresses": [{"id": "idn_1", "email_address": "old@example.org"}]});
+        assert_eq!(User::from_value(secondary).unwrap().primary_email(), None);
         for poor in [json!({"id": "user_1"}), json!({"id": "user_1", "email_addresses": "none"})] {
             let user = User::from_value(poor).unwrap();
             assert_eq!((user.primary_email(), user.display_name()), (None, None));

@@ -36,7 +36,7 @@ pub(super) struct Decisions(HashMap<String, Decision>);
 /// A decision that differs from the newest one.
 pub(super) struct Change {
     purpose: Arc<Purpose>,
-    granted: bool,
+    pub(super) granted: bool,
 }
 
 impl Decisions {

@@ -19,7 +19,7 @@ pub(crate) use titles::titles;
 
 use self::ledger::{Change, Decisions};
 pub use crate::audit::Source;
-use crate::{ClerkUserId, DataSubjectId, Lethe, Result, subject};
+use crate::{ClerkUserId, DataSubjectId, ErrorCode, Lethe, Result, subject};
 
 /// Returns the state of `subject`. With `gpc`, the browser's Global Privacy Control signal, the purposes that
 /// it concerns are off (11 CCR 7025(c)).
@@ -83,6 +83,9 @@ pub async fn set(
 }
 
 /// Writes `changes` and applies them to `decisions`. The caller commits.
+///
+/// Consent is the person's own (GDPR, Article 4(11)): a change that gives it on their behalf is
+/// [`ErrorCode::Impersonated`].
 async fn write(
     lethe: &Lethe,
     transaction: &mut PgTransaction<'_>,
@@ -91,6 +94,9 @@ async fn write(
     changes: Vec<Change>,
     source: Source,
 ) -> Result<()> {
+    if source == Source::OnBehalf && changes.iter().any(|change| change.granted) {
+        return Err(ErrorCode::Impersonated.into());
+    }
     let at = decisions.next_time(lethe.clock.now());
     if ledger::append(lethe, transaction, subject, &changes, source, at).await? {
         lethe.queue().enqueue(transaction, MirrorConsent { subject }).await?;

@@ -35,6 +35,9 @@ pub(crate) async fn send_receipt(lethe: &Lethe, SendReceipt { request }: SendRec
     .fetch_one(&lethe.database)
     .await?;
     let (Some(contact), Some(finished_at)) = (row.contact, row.finished_at) else { return Ok(()) };
+    if !lethe.mailer.is_set() {
+        return record_receipt(lethe, request, AuditEvent::ReceiptNotSent { request }).await;
+    }
     let address = keys::open(lethe.keys.contact(), &contact)
         .and_then(|address| String::from_utf8(address).ok())
         .ok_or(Error::Internal("a sealed address can't be opened with this secret"))?;
@@ -57,11 +60,16 @@ pub(crate) async fn send_receipt(lethe: &Lethe, SendReceipt { request }: SendRec
         }
         Err(error) => return Err(error.into()),
     };
+    record_receipt(lethe, request, sent).await
+}
+
+/// Deletes the address and records what became of the receipt.
+async fn record_receipt(lethe: &Lethe, request: Uuid, outcome: AuditEvent) -> Result<()> {
     let mut transaction = lethe.database.begin().await?;
     sqlx::query!("update lethe.deletion_request set contact = null where id = $1", request)
         .execute(&mut *transaction)
         .await?;
-    audit::append(lethe, &mut transaction, None, sent).await?;
+    audit::append(lethe, &mut transaction, None, outcome).await?;
     transaction.commit().await?;
     Ok(())
 }

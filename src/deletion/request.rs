@@ -119,9 +119,9 @@ pub async fn request(lethe: &Lethe, new: NewRequest<'_>) -> Result<Request> {
 /// Prepares a request without storing anything.
 pub(crate) async fn prepare(lethe: &Lethe, new: NewRequest<'_>) -> Result<PreparedRequest> {
     let plan = match preview(lethe, new.subject).await {
-        // No user is waiting for an error, and the request must not be lost: it is stored, and its step for the
+        // Whoever confirmed no plan needs none, and the request must not be lost: it is stored, and its step for the
         // application's data blocks until the map is corrected.
-        Err(Error::Map(data_map::Error::Mismatch(_))) if !new.origin.is_data_subject() => {
+        Err(Error::Map(data_map::Error::Mismatch(_))) if new.confirmed_plan.is_none() => {
             Plan::unknown(lethe.clock.now())
         }
         plan => plan?,

@@ -3,6 +3,7 @@
 
 use sqlx::PgPool;
 
+use super::keys::Keys;
 use super::queue;
 
 /// Why the database couldn't be migrated.
@@ -35,6 +36,23 @@ pub async fn is_migrated(pool: &PgPool) -> Result<bool, sqlx::Error> {
     let latest: Option<i64> =
         sqlx::query_scalar("select max(version) from lethe.migration where success").fetch_one(pool).await?;
     Ok(latest == migrations().iter().map(|migration| migration.version).max())
+}
+
+/// Whether `keys` are from the secret that this database was first used with. The first call stores by what the secret is
+/// recognised.
+///
+/// With another secret, tombstones wouldn't be found and addresses couldn't be read: erased users would count as active.
+pub async fn recognizes_secret(pool: &PgPool, keys: &Keys) -> Result<bool, sqlx::Error> {
+    let check = keys.check().as_slice();
+    // The statement doesn't see the row that it inserts.
+    let stored = sqlx::query_scalar!(
+        "with stored as (insert into lethe.secret_check (digest) values ($1) on conflict do nothing)
+        select digest from lethe.secret_check",
+        check,
+    )
+    .fetch_optional(pool)
+    .await?;
+    Ok(stored.is_none_or(|stored| stored == check))
 }
 
 fn migrations() -> sqlx::migrate::Migrator {

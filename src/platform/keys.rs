@@ -22,6 +22,7 @@ pub struct Keys {
     receipt: hmac::Key,
     contact: [u8; 32],
     browser: [u8; 32],
+    check: [u8; 32],
 }
 
 impl std::fmt::Debug for Keys {
@@ -45,6 +46,7 @@ impl Keys {
             receipt: hmac_key(b"receipt"),
             contact: expand(&root, b"contact"),
             browser: expand(&root, b"browser"),
+            check: expand(&root, b"check"),
         })
     }
 
@@ -92,6 +94,11 @@ impl Keys {
         let mut bytes = [0; 13];
         bytes.copy_from_slice(&context.sign().as_ref()[..13]);
         bytes
+    }
+
+    /// A value by which the secret is recognised. Nothing else is derived from it.
+    pub(crate) fn check(&self) -> &[u8; 32] {
+        &self.check
     }
 
     /// The key that encrypts the address for a receipt until the receipt is sent.

@@ -243,14 +243,21 @@ async fn unmapped_table_stops_the_deletion() {
         .await
         .unwrap();
     let before = world.rows_of(&subject(0)).await;
-    let refused = deletion::request(&world.lethe, by(&subject(0), Origin::Api)).await;
+    // Who confirms a plan must be able to see it.
+    let person = subject(0);
+    let confirmed = PlanHash::from_text("0".repeat(64));
+    let new = NewRequest { confirmed_plan: Some(&confirmed), ..by(&person, Origin::Page) };
+    let refused = deletion::request(&world.lethe, new).await;
     assert!(matches!(refused, Err(Error::Map(_))), "{refused:?}");
     assert_eq!(world.rows_of(&subject(0)).await, before);
-    // A request by webhook is stored; it is blocked until the map is corrected.
-    let request = deletion::request(&world.lethe, by(&subject(0), Origin::Webhook)).await.unwrap();
-    let progress = deletion::run(&world.lethe, request.id, TIMEOUT).await.unwrap();
-    assert_eq!(progress.steps[2].status, Status::Blocked);
-    assert_eq!(world.rows_of(&subject(0)).await, before);
+    // Another request is stored; it is blocked until the map is corrected.
+    for (index, origin) in [(0, Origin::Webhook), (1, Origin::Api)] {
+        let before = world.rows_of(&subject(index)).await;
+        let request = deletion::request(&world.lethe, by(&subject(index), origin)).await.unwrap();
+        let progress = deletion::run(&world.lethe, request.id, TIMEOUT).await.unwrap();
+        assert_eq!(progress.steps[2].status, Status::Blocked);
+        assert_eq!(world.rows_of(&subject(index)).await, before);
+    }
 }
 
 #[tokio::test]

@@ -45,7 +45,7 @@ fn describe_changes(on: &[String], off: &[String], source: Source) -> String {
     if !on.is_empty() {
         let titles = format::join(on);
         sentences.push(match source {
-            Source::Page | Source::Gpc => texts::turned_on(titles),
+            Source::Page | Source::Gpc | Source::OnBehalf => texts::turned_on(titles),
             Source::Api => texts::turned_on_in_app(titles),
         });
     }
@@ -55,6 +55,7 @@ fn describe_changes(on: &[String], off: &[String], source: Source) -> String {
             Source::Page => texts::turned_off(titles),
             Source::Gpc => texts::turned_off_by_signal(titles),
             Source::Api => texts::turned_off_in_app(titles),
+            Source::OnBehalf => texts::turned_off_on_behalf(titles),
         });
     }
     sentences.join(". ")

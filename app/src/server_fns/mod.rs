@@ -14,3 +14,8 @@ pub use preferences::{SavePreferences, save_preferences};
 
 /// Path of the server function that starts a deletion, for the server's rate limit.
 pub const REQUEST_DELETION_PATH: &str = <RequestDeletion as leptos::server_fn::ServerFn>::PATH;
+/// Path of the server function that saves preferences, for the server's rate limit.
+pub const SAVE_PREFERENCES_PATH: &str = <SavePreferences as leptos::server_fn::ServerFn>::PATH;
+/// Paths of the server functions that count what is stored about a user, for the server's rate limit.
+pub const PREVIEW_PATHS: [&str; 2] =
+    [<PreviewDeletion as leptos::server_fn::ServerFn>::PATH, <HeldData as leptos::server_fn::ServerFn>::PATH];

@@ -38,8 +38,9 @@ pub async fn save_preferences(
         let user = context::form_owner(&user_handle)?;
         let lethe = context::lethe()?;
         let base = base.map(Revision::from);
+        let source = if user.impersonated { Source::OnBehalf } else { Source::Page };
         let submission = Submission { granted: &granted, previously_granted: &previously_granted, base: base.as_ref() };
-        consent::submit(&lethe, &user.clerk_user_id, submission, Source::Page, context::gpc()).await
+        consent::submit(&lethe, &user.clerk_user_id, submission, source, context::gpc()).await
     };
     let saved = saved.await.map(|state| view_model::preferences(&state));
     respond::stash_form(&saved, &user_handle, || PendingAction::Preferences(granted));

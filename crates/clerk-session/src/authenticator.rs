@@ -1,15 +1,15 @@
 //! The I/O around the decision: fetches keys, resolves handshakes, refreshes sessions, logs.
 
-use std::num::NonZeroU32;
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use http::header::{AUTHORIZATION, CONNECTION, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use url::Url;
 
 use crate::backend::{BackendApi, BackendErrorKind, RefreshRequest};
+use crate::call_limits::CallLimits;
 use crate::clock;
 use crate::config::{Config, ConfigError};
 use crate::cookies;
@@ -22,10 +22,6 @@ use crate::reason::{Reason, RefreshFailure};
 use crate::request::AuthRequest;
 use crate::validated_config::ValidatedConfig;
 
-/// Anyone can make up nonces, and resolving one costs a call: without a limit, they could use up the instance's rate
-/// limit.
-const NONCES_PER_SECOND: NonZeroU32 = NonZeroU32::new(10).expect("not zero");
-const NONCE_BURST: NonZeroU32 = NonZeroU32::new(50).expect("not zero");
 /// Clerk's nonces are shorter.
 const MAX_NONCE_BYTES: usize = 512;
 
@@ -37,7 +33,7 @@ struct Shared {
     config: ValidatedConfig,
     keys: KeyCache,
     backend: Arc<dyn BackendApi>,
-    nonces: DefaultDirectRateLimiter,
+    limits: CallLimits,
 }
 
 /// How far the decision has come.
@@ -62,8 +58,7 @@ impl Authenticator {
         let config = ValidatedConfig::new(config)?;
         let backend: Arc<dyn BackendApi> = Arc::new(backend);
         let keys = KeyCache::new(backend.clone(), intervals);
-        let nonces = RateLimiter::direct(Quota::per_second(NONCES_PER_SECOND).allow_burst(NONCE_BURST));
-        Ok(Self(Arc::new(Shared { config, keys, backend, nonces })))
+        Ok(Self(Arc::new(Shared { config, keys, backend, limits: CallLimits::new() })))
     }
 
     /// Fetches the keys, so that the first request does not wait for them. A failure is logged; the first request that
@@ -74,12 +69,18 @@ impl Authenticator {
         }
     }
 
+    /// Removes the counters of idle clients and sessions, so that memory doesn't grow with visitors. For a regular call.
+    pub fn evict_idle(&self) {
+        self.0.limits.evict_idle();
+    }
+
     /// Authenticates a request. With cached keys and a valid session token this makes no call.
     ///
     /// Must run within a Tokio runtime.
     pub async fn authenticate(&self, parts: &Parts) -> Authenticated {
         let Shared { config, keys: cache, .. } = &*self.0;
         let now = self.now();
+        let client = (config.config.client_address)(parts);
         let request = AuthRequest::new(parts, config, now);
         let mut stage = Stage::Start;
         let mut on_miss = KeyMiss::Fetch;
@@ -102,11 +103,11 @@ impl Authenticator {
             log(&decision);
             match decision {
                 Decision::FetchKeys => on_miss = cache.refresh_for(&ring).await,
-                Decision::ResolveNonce(nonce) => stage = self.resolve(&nonce).await,
+                Decision::ResolveNonce(nonce) => stage = self.resolve(&nonce, client).await,
                 Decision::Resolved(lines) => stage = Stage::handshake(lines),
                 Decision::HandshakeFailed(_) => stage = Stage::HandshakeFailed,
                 Decision::ClockSkew(_) => stage = stage.with_clock_skew(),
-                Decision::Refresh(refresh) => stage = Stage::Refreshed(self.refresh(refresh, &request).await),
+                Decision::Refresh(refresh) => stage = Stage::Refreshed(self.refresh(refresh, &request, client).await),
                 Decision::SignedIn(session) => return stage.finish(Outcome::SignedIn(session)),
                 Decision::SignedOut(reason) | Decision::RedirectLoop(reason) => {
                     return stage.finish(Outcome::SignedOut(reason));
@@ -164,13 +165,13 @@ impl Authenticator {
         clock::unix_milliseconds(&self.0.config.config.clock)
     }
 
-    async fn resolve(&self, nonce: &str) -> Stage {
+    async fn resolve(&self, nonce: &str, client: Option<IpAddr>) -> Stage {
         let is_plausible = nonce.len() <= MAX_NONCE_BYTES && nonce.bytes().all(|byte| byte.is_ascii_graphic());
         if !is_plausible {
             return Stage::handshake(Vec::new());
         }
-        if self.0.nonces.check().is_err() {
-            tracing::warn!("too many handshake nonces at once; this one is ignored");
+        if !self.0.limits.allows_nonce(client) {
+            tracing::debug!("too many handshake nonces at once; this one is ignored");
             return Stage::HandshakeFailed;
         }
         match self.0.backend.handshake_payload(nonce).await {
@@ -186,7 +187,16 @@ impl Authenticator {
         }
     }
 
-    async fn refresh(&self, refresh: Refresh, request: &AuthRequest<'_>) -> Result<Vec<String>, RefreshFailure> {
+    async fn refresh(
+        &self,
+        refresh: Refresh,
+        request: &AuthRequest<'_>,
+        client: Option<IpAddr>,
+    ) -> Result<Vec<String>, RefreshFailure> {
+        if !self.0.limits.allows_refresh(client, &refresh.session_id) {
+            tracing::debug!("too many refreshes at once; this one is refused");
+            return Err(RefreshFailure::RefusedWithoutCode);
+        }
         let omitted = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, CONNECTION];
         let headers = request.headers.iter().filter(|(name, _)| !omitted.contains(*name));
         let request_headers = headers

@@ -1,5 +1,6 @@
 //! The configuration, as the caller writes it.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::request::Parts;
@@ -10,6 +11,9 @@ use crate::publishable_key::PublishableKeyError;
 
 /// Decides whether the `X-Forwarded-Host` and `X-Forwarded-Proto` of a request can be trusted.
 pub type TrustForwarded = Arc<dyn Fn(&Parts) -> bool + Send + Sync>;
+
+/// Returns the address of the client that sent a request, as far as it can be trusted.
+pub type ClientAddress = Arc<dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync>;
 
 /// The configuration. [`Config::new`] has the defaults; the names are those of Clerk's SDK where it has the option.
 #[derive(Clone)]
@@ -44,6 +48,9 @@ pub struct Config {
     /// Whether a request came from a reverse proxy of yours, so that its `X-Forwarded-Host` and `X-Forwarded-Proto`
     /// replace the origin of `public_url`. Default: never.
     pub trust_forwarded: TrustForwarded,
+    /// The client's address, by which calls to Clerk are limited that anyone can cause. An IPv6 address should be that of
+    /// the client's network. Default: none, so that only the limits for all clients count.
+    pub client_address: ClientAddress,
     /// The current time. Default: the operating system's clock.
     pub clock: Clock,
 }
@@ -66,6 +73,7 @@ impl Config {
             domain: None,
             satellite_auto_sync: false,
             trust_forwarded: Arc::new(|_request| false),
+            client_address: Arc::new(|_request| None),
             clock: clock::system(),
         }
     }

@@ -111,6 +111,7 @@
 
 mod authenticator;
 mod backend;
+mod call_limits;
 mod clock;
 mod config;
 mod cookies;
@@ -142,7 +143,7 @@ struct Readme;
 pub use authenticator::Authenticator;
 pub use backend::{API_VERSION, BackendApi, BackendError, BackendErrorKind, RefreshRequest};
 pub use clock::Clock;
-pub use config::{Config, ConfigError, TrustForwarded};
+pub use config::{ClientAddress, Config, ConfigError, TrustForwarded};
 #[cfg(feature = "reqwest")]
 pub use http_backend::HttpBackend;
 pub use jwks::{Jwk, Jwks};

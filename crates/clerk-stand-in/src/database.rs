@@ -1,7 +1,5 @@
 //! Temporary databases for tests, each copied from a template in some 30 ms.
 
-use std::time::Duration;
-
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, PgPool, postgres::PgPoolOptions};
 use url::Url;
 
@@ -112,16 +110,12 @@ fn with_database(server_url: &Url, name: &str) -> Url {
     url
 }
 
-/// Connects, again if the server closes the connection before it has said anything, as it was seen to do under load.
 async fn connect(url: &Url) -> PgConnection {
-    let options = sqlx::postgres::PgConnectOptions::from_url(url).expect("the server's URL is a Postgres URL");
-    for _ in 0..5 {
-        match options.connect().await {
-            Err(sqlx::Error::Io(_)) => tokio::time::sleep(Duration::from_millis(200)).await,
-            connected => return connected.expect("the server accepts connections"),
-        }
-    }
-    options.connect().await.expect("the server can be reached")
+    sqlx::postgres::PgConnectOptions::from_url(url)
+        .expect("the server's URL is a Postgres URL")
+        .connect()
+        .await
+        .expect("the server can be reached")
 }
 
 async fn exists(admin: &mut PgConnection, name: &str) -> bool {

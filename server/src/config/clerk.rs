@@ -5,9 +5,13 @@ use std::num::NonZeroU32;
 use secrecy::SecretString;
 use url::Url;
 
+use super::general;
 use super::section::section;
 use super::setting::Setting;
 use super::types::HostName;
+use super::values::Values;
+
+const API_URL: Setting = Setting::new("CLERK_API_URL").default("https://api.clerk.com");
 
 section! {
     "Clerk"
@@ -28,7 +32,7 @@ section! {
             .example("whsec_…")
             .accepts("the signing secret of the webhook endpoint, whsec_…");
         /// Base URL of the Backend API, without `/v1`.
-        api_url: Url = Setting::new("CLERK_API_URL").default("https://api.clerk.com");
+        api_url: Url = API_URL;
         /// Base URL of the Frontend API where a proxy serves it.
         proxy_url: Option<Url> = Setting::new("CLERK_PROXY_URL")
             .unset("the host in the publishable key")
@@ -53,5 +57,18 @@ section! {
         requests_per_ten_seconds: Option<NonZeroU32> = Setting::new("CLERK_REQUESTS_PER_TEN_SECONDS")
             .unset("1000, or 100 with a test key")
             .example("500");
+    }
+}
+
+impl ClerkConfig {
+    /// Reports what would send the secret key, or sessions of a production instance, without encryption.
+    pub(super) fn check(&self, public_url: &Url, values: &mut Values) {
+        if self.api_url.scheme() == "http" && !lethe::clerk::is_loopback(&self.api_url) {
+            values.report(&API_URL, "must begin with https://, because the secret key is sent there");
+        }
+        let is_production = self.publishable_key.starts_with("pk_live_");
+        if is_production && public_url.scheme() == "http" {
+            values.report(&general::URL, "must begin with https://, because the keys are of a production instance");
+        }
     }
 }

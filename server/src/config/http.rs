@@ -19,9 +19,9 @@ section! {
         site: PathBuf = Setting::new("LETHE_SITE").default("target/site");
         /// Addresses and networks of reverse proxies. Only their `X-Forwarded-…` headers are trusted.
         trusted_proxies: TrustedProxies = Setting::new("LETHE_TRUSTED_PROXIES").unset("none").example("10.0.0.0/8, ::1");
-        /// Bearer token for `/metrics` from other machines.
+        /// Bearer token that `/metrics` requires.
         metrics_token: Option<SecretString> = Setting::new("LETHE_METRICS_TOKEN")
             .secret()
-            .unset("only from this machine");
+            .unset("this machine only, without a token");
     }
 }

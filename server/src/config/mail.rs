@@ -13,7 +13,8 @@ section! {
     "Mail"
     /// The mail server and the sender.
     pub struct MailConfig {
-        /// URL of the SMTP server: `smtp://host:port` or `smtps://user:password@host`.
+        /// URL of the SMTP server: `smtp://host:port` or `smtps://user:password@host`. With `smtp` and another machine, STARTTLS is
+        /// required unless the URL ends with `?tls=none`.
         smtp_url: Option<SecretString> = Setting::new("LETHE_SMTP_URL")
             .secret()
             .unset("no mail is sent")

@@ -106,6 +106,9 @@ impl ServerConfig {
         let http = HttpConfig::read(values);
         let mail = MailConfig::read(values);
         let limits = LimitConfig::read(values);
+        if let (Some(clerk), Some(core)) = (&clerk, &core) {
+            clerk.check(&core.public_url, values);
+        }
         if let Some(mail) = &mail {
             mail.check(values);
         }

@@ -81,6 +81,7 @@ fn missing_settings_are_reported_together() {
 #[case("CLERK_DOMAIN", "https://example.org", "CLERK_DOMAIN is `https://example.org`")]
 #[case("LETHE_SECRET", "c2hvcnQ=", "LETHE_SECRET is not valid; it must be at least 32 random bytes in base64")]
 #[case("DATABASE_URL", "mysql://localhost", "DATABASE_URL is not valid; it must be a Postgres URL")]
+#[case("CLERK_API_URL", "http://clerk.example.org", "CLERK_API_URL must begin with https://")]
 #[case("LETHE_SMTP_URL", "smtp://localhost", "LETHE_MAIL_FROM is missing")]
 fn invalid_value_is_reported_with_what_is_accepted(
     #[case] name: &'static str,
@@ -189,4 +190,22 @@ fn example_file_as_it_is_lacks_only_a_secret() {
     let error = read_with_file(Some(&docs::example()), Vec::new()).expect_err("the secret is empty");
     assert_eq!(error.0.len(), 1, "{error}");
     assert!(error.0[0].starts_with("LETHE_SECRET is not valid"), "{error}");
+}
+
+#[rstest]
+#[case::without_quotes("secret = c2VjcmV0LXRleHQ=", "TOML parse error at line 1")]
+#[case::of_another_type("brand = { c2VjcmV0LXRleHQ = 1 }", "has a value of the wrong type")]
+fn broken_line_of_the_file_is_not_repeated(#[case] line: &str, #[case] expected: &str) {
+    let error = read_with_file(Some(line), complete()).expect_err("not valid").to_string();
+    assert!(error.contains(expected) && !error.contains("c2VjcmV0LXRleHQ"), "{error}");
+}
+
+#[test]
+fn production_instance_requires_https() {
+    let mut environment = complete();
+    environment.retain(|(name, _)| !["LETHE_URL", "CLERK_PUBLISHABLE_KEY"].contains(name));
+    environment.push(("LETHE_URL", "http://privacy.example.org".to_owned()));
+    environment.push(("CLERK_PUBLISHABLE_KEY", "pk_live_Y2xlcmsuY2xlcmsuZGV2JA".to_owned()));
+    let error = read(environment).expect_err("not valid").to_string();
+    assert!(error.contains("LETHE_URL must begin with https://"), "{error}");
 }

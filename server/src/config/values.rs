@@ -70,7 +70,7 @@ impl Values {
         figment = figment.merge(Serialized::defaults(environment));
         let entries: BTreeMap<String, RawValue> = figment
             .extract()
-            .map_err(|error| ConfigError(vec![format!("the file that LETHE_CONFIG names: {error}")]))?;
+            .map_err(|error| ConfigError(error.into_iter().map(|error| describe(&error)).collect()))?;
         let unknown = |given: &&String| !known.iter().any(|setting| setting.key() == **given);
         let problems = entries.keys().filter(unknown).map(|given| unknown_key(&known, given)).collect();
         let entries = entries.into_iter().map(|(key, value)| (key, value.into_text())).collect();
@@ -148,4 +148,15 @@ fn unknown_key(known: &[Setting], given: &str) -> String {
         }
         None => format!("`{given}` in the file that LETHE_CONFIG names is not a setting"),
     }
+}
+
+/// Says where the file is wrong. The parser's own words quote the line, which may be a secret.
+fn describe(error: &figment::Error) -> String {
+    let text = error.kind.to_string();
+    let place = text.lines().next().filter(|line| line.starts_with("TOML parse error"));
+    let problem = place.map_or_else(
+        || format!("`{}` has a value of the wrong type", error.path.join(".")),
+        |place| format!("{place}; the line isn't printed, because it may be a secret"),
+    );
+    format!("the file that LETHE_CONFIG names: {problem}")
 }

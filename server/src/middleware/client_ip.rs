@@ -1,6 +1,7 @@
 //! The IP address of a client. Forwarding headers count only when a trusted proxy sent them.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::Once;
 
 use axum::extract::ConnectInfo;
 use http::request::Parts;
@@ -11,7 +12,22 @@ use crate::config::TrustedProxies;
 /// Returns the client's address, as far as it can be trusted.
 #[must_use]
 pub fn client_ip(proxies: &TrustedProxies, parts: &Parts) -> Option<IpAddr> {
-    Some(resolve_client_ip(proxies, &parts.headers, peer_ip(&parts.extensions)?))
+    let peer = peer_ip(&parts.extensions)?;
+    if !proxies.contains(peer) && parts.headers.contains_key("x-forwarded-for") {
+        warn_of_untrusted_proxy();
+    }
+    Some(resolve_client_ip(proxies, &parts.headers, peer))
+}
+
+/// Once for each process: anybody can send the header.
+fn warn_of_untrusted_proxy() {
+    static WARNED: Once = Once::new();
+    WARNED.call_once(|| {
+        tracing::warn!(
+            "a request came with X-Forwarded-For from a peer that LETHE_TRUSTED_PROXIES doesn't name; if it is a proxy, rate \
+             limits count all its clients as one address"
+        );
+    });
 }
 
 /// Returns the address of the other end of the connection.

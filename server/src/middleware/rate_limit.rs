@@ -21,6 +21,10 @@ pub struct RateLimits {
     pub exports: RateLimit<ClerkUserId>,
     /// Deletion requests, per user.
     pub deletions: RateLimit<ClerkUserId>,
+    /// Changes of consent, per user.
+    pub consent_changes: RateLimit<ClerkUserId>,
+    /// Counts of what is stored, which query every mapped table, per user.
+    pub previews: RateLimit<ClerkUserId>,
     /// Writes without a session, per IP address.
     pub anonymous_writes: RateLimit<IpAddr>,
     /// Webhooks whose signature is wrong, per IP address.
@@ -40,6 +44,8 @@ impl RateLimits {
         Self {
             exports: RateLimit::new(per_hour(config.exports_per_hour)),
             deletions: RateLimit::new(per_hour(config.deletions_per_hour)),
+            consent_changes: RateLimit::new(per_minute(config.consent_changes_per_minute)),
+            previews: RateLimit::new(per_minute(config.previews_per_minute)),
             anonymous_writes: RateLimit::new(per_minute(config.anonymous_writes_per_minute)),
             rejected_webhooks: RateLimit::new(per_minute(config.anonymous_writes_per_minute)),
         }
@@ -49,6 +55,8 @@ impl RateLimits {
     pub fn evict_idle(&self) {
         self.exports.0.retain_recent();
         self.deletions.0.retain_recent();
+        self.consent_changes.0.retain_recent();
+        self.previews.0.retain_recent();
         self.anonymous_writes.0.retain_recent();
         self.rejected_webhooks.0.retain_recent();
     }

@@ -62,6 +62,9 @@ pub async fn read(
         (status = 200, body = Consent),
         (status = 400, body = ProblemDocument, content_type = "application/problem+json"),
         (status = 401, body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 403, body = ProblemDocument, content_type = "application/problem+json",
+            description = "the session is impersonated, and consent would be given"),
+        (status = 429, body = ProblemDocument, content_type = "application/problem+json"),
     )
 )]
 pub async fn change(
@@ -70,9 +73,11 @@ pub async fn change(
     user: CurrentUser,
     body: Bytes,
 ) -> Result<Json<ConsentState>, Problem> {
+    state.rate_limits.consent_changes.check(&user.clerk_user_id)?;
     let choices = parse_choices(&body)?;
     let lethe = state.lethe.with_incident(&context.incident);
-    let consent = consent::set(&lethe, &user.clerk_user_id, &choices, Source::Api, context.gpc).await?;
+    let source = if user.impersonated { Source::OnBehalf } else { Source::Api };
+    let consent = consent::set(&lethe, &user.clerk_user_id, &choices, source, context.gpc).await?;
     Ok(Json(consent))
 }
 

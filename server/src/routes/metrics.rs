@@ -10,7 +10,7 @@ use http::request::Parts;
 use lethe_error_code::ErrorCode;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use ring::digest::{SHA256, digest};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use crate::error::Problem;
 use crate::middleware::client_ip;
@@ -37,11 +37,16 @@ pub fn recorder() -> PrometheusHandle {
     HANDLE.clone()
 }
 
-/// Serves peers on this machine that no proxy forwards for, and requests with the configured token. For everybody else
-/// there is nothing here.
+/// Serves requests with the configured token. Where none is configured, it serves peers on this machine that no proxy
+/// forwards for. For everybody else there is nothing here.
 pub async fn render(State(state): State<AppState>, request: Request) -> Response {
     let (parts, _body) = request.into_parts();
-    if !client_ip::is_direct_loopback(&parts) && !has_token(&state, &parts) {
+    let is_allowed = match &state.metrics_token {
+        Some(expected) => has_token(expected, &parts),
+        // A proxy on this machine that adds no header looks like this, too; with a token it doesn't matter.
+        None => client_ip::is_direct_loopback(&parts),
+    };
+    if !is_allowed {
         return Problem::new(ErrorCode::NotFound).into_response();
     }
     let pool = &state.lethe.database;
@@ -60,8 +65,7 @@ fn gauge_value(count: i64) -> f64 {
     u32::try_from(count).map_or(f64::from(u32::MAX), f64::from)
 }
 
-fn has_token(state: &AppState, parts: &Parts) -> bool {
-    let Some(expected) = &state.metrics_token else { return false };
+fn has_token(expected: &SecretString, parts: &Parts) -> bool {
     let token = parts
         .headers
         .get(header::AUTHORIZATION)

@@ -3,14 +3,14 @@
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::request::Parts;
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, header};
 use leptos::nonce::Nonce;
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{handle_server_fns_with_context, render_app_async_with_context};
 use lethe::deletion::ReceiptCode;
 use lethe_app::server::context::{RequestContext, SignInUrl};
 use lethe_app::server::current_user::Authentication;
-use lethe_app::server_fns::REQUEST_DELETION_PATH;
+use lethe_app::server_fns::{PREVIEW_PATHS, REQUEST_DELETION_PATH, SAVE_PREFERENCES_PATH};
 use lethe_error_code::ErrorCode;
 
 use crate::cookie_check;
@@ -19,20 +19,37 @@ use crate::state::AppState;
 
 /// Renders the page of the request's path.
 pub async fn page(State(state): State<AppState>, request: Request) -> Response {
+    if let Err(problem) = check_limits(&state, &request) {
+        return problem.into_response();
+    }
     let options = state.site.options.clone();
     let render = render_app_async_with_context(leptos_context(&state), move || lethe_app::shell(options.clone()));
     render(request).await
 }
 
 /// Runs a server function.
-pub async fn server_function(State(state): State<AppState>, request: Request) -> Response {
-    if request.uri().path() == REQUEST_DELETION_PATH
-        && let Some(Ok(user)) = request.extensions().get::<Authentication>()
-        && let Err(problem) = state.rate_limits.deletions.check(&user.clerk_user_id)
-    {
+pub async fn server_function(State(state): State<AppState>, mut request: Request) -> Response {
+    if let Err(problem) = check_limits(&state, &request) {
         return problem.into_response();
     }
+    // Leptos redirects a browser without script back to where it came from, which may be another site. Lethe's own forms
+    // are sent elsewhere by name.
+    request.headers_mut().remove(header::REFERER);
     handle_server_fns_with_context(leptos_context(&state), request).await.into_response()
+}
+
+/// Counts what is expensive, per user.
+fn check_limits(state: &AppState, request: &Request) -> Result<(), Problem> {
+    let Some(Ok(user)) = request.extensions().get::<Authentication>() else { return Ok(()) };
+    let limits = &state.rate_limits;
+    match request.uri().path() {
+        REQUEST_DELETION_PATH => limits.deletions.check(&user.clerk_user_id),
+        SAVE_PREFERENCES_PATH => limits.consent_changes.check(&user.clerk_user_id),
+        path if PREVIEW_PATHS.contains(&path) || matches!(path, "/data" | "/delete") => {
+            limits.previews.check(&user.clerk_user_id)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The fallback: a page for people, a document for programs.

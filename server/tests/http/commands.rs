@@ -6,6 +6,7 @@ use std::process::{Output, Stdio};
 use lethe_demo::people::person;
 use lethe_demo::sample::{SeedOptions, seed};
 use lethe_demo::testing::{ClerkStandIn, Database, Port, StandInOptions};
+use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::process::{Process, lethe};
@@ -100,7 +101,7 @@ async fn missing_settings_are_reported_together() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn mismatching_data_map_prevents_the_start() {
+async fn mismatching_data_map_stops_only_what_needs_it() {
     let installation = Installation::new().await;
     assert_eq!(stdout_json(&installation.run(&["map", "check", "--json"]), 0)["fits"], true);
     sqlx::query(
@@ -113,8 +114,47 @@ async fn mismatching_data_map_prevents_the_start() {
     assert_eq!(found["problems"][0]["table"], "public.surprise");
     let printed = installation.run(&["map", "check"]);
     assert!(text(&printed.stdout).contains("public.surprise"), "{}", text(&printed.stdout));
-    let refused = stderr_text(&installation.run(&["serve"]), 1);
-    assert!(refused.contains("public.surprise"), "{refused}");
+
+    let server = Process::serve(&installation.environment, installation.directory.path(), &installation.url).await;
+    let log = std::fs::read_to_string(installation.directory.path().join("log")).unwrap();
+    assert!(log.contains("public.surprise"), "{log}");
+    let http = reqwest::Client::new();
+    let at = |path: &str| format!("{}{path}", installation.url);
+    let ready: Value = http.get(at("/readyz")).send().await.unwrap().json().await.unwrap();
+    assert_eq!((&ready["status"], &ready["data_map"]), (&json!("ready"), &json!("mismatch")));
+    let token = installation.clerk.sign_in(&person(0).id).await.jwt;
+    let saved = http.post(at("/api/privacy/consent")).bearer_auth(&token).json(&json!({"marketing": true}));
+    assert_eq!(saved.send().await.unwrap().status(), StatusCode::OK);
+    let export = http.get(at("/api/privacy/export")).bearer_auth(&token).send().await.unwrap();
+    assert_eq!(export.status(), StatusCode::SERVICE_UNAVAILABLE);
+
+    // The request is stored, waits, and goes on once the map fits.
+    let requested = http.delete(at("/api/privacy/delete")).bearer_auth(&token).send().await.unwrap();
+    let requested: Value = requested.json().await.unwrap();
+    let receipt = at(requested["receipt"].as_str().unwrap());
+    assert_eq!(requested["deleted"], false, "{requested}");
+    assert_eq!(http.get(&receipt).send().await.unwrap().status(), StatusCode::OK);
+    sqlx::query("drop table public.surprise").execute(installation.database.pool()).await.unwrap();
+    sqlx::query("update lethe.deletion_step set next_attempt_at = now() where status <> 'done'")
+        .execute(installation.database.pool())
+        .await
+        .unwrap();
+    assert!(server.stop().await);
+    let file = installation.directory.path().join("ids.txt");
+    std::fs::write(&file, &person(0).id).unwrap();
+    assert_eq!(stdout_json(&installation.run(&["erase", "--file", file.to_str().unwrap(), "--json"]), 0)["erased"], 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_secret_is_refused() {
+    let mut installation = Installation::new().await;
+    stdout_json(&installation.run(&["purge", "--json"]), 0);
+    let secret = installation.environment.iter_mut().find(|(name, _)| *name == "LETHE_SECRET").unwrap();
+    secret.1 = "YW5vdGhlciBzZWNyZXQgb2YgdGhlIHRlc3RzLCAzMiBieXRlcyBsb25n".to_owned();
+    for command in [&["serve"][..], &["work"], &["purge"], &["orphans"]] {
+        let refused = stderr_text(&installation.run(command), 1);
+        assert!(refused.contains("LETHE_SECRET isn't the secret that this database was used with"), "{refused}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

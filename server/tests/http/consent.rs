@@ -1,10 +1,12 @@
 //! Preferences over the API: reading, changing, refusing, mirroring.
 
+use lethe::ClerkUserId;
 use lethe_demo::people::person;
+use lethe_demo::testing::TokenOptions;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::{TestApp, TestOptions, eventually, json, masked, problem};
+use crate::support::{Browser, TestApp, TestOptions, eventually, json, limit, masked, problem};
 
 const PATH: &str = "/api/privacy/consent";
 
@@ -37,6 +39,59 @@ async fn change_returns_the_whole_state_and_keeps_the_rest() {
     let grace = app.sign_in(1).await;
     let other = json(grace.get(PATH).send().await.unwrap(), StatusCode::OK).await;
     assert_eq!(other["updatedAt"], Value::Null);
+}
+
+#[tokio::test]
+async fn impersonated_session_withdraws_consent_and_never_gives_it() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    json(ada.post(PATH).json(&json!({"marketing": true})).send().await.unwrap(), StatusCode::OK).await;
+    let options = TokenOptions { actor: Some(person(5).id), ..TokenOptions::default() };
+    let support = app.sign_in_with(0, options).await;
+    let given = support.post(PATH).json(&json!({"marketing": false, "analytics": true}));
+    problem(given.send().await.unwrap(), StatusCode::FORBIDDEN, "impersonated").await;
+    let handle = app.lethe.keys.user_handle(&ClerkUserId::parse(&person(0).id).unwrap());
+    let form = support
+        .post("/api/_/save_preferences")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body(format!("granted[0]=marketing&granted[1]=analytics&shown[0]=marketing&person={handle}"));
+    assert_eq!(json(form.send().await.unwrap(), StatusCode::FORBIDDEN).await["code"], "impersonated");
+    let unchanged = json(ada.get(PATH).send().await.unwrap(), StatusCode::OK).await;
+    assert_eq!((&unchanged["marketing"], &unchanged["analytics"]), (&json!(true), &json!(false)));
+
+    let withdrawn = support.post(PATH).json(&json!({"marketing": false}));
+    assert_eq!(json(withdrawn.send().await.unwrap(), StatusCode::OK).await["marketing"], false);
+    let sources: Vec<String> =
+        sqlx::query_scalar("select source from lethe.consent_entry order by id").fetch_all(app.pool()).await.unwrap();
+    assert_eq!(sources, ["api", "on_behalf"]);
+}
+
+#[tokio::test]
+async fn changes_of_consent_are_rate_limited_per_user() {
+    let settings = vec![("LETHE_CONSENT_CHANGES_PER_MINUTE", limit(2))];
+    let app = TestApp::with(TestOptions { settings, ..TestOptions::default() }).await;
+    let (ada, grace) = (app.sign_in(0).await, app.sign_in(1).await);
+    let save = async |user: &Browser<'_>| user.post(PATH).json(&json!({"marketing": true})).send().await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(save(&ada).await.status(), StatusCode::OK);
+    }
+    problem(save(&ada).await, StatusCode::TOO_MANY_REQUESTS, "too_many_requests").await;
+    assert_eq!(save(&grace).await.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn previews_are_rate_limited_per_user() {
+    let settings = vec![("LETHE_PREVIEWS_PER_MINUTE", limit(2))];
+    let app = TestApp::with(TestOptions { settings, ..TestOptions::default() }).await;
+    let ada = app.sign_in(0).await;
+    let handle = app.lethe.keys.user_handle(&ClerkUserId::parse(&person(0).id).unwrap());
+    let preview = format!("/api/_/preview_deletion?person={handle}");
+    for path in [&preview, &format!("/api/_/held_data?person={handle}")] {
+        assert_eq!(ada.get(path).send().await.unwrap().status(), StatusCode::OK, "{path}");
+    }
+    for path in [preview.as_str(), "/delete", "/data"] {
+        assert_eq!(ada.get(path).send().await.unwrap().status(), StatusCode::TOO_MANY_REQUESTS, "{path}");
+    }
 }
 
 #[tokio::test]

@@ -213,7 +213,7 @@ async fn inconsistent_settings_are_reported() {
         assert_eq!(code, Some(0), "{document:#}");
     }
     let live = "pk_live_Y2xlcmsuZXhhbXBsZS5vcmck";
-    healthy.assert_wrong(&[("CLERK_PUBLISHABLE_KEY", live)], &["key_kinds", "https"]);
+    healthy.assert_wrong(&[("CLERK_PUBLISHABLE_KEY", live)], &["settings", "key_kinds", "https"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

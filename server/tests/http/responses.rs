@@ -77,7 +77,7 @@ async fn health_endpoints_need_no_session() {
     assert_eq!(json(app.get("/healthz").send().await.unwrap(), StatusCode::OK).await, json!({"status": "ok"}));
     assert_eq!(
         json(app.get("/readyz").send().await.unwrap(), StatusCode::OK).await,
-        json!({"status": "ready", "clerk": "ok"})
+        json!({"status": "ready", "clerk": "ok", "data_map": "ok"})
     );
     sqlx::query("alter schema lethe rename to elsewhere").execute(app.pool()).await.unwrap();
     problem(app.get("/readyz").send().await.unwrap(), StatusCode::SERVICE_UNAVAILABLE, "unavailable").await;
@@ -92,11 +92,12 @@ async fn gpc_statement_is_served() {
 }
 
 #[tokio::test]
-async fn metrics_require_loopback_or_token() {
+async fn metrics_require_the_token_once_one_is_set() {
     let settings = vec![("LETHE_METRICS_TOKEN", "number-reader".to_owned())];
     let app = TestApp::with(TestOptions { settings, ..TestOptions::default() }).await;
     json(app.get("/healthz").send().await.unwrap(), StatusCode::OK).await;
-    let response = app.get("/metrics").send().await.unwrap();
+    problem(app.get("/metrics").send().await.unwrap(), StatusCode::NOT_FOUND, "not_found").await;
+    let response = app.get("/metrics").bearer_auth("number-reader").send().await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     let text = response.text().await.unwrap();
     assert!(text.contains(r#"lethe_http_requests_total{method="GET",route="/healthz",status="200"}"#), "{text}");

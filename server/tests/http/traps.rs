@@ -9,14 +9,15 @@ use lethe_demo::testing::Fault;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::{TestApp, TestOptions, eventually, json};
+use crate::support::{TestApp, TestOptions, eventually, json, limit};
 
 const CONSENT: &str = "/api/privacy/consent";
 
 /// Two tabs, fifty milliseconds to Clerk, and somebody else who writes to the same metadata.
 #[tokio::test]
 async fn concurrent_withdrawals_survive_a_slow_clerk() {
-    let app = TestApp::with(TestOptions { run_jobs: true, ..TestOptions::default() }).await;
+    let settings = vec![("LETHE_CONSENT_CHANGES_PER_MINUTE", limit(1000))];
+    let app = TestApp::with(TestOptions { run_jobs: true, settings, ..TestOptions::default() }).await;
     let ada = app.sign_in(0).await;
     let id = person(0).id;
     // Another application's server, with a budget of its own.

@@ -3,9 +3,12 @@
 
 mod template;
 
+use std::net::IpAddr;
+
 use lettre::message::{Mailbox, MultiPart};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 
 pub use self::template::SOURCES;
 pub(crate) use self::template::{DataSummary, Template};
@@ -83,7 +86,11 @@ impl Mailer {
 
     /// `url` is `smtp://host:port` or `smtps://user:password@host:port`; `from` an address with or
     /// without a name.
+    ///
+    /// With `smtp://` and a host other than this machine, the connection is upgraded with STARTTLS and the certificate
+    /// verified, or else nothing is sent (RFC 3207). `?tls=none` turns that off.
     pub fn smtp(url: &SecretString, from: &str) -> Result<Self, Error> {
+        let url = with_tls(url.expose_secret())?;
         let smtp = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose_secret())
             .map_err(|_| Error::Setting("SMTP URL"))?
             .timeout(Some(std::time::Duration::from_secs(20)))
@@ -124,6 +131,25 @@ impl Mailer {
     }
 }
 
+/// Requires TLS where the URL says nothing about it and the server isn't on this machine.
+fn with_tls(url: &str) -> Result<SecretString, Error> {
+    let mut url = Url::parse(url).map_err(|_| Error::Setting("SMTP URL"))?;
+    let tls = url.query_pairs().find(|(name, _)| name == "tls").map(|(_, value)| value.into_owned());
+    match tls.as_deref() {
+        // The client knows no such value: without a query it doesn't encrypt.
+        Some("none") => url.set_query(None),
+        None if url.scheme() == "smtp" && !is_this_machine(&url) => url.set_query(Some("tls=required")),
+        _ => {}
+    }
+    Ok(String::from(url).into())
+}
+
+/// The host of an `smtp` URL is text, also where it is an address.
+fn is_this_machine(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 fn message(from: Mailbox, to: &str, email: Email) -> Result<Message, Error> {
     Message::builder()
         .from(from)
@@ -136,6 +162,21 @@ fn message(from: Mailbox, to: &str, email: Email) -> Result<Message, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn other_machines_require_tls_unless_the_url_says_otherwise() {
+        for (url, expected) in [
+            ("smtp://localhost:25", "smtp://localhost:25"),
+            ("smtp://127.0.0.1:1025", "smtp://127.0.0.1:1025"),
+            ("smtp://[::1]:25", "smtp://[::1]:25"),
+            ("smtps://u:p@mail.example.org", "smtps://u:p@mail.example.org"),
+            ("smtp://u:p@mail.example.org:587", "smtp://u:p@mail.example.org:587?tls=required"),
+            ("smtp://mail.example.org?tls=opportunistic", "smtp://mail.example.org?tls=opportunistic"),
+            ("smtp://mail?tls=none", "smtp://mail"),
+        ] {
+            assert_eq!(with_tls(url).unwrap().expose_secret(), expected);
+        }
+    }
 
     /// The message's header lines; folded ones are joined.
     fn headers(brand: &str, to: &str) -> Result<Vec<String>, Error> {

@@ -1,8 +1,7 @@
 //! Checks of what Lethe depends on beside Clerk: database, data map, mail server, archive store, files for the browser.
 
 use std::num::NonZeroU32;
-use std::path::Path;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use lethe::data_map::{self, DataMap, Error};
