@@ -107,6 +107,8 @@
 //! * Cookies are read as UTF-8; redirect counters and `__client_uat` as plain decimal numbers.
 //! * Forwarded values must form an origin: `http` or `https`, and no user, path or query.
 //! * A satellite needs a sign-in URL in production too.
+//! * Nonces are resolved and sessions refreshed only so often for each client, each session and in all: see
+//!   [`Config::client_address`]. A refresh beyond the limit counts as refused by Clerk.
 //! * Not supported: machine tokens (API keys, M2M and OAuth tokens), which are signed out.
 
 mod authenticator;
