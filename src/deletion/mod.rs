@@ -3,7 +3,7 @@
 //! A deletion is requested once and then only goes forward. Its steps run in a fixed order, each under a lease, each
 //! recorded together with what it did, each idempotent. A failed step is retried until it succeeds; operators are
 //! alerted when it keeps failing. What a deletion leaves behind for a time is erased by [`retention`]; users who were
-//! deleted elsewhere are found by [`orphans`] and [`clerk_events`].
+//! deleted elsewhere are found by [`orphans`] and [`clerk_events`], and those whom a backup brought back by [`replay`].
 
 pub mod clerk_events;
 mod confirmation;
@@ -15,6 +15,7 @@ mod plan;
 mod progress;
 mod purge;
 mod receipt;
+pub mod replay;
 mod request;
 pub mod retention;
 mod retry;
@@ -23,6 +24,7 @@ mod statements;
 mod step;
 mod step_actions;
 mod summary;
+mod tombstone;
 mod verification;
 
 pub use confirmation::{CONFIRMATION, confirms};

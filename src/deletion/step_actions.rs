@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::erasure::{TableResult, erase};
 use super::notice::SendReceipt;
 use super::step::Step;
+use super::tombstone;
 use super::verification::verify;
 use crate::audit::{self, AuditEvent};
 use crate::clerk::DeleteOutcome;
@@ -66,10 +67,8 @@ pub(super) async fn run_external(lethe: &Lethe, deletion: &OpenDeletion, step: S
             Ok(ExternalResult { detail: json!({"user": outcome}), ..ExternalResult::default() })
         }
         Step::Audit => {
-            // A database that is restored from a backup lacks newer tombstones; this copy survives.
-            let digest = data_encoding::HEXLOWER.encode(&lethe.keys.tombstone(&deletion.subject));
-            // Empty: nothing may lead from it to the receipt, or to anything else.
-            lethe.storage.put(&format!("tombstones/{digest}"), Vec::new()).await?;
+            // Before the database, so that the store lacks none of its tombstones.
+            tombstone::write_copy(lethe, &lethe.keys.tombstone(&deletion.subject)).await?;
             Ok(ExternalResult::default())
         }
         Step::PendingWork | Step::ApplicationData | Step::Verification | Step::Receipt => Ok(ExternalResult::default()),
@@ -223,14 +222,7 @@ async fn add_late_results(
 
 /// Writes the tombstone and deletes the row that links the person to their audit entries.
 async fn write_tombstone(lethe: &Lethe, transaction: &mut PgTransaction<'_>, deletion: &OpenDeletion) -> Result<()> {
-    sqlx::query!(
-        "insert into lethe.tombstone (digest, erased_at) values ($1, $2)
-        on conflict on constraint tombstone_pkey do nothing",
-        &lethe.keys.tombstone(&deletion.subject),
-        lethe.clock.now(),
-    )
-    .execute(&mut **transaction)
-    .await?;
+    tombstone::write(lethe, transaction, &lethe.keys.tombstone(&deletion.subject)).await?;
     sqlx::query!("delete from lethe.data_subject where clerk_id = $1", deletion.subject.as_str())
         .execute(&mut **transaction)
         .await?;

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use futures::TryStreamExt;
 use object_store::local::LocalFileSystem;
 use object_store::{ObjectStore, ObjectStoreExt, PutPayload, Result, path::Path as Key};
 
@@ -38,6 +39,12 @@ impl Storage {
             Err(object_store::Error::NotFound { .. }) => Ok(false),
             Err(error) => Err(error),
         }
+    }
+
+    /// Returns the names of all objects in `folder`, in no particular order. A folder that doesn't exist is empty.
+    pub async fn list(&self, folder: &str) -> Result<Vec<String>> {
+        let objects = self.0.list(Some(&Key::from(folder)));
+        objects.map_ok(|object| object.location.filename().unwrap_or_default().to_owned()).try_collect().await
     }
 
     /// Writes `bytes` under `key`, reads them back and deletes them. Returns whether they were unchanged.

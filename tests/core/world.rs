@@ -26,7 +26,7 @@ pub(crate) struct World {
     pub(crate) lethe: Lethe,
     pub(crate) clerk: ClerkStandIn,
     pub(crate) inbox: Inbox,
-    _database: Database,
+    pub(crate) database: Database,
 }
 
 impl World {
@@ -43,20 +43,25 @@ impl World {
         let pool = database.pool().clone();
         seed(&pool, &SeedOptions { people: PEOPLE, rows_per_person: 5 }).await.unwrap();
         database::migrate(&pool).await.unwrap();
-        let lethe = lethe(&clerk, &inbox, map, pool);
-        Self { lethe, clerk, inbox, _database: database }
+        let lethe = lethe(&clerk, &inbox, map, pool, empty_storage());
+        Self { lethe, clerk, inbox, database }
     }
 
     /// The same installation after the operator has put these purposes into the map.
     pub(crate) fn with_purposes(&self, purposes: &str) -> Lethe {
         let map = include_str!("../../demo/data-map.toml");
         assert!(!map.contains("[[purpose]]"), "the sample has the default purposes");
-        lethe(&self.clerk, &self.inbox, &format!("{map}\n{purposes}"), self.pool().clone())
+        lethe(&self.clerk, &self.inbox, &format!("{map}\n{purposes}"), self.pool().clone(), self.lethe.storage.clone())
     }
 
     /// The same installation after the operator has edited the map.
     pub(crate) fn with_map_text(&self, map: &str) -> Lethe {
-        lethe(&self.clerk, &self.inbox, map, self.pool().clone())
+        lethe(&self.clerk, &self.inbox, map, self.pool().clone(), self.lethe.storage.clone())
+    }
+
+    /// The same installation with another database and store.
+    pub(crate) fn with_data(&self, database: &Database, storage: Storage) -> Lethe {
+        lethe(&self.clerk, &self.inbox, include_str!("../../demo/data-map.toml"), database.pool().clone(), storage)
     }
 
     pub(crate) fn pool(&self) -> &PgPool {
@@ -84,7 +89,11 @@ impl Drop for RunningWorker {
     }
 }
 
-pub(crate) fn lethe(clerk: &ClerkStandIn, inbox: &Inbox, map: &str, database: PgPool) -> Lethe {
+pub(crate) fn empty_storage() -> Storage {
+    Storage::new(Arc::new(object_store::memory::InMemory::new()))
+}
+
+pub(crate) fn lethe(clerk: &ClerkStandIn, inbox: &Inbox, map: &str, database: PgPool, storage: Storage) -> Lethe {
     let data_map = DataMap::parse(map).unwrap();
     let client = ClientSettings {
         api_url: Url::parse(clerk.url()).unwrap(),
@@ -98,7 +107,7 @@ pub(crate) fn lethe(clerk: &ClerkStandIn, inbox: &Inbox, map: &str, database: Pg
         clerk: lethe::clerk::Client::new(&client).unwrap(),
         purposes: data_map.purposes().cloned().unwrap_or_default(),
         data_map,
-        storage: Storage::new(Arc::new(object_store::memory::InMemory::new())),
+        storage,
         mailer: Mailer::smtp(&SecretString::from(inbox.smtp_url()), "Privacy <privacy@example.org>").unwrap(),
         keys: keys::Keys::derive(&secret).unwrap(),
         clock: Clock::system(),

@@ -30,6 +30,25 @@ impl TemporaryDatabase {
         let digest = ring::digest::digest(&ring::digest::SHA256, schema.as_bytes());
         let source = format!("template_{template}_{}", alphanumeric(digest.as_ref()).to_lowercase());
         ensure_template(&server_url, &mut admin, &source, fill).await;
+        Self::copied_from(server_url, admin, &source).await
+    }
+
+    /// Creates a copy of this database, as a backup of it would be. Its connections are closed, since the server copies
+    /// only a database that has none.
+    ///
+    /// # Panics
+    /// If the server can't be reached or refuses a statement, as it does while the database is in use.
+    pub async fn copy(&self) -> Self {
+        let mut admin = connect(&self.server_url).await;
+        sqlx::query("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = $1")
+            .bind(&self.name)
+            .execute(&mut admin)
+            .await
+            .expect("the role may end its own sessions");
+        Self::copied_from(self.server_url.clone(), admin, &self.name).await
+    }
+
+    async fn copied_from(server_url: Url, mut admin: PgConnection, source: &str) -> Self {
         let name = format!("test_{}", alphanumeric(&random_bytes::<27>()).to_lowercase());
         execute(&mut admin, format!("CREATE DATABASE {name} TEMPLATE {source}")).await;
         admin.close().await.expect("the connection can be closed");

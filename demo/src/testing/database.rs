@@ -18,6 +18,11 @@ impl Database {
         Self(TemporaryDatabase::create(&server_url(), "sample", sample::SCHEMA, fill).await)
     }
 
+    /// A copy of the database as it is now, for use as its backup. Closes the connections of this one.
+    pub async fn copy(&self) -> Self {
+        Self(self.0.copy().await)
+    }
+
     /// The database's URL.
     #[must_use]
     pub fn url(&self) -> &str {

@@ -12,6 +12,7 @@ mod migrate;
 mod orphans;
 mod output;
 mod purge;
+mod replay;
 mod serve;
 mod work;
 
@@ -78,6 +79,14 @@ enum Command {
         #[arg(long)]
         file: PathBuf,
     },
+    /// After the database was restored from a backup, delete the users again who were erased since the backup.
+    ///
+    /// They are found by the tombstones in the store. Running it again changes nothing.
+    Replay {
+        /// Only list them.
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Erase retained data whose retention period has expired. A background job does this every hour.
     Purge,
     /// Check the audit log.
@@ -128,6 +137,7 @@ impl Cli {
                 orphans::run(&bootstrap_batch(values).await?, erase, at_most, self.json).await
             }
             Command::Erase { file } => erase::run(&bootstrap_batch(values).await?, &file, self.json).await,
+            Command::Replay { dry_run } => replay::run(&bootstrap_batch(values).await?, dry_run, self.json).await,
             Command::Purge => purge::run(&bootstrap_batch(values).await?, self.json).await,
             Command::Audit(command) => audit::run(&command, &bootstrap_batch(values).await?, self.json).await,
             Command::Config(command) => Ok(config_docs::run(&command)),

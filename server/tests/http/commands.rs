@@ -244,6 +244,60 @@ async fn erase_deletes_all_users_and_can_be_repeated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn replay_erases_who_was_erased_since_the_backup() {
+    let mut installation = Installation::new().await;
+    let backup = installation.database.copy().await;
+    let (erased, neighbour) = (person(0).id, person(7).id);
+    let file = installation.directory.path().join("ids.txt");
+    std::fs::write(&file, &erased).unwrap();
+    stdout_json(&installation.run(&["erase", "--file", file.to_str().unwrap(), "--json"]), 0);
+    assert_eq!(stdout_json(&installation.run(&["replay", "--json"]), 0)["restored"], json!([]));
+
+    // The restore.
+    for (name, value) in &mut installation.environment {
+        if *name == "DATABASE_URL" {
+            backup.url().clone_into(value);
+        }
+    }
+    let before = rows_of(backup.pool(), &erased).await;
+    let rows_of_neighbour = rows_of(backup.pool(), &neighbour).await;
+    let listed = installation.run(&["replay", "--dry-run"]);
+    assert_eq!(text(&listed.stdout), format!("{erased}\n"));
+    assert!(!stderr_text(&listed, 3).contains(&erased));
+    let found = stdout_json(&installation.run(&["replay", "--dry-run", "--json"]), 3);
+    assert_eq!((&found["restored"], &found["erased"], &found["tombstones"]), (&json!([erased]), &json!(0), &json!(1)));
+    assert_eq!(rows_of(backup.pool(), &erased).await, before);
+
+    let replayed = stdout_json(&installation.run(&["replay", "--json"]), 0);
+    assert_eq!((&replayed["erased"], &replayed["unfinished"]), (&json!(1), &json!(0)));
+    assert!(rows_of(backup.pool(), &erased).await.iter().all(|(_, rows)| rows.is_empty()));
+    assert_eq!(rows_of(backup.pool(), &neighbour).await, rows_of_neighbour);
+    let found = stdout_json(&installation.run(&["replay", "--dry-run", "--json"]), 0);
+    assert_eq!((&found["restored"], &found["missing_in_database"]), (&json!([]), &json!(0)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replay_with_an_unfinished_deletion_needs_attention() {
+    let mut installation = Installation::new().await;
+    let backup = installation.database.copy().await;
+    let file = installation.directory.path().join("ids.txt");
+    std::fs::write(&file, &person(0).id).unwrap();
+    stdout_json(&installation.run(&["erase", "--file", file.to_str().unwrap(), "--json"]), 0);
+    for (name, value) in &mut installation.environment {
+        if *name == "DATABASE_URL" {
+            backup.url().clone_into(value);
+        }
+    }
+    installation.clerk.fail(lethe_demo::testing::Fault {
+        operation: Some("DELETE /v1/users/{user_id}".to_owned()),
+        status: Some(500),
+        ..Default::default()
+    });
+    let replayed = stdout_json(&installation.run(&["replay", "--json"]), 3);
+    assert_eq!((&replayed["erased"], &replayed["unfinished"]), (&json!(0), &json!(1)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn invalid_line_prevents_all_deletions() {
     let installation = Installation::new().await;
     let file = installation.directory.path().join("ids.txt");
