@@ -6,5 +6,6 @@ mod audit;
 mod consent;
 mod deletion;
 mod export;
+mod inspection;
 mod resilience;
 mod world;

@@ -4,6 +4,7 @@
 
 mod audit;
 mod config_docs;
+mod deletions;
 mod doctor;
 mod erase;
 mod exit;
@@ -78,6 +79,9 @@ enum Command {
         #[arg(long)]
         file: PathBuf,
     },
+    /// Look at deletions, and retry one that doesn't go on.
+    #[command(subcommand)]
+    Deletions(deletions::DeletionsCommand),
     /// Erase retained data whose retention period has expired. A background job does this every hour.
     Purge,
     /// Check the audit log.
@@ -128,6 +132,7 @@ impl Cli {
                 orphans::run(&bootstrap_batch(values).await?, erase, at_most, self.json).await
             }
             Command::Erase { file } => erase::run(&bootstrap_batch(values).await?, &file, self.json).await,
+            Command::Deletions(command) => deletions::run(&command, &bootstrap_batch(values).await?, self.json).await,
             Command::Purge => purge::run(&bootstrap_batch(values).await?, self.json).await,
             Command::Audit(command) => audit::run(&command, &bootstrap_batch(values).await?, self.json).await,
             Command::Config(command) => Ok(config_docs::run(&command)),
