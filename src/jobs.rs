@@ -76,6 +76,7 @@ jobs! {
         deletion::SendReceipt => deletion::send_receipt,
         deletion::SendAlert => deletion::send_alert,
         deletion::SendRetentionAlert => deletion::send_retention_alert,
+        retention::RetryPurges => retention::purge_by_job,
     }
     // A schedule repairs what a lost job or a crash left undone. Nothing depends on one to be done in time.
     scheduled {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::failure::Failure;
 use super::step::{Status, Step};
 use crate::{Error, Lethe, Result};
 
@@ -98,12 +99,12 @@ impl Lease {
         if completed.rows_affected() == 1 { Ok(()) } else { Err(StepError::LeaseLost) }
     }
 
-    /// Records that the step failed with `code`, and ends the lease. Returns whether it was still held.
+    /// Records that the step failed, and ends the lease. Returns whether it was still held.
     pub(super) async fn fail(
         &self,
         lethe: &Lethe,
         connection: &mut PgConnection,
-        code: &'static str,
+        failure: Failure,
         status: Status,
         delay: Duration,
     ) -> Result<bool> {
@@ -114,7 +115,7 @@ impl Lease {
             self.step.position(),
             self.attempt,
             status.name(),
-            code,
+            failure.name(),
             lethe.clock.now() + delay,
         )
         .execute(connection)

@@ -4,10 +4,13 @@
 //! recorded together with what it did, each idempotent. A failed step is retried until it succeeds; operators are
 //! alerted when it keeps failing. What a deletion leaves behind for a time is erased by [`retention`]; users who were
 //! deleted elsewhere are found by [`orphans`] and [`clerk_events`], and those whom a backup brought back by [`replay`].
+//! Operators look at deletions through [`inspection`].
 
 pub mod clerk_events;
 mod confirmation;
 mod erasure;
+mod failure;
+pub mod inspection;
 mod lease;
 mod notice;
 pub mod orphans;
@@ -29,6 +32,7 @@ mod verification;
 
 pub use confirmation::{CONFIRMATION, confirms};
 pub use erasure::{TableResult, erase};
+pub use failure::Failure;
 pub use plan::{Plan, PlanLine, plan};
 pub use progress::{Progress, StepStatus, progress, progress_of};
 pub use purge::purge;

@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::failure::Failure;
 use super::notice::SendRetentionAlert;
 use super::purge::purge;
 use crate::audit::{self, AuditEvent};
 use crate::ids::ClerkUserId;
+use crate::platform::queue::Job;
 use crate::{Error, Lethe, Result, data_map};
 
 /// Operators are alerted when an entry has failed this many times.
@@ -54,6 +57,25 @@ pub async fn purge_expired(lethe: &Lethe) -> Result<Purged> {
         }
     }
     Ok(purged)
+}
+
+/// The job that purges at once what a retry made due.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct RetryPurges {
+    pub(crate) request: Uuid,
+}
+
+impl Job for RetryPurges {
+    const NAME: &'static str = "retry_purges";
+
+    fn id(&self) -> Uuid {
+        self.request
+    }
+}
+
+/// Purges everything that is due. Not only what the job is about: purges have an order, which their due times keep.
+pub(crate) async fn purge_by_job(lethe: &Lethe, _job: RetryPurges) -> Result<()> {
+    purge_expired(lethe).await.map(drop)
 }
 
 /// Returns the oldest one whose attempt is due. Children come before their parents, because they were stored in that
@@ -119,11 +141,6 @@ async fn table_exists(connection: &mut PgConnection, table: &str) -> Result<bool
 
 /// Schedules the next attempt, with a pause that grows, and alerts operators after some.
 async fn record_failure(lethe: &Lethe, due: &DueRetention, error: &Error) -> Result<()> {
-    let failure = match error {
-        Error::Map(_) => "data_map_mismatch",
-        Error::Database(_) => "database_failed",
-        _ => "failed",
-    };
     let attempts = due.attempts + 1;
     tracing::warn!(
         request = %due.request, table = due.table, attempts, error = error as &dyn std::error::Error,
@@ -142,7 +159,7 @@ async fn record_failure(lethe: &Lethe, due: &DueRetention, error: &Error) -> Res
         due.id,
         attempts,
         lethe.clock.now() + pause,
-        failure,
+        Failure::of(error).name(),
         ATTEMPTS_BEFORE_ALERT,
         lethe.clock.now(),
     )

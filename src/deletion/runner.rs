@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgTransaction;
 use uuid::Uuid;
 
+use super::failure::Failure;
 use super::lease::{LEASE_DURATION, Lease, StepError};
 use super::notice::SendAlert;
 use super::progress::{Progress, progress};
@@ -14,7 +15,7 @@ use super::step::{Status, Step};
 use super::step_actions::{self, OpenDeletion};
 use crate::audit::{self, AuditEvent};
 use crate::platform::queue::Job;
-use crate::{Error, ErrorCode, Lethe, Result, clerk};
+use crate::{Error, Lethe, Result};
 
 /// Operators are alerted when a step has failed this many times.
 const ATTEMPTS_BEFORE_ALERT: i32 = 5;
@@ -90,32 +91,19 @@ fn count_step(step: Step, outcome: &'static str) {
     metrics::counter!("lethe_deletion_steps_total", "step" => step.name(), "outcome" => outcome).increment(1);
 }
 
-/// Returns a code for the cause of a failure, and whether an operator must act before a retry can succeed.
-fn failure_code(error: &Error) -> (&'static str, bool) {
-    match error {
-        Error::Clerk(error) if error.kind() == clerk::Kind::ManagedByScim => ("clerk_user_managed_by_scim", true),
-        Error::Clerk(_) => ("clerk_failed", false),
-        Error::Map(_) => ("data_map_mismatch", true),
-        Error::Refused(ErrorCode::PlanChanged) => ("plan_changed", true),
-        Error::RowsRemaining(_) => ("rows_left_behind", true),
-        Error::Storage(_) => ("archive_store_failed", false),
-        Error::Database(_) => ("database_failed", false),
-        _ => ("failed", false),
-    }
-}
-
 async fn record_failure(lethe: &Lethe, lease: &Lease, error: &Error) -> Result<()> {
-    let (code, blocked) = failure_code(error);
+    let failure = Failure::of(error);
+    let blocked = failure.is_blocking();
     count_step(lease.step, "failed");
     tracing::warn!(blocked, error = error as &dyn std::error::Error, "deletion step failed; it will be retried");
     let delay = retry_delay(lease.attempt, blocked, lethe.random.bytes::<1>()[0]);
     let status = if blocked { Status::Blocked } else { Status::Retrying };
     let mut transaction = lethe.database.begin().await?;
-    if !lease.fail(lethe, &mut transaction, code, status, delay).await? {
+    if !lease.fail(lethe, &mut transaction, failure, status, delay).await? {
         return Ok(());
     }
     if blocked || lease.attempt >= ATTEMPTS_BEFORE_ALERT {
-        escalate(lethe, &mut transaction, lease, code).await?;
+        escalate(lethe, &mut transaction, lease, failure).await?;
     }
     lethe.queue().enqueue_in(&mut transaction, AdvanceDeletion { request: lease.request }, delay).await?;
     transaction.commit().await?;
@@ -123,7 +111,7 @@ async fn record_failure(lethe: &Lethe, lease: &Lease, error: &Error) -> Result<(
 }
 
 /// Alerts operators: once for each deletion, however often its steps fail after that.
-async fn escalate(lethe: &Lethe, transaction: &mut PgTransaction<'_>, lease: &Lease, code: &str) -> Result<()> {
+async fn escalate(lethe: &Lethe, transaction: &mut PgTransaction<'_>, lease: &Lease, failure: Failure) -> Result<()> {
     let request = lease.request;
     let first = sqlx::query!(
         "update lethe.deletion_request set attention_since = $2 where id = $1 and attention_since is null",
@@ -133,7 +121,7 @@ async fn escalate(lethe: &Lethe, transaction: &mut PgTransaction<'_>, lease: &Le
     .execute(&mut **transaction)
     .await?;
     if first.rows_affected() == 1 {
-        let (failure, step) = (code.to_owned(), lease.step.name().to_owned());
+        let (failure, step) = (failure.name().to_owned(), lease.step.name().to_owned());
         let needs_attention = AuditEvent::DeletionNeedsAttention { failure, request, step };
         audit::append(lethe, transaction, None, needs_attention).await?;
         lethe.queue().enqueue(transaction, SendAlert { request }).await?;

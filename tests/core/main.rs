@@ -6,6 +6,7 @@ mod audit;
 mod consent;
 mod deletion;
 mod export;
+mod inspection;
 mod replay;
 mod resilience;
 mod world;

@@ -4,6 +4,7 @@
 
 mod audit;
 mod config_docs;
+mod deletions;
 mod doctor;
 mod erase;
 mod exit;
@@ -87,6 +88,9 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
     },
+    /// Look at deletions, and retry one that doesn't go on.
+    #[command(subcommand)]
+    Deletions(deletions::DeletionsCommand),
     /// Erase retained data whose retention period has expired. A background job does this every hour.
     Purge,
     /// Check the audit log.
@@ -138,6 +142,7 @@ impl Cli {
             }
             Command::Erase { file } => erase::run(&bootstrap_batch(values).await?, &file, self.json).await,
             Command::Replay { dry_run } => replay::run(&bootstrap_batch(values).await?, dry_run, self.json).await,
+            Command::Deletions(command) => deletions::run(&command, &bootstrap_batch(values).await?, self.json).await,
             Command::Purge => purge::run(&bootstrap_batch(values).await?, self.json).await,
             Command::Audit(command) => audit::run(&command, &bootstrap_batch(values).await?, self.json).await,
             Command::Config(command) => Ok(config_docs::run(&command)),

@@ -11,6 +11,28 @@ pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Prints a table with a row of headings. Columns are as wide as their longest cell, and the last one isn't padded.
+pub(super) fn print_table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) {
+    print!("{}", table(headings, rows));
+}
+
+fn table<const N: usize>(headings: [&str; N], rows: &[[String; N]]) -> String {
+    let headings = headings.map(str::to_uppercase);
+    let lines = || std::iter::once(&headings).chain(rows);
+    let mut text = String::new();
+    for line in lines() {
+        let mut row = String::new();
+        for (column, cell) in line.iter().enumerate() {
+            let width = lines().map(|line| line[column].chars().count()).max().unwrap_or_default();
+            row.push_str(cell);
+            row.extend(std::iter::repeat_n(' ', width + 2 - cell.chars().count()));
+        }
+        text.push_str(row.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
 /// Reports the progress of a long command: on a terminal in one line that is rewritten, otherwise a line every few
 /// seconds.
 pub(super) struct Progress {
@@ -42,5 +64,16 @@ impl Progress {
         if self.on_terminal && self.has_printed {
             eprint!("\r\x1b[K");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_of_a_table_are_aligned() {
+        let rows = [["audit", "1"], ["clerk_user", ""]].map(|row| row.map(str::to_owned));
+        assert_eq!(table(["step", "attempts"], &rows), "STEP        ATTEMPTS\naudit       1\nclerk_user\n");
     }
 }

@@ -153,10 +153,10 @@ fn unknown_key(known: &[Setting], given: &str) -> String {
 /// Says where the file is wrong. The parser's own words quote the line, which may be a secret.
 fn describe(error: &figment::Error) -> String {
     let text = error.kind.to_string();
-    let place = text.lines().next().filter(|line| line.starts_with("TOML parse error"));
-    let problem = place.map_or_else(
+    let location = text.lines().next().filter(|line| line.starts_with("TOML parse error"));
+    let problem = location.map_or_else(
         || format!("`{}` has a value of the wrong type", error.path.join(".")),
-        |place| format!("{place}; the line isn't printed, because it may be a secret"),
+        |location| format!("{location}; the line isn't printed, because it may be a secret"),
     );
     format!("the file that LETHE_CONFIG names: {problem}")
 }

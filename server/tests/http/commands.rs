@@ -298,6 +298,85 @@ async fn replay_with_an_unfinished_deletion_needs_attention() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn deletion_that_fails_is_listed_displayed_and_retried() {
+    let installation = Installation::new().await;
+    let file = installation.directory.path().join("ids.txt");
+    let user = person(0).id;
+    std::fs::write(&file, &user).unwrap();
+    let erase = ["erase", "--file", file.to_str().unwrap(), "--json"];
+    assert_eq!(
+        stdout_json(&installation.run(&["deletions", "list", "--json"]), 0),
+        json!({"deletions": [], "attention": 0})
+    );
+    installation.clerk.fail(lethe_demo::testing::Fault {
+        operation: Some("DELETE /v1/users/{user_id}".to_owned()),
+        status: Some(503),
+        ..Default::default()
+    });
+    assert_eq!(stdout_json(&installation.run(&erase), 3)["unfinished"], 1);
+    installation.clerk.recover();
+
+    let listed = stdout_json(&installation.run(&["deletions", "list", "--json"]), 0);
+    let deletion = &listed["deletions"][0];
+    assert_eq!((&deletion["state"], &deletion["step"]), (&json!("open"), &json!("clerk_user")), "{listed}");
+    assert_eq!((&deletion["attempts"], &deletion["failure"]["code"]), (&json!(1), &json!("clerk_failed")));
+    let (receipt, request) = (deletion["receipt"].as_str().unwrap(), deletion["request"].as_str().unwrap());
+    let pool = installation.database.pool();
+    sqlx::query("update lethe.deletion_request set attention_since = now()").execute(pool).await.unwrap();
+    for state in ["open", "attention", "completed"] {
+        let listed = stdout_json(&installation.run(&["deletions", "list", "--state", state, "--json"]), 3);
+        assert_eq!(listed["attention"], 1, "{listed}");
+        assert_eq!(listed["deletions"].as_array().unwrap().is_empty(), state == "completed", "{listed}");
+    }
+    let displayed = installation.run(&["deletions", "list"]);
+    let table = text(&displayed.stdout);
+    assert!(table.contains(receipt) && table.contains("needs attention"), "{table}");
+    assert!(table.contains("a call to Clerk failed"), "{table}");
+
+    for reference in [user.as_str(), receipt, request] {
+        let output = installation.run(&["deletions", "show", reference, "--json"]);
+        let document = stdout_json(&output, 0);
+        assert_eq!((&document["receipt"], document["steps"].as_array().unwrap().len()), (&json!(receipt), 7));
+        assert_eq!(document["steps"][4]["status"], "retrying", "{document}");
+        let printed = installation.run(&["deletions", "show", reference]);
+        assert!(text(&printed.stdout).contains("Nothing while Clerk is unavailable"), "{}", text(&printed.stdout));
+        for output in [output, printed] {
+            assert!(!format!("{}{}", text(&output.stdout), text(&output.stderr)).contains(&user));
+        }
+    }
+
+    sqlx::query("update lethe.deletion_step set next_attempt_at = now() + interval '1 hour' where failure is not null")
+        .execute(pool)
+        .await
+        .unwrap();
+    assert_eq!(stdout_json(&installation.run(&erase), 3)["unfinished"], 1, "the next attempt isn't due");
+    let retried = stdout_json(&installation.run(&["deletions", "retry", &user, "--json"]), 0);
+    assert_eq!((&retried["step"], &retried["purges"]), (&json!("clerk_user"), &json!(0)), "{retried}");
+    assert_eq!(stdout_json(&installation.run(&erase), 0)["erased"], 1);
+
+    let listed = stdout_json(&installation.run(&["deletions", "list", "--state", "completed", "--json"]), 0);
+    assert_eq!(listed["deletions"][0]["receipt"], receipt, "{listed}");
+    assert_eq!(stdout_json(&installation.run(&["deletions", "show", receipt, "--json"]), 0)["state"], "completed");
+    assert_eq!(stdout_json(&installation.run(&["deletions", "retry", receipt, "--json"]), 0)["step"], Value::Null);
+    let retried = installation.run(&["deletions", "retry", receipt]);
+    assert!(text(&retried.stdout).contains("is completed"), "{}", text(&retried.stdout));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_deletion_is_a_failure_that_repeats_no_input() {
+    let installation = Installation::new().await;
+    let user = person(0).id;
+    for command in ["show", "retry"] {
+        for reference in [user.as_str(), lethe::deletion::ReceiptCode::EXAMPLE] {
+            let complaint = stderr_text(&installation.run(&["deletions", command, reference]), 1);
+            assert!(complaint.contains("there is no such deletion") && !complaint.contains(&user), "{complaint}");
+        }
+        let complaint = stderr_text(&installation.run(&["deletions", command, "ada@example.org"]), 1);
+        assert!(complaint.contains("neither a receipt code") && !complaint.contains("ada@"), "{complaint}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn invalid_line_prevents_all_deletions() {
     let installation = Installation::new().await;
     let file = installation.directory.path().join("ids.txt");
