@@ -63,6 +63,8 @@ test('user deleted at Clerk is signed out and erased', async ({ page, request })
   const person = await newcomer('blog');
   await pages.signIn(page, person);
   await expect(page.getByRole('heading', { name: 'Activity' })).toBeVisible();
+  // The page's own requests are over, so that none is refused because of the deletion.
+  await page.waitForLoadState('networkidle');
   const answer = await request.delete(`${settings.clerkUrl}/v1/users/${person.id}`, {
     headers: { authorization: `Bearer ${settings.clerkSecretKey}` },
   });
