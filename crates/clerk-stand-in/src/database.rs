@@ -75,24 +75,33 @@ impl TemporaryDatabase {
     /// Closes the pool, then drops the database and waits until that is done.
     pub async fn close(self) {
         self.pool.close().await;
+        drop_database(&self.server_url, &self.name).await;
     }
 }
 
 impl Drop for TemporaryDatabase {
     fn drop(&mut self) {
         let (server_url, name) = (self.server_url.clone(), self.name.clone());
-        // A thread with its own runtime, as the test's runtime may be shutting down.
-        let dropping = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().ok()?;
-            runtime.block_on(async {
-                let mut admin = PgConnection::connect(server_url.as_str()).await.ok()?;
-                let statement = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
-                sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut admin).await.ok()
-            })
+        // A thread with its own runtime, as the test's runtime may be shutting down. Nobody waits for it: the server drops no
+        // database while a connection is being established, and the other end of that connection may be a task of the thread
+        // that would wait. What a process leaves behind when it ends first goes with the server of the tests.
+        std::thread::spawn(move || {
+            if let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                runtime.block_on(drop_database(&server_url, &name));
+            }
         });
-        if !matches!(dropping.join(), Ok(Some(_))) {
-            eprintln!("failed to drop the temporary database {}", self.name);
-        }
+    }
+}
+
+/// Drops the database if it exists. A failure is printed: the test itself has ended.
+async fn drop_database(server_url: &Url, name: &str) {
+    let dropped = async {
+        let mut admin = PgConnection::connect(server_url.as_str()).await?;
+        let statement = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+        sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut admin).await
+    };
+    if let Err(error) = dropped.await {
+        eprintln!("failed to drop the temporary database {name}: {error}");
     }
 }
 

@@ -174,9 +174,6 @@ fn settings(port: u16, durability: Durability) -> Vec<String> {
         // No Unix sockets: the loopback port is enough, and a socket's path may exceed the kernel's limit.
         "unix_socket_directories=".to_owned(),
         "max_connections=500".to_owned(),
-        // Creating and dropping a database waits for all backends, also for one that waits for a slow reader, and whoever
-        // connects meanwhile waits for it. The default is one minute, after which the connection is closed without a word.
-        "authentication_timeout=10min".to_owned(),
         "logging_collector=off".to_owned(),
         "log_destination=stderr".to_owned(),
     ];
