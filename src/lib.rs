@@ -39,7 +39,7 @@ use url::Url;
 pub use error::{Error, Result};
 pub use ids::{ClerkUserId, DataSubjectId, UserHandle};
 pub use lethe_error_code::ErrorCode;
-pub use platform::{Clock, Random, crockford, database, error_chain, keys, mail, queue, storage};
+pub use platform::{Clock, Random, crockford, database, error_chain, is_loopback, keys, mail, queue, storage};
 pub use subject::Presence;
 
 /// Everything that an operation needs, and the request or job that it belongs to. Cheap to clone.

@@ -1,18 +1,19 @@
 //! From the configuration to [`Lethe`]: connects to Postgres, reads the data map, derives the keys.
 
-use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use lethe::clerk::{Client, ClientSettings};
 use lethe::data_map::{self, DataMap};
+use lethe::is_loopback;
 use lethe::keys::Keys;
 use lethe::mail::Mailer;
 use lethe::storage::Storage;
 use lethe::{Clock, Dependencies, Lethe, Random};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::{Connection, PgConnection, PgPool};
+use url::Url;
 
 use crate::config::{ClerkConfig, DatabaseConfig, MailConfig, ServerConfig};
 
@@ -82,14 +83,11 @@ fn with_tls(options: PgConnectOptions, config: &DatabaseConfig) -> PgConnectOpti
         Some(file) => options.ssl_root_cert(file),
         None => options,
     };
-    let has_mode = config.url.expose().contains("sslmode=") || config.url.expose().contains("ssl-mode=");
-    if has_mode || is_local(options.get_host()) { options } else { options.ssl_mode(PgSslMode::VerifyFull) }
-}
-
-/// Whether the host is this machine: the loopback interface, or a folder with a socket.
-fn is_local(host: &str) -> bool {
-    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
-    host == "localhost" || host.starts_with('/') || address.is_ok_and(|address| address.is_loopback())
+    let has_mode = Url::parse(config.url.expose())
+        .is_ok_and(|url| url.query_pairs().any(|(name, _)| matches!(&*name, "sslmode" | "ssl-mode")));
+    // A path is the folder of a socket.
+    let is_local = options.get_host().starts_with('/') || is_loopback(options.get_host());
+    if has_mode || is_local { options } else { options.ssl_mode(PgSslMode::VerifyFull) }
 }
 
 /// Builds what operations need. Sends no request to Clerk.
@@ -189,6 +187,7 @@ mod tests {
         }
         assert_eq!(mode("postgres://u:p@db.example.org/db"), "VerifyFull");
         assert_eq!(mode("postgres://u:p@10.0.0.5/db"), "VerifyFull");
+        assert_eq!(mode("postgres://u:sslmode=disable@db.example.org/db"), "VerifyFull", "it is the password");
         assert_eq!(mode("postgres://u:p@db.example.org/db?sslmode=require"), "Require");
         assert_eq!(mode("postgres://u:p@db.example.org/db?sslmode=disable"), "Disable");
     }

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
-use url::{Host, Url};
+use url::Url;
 
 use super::breaker::Breaker;
 use super::limiter::{Limiter, Priority};
 use super::{API_VERSION, Error, Kind};
+use crate::platform::is_loopback;
 
 static CLERK: LazyLock<Url> = LazyLock::new(|| Url::parse("https://api.clerk.com").expect("a constant URL"));
 const VERSION: HeaderName = HeaderName::from_static("clerk-api-version");
@@ -88,7 +89,8 @@ impl Client {
             .timeout(settings.timeout)
             .pool_idle_timeout(Duration::from_mins(1))
             .tcp_keepalive(Duration::from_secs(30));
-        if is_loopback(&settings.api_url) {
+        // No proxy from the environment leads back to this machine.
+        if settings.api_url.host_str().is_some_and(is_loopback) {
             http = http.no_proxy();
         }
         let http = http.build().map_err(|error| misconfigured().with_cause(&error))?;
@@ -122,17 +124,6 @@ pub(super) fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     Ok(config.with_root_certificates(roots).with_no_client_auth())
-}
-
-/// Returns whether the URL is on this machine, where no proxy from the environment applies.
-#[must_use]
-pub fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 #[cfg(test)]

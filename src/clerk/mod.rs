@@ -14,7 +14,7 @@ pub mod probe;
 mod profile;
 pub mod webhook;
 
-pub use client::{Client, ClientSettings, is_loopback};
+pub use client::{Client, ClientSettings};
 pub use error::{Error, Kind};
 pub use object::{Jwk, Jwks, Session, User};
 pub use operations::{DeleteOutcome, MetadataOutcome, RefreshRequest};

@@ -9,9 +9,9 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc2822;
 use url::Url;
 
-use super::client::{is_loopback, tls};
+use super::client::tls;
 use super::{API_VERSION, Jwks};
-use crate::platform::error_chain;
+use crate::platform::{error_chain, is_loopback};
 
 /// The response.
 #[derive(Clone, Debug)]
@@ -56,7 +56,7 @@ pub async fn probe(
         .tls_backend_preconfigured(tls)
         .redirect(reqwest::redirect::Policy::none())
         .timeout(timeout);
-    if is_loopback(url) {
+    if url.host_str().is_some_and(is_loopback) {
         http = http.no_proxy();
     }
     let mut request = http.build().map_err(failed)?.get(url.clone()).header("Clerk-API-Version", API_VERSION);

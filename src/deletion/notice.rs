@@ -95,12 +95,8 @@ impl Job for SendAlert {
     }
 }
 
-/// Alerts operators that a deletion keeps failing. Contains nothing about the user.
+/// Alerts operators that a deletion keeps failing.
 pub(crate) async fn send_alert(lethe: &Lethe, SendAlert { request }: SendAlert) -> Result<()> {
-    let Some(address) = &lethe.config.alert_address else {
-        tracing::error!(%request, "deletion needs attention, and no alert address is configured");
-        return Ok(());
-    };
     let row = sqlx::query!(
         "select step, failure, attempts from lethe.deletion_step
         where request_id = $1 and status <> 'done' order by position limit 1",
@@ -110,13 +106,17 @@ pub(crate) async fn send_alert(lethe: &Lethe, SendAlert { request }: SendAlert) 
     .await?;
     // The deletion was completed in the meantime.
     let Some(row) = row else { return Ok(()) };
-    let email = mail::Template::OperatorAlert {
-        brand: &lethe.config.brand,
-        request: &request.to_string(),
-        step: &row.step,
-        failure: row.failure.as_deref().unwrap_or("unknown"),
-        attempts: row.attempts,
+    alert_operators(lethe, request, &row.step, row.failure.as_deref().unwrap_or("unknown"), row.attempts).await
+}
+
+/// Sends the alert where an address is configured, and logs it where none is. It contains nothing about the user.
+async fn alert_operators(lethe: &Lethe, request: Uuid, step: &str, failure: &str, attempts: i32) -> Result<()> {
+    let Some(address) = &lethe.config.alert_address else {
+        tracing::error!(%request, step, failure, "a deletion needs attention, and no alert address is configured");
+        return Ok(());
     };
+    let (brand, request) = (&lethe.config.brand, &request.to_string());
+    let email = mail::Template::OperatorAlert { brand, request, step, failure, attempts };
     lethe.mailer.send(address, email.render()?).await?;
     Ok(())
 }
@@ -135,15 +135,11 @@ impl Job for SendRetentionAlert {
     }
 }
 
-/// Alerts operators that rows of an erased person can't be purged. Contains nothing about the person.
+/// Alerts operators that rows of an erased person can't be purged.
 pub(crate) async fn send_retention_alert(
     lethe: &Lethe,
     SendRetentionAlert { request }: SendRetentionAlert,
 ) -> Result<()> {
-    let Some(address) = &lethe.config.alert_address else {
-        tracing::error!(%request, "a purge needs attention, and no alert address is configured");
-        return Ok(());
-    };
     let row = sqlx::query!(
         r#"select table_name, failure as "failure!", attempts from lethe.retention
         where request_id = $1 and attention_since is not null and finished_at is null and failure is not null
@@ -154,15 +150,7 @@ pub(crate) async fn send_retention_alert(
     .await?;
     // It succeeded in the meantime.
     let Some(row) = row else { return Ok(()) };
-    let email = mail::Template::OperatorAlert {
-        brand: &lethe.config.brand,
-        request: &request.to_string(),
-        step: &format!("purge of {}", row.table_name),
-        failure: &row.failure,
-        attempts: row.attempts,
-    };
-    lethe.mailer.send(address, email.render()?).await?;
-    Ok(())
+    alert_operators(lethe, request, &format!("purge of {}", row.table_name), &row.failure, row.attempts).await
 }
 
 fn receipt_url(lethe: &Lethe, code: &str) -> Result<String> {

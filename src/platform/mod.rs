@@ -6,6 +6,7 @@ pub mod crockford;
 pub mod database;
 pub mod error_chain;
 pub mod keys;
+pub mod loopback;
 pub mod mail;
 pub mod queue;
 pub(crate) mod random;
@@ -13,4 +14,5 @@ pub mod storage;
 
 pub use clock::Clock;
 pub use error_chain::error_chain;
+pub use loopback::is_loopback;
 pub use random::Random;

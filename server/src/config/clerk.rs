@@ -63,7 +63,7 @@ section! {
 impl ClerkConfig {
     /// Reports what would send the secret key, or sessions of a production instance, without encryption.
     pub(super) fn check(&self, public_url: &Url, values: &mut Values) {
-        if self.api_url.scheme() == "http" && !lethe::clerk::is_loopback(&self.api_url) {
+        if self.api_url.scheme() == "http" && !self.api_url.host_str().is_some_and(lethe::is_loopback) {
             values.report(&API_URL, "must begin with https://, because the secret key is sent there");
         }
         let is_production = self.publishable_key.starts_with("pk_live_");

@@ -4,7 +4,7 @@ use lethe_demo::testing::{ClerkStandIn, Inbox, Port, StandInOptions};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::commands::{Installation, run, text};
+use crate::installation::{Installation, run, text};
 use crate::support::Directory;
 
 /// A installation where nothing is wrong.

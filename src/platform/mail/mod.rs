@@ -3,8 +3,6 @@
 
 mod template;
 
-use std::net::IpAddr;
-
 use lettre::message::{Mailbox, MultiPart};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 use secrecy::{ExposeSecret, SecretString};
@@ -12,6 +10,7 @@ use url::Url;
 
 pub use self::template::SOURCES;
 pub(crate) use self::template::{DataSummary, Template};
+use super::loopback::is_loopback;
 
 /// Sends e-mails through an SMTP server, or discards them where none is configured.
 #[derive(Clone)]
@@ -138,16 +137,12 @@ fn with_tls(url: &str) -> Result<SecretString, Error> {
     match tls.as_deref() {
         // The client knows no such value: without a query it doesn't encrypt.
         Some("none") => url.set_query(None),
-        None if url.scheme() == "smtp" && !is_this_machine(&url) => url.set_query(Some("tls=required")),
+        None if url.scheme() == "smtp" && !url.host_str().is_some_and(is_loopback) => {
+            url.set_query(Some("tls=required"));
+        }
         _ => {}
     }
     Ok(String::from(url).into())
-}
-
-/// The host of an `smtp` URL is text, also where it is an address.
-fn is_this_machine(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 fn message(from: Mailbox, to: &str, email: Email) -> Result<Message, Error> {
