@@ -1,5 +1,5 @@
 import { defineConfig } from '@playwright/test';
-import { settings } from './support/settings.ts';
+import { settings, workers } from './support/settings.ts';
 
 // Chromium's sandbox doesn't work as root, and in some containers not at all.
 const sandbox = process.getuid?.() !== 0 && !process.env['CHROMIUM_NO_SANDBOX'];
@@ -7,9 +7,9 @@ const sandbox = process.getuid?.() !== 0 && !process.env['CHROMIUM_NO_SANDBOX'];
 export default defineConfig({
   testDir: 'tests',
   outputDir: 'test-results',
-  // All tests share one server, one database and one Clerk.
-  workers: 1,
-  fullyParallel: false,
+  // The tests of one worker share one server, one database and one Clerk; no other worker uses these.
+  workers,
+  fullyParallel: true,
   retries: 0,
   forbidOnly: true,
   // Generous: the tests may share two cores with the server, the database and other programs.

@@ -98,6 +98,8 @@ pub struct DeletionPreview {
 pub struct PlanRow {
     /// The kind, as the data map labels it.
     pub label: String,
+    /// The language of the label and the reason, where it isn't that of the pages.
+    pub language: Option<String>,
     /// The number of rows, e.g. `1,904`.
     pub rows: String,
     /// The day of the oldest, e.g. `3 March 2026`, where it is known.

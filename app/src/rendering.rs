@@ -122,6 +122,7 @@ fn site() -> Site {
         contact_url: Some("mailto:privacy@example.org".to_owned()),
         privacy_notice_url: Some("https://example.org/privacy".to_owned()),
         application_url: Some("https://example.org/".to_owned()),
+        content_language: Some("de".to_owned()),
         options: options(),
     }
 }

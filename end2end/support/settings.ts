@@ -1,11 +1,20 @@
-// Addresses and keys, from the environment or from the `run.env` of a running `cargo xtask run`.
+// Addresses and keys, from the environment or from the `run.env` of a running demo.
 
 import { existsSync, readFileSync } from 'node:fs';
+import { delimiter } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
-const file = process.env['LETHE_RUN_ENV'] ?? new URL('../../.lethe/run.env', import.meta.url);
+/** One `run.env` per demo. */
+const files = (process.env['LETHE_RUN_ENV'] ?? fileURLToPath(new URL('../../.lethe/run.env', import.meta.url))).split(
+  delimiter,
+);
+
+/** How many workers can run tests at a time: each needs a demo of its own. */
+export const workers = files.length;
 
 function fromFile(): Record<string, string> {
-  if (process.env['LETHE_URL'] || !existsSync(file)) return {};
+  const file = files[Number(process.env['TEST_PARALLEL_INDEX'] ?? 0)];
+  if (process.env['LETHE_URL'] || !file || !existsSync(file)) return {};
   const lines = readFileSync(file, 'utf8').split('\n').filter((line) => /^[A-Z_]+=/.test(line));
   return Object.fromEntries(
     lines.map((line) => {
@@ -15,10 +24,11 @@ function fromFile(): Record<string, string> {
   );
 }
 
-const values = { ...fromFile(), ...process.env };
+/** All variables of the demo and of this process. */
+export const environment: Record<string, string | undefined> = { ...fromFile(), ...process.env };
 
 function needed(name: string): string {
-  const value = values[name];
+  const value = environment[name];
   if (!value) throw new Error(`${name} is not set: start \`cargo xtask run\`, or run \`cargo xtask test --only browser\``);
   return value;
 }

@@ -57,11 +57,12 @@ pub fn build_state(config: &ServerConfig, lethe: Lethe) -> anyhow::Result<AppSta
 }
 
 fn site(config: &ServerConfig) -> anyhow::Result<Site> {
-    let links = &config.links;
+    let pages = &config.pages;
     Ok(Site {
-        contact_url: links.contact.as_ref().map(|url| url.0.to_string()),
-        privacy_notice_url: links.privacy_notice.as_ref().map(Url::to_string),
-        application_url: links.application.as_ref().map(Url::to_string),
+        contact_url: pages.contact.as_ref().map(|url| url.0.to_string()),
+        privacy_notice_url: pages.privacy_notice.as_ref().map(Url::to_string),
+        application_url: pages.application.as_ref().map(Url::to_string),
+        content_language: pages.content_language.as_ref().map(|tag| tag.0.clone()),
         ..assets::load_site(&config.http.site, &config.core.brand)?
     })
 }

@@ -2,6 +2,7 @@
 
 mod bench;
 mod build;
+mod chaos;
 mod cluster;
 mod data_folder;
 mod environment;
@@ -84,6 +85,8 @@ enum Task {
     Test(test::Test),
     /// Prints how many bytes a first visit transfers.
     Size(size::Size),
+    /// Lets everything around Lethe fail while people use it, and checks every promise at the end.
+    Chaos(chaos::Chaos),
     /// Measures a release build under load.
     Bench(bench::Bench),
 }
@@ -125,6 +128,7 @@ fn dispatch(task: Task) -> Result<ExitCode> {
         Task::Graph(graph) => return graph.run(&workspace),
         Task::Test(test) => return test.run(&workspace),
         Task::Size(size) => size.run(&workspace)?,
+        Task::Chaos(chaos) => chaos.run(&workspace)?,
         Task::Bench(bench) => bench.run(&workspace)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -147,6 +147,14 @@ impl Service {
         }
     }
 
+    /// Kills the process and its children, as a power failure would.
+    pub(crate) fn kill(&mut self) {
+        if self.ended.is_none() {
+            let _ = killpg(process_id(self.child.id()), Signal::SIGKILL);
+            self.ended = self.child.wait().ok();
+        }
+    }
+
     /// Sends the stop signal and waits; kills the process if it doesn't exit within 20 seconds.
     pub(crate) fn stop(&mut self) {
         if self.ended.is_some() {

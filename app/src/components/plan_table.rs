@@ -24,13 +24,13 @@ pub(crate) fn PlanTable(
         view! {
             <tr role="row">
                 <th scope="row" role="rowheader" dir="auto">
-                    {row.label}
+                    <span lang=row.language.clone()>{row.label}</span>
                     {row.since.map(|date| view! { <small>{texts::oldest(date)}</small> })}
                 </th>
                 <td class="number" role="cell">{row.rows}</td>
                 <td class=class role="cell">
                     <span>{row.outcome}</span>
-                    {row.reason.map(|reason| view! { <small dir="auto">{reason}</small> })}
+                    {row.reason.map(|reason| view! { <small dir="auto" lang=row.language>{reason}</small> })}
                 </td>
             </tr>
         }

@@ -190,6 +190,7 @@ mod tests {
                 vec![
                     PlanRow {
                         label: label.to_owned(),
+                        language: Some("de".to_owned()),
                         rows: "1,904".to_owned(),
                         since: Some("3 March 2024".to_owned()),
                         outcome: texts::DELETED.to_owned(),
@@ -198,6 +199,7 @@ mod tests {
                     },
                     PlanRow {
                         label: "Usage log".to_owned(),
+                        language: None,
                         rows: "5,310".to_owned(),
                         since: None,
                         outcome: "Kept until 22 November 2028".to_owned(),

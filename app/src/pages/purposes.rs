@@ -5,6 +5,7 @@ use lethe_error_code::ErrorCode;
 
 use crate::dto::{Preferences, PurposeChoice, UserHandle};
 use crate::islands::{BOXES_ID, box_id};
+use crate::server::context;
 use crate::texts;
 
 /// What became of a form that was sent without script.
@@ -81,7 +82,7 @@ pub(super) fn Purposes(preferences: Preferences, user_handle: UserHandle, result
                         })
                         .collect_view();
                     view! {
-                        {title.map(|title| view! { <h3 class="choices-title" dir="auto">{title}</h3> })}
+                        {title.map(|title| view! { <h3 class="choices-title" dir="auto" lang=context::content_language()>{title}</h3> })}
                         {boxes}
                     }
                 })
@@ -120,9 +121,9 @@ fn PurposeBox(purpose: PurposeChoice, checked: bool) -> impl IntoView {
                 data-granted=granted.then_some("true")
                 aria-describedby=format!("{id}-text {id}-status")
             />
-            <label for=id.clone() id=format!("{id}-title") dir="auto">{title}</label>
+            <label for=id.clone() id=format!("{id}-title") dir="auto" lang=context::content_language()>{title}</label>
             <div class="choice-text" id=format!("{id}-text")>
-                <p dir="auto">{text}</p>
+                <p dir="auto" lang=context::content_language()>{text}</p>
                 {note.map(|note| view! { <p class="choice-note">{note}</p> })}
             </div>
             <span class="tag" id=format!("{id}-status")>{status}</span>

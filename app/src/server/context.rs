@@ -26,6 +26,8 @@ pub struct Site {
     pub privacy_notice_url: Option<String>,
     /// The application's own pages.
     pub application_url: Option<String>,
+    /// The language of the operator's texts, as in HTML's `lang`; `None` where it is that of the pages.
+    pub content_language: Option<String>,
     /// Leptos' options, among them the paths of the browser's bundle.
     pub options: LeptosOptions,
 }
@@ -64,6 +66,11 @@ pub(crate) fn form_owner(rendered_for: &UserHandle) -> Authentication {
 /// Whether the browser sends an opt-out signal.
 pub(crate) fn gpc() -> bool {
     use_context::<RequestContext>().is_some_and(|request| request.gpc)
+}
+
+/// Returns the language of the operator's texts, where it isn't that of the pages.
+pub(crate) fn content_language() -> Option<String> {
+    use_context::<Site>().and_then(|site| site.content_language)
 }
 
 /// Returns the request's incident id.

@@ -41,6 +41,7 @@ mod tests {
     fn foreign_text_is_never_markup() {
         let row = PlanRow {
             label: HOSTILE.to_owned(),
+            language: Some(HOSTILE.to_owned()),
             rows: "1".to_owned(),
             since: None,
             outcome: HOSTILE.to_owned(),

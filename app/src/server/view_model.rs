@@ -12,6 +12,7 @@ use crate::dto::{
     StepState, Time,
 };
 use crate::format::{self, Tense};
+use crate::server::context;
 use crate::server::current_user::CurrentUser;
 use crate::server::markup;
 use crate::texts;
@@ -71,6 +72,7 @@ pub(crate) fn planned_rows(plan: &Plan) -> Vec<PlanRow> {
     let mut rows = sorted_rows(plan.lines.iter(), Tense::Future);
     rows.push(PlanRow {
         label: texts::SIGN_IN_ACCOUNT.to_owned(),
+        language: None,
         rows: "1".to_owned(),
         since: None,
         outcome: texts::SIGN_IN_DELETED.to_owned(),
@@ -95,6 +97,7 @@ fn row(line: &PlanLine, tense: Tense) -> PlanRow {
     let (outcome, reason) = format::outcome_text(&line.outcome, tense);
     PlanRow {
         label: if line.others { texts::by_others(&line.label) } else { line.label.clone() },
+        language: context::content_language(),
         rows: format::count(line.rows),
         since: line.since.map(format::date),
         outcome,
@@ -153,4 +156,67 @@ fn step(status: &StepStatus) -> StepProgress {
 /// A completed export.
 pub(crate) fn completed_export(completed: &Completed) -> CompletedExport {
     CompletedExport { at: time(completed.at), content: format::items_and_size(completed.rows, completed.bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ::time::macros::datetime;
+    use lethe::purposes::{LegalBasis, Purpose};
+
+    use super::*;
+
+    const DECIDED: OffsetDateTime = datetime!(2026-11-20 09:57 UTC);
+
+    fn state(granted: bool, since: Option<OffsetDateTime>) -> PurposeState {
+        let purpose = Purpose {
+            key: "marketing".to_owned(),
+            title: "Marketing".to_owned(),
+            text: "News about the product.".to_owned(),
+            version: "1".to_owned(),
+            group: None,
+            legal_basis: LegalBasis::Consent,
+            default_granted: false,
+            opt_out_signal: true,
+        };
+        PurposeState {
+            purpose: Arc::new(purpose),
+            granted,
+            since,
+            agreed_to_earlier_text: None,
+            locked: false,
+            is_refused: false,
+        }
+    }
+
+    fn described(state: &PurposeState) -> (String, Option<String>) {
+        let choice = purpose_choice(state);
+        (choice.status, choice.note)
+    }
+
+    #[test]
+    fn purpose_says_since_when_it_is_on_or_off() {
+        assert_eq!(described(&state(true, Some(DECIDED))), ("On since 20 November 2026".to_owned(), None));
+        assert_eq!(described(&state(false, Some(DECIDED))), ("Off since 20 November 2026".to_owned(), None));
+        assert_eq!(described(&state(true, None)), (texts::ON_BY_DEFAULT.to_owned(), None));
+        assert_eq!(described(&state(false, None)), (texts::OFF.to_owned(), None));
+    }
+
+    #[test]
+    fn purpose_whose_text_changed_says_when_the_earlier_one_was_agreed_to() {
+        let changed = PurposeState { agreed_to_earlier_text: Some(DECIDED), ..state(false, None) };
+        let note = "This has changed since you agreed on 20 November 2026, so it’s off until you choose.";
+        assert_eq!(described(&changed), (texts::OFF.to_owned(), Some(note.to_owned())));
+        // A decision on the present text makes the note obsolete.
+        let renewed = PurposeState { agreed_to_earlier_text: Some(DECIDED), ..state(true, Some(DECIDED)) };
+        assert_eq!(described(&renewed).1, None);
+    }
+
+    #[test]
+    fn purpose_that_a_signal_keeps_off_says_so_whatever_was_decided() {
+        let locked = PurposeState { locked: true, ..state(false, Some(DECIDED)) };
+        assert_eq!(described(&locked), (texts::OFF_BY_SIGNAL.to_owned(), None));
+        assert!(purpose_choice(&locked).locked);
+    }
 }

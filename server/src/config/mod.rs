@@ -9,9 +9,9 @@ pub mod docs;
 pub mod general;
 pub mod http;
 pub mod limits;
-pub mod links;
 pub mod log;
 pub mod mail;
+pub mod pages;
 mod proxies;
 mod section;
 mod setting;
@@ -29,9 +29,9 @@ pub use data::DataConfig;
 pub use database::DatabaseConfig;
 pub use http::HttpConfig;
 pub use limits::LimitConfig;
-pub use links::LinksConfig;
 pub use log::LogConfig;
 pub use mail::MailConfig;
+pub use pages::PagesConfig;
 pub use proxies::TrustedProxies;
 pub use section::{Section, SectionDoc};
 pub use setting::{Setting, SettingDoc, Syntax, Value};
@@ -41,7 +41,7 @@ pub use values::{ConfigError, Values};
 /// Every section, in the order of the documentation.
 pub const SECTIONS: &[SectionDoc] = &[
     CoreConfig::DOC,
-    LinksConfig::DOC,
+    PagesConfig::DOC,
     DatabaseConfig::DOC,
     DataConfig::DOC,
     ClerkConfig::DOC,
@@ -78,8 +78,8 @@ pub fn from_sources<'a>(
 pub struct ServerConfig {
     /// What the core needs to know.
     pub core: CoreConfig,
-    /// Links at the end of each page.
-    pub links: LinksConfig,
+    /// What the pages need to know of the operator.
+    pub pages: PagesConfig,
     /// The connection to Postgres.
     pub database: DatabaseConfig,
     /// The data map, the master secret and the archive store.
@@ -99,7 +99,7 @@ impl ServerConfig {
     pub fn read(values: &mut Values) -> Option<Self> {
         // Every section is read before the first `?`, so that all problems are reported at once.
         let core = CoreConfig::read(values);
-        let links = LinksConfig::read(values);
+        let pages = PagesConfig::read(values);
         let database = DatabaseConfig::read(values);
         let data = DataConfig::read(values);
         let clerk = ClerkConfig::read(values);
@@ -114,7 +114,7 @@ impl ServerConfig {
         }
         Some(Self {
             core: core?,
-            links: links?,
+            pages: pages?,
             database: database?,
             data: data?,
             clerk: clerk?,

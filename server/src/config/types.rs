@@ -5,6 +5,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
 use data_encoding::BASE64;
+use icu_locale_core::LanguageIdentifier;
 use secrecy::{ExposeSecret, SecretString};
 use tracing_subscriber::EnvFilter;
 use url::Url;
@@ -121,6 +122,18 @@ impl Value for ContactUrl {
     }
 }
 
+/// A language, as HTML's `lang` takes it.
+#[derive(Clone, Debug)]
+pub struct LanguageTag(pub String);
+
+impl Value for LanguageTag {
+    const ACCEPTED: &'static str = "a language tag (BCP 47), such as `de` or `pt-BR`";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        parse::<LanguageIdentifier>(text).map(|language| Self(language.to_string()))
+    }
+}
+
 /// The URL of a Postgres database, with the password in it.
 #[derive(Clone, Debug)]
 pub struct PostgresUrl(pub SecretString);
@@ -198,5 +211,20 @@ impl PostgresUrl {
     #[must_use]
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn language_tags_are_checked_and_normalized() {
+        let read = |text| LanguageTag::from_text(text).map(|tag| tag.0).ok();
+        assert_eq!(read("de"), Some("de".to_owned()));
+        assert_eq!(read("pt-br"), Some("pt-BR".to_owned()));
+        for text in ["german language", "d", "de_DE_", "\"><script>"] {
+            assert_eq!(read(text), None, "{text}");
+        }
     }
 }

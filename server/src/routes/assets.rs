@@ -32,7 +32,7 @@ struct AssetManifest {
     font: String,
 }
 
-/// Reads the manifest of a built site. The footer's links are added by the caller.
+/// Reads the manifest of a built site. What the operator has set is added by the caller.
 pub fn load_site(folder: &Path, brand: &str) -> Result<Site, SiteError> {
     let error = |reason: String| SiteError { path: folder.display().to_string(), reason };
     let text =
@@ -50,6 +50,7 @@ pub fn load_site(folder: &Path, brand: &str) -> Result<Site, SiteError> {
         contact_url: None,
         privacy_notice_url: None,
         application_url: None,
+        content_language: None,
         options,
     })
 }

@@ -2,6 +2,7 @@
 //! only reports: no result makes it fail.
 
 mod consent;
+mod mix;
 mod page;
 mod report;
 mod session;
@@ -34,6 +35,9 @@ pub(crate) struct Bench {
     /// The duration of each measurement in seconds.
     #[arg(long, default_value_t = 10, value_name = "N")]
     seconds: u32,
+    /// `load`: measures this rate in requests per second, instead of searching the highest within the target.
+    #[arg(long, value_name = "N")]
+    rate: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -44,6 +48,8 @@ enum What {
     Consent,
     /// Authenticating a request.
     Session,
+    /// A mix of pages, preferences, exports and deletions at a fixed rate.
+    Load,
 }
 
 impl Bench {
@@ -52,15 +58,23 @@ impl Bench {
         if matches!(self.what, What::Session) {
             return self.print(&session::measure(workspace, machine)?);
         }
-        install::program("wrk", "wrk")?;
+        let is_load = matches!(self.what, What::Load);
+        if !is_load {
+            install::program("wrk", "wrk")?;
+        }
         let programs = Build::start(workspace, true)?.finish()?;
         let data = DataFolder::temporary_on_disk("bench")?;
         let cluster = Cluster::start(&data, Durability::Safe)?;
-        let sample = Sample { people: USERS, rows_per_person: 12 };
+        let people = if is_load { mix::users(self.rate, self.seconds) } else { USERS };
+        let sample = Sample { people, rows_per_person: 12 };
         let mut stack = Stack::start(workspace, &programs, data, cluster, Ports::free()?, sample)?;
+        if is_load {
+            self.print(&mix::measure(&stack, self.rate, self.seconds, machine)?)?;
+            return stack.check();
+        }
         let tokens = tokens(&stack)?;
         match self.what {
-            What::Session => {}
+            What::Session | What::Load => {}
             What::Page => self.print(&page::measure(&mut stack, &tokens, self.seconds, machine)?)?,
             What::Consent => self.print(&consent::measure(&stack, &tokens, self.seconds, machine)?)?,
         }

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use nix::sys::signal::Signal;
+use nix::sys::signal::{Signal, kill};
 
 use crate::data_folder::{DataFolder, write_private};
 use crate::process::{self, RunAs, Service};
@@ -37,6 +37,7 @@ pub(crate) struct Cluster {
     directory: PathBuf,
     temporary: bool,
     port: u16,
+    durability: Durability,
     password: String,
 }
 
@@ -55,11 +56,7 @@ impl Cluster {
         }
         stale::clear(&files)?;
         let port = last_port(&directory).map_or_else(ports::free, Ok)?;
-        let mut command = Command::new(binaries.join("postgres"));
-        command.current_dir("/").arg("-D").arg(&files);
-        for setting in settings(port, durability) {
-            command.args(["-c", &setting]);
-        }
+        let command = server_command(&binaries, &files, port, durability);
         let server = start_server(&command, &data.log("postgres"), &files, run_as.as_ref()).with_context(|| {
             format!(
                 "the cluster in {} did not start; `cargo xtask reset` deletes it with its data, and the next run creates a new one",
@@ -67,12 +64,32 @@ impl Cluster {
             )
         })?;
         write_private(&directory.join("port"), &port.to_string())?;
-        Ok(Self { server, binaries, directory, temporary: data.is_temporary(), port, password })
+        Ok(Self { server, binaries, directory, temporary: data.is_temporary(), port, durability, password })
+    }
+
+    /// Ends the server at once, without a checkpoint, and starts it again on the same port. It recovers from its log.
+    pub(crate) fn crash(&mut self, data: &DataFolder) -> Result<()> {
+        let files = self.directory.join("data");
+        kill(process::process_id(self.server.id()), Signal::SIGQUIT)?;
+        self.server.stop();
+        let command = server_command(&self.binaries, &files, self.port, self.durability);
+        self.server = start_server(&command, &data.log("postgres"), &files, location::run_as()?.as_ref())?;
+        Ok(())
+    }
+
+    /// Returns the server's port.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
     }
 
     /// Returns the connection URL of a database.
     pub(crate) fn url(&self, database: &str) -> String {
-        format!("postgres://{ROLE}:{}@127.0.0.1:{}/{database}", self.password, self.port)
+        self.url_through(self.port, database)
+    }
+
+    /// Returns the connection URL of a database behind a proxy on this machine.
+    pub(crate) fn url_through(&self, port: u16, database: &str) -> String {
+        format!("postgres://{ROLE}:{}@127.0.0.1:{port}/{database}", self.password)
     }
 
     /// Returns an error with the end of the log if Postgres has exited.
@@ -167,6 +184,15 @@ fn start_server(command: &Command, log: &Path, files: &Path, run_as: Option<&Run
     }
 }
 
+fn server_command(binaries: &Path, files: &Path, port: u16, durability: Durability) -> Command {
+    let mut command = Command::new(binaries.join("postgres"));
+    command.current_dir("/").arg("-D").arg(files);
+    for setting in settings(port, durability) {
+        command.args(["-c", &setting]);
+    }
+    command
+}
+
 fn settings(port: u16, durability: Durability) -> Vec<String> {
     let mut settings = vec![
         format!("port={port}"),
@@ -235,8 +261,6 @@ fn last_port(directory: &Path) -> Option<u16> {
 
 #[cfg(test)]
 mod tests {
-    use nix::sys::signal::kill;
-
     use super::*;
 
     #[test]

@@ -1,7 +1,7 @@
 //! Playwright in Debian's Chromium.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
@@ -13,19 +13,28 @@ use crate::install;
 use crate::stack::Stack;
 use crate::workspace::Workspace;
 
-/// Runs the tests in `end2end` against a running demo.
-pub(crate) fn test(workspace: &Workspace, stack: &Stack) -> Result<Count> {
+/// How many demos the tests use at a time, each with a browser of its own. A browser and its demo rarely keep more than
+/// one core busy.
+pub(crate) fn workers() -> Result<usize> {
+    Ok(std::thread::available_parallelism()?.get().min(4))
+}
+
+/// Runs the tests in `end2end` against running demos, side by side.
+pub(crate) fn test(workspace: &Workspace, stacks: &[Stack]) -> Result<Count> {
+    let Some(first) = stacks.first() else { bail!("there is no demo") };
+    let run_environments: Vec<PathBuf> = stacks.iter().map(|stack| stack.folder().join("run.env")).collect();
     let folder = workspace.root.join("end2end");
     install::node()?;
     let chromium = install::chromium()?;
     install_packages(workspace, &folder)?;
-    let report = stack.folder().join("playwright.json");
+    let report = first.folder().join("playwright.json");
     let mut command = Command::new(folder.join("node_modules/.bin/playwright"));
     command
         .args(["test", "--reporter=list,json"])
         .current_dir(&folder)
-        .envs(stack.environment.exported())
+        .env("LETHE_RUN_ENV", std::env::join_paths(run_environments)?)
         .env("CHROMIUM_PATH", chromium)
+        .env("LETHE_PROGRAM", workspace.target.join("debug/lethe"))
         .env("LETHE_SESSION_EXAMPLE", workspace.target.join("debug/examples/session"))
         .env("PLAYWRIGHT_JSON_OUTPUT_NAME", &report)
         .env("PLAYWRIGHT_JSON_OUTPUT_FILE", &report);

@@ -16,7 +16,10 @@ use crate::size::FirstLoad;
 use crate::stack::{Sample, Stack};
 use crate::tools::CARGO_SHEAR;
 use crate::workspace::Workspace;
-use crate::{generate, graph, links, prepare, styles, vocabulary};
+use crate::{chaos, generate, graph, links, prepare, styles, vocabulary};
+
+/// How long the stage `chaos` lets things fail.
+const CHAOS_SECONDS: u32 = 60;
 
 /// What stages share, created by the first stage that needs it.
 pub(crate) struct Context<'a> {
@@ -24,14 +27,14 @@ pub(crate) struct Context<'a> {
     needs_site: bool,
     frontend: Option<Frontend<'a>>,
     site_is_built: bool,
-    stack: Option<Stack>,
+    stacks: Vec<Stack>,
     cluster: Option<(Cluster, DataFolder)>,
 }
 
 impl<'a> Context<'a> {
     /// `needs_site` says whether a stage of this run will need the frontend.
     pub(crate) fn new(workspace: &'a Workspace, needs_site: bool) -> Self {
-        Self { workspace, needs_site, frontend: None, site_is_built: false, stack: None, cluster: None }
+        Self { workspace, needs_site, frontend: None, site_is_built: false, stacks: Vec::new(), cluster: None }
     }
 
     /// Runs one stage; an error is a failed check.
@@ -62,12 +65,18 @@ impl<'a> Context<'a> {
                 bundle::check(workspace)
             }
             Stage::Size => {
-                let load = FirstLoad::measure(workspace, self.stack()?)?;
-                load.print();
-                load.check()?;
+                for stack in self.stacks(1)?.iter().take(1) {
+                    let load = FirstLoad::measure(workspace, stack)?;
+                    load.print();
+                    load.check()?;
+                }
                 Ok(Count::passed())
             }
-            Stage::Browser => browser::test(workspace, self.stack()?),
+            Stage::Chaos => {
+                self.programs()?;
+                chaos::run(workspace, &Programs::of(workspace, false), CHAOS_SECONDS, None).map(|()| Count::passed())
+            }
+            Stage::Browser => browser::test(workspace, self.stacks(browser::workers()?)?),
         }
     }
 
@@ -129,27 +138,30 @@ impl<'a> Context<'a> {
         Ok(())
     }
 
-    /// Returns a running demo on free ports. Its programs are built with the same dependencies as the tests.
-    fn stack(&mut self) -> Result<&Stack> {
-        if let Some(stack) = &mut self.stack {
+    /// Builds the site, the server and the demo. The programs have the same dependencies as the tests.
+    fn programs(&mut self) -> Result<()> {
+        self.site()?;
+        let mut command: Command = self.workspace.cargo();
+        command.args(["build", "--bins", "--tests", "--examples"]);
+        if is_good(&command)? { Ok(()) } else { bail!("the server and the demo do not build") }
+    }
+
+    /// Returns at least `count` running demos on free ports.
+    fn stacks(&mut self, count: usize) -> Result<&[Stack]> {
+        for stack in &mut self.stacks {
             stack.check()?;
-        } else {
-            self.site()?;
-            let mut command: Command = self.workspace.cargo();
-            command.args(["build", "--bins", "--tests", "--examples"]);
-            if !is_good(&command)? {
-                bail!("the server and the demo do not build");
-            }
-            let data = DataFolder::temporary("browser")?;
+        }
+        if self.stacks.len() < count {
+            self.programs()?;
+        }
+        while self.stacks.len() < count {
+            let data = DataFolder::temporary(&format!("browser-{}", self.stacks.len()))?;
             let cluster = Cluster::start(&data, Durability::None)?;
             let programs = Programs::of(self.workspace, false);
             let sample = Sample { people: 24, rows_per_person: 12 };
-            self.stack = Some(Stack::start(self.workspace, &programs, data, cluster, Ports::free()?, sample)?);
+            self.stacks.push(Stack::start(self.workspace, &programs, data, cluster, Ports::free()?, sample)?);
         }
-        match &self.stack {
-            Some(stack) => Ok(stack),
-            None => bail!("there is no demo"),
-        }
+        Ok(&self.stacks)
     }
 }
 

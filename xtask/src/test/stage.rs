@@ -31,6 +31,8 @@ pub(crate) enum Stage {
     Bundle,
     /// The first visit stays within its budget.
     Size,
+    /// A minute in which everything around Lethe fails while people use it.
+    Chaos,
     /// Playwright in a real Chromium with a running demo.
     Browser,
 }
@@ -43,6 +45,6 @@ impl Stage {
 
     /// Whether the stage needs the frontend's WASM.
     pub(crate) fn needs_site(self) -> bool {
-        matches!(self, Self::Bundle | Self::Size | Self::Browser)
+        matches!(self, Self::Bundle | Self::Size | Self::Chaos | Self::Browser)
     }
 }
