@@ -1,8 +1,11 @@
 //! Errors of the core. [`Error`] has every cause, for the log; [`Error::public`] is all that a user or a
 //! client learns of it.
 
+use std::time::Duration;
+
 use lethe_error_code::ErrorCode;
 
+use crate::platform::database_failure::DatabaseFailure;
 use crate::platform::queue;
 use crate::{clerk, data_map};
 
@@ -39,9 +42,15 @@ pub enum Error {
     /// The verification of an erasure found this many rows.
     #[error("{0} rows remain after the erasure")]
     RowsRemaining(u64),
-    /// The reader of an export took no chunk for too long.
-    #[error("the reader of the export stalled")]
+    /// An export wasn't read to its end in time.
+    #[error("the export was not read in time")]
     ExportStalled,
+    /// The temporary file of an export can't be created, written or read, for example because the disk is full.
+    #[error("the temporary file of an export failed (LETHE_EXPORT_FOLDER)")]
+    TemporaryFile(#[source] std::io::Error),
+    /// A user did something more often than is allowed. It is allowed again after this time.
+    #[error("refused by a rate limit")]
+    RateLimited(Duration),
     /// An invariant was violated.
     #[error("{0}")]
     Internal(&'static str),
@@ -57,8 +66,8 @@ impl Error {
     /// Returns what a user or a client is told, on pages and in the HTTP interface alike.
     ///
     /// What can succeed when it is tried again later is [`ErrorCode::Unavailable`]: the database can't be
-    /// reached, or Clerk is down or busy. Everything else that isn't the sender's mistake is
-    /// [`ErrorCode::Internal`], a defect in a statement included.
+    /// reached, takes no changes, or something was locked for too long, or Clerk is down or busy. Everything
+    /// else that isn't the sender's mistake is [`ErrorCode::Internal`], a defect in a statement included.
     ///
     /// ```
     /// use lethe::{Error, ErrorCode};
@@ -72,36 +81,20 @@ impl Error {
         match self {
             Self::Refused(code) => *code,
             Self::InvalidInput(_) => ErrorCode::InvalidInput,
+            Self::RateLimited(_) => ErrorCode::TooManyRequests,
             Self::Clerk(error) if error.retryable() => ErrorCode::Unavailable,
-            // An operator corrects the map, and then it works.
-            Self::Map(data_map::Error::Mismatch(_)) => ErrorCode::Unavailable,
-            error if database_error(error).is_some_and(is_unavailable) => ErrorCode::Unavailable,
-            _ => ErrorCode::Internal,
+            // An operator corrects the map or makes room, and then it works.
+            Self::Map(data_map::Error::Mismatch(_)) | Self::TemporaryFile(_) => ErrorCode::Unavailable,
+            error => match error.database_failure() {
+                Some(DatabaseFailure::Unavailable | DatabaseFailure::Contention) => ErrorCode::Unavailable,
+                Some(DatabaseFailure::Other) | None => ErrorCode::Internal,
+            },
         }
     }
-}
 
-/// Finds the error of the database among the causes, whichever module it came through.
-fn database_error(error: &Error) -> Option<&sqlx::Error> {
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref() {
-            return Some(error);
-        }
-        cause = error.source();
-    }
-    None
-}
-
-/// Whether the database can't be reached or takes no connections at the moment.
-fn is_unavailable(error: &sqlx::Error) -> bool {
-    match error {
-        sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) => true,
-        // Class 08: connection exceptions; then: too many connections, shutdown, crash, starting up.
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
-            code.starts_with("08") || matches!(code.as_ref(), "53300" | "57P01" | "57P02" | "57P03")
-        }),
-        _ => false,
+    /// Returns what kind of failure of the database caused it, if one did.
+    pub(crate) fn database_failure(&self) -> Option<DatabaseFailure> {
+        DatabaseFailure::of(self)
     }
 }
 

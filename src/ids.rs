@@ -3,7 +3,7 @@
 //! | Type | What it is | Where it is used |
 //! |---|---|---|
 //! | [`ClerkUserId`] | Clerk's id of the account, personal data | Clerk's API, the application's tables |
-//! | [`DataSubjectId`] | a random id, anonymous once the person's row is deleted | the consent ledger, the audit log |
+//! | [`DataSubjectId`] | a random id, to which nothing leads once the person's row is deleted | the consent ledger, the audit log |
 //! | [`UserHandle`] | a keyed hash, meaningless outside this installation | forms, cookies and the browser's storage |
 
 use std::fmt;

@@ -8,45 +8,63 @@
 //! together, and no call to another system happens inside a transaction.
 //!
 //! Modules depend on each other in one direction only: [`platform`], [`purposes`] and [`ids`], then [`clerk`],
-//! the [`data_map`], [`audit`], the operations, and [`jobs`], which lists the work of them all.
+//! the [`data_map`], [`audit`], the operations, [`drift`], which watches whether map and database still fit each other, and
+//! [`jobs`], which lists the work of them all.
 
 #![expect(
     deprecated,
     reason = "sqlx 0.9.0 warns at every query with a time while the queue brings `chrono` along, also where a choice is configured"
 )]
 
+mod active_map;
 pub mod audit;
 pub mod clerk;
+mod clerk_recovery;
 pub mod consent;
 pub mod data_map;
 pub mod deletion;
+pub mod drift;
 mod error;
 pub mod export;
 pub mod ids;
 pub mod jobs;
+mod map_alert;
 pub mod overview;
 pub mod platform;
 pub mod purposes;
+pub mod rate_limit;
 mod receipt_code;
 pub mod subject;
 
+use std::num::NonZeroU32;
 use std::ops::Deref;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use sqlx::PgPool;
 use url::Url;
 
+pub use active_map::ActiveMap;
 pub use error::{Error, Result};
 pub use ids::{ClerkUserId, DataSubjectId, UserHandle};
 pub use lethe_error_code::ErrorCode;
-pub use platform::{Clock, Random, crockford, database, error_chain, is_loopback, keys, mail, queue, storage};
+pub use platform::{
+    Clock, Random, connection, crockford, database, error_chain, is_loopback, keys, mail, queue, secrets, storage,
+};
 pub use subject::Presence;
 
 /// Everything that an operation needs, and the request or job that it belongs to. Cheap to clone.
+///
+/// The data map and its purposes are those of the moment at which the handle was made. A clone has the same; a handle that
+/// lives longer than a request or a job is [refreshed](Lethe::refreshed) for each.
 #[derive(Clone, Debug)]
 pub struct Lethe {
     dependencies: Arc<Dependencies>,
     incident: Option<Arc<str>>,
+    /// Where personal data is, and what an export and a deletion do with it.
+    pub data_map: Arc<data_map::DataMap>,
+    /// What a person can consent to.
+    pub purposes: Arc<purposes::Purposes>,
 }
 
 /// What [`Lethe`] is made of.
@@ -54,12 +72,13 @@ pub struct Lethe {
 pub struct Dependencies {
     /// The application's database, which also has the schemas `lethe` and `lethe_jobs`.
     pub database: PgPool,
+    /// Connections of the same database with a session of their own each, for the job queue: it is notified of new jobs.
+    /// A copy of [`Dependencies::database`] unless a pooler in transaction mode is in between.
+    pub queue_database: PgPool,
     /// The client of Clerk's Backend API.
     pub clerk: clerk::Client,
-    /// Where personal data is, and what an export and a deletion do with it.
-    pub data_map: data_map::DataMap,
-    /// What a person can consent to.
-    pub purposes: purposes::Purposes,
+    /// The data map, with the purposes. Operations use the handle's.
+    pub active_map: ActiveMap,
     /// The archive store, which must outlive the database.
     pub storage: storage::Storage,
     /// Sends receipts and alerts.
@@ -83,22 +102,39 @@ pub struct CoreConfig {
     pub public_url: Url,
     /// Where alerts about deletions are sent. Without it they are only logged.
     pub alert_address: Option<String>,
-    /// How many jobs run at the same time.
+    /// How many deletions run at the same time, and how many copies of consent to Clerk beside them.
     pub workers: usize,
+    /// How many users may be deleted at Clerk in an hour. The data of further ones waits for an operator.
+    pub clerk_deletions_per_hour: NonZeroU32,
+    /// Where the temporary files of exports are; by default in the system's folder for such files.
+    pub export_folder: Option<PathBuf>,
+    /// After how many minutes an export that isn't finished is ended.
+    pub export_minutes: NonZeroU32,
 }
 
 impl Lethe {
     /// Puts the parts together.
     #[must_use]
     pub fn new(dependencies: Dependencies) -> Self {
-        Self { dependencies: Arc::new(dependencies), incident: None }
+        Self::of(Arc::new(dependencies), None)
+    }
+
+    fn of(dependencies: Arc<Dependencies>, incident: Option<Arc<str>>) -> Self {
+        let active_map::Snapshot { data_map, purposes } = dependencies.active_map.snapshot();
+        Self { dependencies, incident, data_map, purposes }
     }
 
     /// Returns a handle for the request with this incident id. Jobs that are enqueued through it log under the
-    /// same id.
+    /// same id. It has the data map that is in force now.
     #[must_use]
     pub fn with_incident(&self, incident: &str) -> Self {
-        Self { dependencies: self.dependencies.clone(), incident: Some(incident.into()) }
+        Self::of(self.dependencies.clone(), Some(incident.into()))
+    }
+
+    /// Returns the same handle with the data map that is in force now.
+    #[must_use]
+    pub fn refreshed(&self) -> Self {
+        Self::of(self.dependencies.clone(), self.incident.clone())
     }
 
     /// The incident id of the request or job that this handle was made for.
@@ -109,7 +145,7 @@ impl Lethe {
 
     /// The queue, for jobs of the same request.
     pub(crate) fn queue(&self) -> platform::queue::Queue<'_> {
-        platform::queue::Queue { pool: &self.database, clock: &self.clock, incident: self.incident() }
+        platform::queue::Queue { pool: &self.database, incident: self.incident() }
     }
 }
 

@@ -43,7 +43,7 @@ pub async fn read(lethe: &Lethe, subject: &ClerkUserId, gpc: bool, limit: u32) -
     }
     let activity = read_activity(lethe, &mut connection, subject, i64::MAX, limit).await?;
     let latest_export = match activity.entries.iter().find_map(Completed::from_activity) {
-        None if activity.has_more => audit::latest_on(&mut connection, subject, "export.completed").await?,
+        None if activity.has_more => audit::latest_on(lethe, &mut connection, subject, "export.completed").await?,
         found => return Ok(Overview { consent, activity, latest_export: found }),
     };
     Ok(Overview { consent, activity, latest_export: latest_export.as_ref().and_then(Completed::from_activity) })
@@ -61,7 +61,7 @@ async fn read_activity(
     before: i64,
     limit: u32,
 ) -> Result<ActivityLog> {
-    let mut entries = audit::activity(connection, subject, before, limit + 1).await?;
+    let mut entries = audit::activity(lethe, connection, subject, before, limit + 1).await?;
     let has_more = entries.len() > limit as usize;
     entries.truncate(limit as usize);
     let titles = consent::titles(lethe, connection, &entries).await?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use data_encoding::HEXLOWER;
 use ring::digest::{SHA256, digest};
 use serde::Deserialize;
 
@@ -48,14 +49,60 @@ const fn default_legal_basis() -> LegalBasis {
 }
 
 impl Purpose {
-    /// Returns the SHA-256 hash of the text that was shown.
-    pub(crate) fn text_hash(&self) -> Vec<u8> {
-        digest(&SHA256, format!("{}\n{}", self.title, self.text).as_bytes()).as_ref().to_vec()
+    /// Identifies the present text.
+    #[must_use]
+    pub fn text_id(&self) -> TextId {
+        let hash = digest(&SHA256, format!("{}\n{}", self.title, self.text).as_bytes());
+        TextId { hash: hash.as_ref().try_into().expect("SHA-256 gives 32 bytes"), version: self.version.clone() }
     }
 }
 
-/// All purposes, in the order in which the page shows them. Keys are valid and unique.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Identifies the text that a person decides on: its version and its hash. As text `hash:version`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct TextId {
+    hash: [u8; 32],
+    version: String,
+}
+
+/// The text isn't that of a [`TextId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not the id of a purpose's text: it must be 64 hexadecimal digits, a colon and the version")]
+pub struct InvalidTextId;
+
+impl TextId {
+    /// Reads what a form or a client sent.
+    pub fn parse(text: &str) -> Result<Self, InvalidTextId> {
+        let (hash, version) = text.split_once(':').ok_or(InvalidTextId)?;
+        let hash = HEXLOWER.decode(hash.as_bytes()).ok().and_then(|hash| hash.try_into().ok());
+        Ok(Self { hash: hash.ok_or(InvalidTextId)?, version: version.to_owned() })
+    }
+
+    /// Takes what the ledger stores.
+    pub(crate) fn from_columns(hash: Vec<u8>, version: String) -> Option<Self> {
+        Some(Self { hash: hash.try_into().ok()?, version })
+    }
+
+    /// The SHA-256 hash of title and text.
+    pub(crate) const fn hash(&self) -> &[u8] {
+        &self.hash
+    }
+
+    /// The version, as the operator names it.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+}
+
+impl std::fmt::Display for TextId {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}:{}", HEXLOWER.encode(&self.hash), self.version)
+    }
+}
+
+/// All purposes, in the order in which the page shows them. Keys are valid and unique. None by default: what users are asked
+/// is up to the operator.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Purposes {
     purposes: Vec<Arc<Purpose>>,
     keys: Vec<String>,
@@ -135,6 +182,12 @@ impl Purposes {
         self.purposes.iter()
     }
 
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.purposes.is_empty()
+    }
+
     /// The keys, in the order of the purposes.
     #[must_use]
     pub fn keys(&self) -> &[String] {
@@ -142,43 +195,46 @@ impl Purposes {
     }
 }
 
-impl Default for Purposes {
-    /// Marketing, analytics and third parties, each off.
-    fn default() -> Self {
-        Self::new(default_purposes()).expect("the default purposes are valid")
-    }
-}
-
-fn default_purposes() -> Vec<Purpose> {
-    let purpose = |key: &str, title: &str, text: &str, opt_out_signal| Purpose {
-        key: key.to_owned(),
-        title: title.to_owned(),
-        text: text.to_owned(),
-        version: "2026-11-01".to_owned(),
-        group: None,
-        legal_basis: LegalBasis::Consent,
-        default_granted: false,
-        opt_out_signal,
-    };
-    vec![
-        purpose("marketing", "Marketing communications", "News and offers by email.", false),
-        purpose("analytics", "Analytics", "We count page views so we can fix pages that don’t work.", false),
-        purpose("thirdParty", "Sharing with third parties", "We tell our partners how you use this service.", true),
-    ]
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
+    /// Marketing, analytics and third parties, each off.
+    pub(crate) fn sample() -> Vec<Purpose> {
+        let purpose = |key: &str| Purpose {
+            key: key.to_owned(),
+            title: key.to_owned(),
+            text: format!("About {key}."),
+            version: "2026-11-01".to_owned(),
+            group: None,
+            legal_basis: LegalBasis::Consent,
+            default_granted: false,
+            opt_out_signal: key == "thirdParty",
+        };
+        ["marketing", "analytics", "thirdParty"].map(purpose).to_vec()
+    }
+
     #[test]
-    fn default_purposes_are_valid_and_off() {
-        assert!(Purposes::default().iter().all(|purpose| !purpose.default_granted));
+    fn there_are_no_purposes_but_the_operators() {
+        assert!(Purposes::default().is_empty());
+    }
+
+    #[test]
+    fn id_of_a_text_changes_with_each_word_and_with_the_version() {
+        let purpose = sample().remove(0);
+        let id = purpose.text_id();
+        assert_eq!(TextId::parse(&id.to_string()), Ok(id.clone()));
+        assert_ne!(id, Purpose { title: "News".to_owned(), ..purpose.clone() }.text_id());
+        assert_ne!(id, Purpose { text: "News.".to_owned(), ..purpose.clone() }.text_id());
+        assert_ne!(id, Purpose { version: "2: of: May".to_owned(), ..purpose }.text_id());
+        for wrong in ["", "2026-11-01", "00ff:1", &id.to_string()[1..]] {
+            assert_eq!(TextId::parse(wrong), Err(InvalidTextId), "{wrong}");
+        }
     }
 
     #[test]
     fn consent_never_starts_granted() {
-        let mut purposes = default_purposes();
+        let mut purposes = sample();
         purposes[0].default_granted = true;
         assert_eq!(Purposes::new(purposes.clone()), Err(InvalidPurposes::PreTicked("marketing".into())));
         purposes[0].legal_basis = LegalBasis::LegitimateInterest;
@@ -188,7 +244,7 @@ mod tests {
     #[test]
     fn purpose_keys_are_validated() {
         let with_key = |key: &str| {
-            let mut purposes = default_purposes();
+            let mut purposes = sample();
             purposes[0].key = key.to_owned();
             Purposes::new(purposes).map(|_| ())
         };

@@ -195,7 +195,8 @@ async fn rows_inserted_during_the_export_are_excluded() {
 /// Server processes that hold a snapshot in this database.
 async fn snapshots(pool: &PgPool) -> Vec<i32> {
     let query = "SELECT pid FROM pg_stat_activity \
-                 WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL";
+                 WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL \
+                 AND backend_type = 'client backend'";
     sqlx::query_scalar(query).fetch_all(pool).await.unwrap()
 }
 

@@ -55,6 +55,8 @@ pub struct PurposeChoice {
     pub title: String,
     /// One sentence that explains it.
     pub text: String,
+    /// Identifies title and text: a form carries it, so that the ledger records what was read.
+    pub text_id: String,
     /// Whether the user consents.
     pub granted: bool,
     /// The choice and its date, e.g. `On since 3 March 2026`.
@@ -80,14 +82,14 @@ pub struct Time {
 /// What a deletion would do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeletionPreview {
-    /// The plan's hash, which the user confirms.
+    /// The plan's hash, which the user confirms. Empty while nobody can say what would happen.
     pub plan: String,
     /// Identifies the attempt to delete, so that it counts once.
     #[serde(rename = "attempt")]
     pub idempotency_key: String,
     /// The code of the receipt that the attempt would get.
     pub receipt: String,
-    /// The table of what would happen, as markup.
+    /// The table of what would happen, as markup. Empty without a plan.
     pub table: String,
     /// Why the user can't start the deletion now.
     pub refused: Option<ErrorCode>,
@@ -110,9 +112,22 @@ pub struct PlanRow {
     /// Why something stays.
     #[serde(rename = "why")]
     pub reason: Option<String>,
+    /// Whether what stays still has the user's id.
+    pub keeps_user_id: bool,
     /// Whether the rows are deleted or stay, which decides their color.
     #[serde(rename = "tone")]
     pub disposition: Disposition,
+}
+
+/// One kind of data for which something else would happen than the user confirmed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanChangeRow {
+    /// The kind, as the data map labels it.
+    pub label: String,
+    /// What the user confirmed.
+    pub confirmed: String,
+    /// What would happen now.
+    pub current: String,
 }
 
 /// What a deletion does with rows.
@@ -182,6 +197,10 @@ pub enum StepState {
     Running,
     /// Can't continue before the operator removes an obstacle.
     Blocked,
+    /// Paused by the operator.
+    Held,
+    /// Can't continue before the user confirms again.
+    Unconfirmed,
     /// Done.
     Done,
 }
@@ -204,4 +223,6 @@ pub struct ActivityItem {
     pub at: Time,
     /// What happened.
     pub text: String,
+    /// What the user read then, where it isn't what the page says now.
+    pub earlier_texts: Vec<String>,
 }

@@ -102,6 +102,7 @@ pub(crate) fn user(name: &str) -> CurrentUser {
     CurrentUser {
         clerk_user_id: ClerkUserId::parse("user_2abcdefghijklmnopqrstuvwxyz").expect("the id is valid"),
         user_handle: UserHandle::new("00ff00ff00ff00ff00ff00ff00ff00ff".to_owned()),
+        former_handles: Vec::new(),
         session_id: "sess_1".to_owned(),
         email: Some("ada@example.org".to_owned()),
         name: Some(name.to_owned()),

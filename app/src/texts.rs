@@ -87,6 +87,7 @@ texts! {
         RETAINED = "Kept";
         OTHERS_RETAINED = "Kept: they belong to other people. Only the link to your data is removed.";
         ENTRY_RETAINED = "The entry itself is kept.";
+        KEEPS_USER_ID = "What stays keeps your user ID.";
         PERSONAL_DETAILS = "personal details";
 
         // Preferences.
@@ -114,7 +115,7 @@ texts! {
 
         // A copy.
         COPY = "Download your data";
-        COPY_LEAD = "Your profile and everything you’ve created, in one file other services can import (JSON).";
+        COPY_LEAD = "Your profile and your data in this service, in one file other services can import (JSON).";
         DOWNLOAD = "Download my data";
         COPY_IDLE = "We create the file when you ask and don’t keep a copy.";
         COPY_PREPARING = "Preparing your file… You can keep using this page.";
@@ -130,6 +131,15 @@ texts! {
         DELETE_QUESTION = "Delete your account?";
         PLAN_LOADING = "Checking what we hold…";
         PLAN_FAILED = "We can’t show what would be deleted, so you can’t delete your account right now. Nothing has been deleted.";
+        PLAN_UNLISTED = "Our list of the data we hold is out of date right now, so we can’t show what will be deleted and what we must keep. You can ask anyway: your request counts from today, goes on by itself once the list is correct, and your receipt will say what was done. If you’d rather see the list first, come back later.";
+        COLUMN_NOW = "What would happen now";
+        NOT_LISTED = "not on the list";
+        CHANGES_CAPTION = "What has changed since you confirmed";
+        CHANGE_TITLE = "Confirm the deletion again";
+        CHANGE_LEAD = "You asked us to delete your account. What would happen to your data has changed since you confirmed, so we’ve deleted nothing of it yet.";
+        CHANGE_DETAILS_ONLY = "Only details have changed. Check the list, then confirm again.";
+        CHANGE_WAITS = "Your request stays open until you confirm.";
+        CHECK_CHANGE = "Sign in to check what has changed";
         CANT_BE_UNDONE = "This can’t be undone.";
         DELETING = "Deleting your account…";
         CHECKING = "We’re checking whether the deletion started…";
@@ -146,12 +156,15 @@ texts! {
         RECEIPT = "Receipt";
         DELETING_TITLE = "Your account is being deleted";
         DONE_TITLE = "Your account has been deleted";
-        DONE_COMPLETE_TITLE = "Your account and data have been deleted";
         STEPS = "Steps";
         RESULTS = "What happened to your data";
-        RESULTS_NOTHING = "We held nothing except your sign-in account.";
+        RESULTS_NOTHING = "In the tables we checked, there was nothing of yours. Your sign-in account has been deleted.";
         RETAINED_UNTIL_DATES = "What we keep until a date is deleted automatically on that date.";
         STEPS_DONE = "What we did, and when (UTC)";
+        RECHECKS = "Late arrivals";
+        RECHECKS_LEAD = "Data can still arrive just after a deletion, so we look again. Until the last time, we keep your sign-in ID, encrypted.";
+        RECHECK_DUE = "We’ll look again";
+        RECHECKED_NOTHING = "Looked again: nothing had arrived";
         DETAILS = "Technical details";
         PLAN_HASH = "Plan";
         AUDIT_LOG = "Audit log";
@@ -160,6 +173,9 @@ texts! {
         PRINT = "Print";
         SAVE_LINK = "Save this page’s link as proof. It opens without signing in.";
         PENDING = "Waiting";
+        WAITING_HOLD = "Paused";
+        WAITING_CONFIRMATION = "Needs your confirmation";
+        REPLANNED_UNLISTED = "When you asked, we couldn’t list what would happen. This is what we did.";
         RUNNING = "In progress";
         BLOCKED = "Needs our attention";
         DONE_OPENING = "All done. Opening your receipt…";
@@ -194,8 +210,17 @@ texts! {
         STEP_PENDING_WORK_DONE = "Canceled pending emails and tasks";
         STEP_APPLICATION_DATA = "Delete your data";
         STEP_APPLICATION_DATA_DONE = "Deleted your data";
-        STEP_VERIFICATION = "Check that nothing was missed";
-        STEP_VERIFICATION_DONE = "Checked the mapped tables: only the data listed as kept is left";
+        STEP_VERIFICATION = "Check our tables again";
+        STEP_VERIFICATION_DONE = "Checked our tables again: found only what’s listed as kept";
+        SEARCHED_TABLES = "Tables checked";
+        SEARCHED_COLUMNS = "Searched for your user ID";
+        UNSEARCHED = "Not searched";
+        STAYS = "Kept";
+        NO_PRIVILEGE = "we can’t read it";
+        ROW_LEVEL_SECURITY = "some rows may be hidden from us";
+        MATERIALIZED_VIEW = "a stored view";
+        FOREIGN_TABLE = "its rows are in another system";
+        SEARCH_LIMITS = "We looked for your user ID and the rows that belong to it, not for mentions of you in texts or in backups.";
         STEP_CLERK_USER = "Delete your sign-in account";
         STEP_CLERK_USER_DONE = "Deleted your sign-in account";
         STEP_AUDIT = "Record the deletion";
@@ -236,15 +261,26 @@ texts! {
         are_retained_because(details, reason) = "{details} are kept: {reason}";
         stamped_as(label) = "{label}. The entry itself is kept.";
         by_others(label) = "{label} by others";
+        confirmed_before(outcome) = "You confirmed: {outcome}";
         type_to_confirm(words) = "Type {words} to confirm";
         requested(time) = "Requested on {time}.";
         finished(time) = "Finished on {time}.";
+        rechecked(items) = "Looked again and deleted {items} that had arrived";
         summary_deleted(items) = "{items} deleted.";
         summary_later_by(items, date) = "{items} hidden now and deleted by {date}.";
         summary_retained(items) = "{items} kept.";
         summary_retained_until(items, date) = "{items} kept, the last until {date}.";
         steps_done(done, steps) = "{done} of {steps} steps done. You can close this page; we’ll finish without it.";
         taking_longer(date) = "This is taking longer than it should. We’re still trying, and must be done by {date}.";
+        waiting_data_map(date) = "Your request is recorded. Our list of the data we hold is out of date right now; the deletion goes on by itself once it’s correct. We must be done by {date}.";
+        waiting_hold(date) = "Your request is recorded and paused while we check something. We must be done by {date}.";
+        waiting_confirmation(date) = "What would happen to your data has changed since you confirmed. We’ll go on when you’ve confirmed again. We must be done by {date}.";
+        replanned_person(date) = "What would happen changed after you had asked. You confirmed the change on {date}.";
+        replanned_operator(date) = "What would happen changed after you had confirmed. On {date} we decided to go on by the changed rules; this is what we did.";
+        replanned_unreachable(date) = "What would happen changed after you had confirmed. We couldn’t ask you, since your sign-in account no longer existed, and went on by the changed rules on {date}.";
+        unsearched(table, reason) = "{table}: {reason}";
+        stays(table, rows) = "{table}: {rows}";
+        stays_with_key(table, rows, column) = "{table}: {rows}, with your user ID ({column})";
         log_entry(number) = "entry {number}";
         turned_on(titles) = "You turned on {titles}";
         turned_off(titles) = "You turned off {titles}";
@@ -252,6 +288,7 @@ texts! {
         turned_off_in_app(titles) = "{titles} turned off in the app";
         turned_off_on_behalf(titles) = "{titles} turned off by someone signed in on your behalf";
         turned_off_by_signal(titles) = "{titles} turned off by your browser’s signal";
+        text_then(text) = "The text was: “{text}”";
         you_downloaded(items) = "You downloaded your data ({items})";
     }
 }

@@ -58,7 +58,7 @@ export function expectLines(found: Record<string, [string, string]>, before: All
 
 function becomes(table: Table, isPlan: boolean): RegExp {
   if (blogTables.includes(table)) return /^Deleted$/;
-  if (SOFT_DELETED.includes(table)) return isPlan ? /^Hidden now, deleted on \d+ \w+ \d{4}$/ : /^Hidden, will be deleted on \d+ \w+ \d{4}$/;
+  if (SOFT_DELETED.includes(table)) return isPlan ? /^Hidden now, deleted on \d+ \w+ \d{4} What stays keeps your user ID\.$/ : /^Hidden, will be deleted on \d+ \w+ \d{4} What stays keeps your user ID\.$/;
   if (KEPT.includes(table)) return /^Kept until \d+ \w+ \d{4} .*Art\. /;
-  return table === 'profiles' ? /^Email removed Display name is kept: names the author of published results$/ : /^Revoked\. The entry itself is kept\.$/;
+  return table === 'profiles' ? /^Email removed Display name is kept: names the author of published results What stays keeps your user ID\.$/ : /^Revoked\. The entry itself is kept\. What stays keeps your user ID\.$/;
 }

@@ -10,14 +10,18 @@ import { environment } from './settings.ts';
 
 export type Server = { url: string; stop: () => Promise<void> };
 
-/** Starts a server whose data map is the demo's, followed by `more`, and waits until it is ready. */
-export async function startServer(more: string): Promise<Server> {
+/**
+ * Starts a server with the demo's data map, but these purposes, and waits until it is ready. It runs no jobs: they would bring
+ * everybody's copy at Clerk up to its purposes.
+ */
+export async function startServer(purposes: string): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), 'lethe-server-'));
   const map = join(folder, 'data-map.toml');
-  await writeFile(map, `${await readFile(environment['LETHE_DATA_MAP']!, 'utf8')}\n${more}`);
+  const [tables] = (await readFile(environment['LETHE_DATA_MAP']!, 'utf8')).split('[[purpose]]');
+  await writeFile(map, `${tables}\n${purposes}`);
   const url = `http://127.0.0.1:${await freePort()}`;
   const program = environment['LETHE_PROGRAM'] ?? fileURLToPath(new URL('../../target/debug/lethe', import.meta.url));
-  const server = spawn(program, ['serve'], {
+  const server = spawn(program, ['serve', '--no-work'], {
     env: { ...environment, LETHE_URL: url, LETHE_LISTEN: new URL(url).host, LETHE_DATA_MAP: map, LETHE_LOG: 'warn' },
     stdio: ['ignore', 'inherit', 'inherit'],
   });

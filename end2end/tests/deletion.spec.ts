@@ -85,7 +85,8 @@ for (const script of [true, false]) {
     // The person is gone from the first step on, wherever they look.
     const elsewhere = await page.context().newPage();
     await elsewhere.goto('/');
-    await pages.expectSignedOut(elsewhere);
+    await expect(elsewhere.getByRole('link', { name: 'See the progress' })).toBeVisible();
+    await expect(elsewhere.getByRole('button', { name: 'Save preferences' })).toHaveCount(0);
 
     await pages.receipt(page);
     expect(await clerk.user(person.id)).toBeUndefined();
@@ -121,7 +122,7 @@ test('what changed since it was counted is shown again', async ({ page, complain
   );
   await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
   await dialog.getByRole('button', { name: 'Delete account' }).click();
-  await expect(dialog.getByRole('alert')).toContainText('Your data has changed since you opened this page');
+  await expect(dialog.getByRole('alert')).toContainText('What would happen has changed since you opened this page');
   await expect(dialog.getByRole('row', { name: /Sign-in account/ })).toBeVisible();
   expect(await clerk.user(person.id)).toBeDefined();
   await dialog.getByRole('textbox').fill(pages.CONFIRMATION);

@@ -4,12 +4,14 @@ use axum::body::Body;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use clerk_session::Session;
+use clerk_session::{Authenticator, HANDSHAKE_STATE, Outcome, Session};
 use http::header::{LOCATION, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderValue, Method};
-use lethe::{ClerkUserId, Presence, subject};
+use lethe::subject::{self, SessionToken};
+use lethe::{ClerkUserId, Presence};
 use lethe_app::dto::UserHandle;
+use lethe_app::server::context::DepartingUser;
 use lethe_app::server::current_user::{Authentication, CurrentUser};
 use lethe_error_code::ErrorCode;
 
@@ -18,10 +20,14 @@ use crate::error::Problem;
 use crate::middleware::{client_ip, security_headers};
 use crate::profile_cache::Profile;
 use crate::state::AppState;
-use url::Url;
+use time::OffsetDateTime;
+use url::{Url, form_urlencoded};
 
 /// The page that renews a session in a frame.
 pub const RENEWAL_PATH: &str = "/session";
+
+/// A navigation to these starts an export.
+const DOWNLOAD_ROUTES: [&str; 2] = ["/api/privacy/export", "/api/compliance/gdpr-export"];
 
 /// The receipt opens without an account, and therefore also while Clerk is down.
 const RECEIPT_ROUTE: &str = "/receipt/{code}";
@@ -38,12 +44,18 @@ pub struct SessionId(pub String);
 /// The layer: authenticates the request for everything behind it.
 pub async fn authenticate(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
+    if is_cross_site_download(&state, &parts) {
+        return Problem::new(ErrorCode::CrossOrigin).into_response();
+    }
     let was_checked = cookie_check::take(&mut parts);
     let has_cookies = cookie_check::has_cookies(&parts);
     let authenticated = state.authenticator.authenticate(&parts).await;
     if may_redirect(&parts)
         && let Some(mut redirect) = authenticated.redirect::<Body>()
     {
+        if is_download(&parts) && matches!(authenticated.outcome, Outcome::Redirect { reason: None, .. }) {
+            keep_handshake_state(&parts, &mut redirect);
+        }
         let location = redirect.headers().get(LOCATION).and_then(|location| location.to_str().ok());
         if let Some(mut location) = location.and_then(|location| Url::parse(location).ok()).filter(|_| !has_cookies) {
             let leaves = location.origin() != state.public_url.origin();
@@ -61,9 +73,15 @@ pub async fn authenticate(State(state): State<AppState>, request: Request, next:
     if was_checked && !has_cookies && may_redirect(&parts) {
         return cookies_blocked();
     }
-    if was_checked && parts.method == Method::GET {
-        let mut response = Redirect::to(&parts.uri.to_string()).into_response();
+    // What belongs to the handshake shouldn't stay in the address bar. A download has none, and its URL proves that a page
+    // here led to it.
+    let clean = Authenticator::without_handshake_state(&parts).filter(|_| !is_download(&parts));
+    if parts.method == Method::GET && (was_checked || clean.is_some()) {
+        let mut response = Redirect::to(&clean.unwrap_or_else(|| parts.uri.to_string())).into_response();
         authenticated.apply(response.headers_mut());
+        if is_route(&parts, RENEWAL_PATH) {
+            security_headers::allow_same_origin_frame(response.headers_mut());
+        }
         return response;
     }
     let mut response = match attach_user(&state, &mut parts, authenticated.session()).await {
@@ -72,6 +90,18 @@ pub async fn authenticate(State(state): State<AppState>, request: Request, next:
     };
     authenticated.apply(response.headers_mut());
     response
+}
+
+/// Adds to the redirect that ends a handshake what shows that it was one, for [`is_cross_site_download`].
+fn keep_handshake_state(parts: &Parts, redirect: &mut Response) {
+    let state = form_urlencoded::parse(parts.uri.query().unwrap_or_default().as_bytes())
+        .find_map(|(name, value)| (name == HANDSHAKE_STATE).then_some(value));
+    let location = redirect.headers().get(LOCATION).and_then(|location| location.to_str().ok());
+    let location = location.and_then(|location| Url::parse(location).ok());
+    if let Some((state, mut location)) = state.zip(location) {
+        location.query_pairs_mut().append_pair(HANDSHAKE_STATE, &state);
+        redirect.headers_mut().insert(LOCATION, HeaderValue::from_str(location.as_str()).unwrap_or(ROOT));
+    }
 }
 
 /// The response to a browser that refuses cookies.
@@ -89,6 +119,19 @@ fn may_redirect(parts: &Parts) -> bool {
     }
 }
 
+/// Whether a page of another site led to a download. Cookies come along with such a request, and it would write to the log
+/// and use up the user's limit. A browser that was sent on a handshake comes back from another site; where it began was
+/// checked before.
+fn is_cross_site_download(state: &AppState, parts: &Parts) -> bool {
+    let is_cross_site =
+        parts.headers.get("sec-fetch-site").is_some_and(|site| !matches!(site.as_bytes(), b"none" | b"same-origin"));
+    is_cross_site && is_download(parts) && !state.authenticator.is_from_own_handshake(parts)
+}
+
+fn is_download(parts: &Parts) -> bool {
+    DOWNLOAD_ROUTES.iter().any(|route| is_route(parts, route))
+}
+
 fn is_route(parts: &Parts, route: &str) -> bool {
     parts.extensions.get::<MatchedPath>().is_some_and(|matched| matched.as_str() == route)
 }
@@ -99,7 +142,7 @@ async fn attach_user(state: &AppState, parts: &mut Parts, session: Option<&Sessi
     let is_write = !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS);
     if authentication.is_err() && is_write {
         let client = client_ip::client_ip(&state.trusted_proxies, parts);
-        state.rate_limits.anonymous_writes.check_ip(client)?;
+        state.rate_limits.anonymous_writes.check(client)?;
     }
     parts.extensions.insert(authentication);
     if let Some(session) = session {
@@ -116,12 +159,18 @@ async fn authentication(
 ) -> Result<Authentication, Problem> {
     let user_id = session.and_then(|session| ClerkUserId::parse(&session.user_id).ok());
     let Some((session, user_id)) = session.zip(user_id) else { return Ok(Err(ErrorCode::NotSignedIn)) };
-    match subject::presence(&state.lethe, &user_id).await? {
+    let issued_at = session.issued_at.and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
+    let token = SessionToken { session_id: &session.id, issued_at: issued_at.unwrap_or(OffsetDateTime::UNIX_EPOCH) };
+    let Some(presence) = subject::presence_in_session(&state.lethe, &user_id, token).await? else {
+        return Ok(Err(ErrorCode::NotSignedIn));
+    };
+    match presence {
         Presence::Active => Ok(Ok(current_user(state, session, user_id).await)),
         Presence::Deleting(receipt) => {
             state.profiles.remove(&user_id).await;
             // The page leads them to it.
             parts.extensions.insert(receipt);
+            parts.extensions.insert(DepartingUser(user_of_claims(state, session, user_id)));
             Ok(Err(ErrorCode::AccountDeleted))
         }
         Presence::Erased => {
@@ -137,12 +186,21 @@ async fn current_user(state: &AppState, session: &Session, user_id: ClerkUserId)
         _ => profile(state, session, &user_id).await,
     };
     let profile = profile.unwrap_or_default();
+    let user = user_of_claims(state, session, user_id);
+    CurrentUser { email: user.email.or(profile.email), name: user.name.or(profile.name), ..user }
+}
+
+/// The user as the session's token names them.
+fn user_of_claims(state: &AppState, session: &Session, user_id: ClerkUserId) -> CurrentUser {
+    let keys = &state.lethe.keys;
+    let former_handles = keys.former_user_handles(&user_id).into_iter().map(|handle| UserHandle::new(handle.into()));
     CurrentUser {
-        user_handle: UserHandle::new(state.lethe.keys.user_handle(&user_id).into()),
+        user_handle: UserHandle::new(keys.user_handle(&user_id).into()),
+        former_handles: former_handles.collect(),
         clerk_user_id: user_id,
         session_id: session.id.clone(),
-        email: session.email.clone().or(profile.email),
-        name: session.name.clone().or(profile.name),
+        email: session.email.clone(),
+        name: session.name.clone(),
         impersonated: session.is_impersonated,
         recently_verified: session.is_verified_strictly(),
     }

@@ -1,89 +1,85 @@
 //! From the configuration to [`Lethe`]: connects to Postgres, reads the data map, derives the keys.
 
+use std::num::NonZeroU32;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context, bail};
 use lethe::clerk::{Client, ClientSettings};
-use lethe::data_map::{self, DataMap};
+use lethe::connection::{self, Connected, Pooling, TimeLimits};
+use lethe::data_map::DataMap;
+use lethe::database::SchemaState;
+use lethe::drift::{self, Fit};
 use lethe::is_loopback;
 use lethe::keys::Keys;
 use lethe::mail::Mailer;
+use lethe::purposes::Purposes;
+use lethe::secrets::Recognition;
 use lethe::storage::Storage;
-use lethe::{Clock, Dependencies, Lethe, Random};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
-use sqlx::{Connection, PgConnection, PgPool};
+use lethe::{ActiveMap, Clock, Dependencies, Lethe, Random};
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
 
-use crate::config::{ClerkConfig, DatabaseConfig, MailConfig, ServerConfig};
+use crate::config::{ClerkConfig, DatabaseConfig, MailConfig, PostgresUrl, ServerConfig, database};
 
-/// How long a connection may take, and how long a request waits for a free one.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Follows the name of a setting.
+const NEEDS_DIRECT_URL: &str = "leads to a connection pooler in transaction mode, which carries neither migrations nor the \
+     notifications of the job queue; set LETHE_DATABASE_DIRECT_URL to the address of the database itself, or of a pooler in \
+     session mode";
 
-/// How long a connection may be idle before it is checked, which costs a round trip.
-const UNCHECKED_IDLE_TIME: Duration = Duration::from_secs(2);
+/// Connections of the queue beside one for each worker: one is notified of new jobs, one renews what workers hold.
+const EXTRA_QUEUE_CONNECTIONS: usize = 2;
 
-/// What every session of Lethe sets, where the server knows the setting: a transaction of a host that is gone, or of a
-/// process that hangs, doesn't hold its locks for hours.
-const SESSION_SETTINGS: [(&str, &str); 6] = [
-    ("tcp_keepalives_idle", "10"),
-    ("tcp_keepalives_interval", "5"),
-    ("tcp_keepalives_count", "3"),
-    ("tcp_user_timeout", "30s"),
-    ("idle_in_transaction_session_timeout", "2min"),
-    // Postgres 14: a statement ends with its client.
-    ("client_connection_check_interval", "10s"),
-];
+/// Connects to the address that pages and jobs use, which may be that of a pooler.
+pub async fn connect_database(config: &DatabaseConfig, limits: TimeLimits) -> anyhow::Result<Connected> {
+    connect("DATABASE_URL", &config.url, config, config.connections, limits).await
+}
 
-/// Connects to Postgres.
-pub async fn connect_database(config: &DatabaseConfig) -> anyhow::Result<PgPool> {
-    let options: PgConnectOptions = config
-        .url
+/// Connects to the address that leads to a session for each connection. Commands use it, and migrations and the job queue need
+/// it. Refuses a pooler in transaction mode.
+pub async fn connect_directly(
+    config: &DatabaseConfig,
+    connections: NonZeroU32,
+    limits: TimeLimits,
+) -> anyhow::Result<PgPool> {
+    let (name, url) = match &config.direct_url {
+        Some(url) => (database::DIRECT_URL.name, url),
+        None => (database::URL.name, &config.url),
+    };
+    let connected = connect(name, url, config, connections, limits).await?;
+    match connected.pooling {
+        Pooling::Session => Ok(connected.pool),
+        Pooling::Transaction | Pooling::Unsupported => bail!("{name} {NEEDS_DIRECT_URL}"),
+    }
+}
+
+async fn connect(
+    name: &str,
+    url: &PostgresUrl,
+    config: &DatabaseConfig,
+    connections: NonZeroU32,
+    limits: TimeLimits,
+) -> anyhow::Result<Connected> {
+    let options: PgConnectOptions = url
         .expose()
         .parse()
         // The error may quote the URL with its password.
-        .map_err(|_| anyhow::anyhow!("DATABASE_URL is not a valid Postgres URL"))?;
-    let options = with_tls(options.application_name("lethe"), config);
+        .map_err(|_| anyhow::anyhow!("{name} is not a valid Postgres URL"))?;
+    let options = with_tls(options, url, config);
     let target =
         format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or_default());
-    PgPoolOptions::new()
-        .max_connections(config.connections.get())
-        .acquire_timeout(CONNECT_TIMEOUT)
-        .test_before_acquire(false)
-        .before_acquire(|connection, usage| {
-            Box::pin(async move {
-                if usage.idle_for > UNCHECKED_IDLE_TIME {
-                    connection.ping().await?;
-                }
-                Ok(true)
-            })
-        })
-        .after_connect(|connection, _| Box::pin(async move { apply_session_settings(connection).await }))
-        .connect_with(options)
+    connection::connect(options, connections, limits)
         .await
-        .with_context(|| format!("can't connect to the database at {target} (DATABASE_URL)"))
-}
-
-async fn apply_session_settings(connection: &mut PgConnection) -> Result<(), sqlx::Error> {
-    let (names, values): (Vec<_>, Vec<_>) = SESSION_SETTINGS.into_iter().unzip();
-    sqlx::query(
-        "select set_config(wanted.name, wanted.value, false)
-        from unnest($1::text[], $2::text[]) as wanted (name, value) join pg_settings using (name)",
-    )
-    .bind(names)
-    .bind(values)
-    .execute(connection)
-    .await?;
-    Ok(())
+        .with_context(|| format!("can't connect to the database at {target} ({name})"))
 }
 
 /// Verifies the server's certificate, unless the server is on this machine or the URL says otherwise.
-fn with_tls(options: PgConnectOptions, config: &DatabaseConfig) -> PgConnectOptions {
+fn with_tls(options: PgConnectOptions, url: &PostgresUrl, config: &DatabaseConfig) -> PgConnectOptions {
     let options = match &config.ca {
         Some(file) => options.ssl_root_cert(file),
         None => options,
     };
-    let has_mode = Url::parse(config.url.expose())
+    let has_mode = Url::parse(url.expose())
         .is_ok_and(|url| url.query_pairs().any(|(name, _)| matches!(&*name, "sslmode" | "ssl-mode")));
     // A path is the folder of a socket.
     let is_local = options.get_host().starts_with('/') || is_loopback(options.get_host());
@@ -92,12 +88,25 @@ fn with_tls(options: PgConnectOptions, config: &DatabaseConfig) -> PgConnectOpti
 
 /// Builds what operations need. Sends no request to Clerk.
 pub async fn build(config: &ServerConfig) -> anyhow::Result<Lethe> {
-    build_with(config, clerk_client(&config.clerk)?).await
+    let connected = connect_database(&config.database, TimeLimits::REQUEST).await?;
+    let queue_database = match (&config.database.direct_url, connected.pooling) {
+        (None, Pooling::Session) => connected.pool.clone(),
+        // Refuses a pooler.
+        _ => connect_directly(&config.database, queue_connections(config), TimeLimits::REQUEST).await?,
+    };
+    build_with(config, clerk_client(&config.clerk)?, connected.pool, queue_database)
 }
 
-/// The same for batches: calls to Clerk have a lower priority than those that a user is waiting for.
+fn queue_connections(config: &ServerConfig) -> NonZeroU32 {
+    let connections = config.core.workers + EXTRA_QUEUE_CONNECTIONS;
+    u32::try_from(connections).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MAX)
+}
+
+/// The same for batches: calls to Clerk have a lower priority than those that a user is waiting for, and statements may take
+/// however long they take.
 pub async fn build_for_batch(config: &ServerConfig) -> anyhow::Result<Lethe> {
-    build_with(config, clerk_client(&config.clerk)?.batch()).await
+    let database = connect_directly(&config.database, config.database.connections, TimeLimits::BATCH).await?;
+    build_with(config, clerk_client(&config.clerk)?.batch(), database.clone(), database)
 }
 
 fn clerk_client(config: &ClerkConfig) -> anyhow::Result<Client> {
@@ -107,15 +116,14 @@ fn clerk_client(config: &ClerkConfig) -> anyhow::Result<Client> {
     Client::new(&settings).context("CLERK_API_URL or CLERK_SECRET_KEY is not valid")
 }
 
-async fn build_with(config: &ServerConfig, clerk: Client) -> anyhow::Result<Lethe> {
+fn build_with(config: &ServerConfig, clerk: Client, database: PgPool, queue_database: PgPool) -> anyhow::Result<Lethe> {
     let data_map = load_data_map(&config.data.data_map)?;
-    let database = connect_database(&config.database).await?;
     let folder = &config.data.storage;
     Ok(Lethe::new(Dependencies {
         database,
+        queue_database,
         clerk,
-        purposes: data_map.purposes().cloned().unwrap_or_default(),
-        data_map,
+        active_map: active_map(data_map),
         storage: Storage::folder(folder).with_context(|| format!("LETHE_STORAGE: can't use {}", folder.display()))?,
         mailer: mailer(&config.mail)?,
         keys: Keys::derive(&config.data.secret.0).context("LETHE_SECRET")?,
@@ -123,6 +131,19 @@ async fn build_with(config: &ServerConfig, clerk: Client) -> anyhow::Result<Leth
         random: Random::system(),
         config: config.core.clone(),
     }))
+}
+
+/// The map with its purposes. Everything in the file can be replaced while the process runs.
+#[must_use]
+pub fn active_map(data_map: DataMap) -> ActiveMap {
+    let purposes = purposes(&data_map);
+    ActiveMap::new(data_map, purposes)
+}
+
+/// The purposes of the map, or what stands in for them.
+#[must_use]
+pub fn purposes(data_map: &DataMap) -> Purposes {
+    data_map.purposes().cloned().unwrap_or_default()
 }
 
 fn mailer(config: &MailConfig) -> anyhow::Result<Mailer> {
@@ -137,32 +158,61 @@ pub fn load_data_map(path: &Path) -> anyhow::Result<DataMap> {
     DataMap::load(path).with_context(|| format!("LETHE_DATA_MAP: {}", path.display()))
 }
 
-/// Refuses a database without Lethe's tables, and one that was used with another secret.
+/// Refuses a database without Lethe's tables, and one that needs a secret which isn't configured.
 pub async fn ensure_migrated(lethe: &Lethe) -> anyhow::Result<()> {
-    if !lethe::database::is_migrated(&lethe.database).await? {
-        bail!("the database isn't migrated; run `lethe migrate` first");
-    }
-    if !lethe::database::recognizes_secret(&lethe.database, &lethe.keys).await? {
-        bail!(
+    match recognize_secrets(lethe).await? {
+        Recognition::Complete => Ok(()),
+        Recognition::Unknown => bail!(
             "LETHE_SECRET isn't the secret that this database was used with. With another one, erased users would count as \
              active. Nothing was changed; set the secret that you stored apart from the database"
-        );
+        ),
+        Recognition::Missing(ids) => {
+            let ids: Vec<String> =
+                ids.into_iter().map(|id| id.unwrap_or_else(|| "of the first secret".to_owned())).collect();
+            bail!(
+                "LETHE_SECRET lacks a secret that this database was used with (id {}). Without it, users who were erased with \
+                 it would count as active. Nothing was changed; add it after the newest one. `lethe keys list` tells when a \
+                 secret can be dropped, `lethe keys drop` drops it",
+                ids.join(", ")
+            )
+        }
+    }
+}
+
+/// Refuses a database without Lethe's tables, and one that none of the configured secrets was ever used with.
+pub async fn ensure_known_secret(lethe: &Lethe) -> anyhow::Result<()> {
+    if recognize_secrets(lethe).await? == Recognition::Unknown {
+        bail!("none of the secrets in LETHE_SECRET is one that this database was used with");
     }
     Ok(())
 }
 
-/// Refuses what [`ensure_migrated`] refuses. A data map that doesn't fit the database is logged and refuses nothing: it stops
-/// exports and erasures, which wait for its correction, but neither preferences nor receipts nor requests.
-pub async fn ensure_ready(lethe: &Lethe) -> anyhow::Result<()> {
-    ensure_migrated(lethe).await?;
-    let mut connection = lethe.database.acquire().await?;
-    match data_map::resolve(&lethe.data_map, &mut connection).await {
-        Ok(_) => {}
-        Err(error @ data_map::Error::Mismatch(_)) => tracing::error!(
-            error = &error as &dyn std::error::Error,
-            "the data map doesn't fit the database: exports and erasures wait until `lethe map check` finds no problem"
+async fn recognize_secrets(lethe: &Lethe) -> anyhow::Result<Recognition> {
+    match lethe::database::schema_state(&lethe.database).await? {
+        SchemaState::Ready { .. } => {}
+        SchemaState::Outdated => bail!("the database isn't migrated; run `lethe migrate` first"),
+        SchemaState::TooNew { .. } => bail!(
+            "a newer version of Lethe has updated the database, and this version can't use it any more; run the newer version"
         ),
-        Err(error) => return Err(error).context("the database's schema can't be read"),
+    }
+    Ok(lethe::secrets::recognize(&lethe.database, &lethe.keys, lethe.clock.now()).await?)
+}
+
+/// Refuses what [`ensure_migrated`] refuses. A data map that doesn't fit the database is reported and refuses nothing: it stops
+/// exports and erasures, which wait for its correction, but neither preferences nor receipts nor requests.
+pub async fn ensure_ready(lethe: &Lethe) -> anyhow::Result<Fit> {
+    ensure_migrated(lethe).await?;
+    register_purposes(lethe).await?;
+    drift::check(lethe, None).await.context("the database's schema can't be read")
+}
+
+/// Takes in the purposes of the map in force, at each start and whenever the map's file has changed.
+pub async fn register_purposes(lethe: &Lethe) -> lethe::Result<()> {
+    lethe::consent::register_purposes(lethe).await?;
+    if lethe.purposes.is_empty() {
+        tracing::warn!(
+            "the data map has no [[purpose]]: users are asked for no consent, and Clerk's copies stay as they are"
+        );
     }
     Ok(())
 }
@@ -172,15 +222,14 @@ mod tests {
     use secrecy::SecretString;
 
     use super::*;
-    use crate::config::PostgresUrl;
 
     #[test]
     fn certificates_are_verified_unless_the_server_is_local_or_the_url_says_otherwise() {
         let mode = |url: &str| {
             let url = PostgresUrl(SecretString::from(url));
-            let config = DatabaseConfig { url: url.clone(), ca: None, connections: std::num::NonZeroU32::MIN };
+            let config = DatabaseConfig { url: url.clone(), direct_url: None, ca: None, connections: NonZeroU32::MIN };
             let options: PgConnectOptions = url.expose().parse().expect("it is a URL");
-            format!("{:?}", with_tls(options, &config).get_ssl_mode())
+            format!("{:?}", with_tls(options, &url, &config).get_ssl_mode())
         };
         for local in ["postgres://u:p@localhost/db", "postgres://u:p@127.0.0.1:5432/db", "postgres://u:p@[::1]/db"] {
             assert_eq!(mode(local), "Prefer", "{local}");

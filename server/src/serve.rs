@@ -1,15 +1,14 @@
 //! The life of a serving process: from its configuration to its graceful shutdown.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::serve::ListenerExt;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use lethe::Lethe;
 use lethe::clerk::webhook;
+use lethe::drift::Fit;
 use lethe_app::server::context::Site;
 use tokio::net::TcpListener;
 use tokio::task::{JoinError, JoinHandle};
@@ -17,6 +16,9 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::config::ServerConfig;
+use crate::connections::{self, ConnectionLimits};
+use crate::maintenance::Maintenance;
+use crate::map_watch::MapWatch;
 use crate::middleware::rate_limit::RateLimits;
 use crate::middleware::security_headers::SecurityHeaders;
 use crate::profile_cache::ProfileCache;
@@ -47,11 +49,14 @@ pub fn build_state(config: &ServerConfig, lethe: Lethe) -> anyhow::Result<AppSta
         rate_limits: RateLimits::new(&config.limits),
         security_headers: Arc::new(security_headers),
         authenticator,
+        maintenance: Maintenance::default(),
         webhook_secret,
         public_url: public_url.clone(),
+        connection_limits: ConnectionLimits::new(&config.http),
         trusted_proxies: config.http.trusted_proxies.clone(),
         metrics: metrics::recorder(),
         metrics_token: config.http.metrics_token.clone(),
+        operator_token: config.http.operator_token.clone(),
         lethe,
     }))
 }
@@ -70,35 +75,62 @@ fn site(config: &ServerConfig) -> anyhow::Result<Site> {
 /// Serves until `shutdown`, then finishes the requests that have begun.
 pub async fn run(listener: TcpListener, state: AppState, shutdown: CancellationToken) -> anyhow::Result<()> {
     let rate_limits = state.rate_limits.clone();
+    let lethe = state.lethe.clone();
+    let limits = state.connection_limits.clone();
     let authenticator = state.authenticator.clone();
     let recorder = state.metrics.clone();
     let router = routes::router(state).context("LETHE_URL has no origin that a browser could send")?;
-    let listener = listener.tap_io(|stream| {
-        // Responses are written in one piece, so Nagle's algorithm would only delay them.
-        let _ = stream.set_nodelay(true);
-    });
     let housekeeping = async {
         loop {
             tokio::time::sleep(HOUSEKEEPING_INTERVAL).await;
             rate_limits.evict_idle();
             authenticator.evict_idle();
             recorder.run_upkeep();
+            if let Err(error) = lethe::rate_limit::remove_idle(&lethe).await {
+                tracing::warn!(error = lethe::error_chain(&error), "idle counters of rate limits stay for now");
+            }
         }
     };
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(shutdown.cancelled_owned());
     tokio::select! {
-        ended = async { serving.await } => ended.context("the listener failed"),
-        () = housekeeping => Ok(()),
+        () = connections::serve(listener, router, limits, shutdown) => {}
+        () = housekeeping => {}
     }
+    Ok(())
 }
 
-/// Runs background jobs until `shutdown`.
+/// Runs background jobs until `shutdown`, once no maintenance prevents it.
 #[must_use]
-pub fn spawn_worker(lethe: Lethe, shutdown: &CancellationToken) -> Task {
-    let worker = lethe::jobs::run_worker(lethe, shutdown.clone().cancelled_owned());
+pub fn spawn_worker(lethe: Lethe, maintenance: Maintenance, shutdown: &CancellationToken) -> Task {
+    let shutdown = shutdown.clone();
     tokio::spawn(async move {
-        worker.await;
+        tokio::select! {
+            () = maintenance.until_over(&lethe) => {}
+            () = shutdown.cancelled() => return Ok(()),
+        }
+        lethe::jobs::run_worker(lethe, shutdown.cancelled_owned()).await;
+        Ok(())
+    })
+}
+
+/// Waits until maintenance is over, so that a process without background jobs notices it too.
+#[must_use]
+pub fn spawn_maintenance_watch(lethe: Lethe, maintenance: Maintenance, shutdown: &CancellationToken) -> Task {
+    let shutdown = shutdown.clone();
+    tokio::spawn(async move {
+        tokio::select! {
+            () = maintenance.until_over(&lethe) => shutdown.cancelled().await,
+            () = shutdown.cancelled() => {}
+        }
+        Ok(())
+    })
+}
+
+/// Watches the data map's file and the database's schema until `shutdown`.
+#[must_use]
+pub fn spawn_map_watch(lethe: Lethe, config: &ServerConfig, fit: Fit, shutdown: &CancellationToken) -> Task {
+    let watch = MapWatch::new(lethe, config.data.data_map.clone(), fit).run(shutdown.clone());
+    tokio::spawn(async move {
+        watch.await;
         Ok(())
     })
 }

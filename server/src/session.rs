@@ -58,9 +58,6 @@ pub(crate) fn authenticator(config: &ServerConfig, lethe: &Lethe) -> anyhow::Res
     session.satellite_auto_sync = clerk.satellite_auto_sync;
     session.domain = clerk.domain.as_ref().map(|host| host.0.clone());
     let proxies = config.http.trusted_proxies.clone();
-    session.trust_forwarded =
-        Arc::new(move |parts| client_ip::peer_ip(&parts.extensions).is_some_and(|peer| proxies.contains(peer)));
-    let proxies = config.http.trusted_proxies.clone();
     session.client_address =
         Arc::new(move |parts| client_ip::client_ip(&proxies, parts).map(client_ip::rate_limit_key));
     session.clock = clock(&lethe.clock);
@@ -75,12 +72,13 @@ fn clock(clock: &lethe::Clock) -> Clock {
 
 /// The key as `clerk-session` reads it.
 pub(crate) fn jwk(key: clerk::Jwk) -> Jwk {
-    let clerk::Jwk { kid, kty, alg, n, e } = key;
-    Jwk { kid, kty, alg, n, e }
+    let clerk::Jwk { kid, kty, alg, usage, key_ops, n, e } = key;
+    Jwk { kid, kty, alg, usage, key_ops, n, e }
 }
 
 fn backend_error(error: clerk::Error) -> BackendError {
     let kind = match (error.retryable(), error.status()) {
+        _ if error.kind() == clerk::Kind::Unreadable => BackendErrorKind::Unavailable,
         (true, None) => BackendErrorKind::Unreachable,
         (true, Some(_)) => BackendErrorKind::Unavailable,
         (false, _) => BackendErrorKind::Refused,

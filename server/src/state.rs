@@ -12,6 +12,8 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::config::TrustedProxies;
+use crate::connections::ConnectionLimits;
+use crate::maintenance::Maintenance;
 use crate::middleware::rate_limit::RateLimits;
 use crate::middleware::security_headers::SecurityHeaders;
 use crate::profile_cache::ProfileCache;
@@ -36,14 +38,20 @@ pub struct AppStateInner {
     pub profiles: ProfileCache,
     /// Rate limits.
     pub rate_limits: RateLimits,
+    /// Whether nothing may be served.
+    pub maintenance: Maintenance,
     /// The security headers of every response.
     pub security_headers: Arc<SecurityHeaders>,
+    /// What connections may take up.
+    pub connection_limits: ConnectionLimits,
     /// Peers whose forwarding headers are trusted.
     pub trusted_proxies: TrustedProxies,
     /// Renders the metrics.
     pub metrics: PrometheusHandle,
     /// Bearer token for `/metrics` from other machines.
     pub metrics_token: Option<SecretString>,
+    /// Bearer token for the operators' routes, which don't exist without it.
+    pub operator_token: Option<SecretString>,
 }
 
 impl AppState {

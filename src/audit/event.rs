@@ -1,5 +1,5 @@
 //! The events of the audit log. Each variant is one kind of entry: its name is stored in the column
-//! `kind`, its fields as JSON in the column `open`.
+//! `kind`, its fields as JSON in the column `open` or, in entries about a person, in `sealed`.
 //!
 //! Stored entries can't be rewritten. So names and fields are only ever added, new fields with
 //! `#[serde(default)]`. Fields stand in alphabetical order, as they are stored.
@@ -40,7 +40,7 @@ pub enum AuditEvent {
         origin: String,
         /// Hash of the plan.
         plan: String,
-        /// A random id. In entries of older versions it is that of the deletion request.
+        /// The deletion request. In some entries of older versions it is a random id.
         request: Uuid,
     },
     /// A step of a deletion finished.
@@ -63,11 +63,47 @@ pub enum AuditEvent {
         /// The step's name.
         step: String,
     },
+    /// An operator made the next attempt of a deletion due at once.
+    #[serde(rename = "deletion.retried")]
+    DeletionRetried {
+        /// The deletion request.
+        request: Uuid,
+    },
+    /// An operator holds a deletion. Their reason isn't part of the entry.
+    #[serde(rename = "deletion.held")]
+    DeletionHeld {
+        /// The deletion request.
+        request: Uuid,
+    },
+    /// An operator lets a held deletion go on.
+    #[serde(rename = "deletion.released")]
+    DeletionReleased {
+        /// The deletion request.
+        request: Uuid,
+    },
+    /// Another plan replaced the one that the person had confirmed.
+    #[serde(rename = "deletion.replanned")]
+    DeletionReplanned {
+        /// On whose word: `person`, `operator`, or `unreachable` if nobody could be asked.
+        by: String,
+        /// Hash of the new plan.
+        plan: String,
+        /// The deletion request.
+        request: Uuid,
+    },
     /// All steps of a deletion finished.
     #[serde(rename = "deletion.completed")]
     DeletionCompleted {
         /// The deletion request.
         request: Uuid,
+    },
+    /// After a deletion, its data was looked for again.
+    #[serde(rename = "deletion.rechecked")]
+    DeletionRechecked {
+        /// The deletion request.
+        request: Uuid,
+        /// How many rows had been written late and were erased.
+        rows: u64,
     },
     /// The mail server accepted the receipt of a deletion.
     #[serde(rename = "receipt.sent")]
@@ -97,6 +133,12 @@ pub enum AuditEvent {
         /// The table, with its schema.
         table: String,
     },
+    /// An operator discarded events of Clerk that waited because there were unusually many.
+    #[serde(rename = "clerk_events.discarded")]
+    ClerkEventsDiscarded {
+        /// How many.
+        events: u64,
+    },
     /// A webhook delivery was processed.
     #[serde(rename = "webhook.received")]
     WebhookReceived {
@@ -107,6 +149,12 @@ pub enum AuditEvent {
         /// The deletion request that it led to.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         request: Option<Uuid>,
+    },
+    /// An operator decided not to replay tombstones that the database lacks since it was restored.
+    #[serde(rename = "restore.waived")]
+    RestoreWaived {
+        /// How many.
+        tombstones: u64,
     },
     /// An entry that this version can't interpret; a newer one wrote it.
     #[serde(skip)]
@@ -159,14 +207,14 @@ impl Source {
 }
 
 impl AuditEvent {
-    /// Reads an entry. What this version can't interpret is [`AuditEvent::Unknown`].
+    /// Reads an entry from its kind and its fields. What this version can't interpret is [`AuditEvent::Unknown`].
     #[must_use]
     pub fn from_columns(kind: String, open: &Value) -> Self {
         let tagged = json!({"kind": kind, "open": open});
         serde_json::from_value(tagged).unwrap_or(Self::Unknown { kind })
     }
 
-    /// Returns the columns `kind` and `open`.
+    /// Returns the column `kind`, and the fields as JSON.
     pub(super) fn into_columns(self) -> (String, String) {
         let mut tagged = match self {
             Self::Unknown { kind } => json!({"kind": kind, "open": {}}),
@@ -234,7 +282,20 @@ mod tests {
                 "deletion.needs_attention",
                 format!(r#"{{"failure":"clerk_failed","request":"{id}","step":"clerk_user"}}"#),
             ),
+            (AuditEvent::DeletionRetried { request }, "deletion.retried", format!(r#"{{"request":"{id}"}}"#)),
+            (AuditEvent::DeletionHeld { request }, "deletion.held", format!(r#"{{"request":"{id}"}}"#)),
+            (AuditEvent::DeletionReleased { request }, "deletion.released", format!(r#"{{"request":"{id}"}}"#)),
+            (
+                AuditEvent::DeletionReplanned { by: "person".to_owned(), plan: "ab".to_owned(), request },
+                "deletion.replanned",
+                format!(r#"{{"by":"person","plan":"ab","request":"{id}"}}"#),
+            ),
             (AuditEvent::DeletionCompleted { request }, "deletion.completed", format!(r#"{{"request":"{id}"}}"#)),
+            (
+                AuditEvent::DeletionRechecked { request, rows: 1 },
+                "deletion.rechecked",
+                format!(r#"{{"request":"{id}","rows":1}}"#),
+            ),
             (AuditEvent::ReceiptSent { request }, "receipt.sent", format!(r#"{{"request":"{id}"}}"#)),
             (AuditEvent::ReceiptNotSent { request }, "receipt.not_sent", format!(r#"{{"request":"{id}"}}"#)),
             (
@@ -247,6 +308,7 @@ mod tests {
                 "retention.ended",
                 format!(r#"{{"request":"{id}","rows":4,"table":"public.datasets"}}"#),
             ),
+            (AuditEvent::ClerkEventsDiscarded { events: 2 }, "clerk_events.discarded", r#"{"events":2}"#.to_owned()),
             (
                 AuditEvent::WebhookReceived {
                     delivery: "msg_1".to_owned(),
@@ -265,6 +327,7 @@ mod tests {
                 "webhook.received",
                 format!(r#"{{"delivery":"msg_2","event":"user.deleted","request":"{id}"}}"#),
             ),
+            (AuditEvent::RestoreWaived { tombstones: 3 }, "restore.waived", r#"{"tombstones":3}"#.to_owned()),
         ]
     }
 

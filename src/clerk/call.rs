@@ -12,6 +12,9 @@ use super::client::{Client, Shared};
 use super::limiter::Priority;
 use super::{Error, Kind};
 
+/// The operation that changes a user's metadata.
+pub(super) const MERGE_METADATA: &str = "merge_metadata";
+
 /// The largest response that is read: five hundred large users take a few MiB.
 const MAX_RESPONSE_BYTES: usize = 32 * 1024 * 1024;
 
@@ -42,6 +45,14 @@ impl Call {
             idempotent: true,
             bypass_breaker: false,
             rate_limited: true,
+        }
+    }
+
+    /// What Clerk's refusal of this call concerns. Clerk counts the changes of each user's metadata by themselves.
+    fn scope(&self) -> &str {
+        match self.operation {
+            MERGE_METADATA => &self.path,
+            operation => operation,
         }
     }
 
@@ -94,7 +105,7 @@ impl Client {
         if call.rate_limited {
             self.shared
                 .limiter
-                .acquire(self.priority)
+                .acquire(self.priority, call.scope())
                 .await
                 .map_err(|wait| Error::new(call.operation, Kind::RateLimited { retry_after: Some(wait) }))?;
         }
@@ -112,7 +123,7 @@ impl Client {
         if let Err(error) = &result
             && let Some(time) = error.retry_after()
         {
-            self.shared.limiter.pause(time);
+            self.shared.limiter.pause(call.scope(), time);
         }
         result
     }

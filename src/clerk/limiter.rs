@@ -4,6 +4,7 @@
 //! evenly, so that no window of ten seconds exceeds the budget. Batch calls pass a narrower limit first, which
 //! leaves room for interactive calls.
 
+use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -42,7 +43,8 @@ pub(super) struct Limiter {
     all_calls: DefaultDirectRateLimiter,
     batch_calls: DefaultDirectRateLimiter,
     metadata: DefaultKeyedRateLimiter<ClerkUserId>,
-    paused_until: Mutex<Option<Instant>>,
+    /// Until when what Clerk refused is not sent again, by what the refusal concerns.
+    paused_until: Mutex<HashMap<String, Instant>>,
 }
 
 impl Limiter {
@@ -52,14 +54,15 @@ impl Limiter {
             all_calls: RateLimiter::direct(quota(budget, 80, 20)),
             batch_calls: RateLimiter::direct(quota(budget, 50, 10)),
             metadata: RateLimiter::keyed(quota(at_least_one(METADATA_CHANGES_PER_USER), 50, 50)),
-            paused_until: Mutex::new(None),
+            paused_until: Mutex::default(),
         }
     }
 
-    /// Waits until a call may be made. The error is how long that would have taken at least.
-    pub(super) async fn acquire(&self, priority: Priority) -> Result<(), Duration> {
+    /// Waits until a call may be made, `scope` being what a refusal of it concerns. The error is how long that would have
+    /// taken at least.
+    pub(super) async fn acquire(&self, priority: Priority, scope: &str) -> Result<(), Duration> {
         let max_wait = priority.max_wait();
-        if let Some(remaining) = self.remaining_pause() {
+        if let Some(remaining) = self.remaining_pause(scope) {
             if remaining > max_wait {
                 return Err(remaining);
             }
@@ -83,18 +86,19 @@ impl Limiter {
         tokio::time::timeout(max_wait, self.metadata.until_key_ready(user_id)).await.map_err(|_elapsed| max_wait)
     }
 
-    /// Makes all calls wait for `time`, since Clerk asked for it.
-    pub(super) fn pause(&self, time: Duration) {
-        let until = Instant::now() + time;
+    /// Makes calls of this scope wait for `time`, since Clerk asked for it. Others go on: if they are refused too, they wait
+    /// as well.
+    pub(super) fn pause(&self, scope: &str, time: Duration) {
+        let now = Instant::now();
         let mut paused = self.paused_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if paused.is_none_or(|earlier| earlier < until) {
-            *paused = Some(until);
-        }
+        paused.retain(|_, until| *until > now);
+        let until = paused.entry(scope.to_owned()).or_insert(now);
+        *until = (*until).max(now + time);
     }
 
-    fn remaining_pause(&self) -> Option<Duration> {
-        let paused = *self.paused_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let left = paused?.saturating_duration_since(Instant::now());
+    fn remaining_pause(&self, scope: &str) -> Option<Duration> {
+        let paused = self.paused_until.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let left = paused.get(scope)?.saturating_duration_since(Instant::now());
         (!left.is_zero()).then_some(left)
     }
 }
@@ -136,12 +140,12 @@ mod tests {
         let batch: Vec<_> = (0..40)
             .map(|_| {
                 let limiter = limiter.clone();
-                tokio::spawn(async move { limiter.acquire(Priority::Batch).await })
+                tokio::spawn(async move { limiter.acquire(Priority::Batch, "user").await })
             })
             .collect();
         tokio::time::sleep(Duration::from_millis(50)).await;
         let started = Instant::now();
-        limiter.acquire(Priority::Interactive).await.unwrap();
+        limiter.acquire(Priority::Interactive, "user").await.unwrap();
         assert!(started.elapsed() < Duration::from_millis(50), "{:?}", started.elapsed());
         assert!(batch.iter().any(|task| !task.is_finished()), "batch calls were to wait");
         batch.iter().for_each(tokio::task::JoinHandle::abort);
@@ -150,13 +154,17 @@ mod tests {
     #[tokio::test]
     async fn long_pause_fails_at_once_and_short_pause_is_waited_for() {
         let limiter = limiter(1_000);
-        limiter.pause(Duration::from_mins(1));
-        assert!(limiter.acquire(Priority::Interactive).await.unwrap_err() > Duration::from_secs(50));
+        limiter.pause("user", Duration::from_mins(1));
+        assert!(limiter.acquire(Priority::Interactive, "user").await.unwrap_err() > Duration::from_secs(50));
+
+        let started = Instant::now();
+        limiter.acquire(Priority::Interactive, "sessions").await.unwrap();
+        assert!(started.elapsed() < Duration::from_secs(1), "what Clerk didn't refuse goes on");
 
         let limiter = self::limiter(1_000);
-        limiter.pause(Duration::from_millis(80));
+        limiter.pause("user", Duration::from_millis(80));
         let started = Instant::now();
-        limiter.acquire(Priority::Interactive).await.unwrap();
+        limiter.acquire(Priority::Interactive, "user").await.unwrap();
         assert!(started.elapsed() >= Duration::from_millis(70));
     }
 }

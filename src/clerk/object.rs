@@ -139,6 +139,12 @@ pub struct Jwk {
     /// The algorithm that the key is restricted to, if any.
     #[serde(default)]
     pub alg: Option<String>,
+    /// What the key is for: `sig`, if it says so.
+    #[serde(default, rename = "use")]
+    pub usage: Option<String>,
+    /// The operations that the key is for, if it names any.
+    #[serde(default)]
+    pub key_ops: Option<Vec<String>>,
     /// The modulus, in base64url.
     #[serde(default)]
     pub n: String,
@@ -150,7 +156,9 @@ pub struct Jwk {
 /// A key of a kind that is unknown here doesn't take the others with it.
 fn skip_unreadable<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Jwk>, D::Error> {
     let values = Vec::<Value>::deserialize(deserializer)?;
-    Ok(values.into_iter().filter_map(|value| serde_json::from_value(value).ok()).collect())
+    // A private key has no business there.
+    let public = values.into_iter().filter(|value| value.get("d").is_none());
+    Ok(public.filter_map(|value| serde_json::from_value(value).ok()).collect())
 }
 
 #[cfg(test)]

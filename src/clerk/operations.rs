@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::call::Call;
+use super::call::{Call, MERGE_METADATA};
 use super::client::Client;
 use super::{Error, Jwks, Kind, Session, User};
 use crate::ids::ClerkUserId;
@@ -84,7 +84,7 @@ impl Client {
 
     /// Merges `public` into the user's public metadata: other keys are left alone, and `null` removes a key.
     pub async fn merge_metadata(&self, user_id: &ClerkUserId, public: Value) -> Result<MetadataOutcome, Error> {
-        const OPERATION: &str = "merge_metadata";
+        const OPERATION: &str = MERGE_METADATA;
         let invalid = |code| Error::new(OPERATION, Kind::Invalid).with_code(code);
         if !public.is_object() {
             return Err(invalid("metadata_not_an_object"));

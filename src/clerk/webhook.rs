@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use data_encoding::BASE64;
+use ring::digest::SHA256_OUTPUT_LEN;
 use ring::hmac;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -133,26 +134,37 @@ impl Event {
     }
 }
 
+impl Headers<'_> {
+    /// Rejects at the time `now` what can be rejected without the body.
+    pub fn check(&self, now: OffsetDateTime) -> Result<(), Rejection> {
+        let signed_at = self.timestamp.parse().ok().and_then(from_epoch).ok_or(Rejection::Headers)?;
+        if self.id.is_empty() || self.signatures().next().is_none() {
+            return Err(Rejection::Headers);
+        }
+        if (now - signed_at).unsigned_abs() > TOLERANCE {
+            return Err(Rejection::Time);
+        }
+        Ok(())
+    }
+
+    /// What may be a signature.
+    fn signatures(&self) -> impl Iterator<Item = Vec<u8>> {
+        let signatures = self.signature.split(' ').take(MAX_SIGNATURES);
+        let decoded = signatures.filter_map(|signature| BASE64.decode(signature.strip_prefix("v1,")?.as_bytes()).ok());
+        decoded.filter(|signature| signature.len() == SHA256_OUTPUT_LEN)
+    }
+}
+
 /// Verifies the signature of a delivery at the time `now` and parses its event.
 pub fn verify(secret: &Secret, headers: &Headers<'_>, body: &[u8], now: OffsetDateTime) -> Result<Event, Rejection> {
-    if headers.id.is_empty() || headers.signature.is_empty() {
-        return Err(Rejection::Headers);
-    }
-    let signed_at = headers.timestamp.parse().ok().and_then(from_epoch).ok_or(Rejection::Headers)?;
-    if (now - signed_at).unsigned_abs() > TOLERANCE {
-        return Err(Rejection::Time);
-    }
+    headers.check(now)?;
     let mut signed = Vec::with_capacity(headers.id.len() + headers.timestamp.len() + body.len() + 2);
     for part in [headers.id.as_bytes(), b".", headers.timestamp.as_bytes(), b".", body] {
         signed.extend_from_slice(part);
     }
-    let valid = headers
-        .signature
-        .split(' ')
-        .take(MAX_SIGNATURES)
-        .filter_map(|signature| BASE64.decode(signature.strip_prefix("v1,")?.as_bytes()).ok())
-        // ring compares in constant time.
-        .any(|signature| secret.0.iter().any(|key| hmac::verify(key, &signed, &signature).is_ok()));
+    // ring compares in constant time.
+    let valid =
+        headers.signatures().any(|signature| secret.0.iter().any(|key| hmac::verify(key, &signed, &signature).is_ok()));
     if !valid {
         return Err(Rejection::Signature);
     }

@@ -7,25 +7,25 @@ use data_encoding::HEXLOWER;
 use sqlx::PgConnection;
 use time::{Duration, OffsetDateTime};
 
-use super::state::{Choice, ConsentState, PurposeState};
+use super::state::{ConsentState, PurposeState};
+use super::texts::ChoiceOnText;
 use crate::audit::{self, AuditEvent, ConsentChange, Source};
-use crate::purposes::{Purpose, Purposes};
+use crate::purposes::{Purpose, Purposes, TextId};
+use crate::subject::{DataSubject, StoredSubject};
 use crate::{ClerkUserId, DataSubjectId, Error, Lethe, Result};
 
 /// A person's newest decision on one purpose.
 pub(super) struct Decision {
     granted: bool,
     at: OffsetDateTime,
-    /// The version of the text that was shown.
-    version: String,
-    /// The hash of the text that was shown.
-    hash: Vec<u8>,
+    /// The text that was shown.
+    text: TextId,
 }
 
 impl Decision {
     /// Whether it was made on the purpose's present text. A decision on another text is none on this one (GDPR 4(11)).
     fn is_on(&self, purpose: &Purpose) -> bool {
-        self.version == purpose.version && self.hash == purpose.text_hash()
+        self.text == purpose.text_id()
     }
 }
 
@@ -37,6 +37,8 @@ pub(super) struct Decisions(HashMap<String, Decision>);
 pub(super) struct Change {
     purpose: Arc<Purpose>,
     pub(super) granted: bool,
+    /// The text that was shown.
+    text: TextId,
 }
 
 impl Decisions {
@@ -71,26 +73,33 @@ impl Decisions {
     }
 
     /// Returns which of `choices` differ from the decisions. With `gpc`, nobody is opted in against the
-    /// signal. A purpose that doesn't exist is an error.
-    pub(super) fn changes(&self, purposes: &Purposes, choices: &[Choice], gpc: bool) -> Result<Vec<Change>> {
+    /// signal.
+    pub(super) fn changes(&self, choices: Vec<ChoiceOnText>, gpc: bool) -> Vec<Change> {
         let mut changes: Vec<Change> = Vec::new();
-        for choice in choices {
-            let purpose = purposes.find(&choice.purpose).ok_or(Error::InvalidInput("there is no such purpose"))?;
-            let granted = choice.granted && !(gpc && purpose.opt_out_signal);
+        for ChoiceOnText { purpose, granted, text } in choices {
+            let granted = granted && !(gpc && purpose.opt_out_signal);
             changes.retain(|change| change.purpose.key != purpose.key);
-            let is_decided = |decision: &Decision| decision.granted == granted && decision.is_on(purpose);
+            let is_present = text == purpose.text_id();
+            // A refusal on an earlier text says nothing new about a purpose that is refused already.
+            let is_decided = |decision: &Decision| {
+                decision.granted == granted && (decision.text == text || !is_present && decision.is_on(&purpose))
+            };
             if !self.0.get(&purpose.key).is_some_and(is_decided) {
-                changes.push(Change { purpose: purpose.clone(), granted });
+                changes.push(Change { purpose, granted, text });
             }
         }
-        Ok(changes)
+        changes
+    }
+
+    /// Whether nothing was ever decided.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Applies `changes` as decisions of the time `at`.
     pub(super) fn apply(&mut self, changes: Vec<Change>, at: OffsetDateTime) {
-        for Change { purpose, granted } in changes {
-            let (version, hash) = (purpose.version.clone(), purpose.text_hash());
-            self.0.insert(purpose.key.clone(), Decision { granted, at, version, hash });
+        for Change { purpose, granted, text } in changes {
+            self.0.insert(purpose.key.clone(), Decision { granted, at, text });
         }
     }
 
@@ -106,7 +115,7 @@ impl Decisions {
 #[derive(Default)]
 pub(super) struct StoredConsent {
     /// `None` if the person has no row yet.
-    pub(super) id: Option<DataSubjectId>,
+    pub(super) subject: Option<StoredSubject>,
     pub(super) decisions: Decisions,
     pub(super) mirror_delayed_since: Option<OffsetDateTime>,
 }
@@ -120,7 +129,7 @@ impl StoredConsent {
 /// Reads the newest decisions of `subject`.
 pub(super) async fn load(lethe: &Lethe, connection: &mut PgConnection, subject: &ClerkUserId) -> Result<StoredConsent> {
     let rows = sqlx::query!(
-        r#"select person.id, person.mirror_delayed_since, purpose.key as "purpose?",
+        r#"select person.id, person.wrapped_key, person.mirror_delayed_since, purpose.key as "purpose?",
             entry.granted as "granted?", entry.recorded_at as "recorded_at?",
             entry.text_version as "text_version?", entry.text_hash as "text_hash?"
         from lethe.data_subject person
@@ -138,11 +147,11 @@ pub(super) async fn load(lethe: &Lethe, connection: &mut PgConnection, subject: 
     let mut stored = StoredConsent::default();
     for row in rows {
         stored.mirror_delayed_since = row.mirror_delayed_since;
-        stored.id = Some(DataSubjectId(row.id));
+        stored.subject = Some(StoredSubject { id: DataSubjectId(row.id), wrapped_key: row.wrapped_key });
         if let (Some(purpose), Some(granted), Some(at), Some(version), Some(hash)) =
             (row.purpose, row.granted, row.recorded_at, row.text_version, row.text_hash)
         {
-            stored.decisions.0.insert(purpose, Decision { granted, at, version, hash });
+            stored.decisions.0.insert(purpose, Decision { granted, at, text: text_id(hash, version)? });
         }
     }
     Ok(stored)
@@ -151,9 +160,12 @@ pub(super) async fn load(lethe: &Lethe, connection: &mut PgConnection, subject: 
 /// What the mirror writes to Clerk.
 pub(super) struct Snapshot {
     pub(super) clerk_id: String,
-    /// The newest ledger entry, by which a later snapshot is recognised.
-    pub(super) newest_entry: Option<i64>,
+    /// The entries that it is made of, by which another snapshot is recognised. Not only the greatest: entries aren't always
+    /// committed in the order of their numbers.
+    pub(super) entries: Vec<i64>,
     pub(super) state: ConsentState,
+    /// Purposes that are no more.
+    pub(super) removed: Vec<String>,
 }
 
 /// Reads what the mirror writes, or `None` if the person was erased.
@@ -175,15 +187,32 @@ pub(super) async fn snapshot(lethe: &Lethe, subject: DataSubjectId) -> Result<Op
     .fetch_all(&lethe.database)
     .await?;
     let Some(clerk_id) = rows.first().map(|row| row.clerk_id.clone()) else { return Ok(None) };
-    let newest_entry = rows.iter().filter_map(|row| row.id).max();
-    let decisions = rows
-        .into_iter()
-        .filter_map(|row| {
-            let (granted, at, version, hash) = (row.granted?, row.recorded_at?, row.text_version?, row.text_hash?);
-            Some((row.purpose?, Decision { granted, at, version, hash }))
-        })
-        .collect();
-    Ok(Some(Snapshot { clerk_id, newest_entry, state: Decisions(decisions).state(&lethe.purposes, false) }))
+    let mut entries: Vec<i64> = rows.iter().filter_map(|row| row.id).collect();
+    entries.sort_unstable();
+    let mut decisions = HashMap::new();
+    for row in rows {
+        if let (Some(purpose), Some(granted), Some(at), Some(version), Some(hash)) =
+            (row.purpose, row.granted, row.recorded_at, row.text_version, row.text_hash)
+        {
+            decisions.insert(purpose, Decision { granted, at, text: text_id(hash, version)? });
+        }
+    }
+    let removed = removed_purposes(lethe, &mut *lethe.database.acquire().await?).await?;
+    Ok(Some(Snapshot { clerk_id, entries, state: Decisions(decisions).state(&lethe.purposes, false), removed }))
+}
+
+fn text_id(hash: Vec<u8>, version: String) -> Result<TextId> {
+    TextId::from_columns(hash, version).ok_or(Error::Internal("a hash in the ledger hasn't 32 bytes"))
+}
+
+/// Returns the keys of purposes that the data map had once and has no more.
+pub(super) async fn removed_purposes(lethe: &Lethe, connection: &mut PgConnection) -> Result<Vec<String>> {
+    Ok(sqlx::query_scalar!(
+        "select distinct purpose from lethe.purpose_text where not purpose = any($1) order by purpose",
+        lethe.purposes.keys(),
+    )
+    .fetch_all(connection)
+    .await?)
 }
 
 /// Writes ledger entries and the audit entry in one statement. Returns whether a job for the mirror must be
@@ -191,35 +220,40 @@ pub(super) async fn snapshot(lethe: &Lethe, subject: DataSubjectId) -> Result<Op
 pub(super) async fn append(
     lethe: &Lethe,
     connection: &mut PgConnection,
-    subject: DataSubjectId,
+    subject: &DataSubject,
     changes: &[Change],
     source: Source,
     at: OffsetDateTime,
 ) -> Result<bool> {
     let change = |change: &Change| ConsentChange {
         granted: change.granted,
-        hash: Some(HEXLOWER.encode(&change.purpose.text_hash())),
+        hash: Some(HEXLOWER.encode(change.text.hash())),
         purpose: change.purpose.key.clone(),
-        text: change.purpose.version.clone(),
+        text: change.text.version().to_owned(),
     };
     let event = AuditEvent::ConsentChanged { changes: changes.iter().map(change).collect(), source };
     let entry = audit::prepare(lethe, Some(subject), event);
     let purposes: Vec<String> = changes.iter().map(|change| change.purpose.key.clone()).collect();
     let granted: Vec<bool> = changes.iter().map(|change| change.granted).collect();
-    let versions: Vec<String> = changes.iter().map(|change| change.purpose.version.clone()).collect();
-    let hashes: Vec<Vec<u8>> = changes.iter().map(|change| change.purpose.text_hash()).collect();
-    let titles: Vec<String> = changes.iter().map(|change| change.purpose.title.clone()).collect();
-    let texts: Vec<String> = changes.iter().map(|change| change.purpose.text.clone()).collect();
+    let versions: Vec<String> = changes.iter().map(|change| change.text.version().to_owned()).collect();
+    let hashes: Vec<Vec<u8>> = changes.iter().map(|change| change.text.hash().to_vec()).collect();
+    // An earlier text is stored already.
+    let is_present = |change: &Change| change.text == change.purpose.text_id();
+    let titles: Vec<_> =
+        changes.iter().map(|change| is_present(change).then(|| change.purpose.title.clone())).collect();
+    let texts: Vec<_> = changes.iter().map(|change| is_present(change).then(|| change.purpose.text.clone())).collect();
     let mirror_needed = sqlx::query_scalar!(
         r#"with ledger as (
             insert into lethe.consent_entry (subject_id, purpose, granted, text_version, text_hash, source, recorded_at)
             select $1, change.*, $6, $7 from unnest($2::text[], $3::boolean[], $4::text[], $5::bytea[]) as change
         ), entry as (
-            insert into lethe.audit_entry (kind, subject_id, open, recorded_at, digest)
-            values ($8, $1, $9::text::json, $10, $11) returning id
+            insert into lethe.audit_entry (kind, subject_id, open, sealed, recorded_at, digest)
+            values ($8, $1, $9::text::json, $14, $10, $11) returning id
         ), texts as (
             insert into lethe.purpose_text (purpose, version, hash, title, body, recorded_at)
-            select text.*, $7 from unnest($2::text[], $4::text[], $5::bytea[], $12::text[], $13::text[]) as text
+            select text.*, $7 from unnest($2::text[], $4::text[], $5::bytea[], $12::text[], $13::text[])
+                as text (purpose, version, hash, title, body)
+            where title is not null
             on conflict do nothing
         ), pending as (
             insert into lethe.audit_pending (entry_id) select id from entry
@@ -227,7 +261,7 @@ pub(super) async fn append(
         insert into lethe.consent_mirror (subject_id, wanted_at) values ($1, $7)
         on conflict on constraint consent_mirror_pkey do update set wanted_at = excluded.wanted_at
         returning (xmax = 0) as "new!""#,
-        subject.0,
+        subject.id.0,
         &purposes,
         &granted,
         &versions,
@@ -238,8 +272,9 @@ pub(super) async fn append(
         entry.open,
         entry.recorded_at,
         &entry.digest,
-        &titles,
-        &texts,
+        &titles as &[Option<String>],
+        &texts as &[Option<String>],
+        entry.sealed,
     )
     .fetch_one(connection)
     .await?;

@@ -3,23 +3,39 @@
 //! Postgres is authoritative. Clerk's `public_metadata.consent` is a copy that a job brings up to date
 //! (`mirror`); nothing else here knows Clerk.
 
+mod catalogue;
 mod ledger;
 mod mirror;
 mod state;
 mod submission;
+mod texts;
 mod titles;
+
+use std::collections::BTreeMap;
 
 use sqlx::{Connection, PgConnection, PgTransaction};
 
-pub(crate) use mirror::{MirrorConsent, mirror};
+pub(crate) use catalogue::mirror_catalogue;
+pub use mirror::make_delayed_due;
+pub(crate) use mirror::{MirrorConsent, correct_mirror, has_delayed, mirror};
 pub use state::{Choice, ConsentState, PurposeState, Revision};
 pub use submission::{Submission, submit};
 pub use titles::Titles;
 pub(crate) use titles::titles;
 
 use self::ledger::{Change, Decisions};
+use self::texts::Unnamed;
 pub use crate::audit::Source;
-use crate::{ClerkUserId, DataSubjectId, ErrorCode, Lethe, Result, subject};
+use crate::purposes::TextId;
+use crate::subject::{self, DataSubject};
+use crate::{ClerkUserId, ErrorCode, Lethe, Result};
+
+/// Takes in the purposes of the data map, at each start: stores their texts, and on a new installation records that there are
+/// no copies at Clerk to be brought up to date.
+pub async fn register_purposes(lethe: &Lethe) -> Result<()> {
+    texts::store_texts(lethe).await?;
+    catalogue::record_first(lethe).await
+}
 
 /// Returns the state of `subject`. With `gpc`, the browser's Global Privacy Control signal, the purposes that
 /// it concerns are off (11 CCR 7025(c)).
@@ -55,7 +71,8 @@ pub async fn record_signal(lethe: &Lethe, subject: &ClerkUserId) -> Result<()> {
 /// purpose is [`Error::InvalidInput`](crate::Error::InvalidInput).
 ///
 /// Ledger entries, audit entry and the job for the mirror are committed together. A choice replaces whatever
-/// was decided before; a form that may be out of date is [submitted](submit) instead.
+/// was decided before; a form that may be out of date is [submitted](submit) instead. The choices are made on the present
+/// texts.
 pub async fn set(
     lethe: &Lethe,
     subject: &ClerkUserId,
@@ -63,21 +80,35 @@ pub async fn set(
     source: Source,
     gpc: bool,
 ) -> Result<ConsentState> {
+    set_on_texts(lethe, subject, choices, &BTreeMap::new(), source, gpc).await
+}
+
+/// Does what [`set`] does, for choices that were made on these texts, by the key of the purpose. Fails with
+/// [`ErrorCode::TextChanged`] where consent is given and the text isn't the present one.
+pub async fn set_on_texts(
+    lethe: &Lethe,
+    subject: &ClerkUserId,
+    choices: &[Choice],
+    texts: &BTreeMap<String, TextId>,
+    source: Source,
+    gpc: bool,
+) -> Result<ConsentState> {
     let mut connection = lethe.database.acquire().await?;
     let mut stored = ledger::load(lethe, &mut connection, subject).await?;
-    let changes = stored.decisions.changes(&lethe.purposes, choices, gpc)?;
+    let choices = texts::resolve(lethe, &mut connection, choices, texts, Unnamed::IsPresent).await?;
+    let changes = stored.decisions.changes(choices, gpc);
     if changes.is_empty() {
         return Ok(stored.state(&lethe.purposes, gpc));
     }
     let mut transaction = connection.begin().await?;
-    let id = if let Some(id) = stored.id {
-        id
+    let person = if let Some(stored) = stored.subject.take() {
+        stored.unwrap_key(lethe, &mut transaction).await?
     } else {
-        let id = subject::ensure(lethe, &mut transaction, subject).await?;
+        let person = subject::ensure(lethe, &mut transaction, subject).await?;
         subject::refuse_erased(lethe, &mut transaction, subject).await?;
-        id
+        person
     };
-    write(lethe, &mut transaction, id, &mut stored.decisions, changes, source).await?;
+    write(lethe, &mut transaction, &person, &mut stored.decisions, changes, source).await?;
     transaction.commit().await?;
     Ok(stored.state(&lethe.purposes, gpc))
 }
@@ -89,7 +120,7 @@ pub async fn set(
 async fn write(
     lethe: &Lethe,
     transaction: &mut PgTransaction<'_>,
-    subject: DataSubjectId,
+    subject: &DataSubject,
     decisions: &mut Decisions,
     changes: Vec<Change>,
     source: Source,
@@ -99,7 +130,7 @@ async fn write(
     }
     let at = decisions.next_time(lethe.clock.now());
     if ledger::append(lethe, transaction, subject, &changes, source, at).await? {
-        lethe.queue().enqueue(transaction, MirrorConsent { subject }).await?;
+        lethe.queue().enqueue_unnotified(transaction, MirrorConsent { subject: subject.id }).await?;
     }
     decisions.apply(changes, at);
     Ok(())

@@ -120,9 +120,10 @@ mod tests {
 
     use super::*;
     use crate::purposes::Purposes;
+    use crate::purposes::tests::sample;
 
     fn state(updated_at: Option<OffsetDateTime>) -> ConsentState {
-        let purposes = Purposes::default();
+        let purposes = Purposes::new(sample()).unwrap();
         let purposes = purposes.iter().map(|purpose| PurposeState {
             purpose: purpose.clone(),
             granted: purpose.key == "analytics",

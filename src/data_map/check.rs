@@ -8,7 +8,7 @@ use super::erase::Removal;
 use super::error::{Error, Problems};
 use super::index::RelationIndex;
 use super::mapped::{MappedTable, MappedTables};
-use super::resolved::{ExportColumn, Resolved, Table, UserIdSearch};
+use super::resolved::{ExportColumn, Resolved, Table, Unsearched, UnsearchedReason, UserIdSearch};
 use super::rules::{DataMap, ExportRule, Owner, TableRule};
 use super::sql::{Parameters, quote_identifier};
 use super::{column_names, erasure_order, owners, references};
@@ -49,6 +49,7 @@ pub(super) fn resolve(map: &DataMap, catalog: &PgCatalog) -> Result<Resolved, Er
         tables,
         order: order.tables,
         user_id_searches: user_id_searches(&mapped, catalog),
+        unsearched: unsearched(catalog),
         deferred_constraints: order.deferred_constraints,
         parameters,
     })
@@ -212,6 +213,18 @@ fn export_columns(MappedTable { rule, relation, .. }: &MappedTable<'_>) -> Optio
     let columns = relation.columns.iter().filter(is_exported);
     let to_export = |column: &Column| ExportColumn { name: column.name.clone(), base_type: column.base_type.clone() };
     Some(columns.map(to_export).collect())
+}
+
+/// Returns the tables in which a search finds less than there is.
+fn unsearched(catalog: &PgCatalog) -> Vec<Unsearched> {
+    let reason = |relation: &Relation| match relation.kind {
+        RelationKind::MaterializedView => Some(UnsearchedReason::MaterializedView),
+        RelationKind::ForeignTable => Some(UnsearchedReason::ForeignTable),
+        RelationKind::Table if !relation.privileges.select => Some(UnsearchedReason::NoPrivilege),
+        RelationKind::Table => relation.row_security.then_some(UnsearchedReason::RowLevelSecurity),
+    };
+    let relations = catalog.relations.iter();
+    relations.filter_map(|relation| Some(Unsearched { reason: reason(relation)?, table: relation.name() })).collect()
 }
 
 /// Returns the columns that may hold a Clerk user id and aren't an owner column, in mapped tables and others.

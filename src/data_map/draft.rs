@@ -21,6 +21,16 @@ const HEADER: &str = "\
 # lines with DECIDE are guesses that only a person can settle. Then run `lethe map check`.
 ";
 
+/// No database tells what users should be asked.
+const PURPOSES: &str = "
+# DECIDE: what do users decide on? Without a [[purpose]] they are asked for no consent.
+# [[purpose]]
+# key     = \"marketing\"
+# title   = \"Product news by e-mail\"
+# text    = \"We send you news about the product, at most twice a month.\"
+# version = \"1\"
+";
+
 /// Writes a map for the live schema. `subject_table`, for example `public.users`, is the table that holds the users;
 /// without it, every table with a unique text column that is named like a user id is taken.
 ///
@@ -50,6 +60,7 @@ pub async fn draft(connection: &mut PgConnection, subject_table: Option<&str>) -
         }
     }
     write_unmapped_tables(&mut text, &mapped, &catalog);
+    text.push_str(PURPOSES);
     Ok(text)
 }
 

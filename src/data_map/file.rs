@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
 
+use ring::digest::{SHA256, digest};
 use toml::Spanned;
 
 use super::entry::{EntryError, KeywordOr, non_empty_reason};
@@ -40,7 +41,8 @@ impl DataMap {
                 remedy: "Name the table that holds the users, and its key column with the Clerk user id".to_owned(),
             });
         }
-        Ok(Self { tables, ignored, purposes: purposes(toml, file.purpose)? })
+        let text_digest = digest(&SHA256, toml.as_bytes()).as_ref().try_into().expect("SHA-256 gives 32 bytes");
+        Ok(Self { tables, ignored, purposes: purposes(toml, file.purpose)?, text_digest })
     }
 
     /// Reads a map from a file.

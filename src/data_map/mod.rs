@@ -34,7 +34,7 @@ pub use error::{Error, Problem};
 pub use grammar::ReferenceAction;
 pub use period::{Period, Unit};
 pub use plan_hash::PlanHash;
-pub use resolved::{Resolved, Table};
+pub use resolved::{Resolved, Table, Unsearched, UnsearchedReason};
 pub use rules::{DataMap, ExportRule, IgnoredTable, Owner, Reference, TableRule};
 
 pub(crate) use deletion_set::DeletionSet;

@@ -3,6 +3,8 @@
 //! Identifiers are quoted here. Parameters are numbered as described in `sql`; rows have the alias that the caller
 //! passes.
 
+use serde::{Deserialize, Serialize};
+
 use super::erase::{Removal, RowAction};
 use super::error::Problem;
 use super::grammar::ReferenceAction;
@@ -20,6 +22,8 @@ pub struct Resolved {
     pub(crate) order: Vec<TableIndex>,
     /// Columns that may hold a Clerk user id and aren't an owner column.
     pub(crate) user_id_searches: Vec<UserIdSearch>,
+    /// Tables in which a search for the Clerk user id finds less than there is, or nothing.
+    pub(crate) unsearched: Vec<Unsearched>,
     /// Constraints that a deletion defers, quoted.
     pub(crate) deferred_constraints: Vec<String>,
     /// The values that scrubbed columns get.
@@ -93,6 +97,29 @@ pub(crate) struct UserIdSearch {
     pub(crate) table: Option<TableIndex>,
 }
 
+/// A table in which rows of the person wouldn't be found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unsearched {
+    /// Schema and table.
+    pub table: String,
+    /// Why.
+    pub reason: UnsearchedReason,
+}
+
+/// Why a table isn't searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnsearchedReason {
+    /// Lethe's role may not read it.
+    NoPrivilege,
+    /// Row-level security may hide rows from Lethe's role.
+    RowLevelSecurity,
+    /// It is a materialized view.
+    MaterializedView,
+    /// It is a foreign table, whose rows are elsewhere.
+    ForeignTable,
+}
+
 impl Table {
     /// Returns schema and table, as in the map.
     #[must_use]
@@ -157,6 +184,20 @@ impl Resolved {
                 let owned = self.owned_rows(*parent, &inner);
                 format!("{alias}.{column} IN (SELECT {inner}.{target} FROM {name} AS {inner} WHERE {owned})")
             }
+        }
+    }
+
+    /// Returns the column by which the person's rows of a table still lead to them after a deletion: it holds the Clerk user id,
+    /// or references a row that stays and does. `None` where the rows go, or the column loses its value.
+    pub(crate) fn retained_key(&self, table: TableIndex) -> Option<&str> {
+        let Table { rule, action, owner, .. } = &self.tables[table];
+        let column = rule.owner.column();
+        if *action == RowAction::Delete || rule.erase.strategy().overwrites(column) {
+            return None;
+        }
+        match owner {
+            ResolvedOwner::Column(_) => Some(column),
+            ResolvedOwner::Path { table: parent, .. } => self.retained_key(*parent).map(|_| column),
         }
     }
 

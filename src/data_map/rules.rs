@@ -10,9 +10,16 @@ pub struct DataMap {
     pub(crate) tables: Vec<TableRule>,
     pub(crate) ignored: Vec<IgnoredTable>,
     pub(crate) purposes: Option<Purposes>,
+    pub(crate) text_digest: [u8; 32],
 }
 
 impl DataMap {
+    /// Returns the SHA-256 digest of the text that the map was read from.
+    #[must_use]
+    pub const fn text_digest(&self) -> [u8; 32] {
+        self.text_digest
+    }
+
     /// Returns the purposes that the map defines, or `None` where it leaves them to the defaults.
     #[must_use]
     pub const fn purposes(&self) -> Option<&Purposes> {

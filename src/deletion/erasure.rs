@@ -3,6 +3,8 @@
 //! Works within the caller's transaction, with one statement for each line of the plan, whatever the number of rows.
 //! Idempotent: a second run finds nothing to do.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -11,10 +13,14 @@ use super::plan::PlanLine;
 use super::statements::{BindParams as _, Effect, PlannedStatement, planned_statements};
 use crate::data_map::{self, DeletionSet, Problem, ReferenceAction, Removal, Resolved, sql};
 use crate::ids::ClerkUserId;
+use crate::platform::connection::TimeLimits;
 use crate::{Error, Result};
 
 /// The advisory lock by which erasures wait for each other. The number is arbitrary, but not used elsewhere.
 const ERASURE_LOCK_KEY: i64 = 0x6c65_7468_6532;
+
+/// Another erasure may take a while; nobody but erasures waits behind it.
+const WAIT_FOR_OTHER_ERASURES: TimeLimits = TimeLimits { lock: Duration::from_mins(1), ..TimeLimits::ERASURE };
 
 /// What was done to the rows of one table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,7 +117,9 @@ impl ErasureRun<'_> {
     /// Erasures wait for each other: two people who commented on each other's posts hold rows that the other's
     /// erasure needs, and would deadlock.
     async fn lock_rows(&self, statements: &[PlannedStatement<'_>], connection: &mut PgConnection) -> Result<Vec<u64>> {
+        WAIT_FOR_OTHER_ERASURES.apply(connection).await?;
         sqlx::query("select pg_advisory_xact_lock($1)").bind(ERASURE_LOCK_KEY).execute(&mut *connection).await?;
+        TimeLimits::ERASURE.apply(connection).await?;
         let mut counts = vec![0; statements.len()];
         for (position, statement) in statements.iter().enumerate().rev() {
             counts[position] = self.count(statement.lock_sql(), connection).await?;

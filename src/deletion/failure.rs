@@ -1,6 +1,7 @@
 //! Why a step or a purge failed: a closed list of words, which is all that the database, alerts and operators' commands
 //! have of a failure. The causes are in the log.
 
+use crate::platform::database_failure::DatabaseFailure;
 use crate::{Error, ErrorCode, clerk};
 
 /// Why a step or a purge failed.
@@ -20,12 +21,14 @@ pub enum Failure {
     Storage,
     /// A statement or a connection failed.
     Database,
+    /// Another transaction held a lock for too long, or both waited for each other.
+    Locked,
     /// Anything else.
     Other,
 }
 
 impl Failure {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 9] = [
         Self::Clerk,
         Self::ManagedByScim,
         Self::DataMapMismatch,
@@ -33,11 +36,17 @@ impl Failure {
         Self::RowsRemaining,
         Self::Storage,
         Self::Database,
+        Self::Locked,
         Self::Other,
     ];
 
     /// Returns the word for an error.
-    pub(super) fn of(error: &Error) -> Self {
+    pub(crate) fn of(error: &Error) -> Self {
+        match error.database_failure() {
+            Some(DatabaseFailure::Contention) => return Self::Locked,
+            Some(DatabaseFailure::Unavailable | DatabaseFailure::Other) => return Self::Database,
+            None => {}
+        }
         match error {
             Error::Clerk(error) if error.kind() == clerk::Kind::ManagedByScim => Self::ManagedByScim,
             Error::Clerk(_) => Self::Clerk,
@@ -45,7 +54,6 @@ impl Failure {
             Error::Refused(ErrorCode::PlanChanged) => Self::PlanChanged,
             Error::RowsRemaining(_) => Self::RowsRemaining,
             Error::Storage(_) => Self::Storage,
-            Error::Database(_) => Self::Database,
             _ => Self::Other,
         }
     }
@@ -53,6 +61,15 @@ impl Failure {
     /// Whether an operator must act before a retry can succeed.
     pub(super) const fn is_blocking(self) -> bool {
         matches!(self, Self::ManagedByScim | Self::DataMapMismatch | Self::PlanChanged | Self::RowsRemaining)
+    }
+
+    /// How often a step may fail in this way before operators are alerted, if a retry can succeed without them. What the
+    /// application holds a lock for passes by itself; after half an hour it doesn't seem to.
+    pub(super) const fn attempts_before_alert(self) -> i32 {
+        match self {
+            Self::Locked => 60,
+            _ => 5,
+        }
     }
 
     /// Returns the word in the database, in alerts and in the output of commands.
@@ -66,6 +83,7 @@ impl Failure {
             Self::RowsRemaining => "rows_left_behind",
             Self::Storage => "archive_store_failed",
             Self::Database => "database_failed",
+            Self::Locked => "rows_locked",
             Self::Other => "failed",
         }
     }
@@ -86,6 +104,7 @@ impl Failure {
             Self::RowsRemaining => "rows remain that should have been erased",
             Self::Storage => "the store failed",
             Self::Database => "the database failed",
+            Self::Locked => "another transaction locked rows or tables for too long",
             Self::Other => "an unexpected error",
         }
     }
@@ -100,12 +119,13 @@ impl Failure {
             }
             Self::ManagedByScim => "Remove the user from the directory, then run `lethe deletions retry`.",
             Self::DataMapMismatch => {
-                "Run `lethe map check` and solve what it names. If it names nothing, rows refused a change; the log \
-                 has their table. Restart the server after a change of the map."
+                "Run `lethe map check` and solve what it names; the corrected map is read by itself. If it names \
+                 nothing, rows refused a change; the log has their table. Then run `lethe deletions retry`."
             }
             Self::PlanChanged => {
-                "Put the outcomes that the user confirmed back into the data map until this deletion is completed, and \
-                 restart the server."
+                "Nothing if the user can be expected to confirm again: they are asked on the page and, where an \
+                 address is known, by mail. Else put the outcomes that they confirmed back into the data map, or \
+                 accept the present ones with `lethe deletions replan`."
             }
             Self::RowsRemaining => {
                 "The log has table and column. Give them a rule in the data map, or find what writes the rows, then \
@@ -116,6 +136,10 @@ impl Failure {
                 "Nothing while the database is unavailable: it is retried until it succeeds. If it goes on, the log \
                  has the database's message."
             }
+            Self::Locked => {
+                "Nothing: it is retried every half minute. If it goes on, find the transaction that holds the lock \
+                 (pg_stat_activity, pg_blocking_pids)."
+            }
             Self::Other => "The log has the cause.",
         }
     }
@@ -124,6 +148,7 @@ impl Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data_map;
 
     #[test]
     fn names_of_failures_agree_and_unknown_ones_are_other() {
@@ -137,7 +162,9 @@ mod tests {
     fn only_what_an_operator_must_solve_is_blocking() {
         assert!(Failure::of(&Error::RowsRemaining(1)).is_blocking());
         assert!(Failure::of(&ErrorCode::PlanChanged.into()).is_blocking());
-        for error in [Error::Database(sqlx::Error::PoolTimedOut), Error::Internal("a test")] {
+        let unreadable_catalog = data_map::Error::Database(sqlx::Error::PoolTimedOut);
+        for error in [Error::Database(sqlx::Error::PoolTimedOut), unreadable_catalog.into(), Error::Internal("a test")]
+        {
             assert!(!Failure::of(&error).is_blocking(), "{error:?}");
         }
     }

@@ -7,57 +7,20 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::failure::Failure;
+use super::reference::{self, Reference};
 use super::retention::RetryPurges;
-use super::runner::AdvanceDeletion;
 use super::step::{Status, Step};
-use crate::ids::ClerkUserId;
+use super::wake::wake;
+use crate::audit::{self, AuditEvent};
 use crate::receipt_code::ReceiptCode;
 use crate::{Error, Lethe, Result};
-
-/// What an operator finds a deletion by.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reference {
-    /// The code of its receipt.
-    Receipt(ReceiptCode),
-    /// The person. Finds only a deletion that isn't completed, since a completed one has no link to the person.
-    Subject(ClerkUserId),
-    /// Its id, which alerts and the log have.
-    Request(Uuid),
-}
-
-/// The text is nothing that a deletion is found by.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("neither a receipt code nor a Clerk user id nor the id in an alert")]
-pub struct InvalidReference;
-
-impl Reference {
-    /// Reads a receipt code, a Clerk user id or the id of a deletion.
-    ///
-    /// ```
-    /// use lethe::deletion::inspection::Reference;
-    ///
-    /// assert!(matches!(Reference::parse("user_2abcDEF0123456789"), Ok(Reference::Subject(_))));
-    /// assert!(matches!(Reference::parse("7q2m9kxa41td0000abcd"), Ok(Reference::Receipt(_))));
-    /// assert!(Reference::parse("ada@example.org").is_err());
-    /// ```
-    pub fn parse(text: &str) -> Result<Self, InvalidReference> {
-        let text = text.trim();
-        if let Ok(subject) = ClerkUserId::parse(text) {
-            return Ok(Self::Subject(subject));
-        }
-        if let Ok(request) = Uuid::try_parse(text) {
-            return Ok(Self::Request(request));
-        }
-        ReceiptCode::parse(text).map(Self::Receipt).map_err(|_| InvalidReference)
-    }
-}
 
 /// How a deletion stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Steps remain, and nothing says that an operator must look at it.
     Open,
-    /// Operators were alerted: a step of an open deletion kept failing, or a purge of what it left behind does.
+    /// Operators were alerted: a step of an open deletion kept failing, or afterwards a purge or a recheck does.
     Attention,
     /// Every step is done.
     Completed,
@@ -65,6 +28,9 @@ pub enum State {
 
 impl State {
     const ALL: [Self; 3] = [Self::Open, Self::Attention, Self::Completed];
+
+    /// Those of deletions of which something remains to be done.
+    pub const UNFINISHED: &'static [Self] = &[Self::Open, Self::Attention];
 
     /// Returns the name in queries and in the output of commands.
     #[must_use]
@@ -96,15 +62,35 @@ pub struct DeletionSummary {
     pub finished_at: Option<OffsetDateTime>,
     /// How it stands.
     pub state: State,
-    /// The first step that isn't done; if all are, the purge that has failed most often of those that operators were
-    /// alerted to. `None` if there is neither.
+    /// Since when an operator holds it, and why.
+    pub hold: Option<OperatorHold>,
+    /// The first step that isn't done; if all are, the purge or recheck that has failed most often of those that operators
+    /// were alerted to. `None` if there is neither.
     pub current: Option<Unfinished>,
+}
+
+/// An operator's decision that a deletion waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OperatorHold {
+    /// Since when.
+    pub since: OffsetDateTime,
+    /// The operator's reason.
+    pub reason: String,
+}
+
+/// A part of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The deletions, the oldest first.
+    pub deletions: Vec<DeletionSummary>,
+    /// The last one's id, if there are more after it.
+    pub next: Option<Uuid>,
 }
 
 /// What a deletion waits for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unfinished {
-    /// A step or a purge.
+    /// A step, a purge or a recheck.
     pub work: Work,
     /// How many times it was started.
     pub attempts: u32,
@@ -121,6 +107,8 @@ pub enum Work {
     Step(Step),
     /// The purge of the rows of this table, schema included.
     Purge(String),
+    /// The search for rows that came late.
+    Recheck,
 }
 
 /// A deletion with all its parts.
@@ -132,6 +120,8 @@ pub struct DeletionDetails {
     pub steps: Vec<StepDetails>,
     /// Tables of which rows stay for a time and aren't purged yet, in the order of their purges.
     pub retention: Vec<RetentionDetails>,
+    /// When the data is looked for again, or was, in order.
+    pub rechecks: Vec<RecheckDetails>,
 }
 
 /// A step, its state and its failure.
@@ -166,15 +156,34 @@ pub struct RetentionDetails {
     pub failure: Option<Failure>,
 }
 
+/// A search for rows that came late.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecheckDetails {
+    /// When it is due.
+    pub due_at: OffsetDateTime,
+    /// When it was done.
+    pub finished_at: Option<OffsetDateTime>,
+    /// How many rows it erased.
+    pub rows: u64,
+    /// How many times it has failed.
+    pub attempts: u32,
+    /// The time of the next attempt after a failure. `None` if none has failed, or the next one is due.
+    pub next_attempt_at: Option<OffsetDateTime>,
+    /// Why the last attempt failed.
+    pub failure: Option<Failure>,
+}
+
 /// What a retry made due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Retry {
     /// The deletion, as it was before the retry.
     pub summary: DeletionSummary,
-    /// The step whose next attempt is due now. `None` if every step is done.
+    /// The step whose next attempt is due now. `None` if every step is done, or an operator holds the deletion.
     pub step: Option<Step>,
     /// How many failed purges are due now.
     pub purges: u64,
+    /// How many failed rechecks are due now.
+    pub rechecks: u64,
 }
 
 /// A row of the query behind [`DeletionSummary`].
@@ -185,6 +194,8 @@ struct SummaryRow {
     due_at: OffsetDateTime,
     finished_at: Option<OffsetDateTime>,
     state: String,
+    held_at: Option<OffsetDateTime>,
+    hold_reason: Option<String>,
     step: Option<String>,
     table_name: Option<String>,
     attempts: Option<i32>,
@@ -192,14 +203,33 @@ struct SummaryRow {
     failure: Option<String>,
 }
 
-/// Returns the deletions in these states, the oldest first.
-pub async fn list(lethe: &Lethe, states: &[State]) -> Result<Vec<DeletionSummary>> {
-    summaries(lethe, states, None).await
+/// Returns deletions in these states, the oldest first: `limit` at most, after the one with the id `after`.
+pub async fn list(lethe: &Lethe, states: &[State], after: Option<Uuid>, limit: u32) -> Result<Page> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut deletions = summaries(lethe, states, None, after, limit.saturating_add(1)).await?;
+    let has_more = deletions.len() > limit;
+    deletions.truncate(limit);
+    let next = deletions.last().filter(|_| has_more).map(|last| last.request);
+    Ok(Page { deletions, next })
+}
+
+/// Returns how many deletions need attention.
+pub async fn count_attention(lethe: &Lethe) -> Result<u64> {
+    let count = sqlx::query_scalar!(
+        r#"select count(*) as "count!" from lethe.deletion_request request
+        where (finished_at is null and attention_since is not null) or exists (
+            select from lethe.retention
+            where request_id = request.id and finished_at is null and attention_since is not null
+        )"#,
+    )
+    .fetch_one(&lethe.database)
+    .await?;
+    Ok(count.unsigned_abs())
 }
 
 /// Returns everything about a deletion, or `None` if there is none.
 pub async fn details(lethe: &Lethe, reference: &Reference) -> Result<Option<DeletionDetails>> {
-    let Some(summary) = find(lethe, reference).await? else { return Ok(None) };
+    let Some(summary) = summary(lethe, reference).await? else { return Ok(None) };
     let steps = sqlx::query!(
         "select step, status, attempts, next_attempt_at, finished_at, failure from lethe.deletion_step
         where request_id = $1 order by position",
@@ -232,32 +262,34 @@ pub async fn details(lethe: &Lethe, reference: &Reference) -> Result<Option<Dele
         next_attempt_at: row.next_attempt_at,
         failure: row.failure.as_deref().map(Failure::from_name),
     });
-    Ok(Some(DeletionDetails { steps: steps.collect::<Result<_>>()?, retention: retention.collect(), summary }))
+    let rechecks = sqlx::query!(
+        "select due_at, finished_at, rows_erased, attempts, next_attempt_at, failure from lethe.recheck
+        where request_id = $1 order by position",
+        summary.request,
+    )
+    .fetch_all(&lethe.database)
+    .await?;
+    let rechecks = rechecks.into_iter().map(|row| RecheckDetails {
+        due_at: row.due_at,
+        finished_at: row.finished_at,
+        rows: row.rows_erased.unwrap_or_default().unsigned_abs(),
+        attempts: row.attempts.unsigned_abs(),
+        next_attempt_at: row.next_attempt_at.filter(|_| row.finished_at.is_none()),
+        failure: row.failure.as_deref().map(Failure::from_name),
+    });
+    let (retention, rechecks) = (retention.collect(), rechecks.collect());
+    Ok(Some(DeletionDetails { steps: steps.collect::<Result<_>>()?, retention, rechecks, summary }))
 }
 
-/// Makes the next attempt of a deletion due now, and those of its failed purges, and wakes the worker. Returns what is
+/// Makes the next attempt of a deletion due now, and those of its failed purges and rechecks, and wakes the worker. Returns what is
 /// due, or `None` if there is no such deletion.
 ///
 /// A step that is being executed is left alone: the process that has it goes on.
 pub async fn retry(lethe: &Lethe, reference: &Reference) -> Result<Option<Retry>> {
-    let Some(summary) = find(lethe, reference).await? else { return Ok(None) };
+    let Some(summary) = summary(lethe, reference).await? else { return Ok(None) };
     let request = summary.request;
     let mut transaction = lethe.database.begin().await?;
-    let step = sqlx::query_scalar!(
-        "update lethe.deletion_step set next_attempt_at = null
-        where request_id = $1
-          and position = (select min(position) from lethe.deletion_step where request_id = $1 and status <> 'done')
-          and status <> 'done'
-        returning step",
-        request,
-    )
-    .fetch_optional(&mut *transaction)
-    .await?;
-    let step = step.map(|step| step_from_name(&step)).transpose()?;
-    if step.is_some() {
-        // It replaces the job that waits for the next attempt.
-        lethe.queue().enqueue(&mut transaction, AdvanceDeletion { request }).await?;
-    }
+    let step = if summary.hold.is_none() { wake(lethe, &mut transaction, request).await? } else { None };
     let purges = sqlx::query!(
         "update lethe.retention set next_attempt_at = null
         where request_id = $1 and finished_at is null and failure is not null",
@@ -269,38 +301,43 @@ pub async fn retry(lethe: &Lethe, reference: &Reference) -> Result<Option<Retry>
     if purges > 0 {
         lethe.queue().enqueue(&mut transaction, RetryPurges { request }).await?;
     }
-    transaction.commit().await?;
-    Ok(Some(Retry { summary, step, purges }))
-}
-
-async fn find(lethe: &Lethe, reference: &Reference) -> Result<Option<DeletionSummary>> {
-    let (receipt, subject, request) = match reference {
-        Reference::Receipt(code) => (Some(code.as_str()), None, None),
-        Reference::Subject(subject) => (None, Some(subject.as_str()), None),
-        Reference::Request(request) => (None, None, Some(*request)),
-    };
-    let request = sqlx::query_scalar!(
-        "select id from lethe.deletion_request where receipt_code = $1 or clerk_id = $2 or id = $3",
-        receipt,
-        subject,
+    // A schedule runs them within a minute.
+    let rechecks = sqlx::query!(
+        "update lethe.recheck set next_attempt_at = null
+        where request_id = $1 and finished_at is null and failure is not null",
         request,
     )
-    .fetch_optional(&lethe.database)
-    .await?;
-    let Some(request) = request else { return Ok(None) };
-    Ok(summaries(lethe, &State::ALL, Some(request)).await?.pop())
+    .execute(&mut *transaction)
+    .await?
+    .rows_affected();
+    if step.is_some() || purges > 0 || rechecks > 0 {
+        audit::append(lethe, &mut transaction, None, AuditEvent::DeletionRetried { request }).await?;
+    }
+    transaction.commit().await?;
+    Ok(Some(Retry { summary, step, purges, rechecks }))
 }
 
-/// Returns the deletions in these states, or of them the one with this id.
-async fn summaries(lethe: &Lethe, states: &[State], request: Option<Uuid>) -> Result<Vec<DeletionSummary>> {
+async fn summary(lethe: &Lethe, reference: &Reference) -> Result<Option<DeletionSummary>> {
+    let Some(request) = reference::find(lethe, reference).await? else { return Ok(None) };
+    Ok(summaries(lethe, &State::ALL, Some(request), None, 1).await?.pop())
+}
+
+/// Returns the deletions in these states, or of them the one with this id, or those after the one with the id `after`.
+async fn summaries(
+    lethe: &Lethe,
+    states: &[State],
+    request: Option<Uuid>,
+    after: Option<Uuid>,
+    limit: usize,
+) -> Result<Vec<DeletionSummary>> {
     let states: Vec<String> = states.iter().map(|state| state.name().to_owned()).collect();
     let rows = sqlx::query_as!(
         SummaryRow,
         r#"select request.id, request.receipt_code, request.requested_at, request.due_at, request.finished_at,
-            state.name as "state!", step.step as "step?", purge.table_name as "table_name?",
-            coalesce(step.attempts, purge.attempts) as "attempts?",
-            case when step.step is null then purge.next_attempt_at else step.next_attempt_at end as "next_attempt_at?",
-            case when step.step is null then purge.failure else step.failure end as "failure?"
+            state.name as "state!", request.held_at, request.hold_reason, step.step as "step?", late.table_name as "table_name?",
+            coalesce(step.attempts, late.attempts) as "attempts?",
+            case when step.step is null then late.next_attempt_at else step.next_attempt_at end as "next_attempt_at?",
+            case when step.step is null then late.failure else step.failure end as "failure?"
         from lethe.deletion_request request
         left join lateral (
             select step, attempts, failure,
@@ -308,22 +345,31 @@ async fn summaries(lethe: &Lethe, states: &[State], request: Option<Uuid>) -> Re
             from lethe.deletion_step where request_id = request.id and status <> 'done' order by position limit 1
         ) step on true
         left join lateral (
-            select table_name, attempts, failure, next_attempt_at from lethe.retention
-            where request_id = request.id and finished_at is null and attention_since is not null
+            select * from (
+                select id, table_name, attempts, failure, next_attempt_at from lethe.retention
+                where request_id = request.id and finished_at is null and attention_since is not null
+                union all
+                select 0, null, attempts, failure, next_attempt_at from lethe.recheck
+                where request_id = request.id and finished_at is null and attention_since is not null
+            ) late
             order by attempts desc, id limit 1
-        ) purge on true
+        ) late on true
         cross join lateral (
             select case
                 when request.finished_at is null and request.attention_since is not null then 'attention'
-                when purge.table_name is not null then 'attention'
+                when late.attempts is not null then 'attention'
                 when request.finished_at is null then 'open'
                 else 'completed'
             end as name
         ) state
         where state.name = any($1) and ($2::uuid is null or request.id = $2)
-        order by request.requested_at, request.id"#,
+          and ($3::uuid is null or (request.requested_at, request.id)
+            > (select earlier.requested_at, earlier.id from lethe.deletion_request earlier where earlier.id = $3))
+        order by request.requested_at, request.id limit $4"#,
         &states,
         request,
+        after,
+        i64::try_from(limit).unwrap_or(i64::MAX),
     )
     .fetch_all(&lethe.database)
     .await?;
@@ -334,7 +380,8 @@ impl DeletionSummary {
     fn from_row(row: SummaryRow) -> Result<Self> {
         let work = match (row.step, row.table_name) {
             (Some(step), _) => Some(Work::Step(step_from_name(&step)?)),
-            (None, table) => table.map(Work::Purge),
+            (None, Some(table)) => Some(Work::Purge(table)),
+            (None, None) => row.attempts.map(|_| Work::Recheck),
         };
         let current = work.map(|work| Unfinished {
             work,
@@ -349,6 +396,7 @@ impl DeletionSummary {
             due_at: row.due_at,
             finished_at: row.finished_at,
             state: State::from_name(&row.state).ok_or(Error::Internal("unknown state of a deletion"))?,
+            hold: row.held_at.map(|since| OperatorHold { since, reason: row.hold_reason.unwrap_or_default() }),
             current,
         })
     }
@@ -361,30 +409,4 @@ const fn is_waiting(status: Status) -> bool {
 
 fn step_from_name(name: &str) -> Result<Step> {
     Step::from_name(name).ok_or(Error::Internal("unknown step in the database"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn reference_is_read_by_its_form() {
-        let id = "00000000-0000-0000-0000-000000000007";
-        assert_eq!(Reference::parse(id), Ok(Reference::Request(Uuid::from_u128(7))));
-        assert_eq!(
-            Reference::parse(" 7q2m9kxa41td0000abcd "),
-            Ok(Reference::Receipt(ReceiptCode::from_database(ReceiptCode::EXAMPLE.to_owned())))
-        );
-        for wrong in ["", "ada@example.org", "org_2abc", "7Q2M"] {
-            assert_eq!(Reference::parse(wrong), Err(InvalidReference), "{wrong}");
-        }
-    }
-
-    #[test]
-    fn debug_output_of_a_reference_names_no_person_and_no_receipt() {
-        for text in ["user_2abcDEF0123456789", ReceiptCode::EXAMPLE] {
-            let output = format!("{:?}", Reference::parse(text).unwrap());
-            assert!(!output.contains("2abc") && !output.contains("7Q2M"), "{output}");
-        }
-    }
 }

@@ -1,4 +1,4 @@
-//! The e-mails of a deletion: the receipt for the user, the alert for operators.
+//! The e-mails of a deletion: the receipt and, where the plan changed, the question to the user; the alert for operators.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -6,11 +6,12 @@ use time::macros::format_description;
 use uuid::Uuid;
 
 use super::erasure::TableResult;
+use super::replan::{self, Question};
 use super::summary::Summary;
 use crate::audit::{self, AuditEvent};
 use crate::mail;
 use crate::platform::queue::Job;
-use crate::{Error, Lethe, Result, keys};
+use crate::{Error, Lethe, Result};
 
 /// The job that mails the receipt of a deletion.
 #[derive(Debug, Serialize, Deserialize)]
@@ -38,9 +39,7 @@ pub(crate) async fn send_receipt(lethe: &Lethe, SendReceipt { request }: SendRec
     if !lethe.mailer.is_set() {
         return record_receipt(lethe, request, AuditEvent::ReceiptNotSent { request }).await;
     }
-    let address = keys::open(lethe.keys.contact(), &contact)
-        .and_then(|address| String::from_utf8(address).ok())
-        .ok_or(Error::Internal("a sealed address can't be opened with this secret"))?;
+    let address = open_address(lethe, request, &contact)?;
     let at = finished_at
         .format(format_description!("[day padding:none] [month repr:long] [year], [hour]:[minute] UTC"))
         .map_err(|_| Error::Internal("a time can't be formatted"))?;
@@ -121,7 +120,7 @@ async fn alert_operators(lethe: &Lethe, request: Uuid, step: &str, failure: &str
     Ok(())
 }
 
-/// The job that reports purges that keep failing.
+/// The job that reports purges and rechecks that keep failing.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct SendRetentionAlert {
     pub(crate) request: Uuid,
@@ -135,14 +134,19 @@ impl Job for SendRetentionAlert {
     }
 }
 
-/// Alerts operators that rows of an erased person can't be purged.
+/// Alerts operators that rows of an erased person can't be purged, or that it can't be looked for late ones.
 pub(crate) async fn send_retention_alert(
     lethe: &Lethe,
     SendRetentionAlert { request }: SendRetentionAlert,
 ) -> Result<()> {
     let row = sqlx::query!(
-        r#"select table_name, failure as "failure!", attempts from lethe.retention
-        where request_id = $1 and attention_since is not null and finished_at is null and failure is not null
+        r#"select work as "work!", failure as "failure!", attempts as "attempts!" from (
+            select 'purge of ' || table_name as work, failure, attempts from lethe.retention
+            where request_id = $1 and attention_since is not null and finished_at is null and failure is not null
+            union all
+            select 'recheck', failure, attempts from lethe.recheck
+            where request_id = $1 and attention_since is not null and finished_at is null and failure is not null
+        ) failing
         order by attempts desc limit 1"#,
         request,
     )
@@ -150,10 +154,73 @@ pub(crate) async fn send_retention_alert(
     .await?;
     // It succeeded in the meantime.
     let Some(row) = row else { return Ok(()) };
-    alert_operators(lethe, request, &format!("purge of {}", row.table_name), &row.failure, row.attempts).await
+    alert_operators(lethe, request, &row.work, &row.failure, row.attempts).await
+}
+
+/// The job that asks the person whose plan changed.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct AskAgain {
+    pub(crate) request: Uuid,
+}
+
+impl Job for AskAgain {
+    const NAME: &'static str = "ask_again";
+
+    fn id(&self) -> Uuid {
+        self.request
+    }
+}
+
+/// Asks the person to confirm what would happen now, once for each plan. If Clerk no longer knows them, they can't be asked, and
+/// the deletion goes on by the present plan.
+pub(crate) async fn ask_again(lethe: &Lethe, AskAgain { request }: AskAgain) -> Result<()> {
+    let Question::Plan { hash, subject } = replan::question(lethe, request).await? else { return Ok(()) };
+    if lethe.clerk.user(&subject).await?.is_none() {
+        return replan::go_on_unasked(lethe, request).await;
+    }
+    let row =
+        sqlx::query!("select receipt_code, contact, notified_plan from lethe.deletion_request where id = $1", request,)
+            .fetch_one(&lethe.database)
+            .await?;
+    if row.notified_plan.as_deref() == Some(hash.as_str()) {
+        return Ok(());
+    }
+    let Some(contact) = row.contact.filter(|_| lethe.mailer.is_set()) else {
+        // Operators were alerted; the page asks whoever signs in.
+        tracing::warn!(%request, "a person has to confirm a changed plan, and no mail can tell them");
+        return Ok(());
+    };
+    let address = open_address(lethe, request, &contact)?;
+    let (link, receipt_link) = (public_url(lethe, "/delete")?, receipt_url(lethe, &row.receipt_code)?);
+    let email = mail::Template::PlanChanged { brand: &lethe.config.brand, link: &link, receipt_link: &receipt_link };
+    match lethe.mailer.send(&address, email.render()?).await {
+        Ok(()) => {}
+        Err(mail::Error::Message | mail::Error::Transport { permanent: true }) => {
+            tracing::warn!(%request, "a person has to confirm a changed plan, and their mail server rejects the message");
+        }
+        Err(error) => return Err(error.into()),
+    }
+    sqlx::query!(
+        "update lethe.deletion_request set notified_plan = $2, notified_at = $3 where id = $1",
+        request,
+        hash.as_str(),
+        lethe.clock.now(),
+    )
+    .execute(&lethe.database)
+    .await?;
+    Ok(())
+}
+
+fn open_address(lethe: &Lethe, request: Uuid, contact: &[u8]) -> Result<String> {
+    let address = lethe.keys.open_contact(request, contact);
+    address.ok_or(Error::Internal("a sealed address can't be opened with the configured secrets"))
 }
 
 fn receipt_url(lethe: &Lethe, code: &str) -> Result<String> {
-    let link = lethe.config.public_url.join(&format!("/receipt/{code}"));
+    public_url(lethe, &format!("/receipt/{code}"))
+}
+
+fn public_url(lethe: &Lethe, path: &str) -> Result<String> {
+    let link = lethe.config.public_url.join(path);
     link.map(String::from).map_err(|_| Error::Internal("the public URL can't carry a path"))
 }

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use sqlx::PgConnection;
 
+use super::alert::{self, Repeat, Topic};
+use super::operator_notice::{Notice, send_later};
 use crate::data_map::{self, Resolved, ResolvedOwner, sql};
 use crate::ids::ClerkUserId;
 use crate::{Lethe, Result, subject};
@@ -12,6 +14,8 @@ use crate::{Lethe, Result, subject};
 const UNKNOWN_BEFORE_WRONG_INSTANCE: u64 = 1000;
 /// The most ids that Clerk takes in one call.
 const PAGE_SIZE: i64 = 100;
+/// What alerts about searches refer to.
+const SCHEDULE: &str = "weekly";
 
 /// What a search found.
 #[derive(Clone, Debug, Default)]
@@ -104,6 +108,29 @@ pub async fn search(lethe: &Lethe, mut on_page: impl FnMut(&Report)) -> Result<R
         }
         on_page(&report);
     }
+}
+
+/// Searches without changing anything, and alerts operators to what was found.
+pub async fn search_on_schedule(lethe: &Lethe) -> Result<()> {
+    let (cause, notice) = match search(lethe, |_| {}).await {
+        Ok(report) if report.orphans.is_empty() => {
+            return alert::clear(&mut *lethe.database.acquire().await?, Topic::Orphans, SCHEDULE).await;
+        }
+        Ok(report) => {
+            let orphans = report.orphans.len() as u64;
+            ("orphans_found", Notice::OrphansFound { orphans, people: report.people })
+        }
+        Err(SearchError::WrongInstance(WrongInstance(people))) => {
+            ("wrong_instance", Notice::OrphanSearchRefused { people })
+        }
+        Err(SearchError::Failed(error)) => return Err(error),
+    };
+    let mut transaction = lethe.database.begin().await?;
+    if alert::is_due(lethe, &mut transaction, Topic::Orphans, SCHEDULE, cause, Repeat::Growing).await? {
+        send_later(lethe, &mut transaction, notice).await?;
+    }
+    transaction.commit().await?;
+    Ok(())
 }
 
 /// Returns the keys of subjects in the application's database, each once, sorted, at most `limit` after `after`.

@@ -38,6 +38,10 @@ pub struct PlanLine {
     pub outcome: Outcome,
     /// Whether they are other people's rows.
     pub others: bool,
+    /// The column by which the person's rows still lead to them where they stay: it holds the Clerk user id, or references a row
+    /// that does. `None` in plans of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
     /// When the oldest of the person's own rows was created, where a column says so. It isn't stored with the plan.
     #[serde(skip)]
     pub since: Option<Date>,
@@ -53,6 +57,7 @@ impl PlanLine {
             outcome: statement.outcome,
             others: statement.others,
             since: None,
+            key: statement.key,
         }
     }
 

@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::failure::Failure;
 use super::step::{Status, Step};
 use crate::receipt_code::ReceiptCode;
 use crate::{Error, ErrorCode, Lethe, Result};
@@ -16,8 +17,21 @@ pub struct Progress {
     pub steps: Vec<StepStatus>,
     /// Whether operators were alerted because a step keeps failing, and it isn't finished yet.
     pub needs_attention: bool,
+    /// What it waits for before the application's data is deleted, apart from a retry.
+    pub waiting: Option<Waiting>,
     /// The deadline for the deletion (GDPR 12(3)).
     pub due_at: OffsetDateTime,
+}
+
+/// What a deletion waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waiting {
+    /// An operator holds it.
+    Hold,
+    /// The data map doesn't fit the database.
+    DataMap,
+    /// What would happen isn't what the person confirmed, and they are asked again.
+    Confirmation,
 }
 
 /// A step and its state.
@@ -39,7 +53,9 @@ struct StepRow {
     status: String,
     finished_at: Option<OffsetDateTime>,
     attempts: i32,
+    failure: Option<String>,
     attention_since: Option<OffsetDateTime>,
+    held_at: Option<OffsetDateTime>,
     due_at: OffsetDateTime,
 }
 
@@ -47,7 +63,8 @@ struct StepRow {
 pub async fn progress(lethe: &Lethe, request: Uuid) -> Result<Progress> {
     let rows = sqlx::query_as!(
         StepRow,
-        "select step.step, step.status, step.finished_at, step.attempts, request.attention_since, request.due_at
+        "select step.step, step.status, step.finished_at, step.attempts, step.failure, request.attention_since,
+            request.held_at, request.due_at
         from lethe.deletion_step step join lethe.deletion_request request on request.id = step.request_id
         where step.request_id = $1 order by step.position",
         request,
@@ -62,7 +79,8 @@ pub async fn progress(lethe: &Lethe, request: Uuid) -> Result<Progress> {
 pub async fn progress_of(lethe: &Lethe, code: &ReceiptCode) -> Result<Progress> {
     let rows = sqlx::query_as!(
         StepRow,
-        "select step.step, step.status, step.finished_at, step.attempts, request.attention_since, request.due_at
+        "select step.step, step.status, step.finished_at, step.attempts, step.failure, request.attention_since,
+            request.held_at, request.due_at
         from lethe.deletion_request request join lethe.deletion_step step on step.request_id = request.id
         where request.receipt_code = $1 order by step.position",
         code.as_str(),
@@ -77,7 +95,20 @@ fn from_rows(rows: &[StepRow]) -> Result<Progress> {
     let was_escalated = rows.iter().any(|row| row.attention_since.is_some());
     let steps = rows.iter().map(StepStatus::from_row).collect::<Result<Vec<_>>>()?;
     let finished = steps.iter().all(|step| step.status == Status::Done);
-    Ok(Progress { finished, steps, needs_attention: was_escalated && !finished, due_at })
+    Ok(Progress { finished, steps, needs_attention: was_escalated && !finished, waiting: waiting(rows), due_at })
+}
+
+fn waiting(rows: &[StepRow]) -> Option<Waiting> {
+    let current = rows.iter().find(|row| row.status != Status::Done.name())?;
+    if current.held_at.is_some() {
+        return Some(Waiting::Hold);
+    }
+    let failure = current.failure.as_deref().filter(|_| current.step == Step::ApplicationData.name())?;
+    match Failure::from_name(failure) {
+        Failure::DataMapMismatch => Some(Waiting::DataMap),
+        Failure::PlanChanged => Some(Waiting::Confirmation),
+        _ => None,
+    }
 }
 
 impl StepStatus {

@@ -42,6 +42,7 @@ pub async fn purge(
                 effect: Effect::Delete,
                 outcome: Outcome::Deleted,
                 others: false,
+                key: None,
             });
         }
         statements.extend(reference_statements(resolved, table_index, &deletion_set));

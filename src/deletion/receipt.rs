@@ -7,7 +7,11 @@ use time::OffsetDateTime;
 use super::erasure::TableResult;
 use super::plan::{Plan, PlanLine};
 use super::progress::{Progress, progress};
+use super::recheck::{Recheck, rechecks_of};
+use super::replan::ReplannedBy;
+use super::request::Origin;
 use super::summary::Summary;
+use super::verification::Searched;
 use crate::receipt_code::ReceiptCode;
 use crate::{Error, ErrorCode, Lethe, Result};
 
@@ -24,10 +28,18 @@ pub struct Receipt {
     pub finished_at: Option<OffsetDateTime>,
     /// The steps and their states.
     pub progress: Progress,
-    /// What was planned.
+    /// What was planned. Without a hash if the data map didn't fit the database at the time of the request.
     pub plan: Plan,
+    /// Whether the person asked on the page while it couldn't show what would happen.
+    pub was_unlisted: bool,
+    /// When another plan replaced the confirmed one, and on whose word.
+    pub replanned: Option<(OffsetDateTime, ReplannedBy)>,
     /// What was done, in the order of the plan; empty before the step for the application's data.
     pub results: Vec<TableResult>,
+    /// Where the verification looked. `None` before it, and in receipts of older versions.
+    pub searched: Option<Searched>,
+    /// When its data is looked for again, and what was found then. Empty before the deletion is completed.
+    pub rechecks: Vec<Recheck>,
     /// The position of the last entry about it in the audit log, and the length of the log; `None` before it is sealed.
     pub log_position: Option<(u64, u64)>,
 }
@@ -44,6 +56,7 @@ impl Receipt {
 pub async fn receipt(lethe: &Lethe, code: &ReceiptCode) -> Result<Receipt> {
     let row = sqlx::query!(
         r#"select request.id, request.requested_at, request.due_at, request.finished_at, request.plan, request.results,
+            request.origin, request.replanned_at, request.replanned_by, request.searched,
             link.position as "position?", (select max(position) from lethe.audit_link) as "length"
         from lethe.deletion_request request
         left join lethe.audit_link link on link.entry_id = request.audit_entry_id
@@ -58,14 +71,20 @@ pub async fn receipt(lethe: &Lethe, code: &ReceiptCode) -> Result<Receipt> {
     let mut results: Vec<TableResult> =
         serde_json::from_value(row.results.unwrap_or(Value::Array(Vec::new()))).map_err(unreadable)?;
     sort_by_plan(&plan, &mut results);
+    let replanned_by = row.replanned_by.as_deref().and_then(ReplannedBy::from_name);
+    let searched = row.searched.map(serde_json::from_value).transpose().map_err(unreadable)?;
     Ok(Receipt {
         code: code.clone(),
         requested_at: row.requested_at,
         due_at: row.due_at,
         finished_at: row.finished_at,
         progress: progress(lethe, row.id).await?,
+        was_unlisted: row.origin == Origin::Page.name() && plan.hash.as_str().is_empty(),
+        replanned: row.replanned_at.zip(replanned_by),
         plan,
         results,
+        searched,
+        rechecks: rechecks_of(lethe, row.id).await?,
         log_position: row
             .position
             .zip(row.length)
@@ -96,6 +115,7 @@ mod tests {
             outcome: Outcome::Deleted,
             others,
             since: None,
+            key: None,
         };
         let result = |table: &str, others| TableResult { line: line(table, others), purge_due: None };
         let lines = vec![line("users", false), line("posts", false), line("comments", false), line("comments", true)];

@@ -75,7 +75,7 @@ pub async fn search(lethe: &Lethe, mut on_page: impl FnMut(&Report)) -> Result<R
         let Some(last) = keys.last() else { break };
         after = Some(last.clone());
         report.people += keys.len() as u64;
-        let unrecognised = compare(lethe, &keys, &mut report);
+        let unrecognised = compare(lethe, &keys, &known, &mut report);
         report.unrecognised += unrecognised;
         on_page(&report);
     }
@@ -85,19 +85,28 @@ pub async fn search(lethe: &Lethe, mut on_page: impl FnMut(&Report)) -> Result<R
         let keys = data_subjects(&mut connection, &after, PAGE_SIZE).await?;
         let Some(last) = keys.last() else { return Ok(report) };
         after.clone_from(last);
-        compare(lethe, &keys, &mut report);
+        compare(lethe, &keys, &known, &mut report);
         on_page(&report);
     }
 }
 
 /// Moves those of `keys` who were erased from the missing tombstones to the restored users. Returns how many aren't
 /// Clerk user ids.
-fn compare(lethe: &Lethe, keys: &[String], report: &mut Report) -> u64 {
+fn compare(lethe: &Lethe, keys: &[String], known: &HashSet<Digest>, report: &mut Report) -> u64 {
     let mut unrecognised = 0;
     for key in keys {
         match ClerkUserId::parse(key) {
-            Ok(id) if report.missing_in_database.remove(&lethe.keys.tombstone(&id)) => report.restored.push(id),
-            Ok(_) => {}
+            Ok(id) => {
+                // One for each secret. Whoever has one of them in the database was erased before the backup.
+                let digests = lethe.keys.tombstones(&id);
+                if digests.iter().any(|digest| known.contains(digest)) {
+                    continue;
+                }
+                let missing = digests.iter().filter(|digest| report.missing_in_database.remove(*digest)).count();
+                if missing > 0 {
+                    report.restored.push(id);
+                }
+            }
             Err(_) => unrecognised += 1,
         }
     }

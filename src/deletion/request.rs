@@ -1,18 +1,19 @@
 //! Requests a deletion: what it would do, and the transaction after which it will happen.
 
 use sqlx::PgTransaction;
-use time::Duration;
+use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
 use super::plan::{Plan, plan};
-use super::runner::AdvanceDeletion;
 use super::step::Step;
+use super::wake::AdvanceDeletion;
 use crate::audit::{self, AuditEvent};
 use crate::data_map::{self, PlanHash};
 use crate::ids::ClerkUserId;
+use crate::platform::connection::TimeLimits;
 use crate::receipt_code::ReceiptCode;
-use crate::subject::{self, Presence};
-use crate::{Error, ErrorCode, Lethe, Result, keys};
+use crate::subject::{self, DataSubject, Presence};
+use crate::{Error, ErrorCode, Lethe, Result};
 
 /// GDPR 12(3): without undue delay and within one month of the request.
 const RESPONSE_DEADLINE: Duration = Duration::days(30);
@@ -33,7 +34,7 @@ pub enum Origin {
 }
 
 impl Origin {
-    const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Page => "page",
             Self::Api => "api",
@@ -56,7 +57,8 @@ pub struct NewRequest<'a> {
     pub subject: &'a ClerkUserId,
     /// Where it is requested.
     pub origin: Origin,
-    /// The hash of the plan that the user confirmed; the request is refused if it isn't the current one.
+    /// The hash of the plan that the user confirmed; the request is refused if it isn't the current one. On the page, only a
+    /// plan that can't be computed needs no confirmation.
     pub confirmed_plan: Option<&'a PlanHash>,
     /// The e-mail address for the receipt; without it, Clerk is asked.
     pub contact: Option<&'a str>,
@@ -83,25 +85,32 @@ pub struct Request {
 
 /// Returns what a deletion of `subject` would do now.
 pub async fn preview(lethe: &Lethe, subject: &ClerkUserId) -> Result<Plan> {
-    let mut connection = lethe.database.acquire().await?;
-    let resolved = data_map::resolve(&lethe.data_map, &mut connection).await?;
-    plan(&resolved, &mut connection, subject, lethe.clock.now()).await
+    let mut transaction = TimeLimits::PREVIEW.begin(&lethe.database).await?;
+    let resolved = data_map::resolve(&lethe.data_map, &mut transaction).await?;
+    plan(&resolved, &mut transaction, subject, lethe.clock.now()).await
 }
 
 /// A request that isn't stored yet.
 pub(crate) struct PreparedRequest {
+    id: Uuid,
     plan: Plan,
     receipt: ReceiptCode,
     contact: Option<Vec<u8>>,
     origin: Origin,
+    /// When it was received.
+    requested_at: OffsetDateTime,
     /// Whether a person confirmed the plan, so that another one needs to be confirmed anew.
     is_confirmed: bool,
 }
 
 /// Requests the deletion of a user. A user has one open deletion at most: requesting again returns it.
 ///
-/// Refused with [`ErrorCode::PlanChanged`] if the confirmed plan isn't the one that would be executed, and with
-/// [`ErrorCode::AccountDeleted`] if the user was erased before.
+/// While the data map doesn't fit the database, nobody can say what would happen. The request is stored all the same, without a
+/// plan, and goes on by the map that fits.
+///
+/// Refused with [`ErrorCode::PlanChanged`] if the confirmed plan isn't the one that would be executed, or if there is a plan
+/// where none was confirmed on the page or the other way round, and with [`ErrorCode::AccountDeleted`] if the user was erased
+/// before.
 #[tracing::instrument(name = "request_deletion", skip_all, fields(origin = new.origin.name()))]
 pub async fn request(lethe: &Lethe, new: NewRequest<'_>) -> Result<Request> {
     match subject::presence(lethe, new.subject).await? {
@@ -118,22 +127,37 @@ pub async fn request(lethe: &Lethe, new: NewRequest<'_>) -> Result<Request> {
 
 /// Prepares a request without storing anything.
 pub(crate) async fn prepare(lethe: &Lethe, new: NewRequest<'_>) -> Result<PreparedRequest> {
-    let plan = match preview(lethe, new.subject).await {
-        // Whoever confirmed no plan needs none, and the request must not be lost: it is stored, and its step for the
-        // application's data blocks until the map is corrected.
-        Err(Error::Map(data_map::Error::Mismatch(_))) if new.confirmed_plan.is_none() => {
-            Plan::unknown(lethe.clock.now())
-        }
-        plan => plan?,
+    let current = match preview(lethe, new.subject).await {
+        // The request must not be lost: it is stored, and its step for the application's data blocks until the map is corrected.
+        Err(Error::Map(data_map::Error::Mismatch(_))) => None,
+        plan => Some(plan?),
     };
-    if new.confirmed_plan.is_some_and(|confirmed| *confirmed != plan.hash) {
+    let is_agreed = match (&current, new.confirmed_plan) {
+        // What was confirmed can't be compared. Whoever confirms again does so without a plan.
+        (None, Some(_)) => false,
+        (Some(current), Some(confirmed)) => *confirmed == current.hash,
+        // The page displays the plan whenever there is one.
+        (Some(_), None) => new.origin != Origin::Page,
+        (None, None) => true,
+    };
+    if !is_agreed {
         return Err(ErrorCode::PlanChanged.into());
     }
-    let contact = new.contact.map(|contact| keys::seal(lethe.keys.contact(), contact.as_bytes(), &lethe.random));
+    let plan = current.unwrap_or_else(|| Plan::unknown(lethe.clock.now()));
+    let id = lethe.random.uuid();
+    let contact = new.contact.map(|contact| lethe.keys.seal_contact(id, contact, &lethe.random));
     let idempotency_key = new.idempotency_key.unwrap_or_else(|| lethe.random.uuid());
     let receipt = reserved_receipt(lethe, new.subject, idempotency_key);
     let is_confirmed = new.confirmed_plan.is_some();
-    Ok(PreparedRequest { plan, receipt, contact, origin: new.origin, is_confirmed })
+    let requested_at = lethe.clock.now();
+    Ok(PreparedRequest { id, plan, receipt, contact, origin: new.origin, requested_at, is_confirmed })
+}
+
+impl PreparedRequest {
+    /// Dates a request that waited before it could be stored: the deadline counts from when it was received.
+    pub(crate) fn received_at(self, requested_at: OffsetDateTime) -> Self {
+        Self { requested_at, ..self }
+    }
 }
 
 /// Stores the request with its steps, the audit entry and the job, within the caller's transaction.
@@ -143,8 +167,8 @@ pub(crate) async fn create(
     subject: &ClerkUserId,
     prepared: PreparedRequest,
 ) -> Result<Request> {
-    let subject_id = subject::ensure(lethe, transaction, subject).await?;
-    let (id, now) = (lethe.random.uuid(), lethe.clock.now());
+    let DataSubject { id: subject_id, .. } = subject::ensure(lethe, transaction, subject).await?;
+    let id = prepared.id;
     let plan = serde_json::to_value(&prepared.plan).map_err(|_| Error::Internal("a plan isn't serializable"))?;
     let inserted = sqlx::query!(
         "insert into lethe.deletion_request
@@ -159,8 +183,8 @@ pub(crate) async fn create(
         prepared.origin.name(),
         plan,
         if prepared.is_confirmed { prepared.plan.hash.as_str() } else { "" },
-        now,
-        now + RESPONSE_DEADLINE,
+        prepared.requested_at,
+        prepared.requested_at + RESPONSE_DEADLINE,
     )
     .execute(&mut **transaction)
     .await?;
@@ -179,10 +203,10 @@ pub(crate) async fn create(
     let requested = AuditEvent::DeletionRequested {
         origin: prepared.origin.name().to_owned(),
         plan: prepared.plan.hash.to_string(),
-        // An id of its own: the entry is found by the person's random id, and must not lead from there to the receipt.
-        request: lethe.random.uuid(),
+        request: id,
     };
-    audit::append(lethe, transaction, Some(subject_id), requested).await?;
+    // Not about the person: it has the time of the request, which would lead from the receipt to their other entries.
+    audit::append(lethe, transaction, None, requested).await?;
     lethe.queue().enqueue(transaction, AdvanceDeletion { request: id }).await?;
     Ok(Request { id, receipt: prepared.receipt })
 }

@@ -6,11 +6,13 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::alert::{self, Repeat, Topic};
 use super::failure::Failure;
 use super::notice::SendRetentionAlert;
 use super::purge::purge;
 use crate::audit::{self, AuditEvent};
 use crate::ids::ClerkUserId;
+use crate::platform::connection::TimeLimits;
 use crate::platform::queue::Job;
 use crate::{Error, Lethe, Result, data_map};
 
@@ -83,9 +85,8 @@ pub(crate) async fn purge_by_job(lethe: &Lethe, _job: RetryPurges) -> Result<()>
 async fn next_expired(lethe: &Lethe) -> Result<Option<DueRetention>> {
     let row = sqlx::query!(
         r#"select id, request_id, table_name, clerk_id as "clerk_id!", attempts from lethe.retention
-        where finished_at is null and due_at <= $1 and (next_attempt_at is null or next_attempt_at <= $1)
+        where finished_at is null and due_at <= now() and (next_attempt_at is null or next_attempt_at <= now())
         order by due_at, id limit 1"#,
-        lethe.clock.now(),
     )
     .fetch_optional(&lethe.database)
     .await?;
@@ -98,7 +99,7 @@ async fn next_expired(lethe: &Lethe) -> Result<Option<DueRetention>> {
 
 #[tracing::instrument(name = "purge", skip_all, fields(request = %due.request, table = due.table))]
 async fn purge_one(lethe: &Lethe, due: &DueRetention) -> Result<u64> {
-    let mut transaction = lethe.database.begin().await?;
+    let mut transaction = TimeLimits::ERASURE.begin(&lethe.database).await?;
     let unfinished =
         sqlx::query!("select from lethe.retention where id = $1 and finished_at is null for update", due.id)
             .fetch_optional(&mut *transaction)
@@ -121,6 +122,7 @@ async fn purge_one(lethe: &Lethe, due: &DueRetention) -> Result<u64> {
     )
     .execute(&mut *transaction)
     .await?;
+    alert::clear(&mut transaction, Topic::Purge, &due.id.to_string()).await?;
     let ended = AuditEvent::RetentionEnded { request: due.request, rows, table: due.table.clone() };
     audit::append(lethe, &mut transaction, None, ended).await?;
     transaction.commit().await?;
@@ -152,21 +154,23 @@ async fn record_failure(lethe: &Lethe, due: &DueRetention, error: &Error) -> Res
     let mut transaction = lethe.database.begin().await?;
     let needs_alert = sqlx::query_scalar!(
         r#"update lethe.retention
-        set attempts = $2::int4, next_attempt_at = $3, failure = $4,
-            attention_since = case when $2::int4 >= $5::int4 then coalesce(attention_since, $6) end
+        set attempts = $2::int4, next_attempt_at = now() + make_interval(secs => $3), failure = $4,
+            attention_since = case when $2::int4 >= $5::int4 then coalesce(attention_since, now()) end
         where id = $1 and finished_at is null
         returning attention_since is not null as "needs_alert!""#,
         due.id,
         attempts,
-        lethe.clock.now() + pause,
+        pause.as_secs_f64(),
         Failure::of(error).name(),
         ATTEMPTS_BEFORE_ALERT,
-        lethe.clock.now(),
     )
     .fetch_optional(&mut *transaction)
     .await?;
-    // Again with each attempt, whose pauses grow: an alert that nobody saw isn't the last.
-    if needs_alert == Some(true) {
+    let reference = due.id.to_string();
+    let cause = Failure::of(error).name();
+    if needs_alert == Some(true)
+        && alert::is_due(lethe, &mut transaction, Topic::Purge, &reference, cause, Repeat::Growing).await?
+    {
         lethe.queue().enqueue(&mut transaction, SendRetentionAlert { request: due.request }).await?;
     }
     transaction.commit().await?;

@@ -2,23 +2,24 @@
 
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use sqlx::PgTransaction;
 use uuid::Uuid;
 
+use super::alert::{self, Repeat, Topic};
 use super::failure::Failure;
+use super::hold;
 use super::lease::{LEASE_DURATION, Lease, StepError};
-use super::notice::SendAlert;
+use super::notice::{AskAgain, SendAlert};
 use super::progress::{Progress, progress};
 use super::retry::retry_delay;
 use super::step::{Status, Step};
 use super::step_actions::{self, OpenDeletion};
+use super::wake::AdvanceDeletion;
 use crate::audit::{self, AuditEvent};
+use crate::platform::connection::TimeLimits;
 use crate::platform::queue::Job;
-use crate::{Error, Lethe, Result};
+use crate::{Error, Lethe, Result, data_map, map_alert};
 
-/// Operators are alerted when a step has failed this many times.
-const ATTEMPTS_BEFORE_ALERT: i32 = 5;
 /// How long to wait before trying again to take a step that another process executes.
 const LEASE_POLL_INTERVAL: Duration = Duration::from_millis(25);
 
@@ -39,6 +40,9 @@ pub enum Advance {
 ///
 /// A failure of the step is recorded and scheduled for a retry, not returned: errors are only those of the recording.
 pub async fn advance(lethe: &Lethe, request: Uuid) -> Result<Advance> {
+    if hold::is_held(lethe, request).await? {
+        return Ok(Advance::RetryLater);
+    }
     let Some(lease) = Lease::acquire(lethe, request).await? else { return idle_reason(lethe, request).await };
     advance_leased(lethe, &lease).await
 }
@@ -63,9 +67,18 @@ async fn advance_leased(lethe: &Lethe, lease: &Lease) -> Result<Advance> {
 
 /// Executes a step: first what is outside of the database, then the rest together with its record in one transaction.
 async fn execute_step(lethe: &Lethe, lease: &Lease) -> Result<Advance, StepError> {
-    let deletion = OpenDeletion::load(lethe, lease.request).await?;
+    let mut deletion = OpenDeletion::load(lethe, lease.request).await?;
     let external = step_actions::run_external(lethe, &deletion, lease.step).await?;
-    let mut transaction = lethe.database.begin().await?;
+    let mut transaction = TimeLimits::ERASURE.begin(&lethe.database).await?;
+    if lease.step == Step::ApplicationData {
+        // An operator may have decided to hold it, or somebody on another plan. From here on they have to wait.
+        if hold::is_held_locked(&mut transaction, lease.request).await? {
+            lease.give_back(&mut transaction).await?;
+            transaction.commit().await?;
+            return Ok(Advance::RetryLater);
+        }
+        deletion = OpenDeletion::load_on(&mut transaction, lease.request).await?;
+    }
     let detail = step_actions::run_in_transaction(lethe, &mut transaction, &deletion, lease.step, external).await?;
     lease.complete(lethe, &mut transaction).await?;
     let (request, step) = (lease.request, lease.step.name().to_owned());
@@ -96,35 +109,60 @@ async fn record_failure(lethe: &Lethe, lease: &Lease, error: &Error) -> Result<(
     let blocked = failure.is_blocking();
     count_step(lease.step, "failed");
     tracing::warn!(blocked, error = error as &dyn std::error::Error, "deletion step failed; it will be retried");
-    let delay = retry_delay(lease.attempt, blocked, lethe.random.bytes::<1>()[0]);
+    let delay = retry_delay(lease.attempt, failure, lethe.random.bytes::<1>()[0]);
     let status = if blocked { Status::Blocked } else { Status::Retrying };
+    let map_error = map_error(lethe, error).await?;
     let mut transaction = lethe.database.begin().await?;
-    if !lease.fail(lethe, &mut transaction, failure, status, delay).await? {
+    if !lease.fail(&mut transaction, failure, status, delay).await? {
         return Ok(());
     }
-    if blocked || lease.attempt >= ATTEMPTS_BEFORE_ALERT {
-        escalate(lethe, &mut transaction, lease, failure).await?;
+    if blocked || lease.attempt >= failure.attempts_before_alert() {
+        // A map that doesn't fit has an alert of its own: one, and not one for each deletion that waits for it.
+        escalate(lethe, &mut transaction, lease, failure, map_error.is_none()).await?;
+    }
+    if let Some(error) = map_error {
+        map_alert::report(lethe, &mut transaction, error).await?;
+    }
+    if failure == Failure::PlanChanged {
+        lethe.queue().enqueue(&mut transaction, AskAgain { request: lease.request }).await?;
     }
     lethe.queue().enqueue_in(&mut transaction, AdvanceDeletion { request: lease.request }, delay).await?;
     transaction.commit().await?;
     Ok(())
 }
 
-/// Alerts operators: once for each deletion, however often its steps fail after that.
-async fn escalate(lethe: &Lethe, transaction: &mut PgTransaction<'_>, lease: &Lease, failure: Failure) -> Result<()> {
+/// Returns the error if it is that the map doesn't fit the database, and not that rows refuse what a fitting map says.
+async fn map_error<'a>(lethe: &Lethe, error: &'a Error) -> Result<Option<&'a data_map::Error>> {
+    let Error::Map(error @ data_map::Error::Mismatch(_)) = error else { return Ok(None) };
+    let fits = data_map::resolve(&lethe.data_map, &mut *lethe.database.acquire().await?).await.is_ok();
+    Ok((!fits).then_some(error))
+}
+
+/// Records that a deletion needs attention. With `sends_alert`, operators are alerted: at once for every new cause, and again
+/// with growing pauses while the step fails.
+async fn escalate(
+    lethe: &Lethe,
+    transaction: &mut PgTransaction<'_>,
+    lease: &Lease,
+    failure: Failure,
+    sends_alert: bool,
+) -> Result<()> {
     let request = lease.request;
-    let first = sqlx::query!(
+    sqlx::query!(
         "update lethe.deletion_request set attention_since = $2 where id = $1 and attention_since is null",
         request,
         lethe.clock.now(),
     )
     .execute(&mut **transaction)
     .await?;
-    if first.rows_affected() == 1 {
+    let (reference, cause) = (request.to_string(), format!("{}:{}", lease.step.name(), failure.name()));
+    if alert::is_due(lethe, transaction, Topic::Deletion, &reference, &cause, Repeat::Growing).await? {
         let (failure, step) = (failure.name().to_owned(), lease.step.name().to_owned());
         let needs_attention = AuditEvent::DeletionNeedsAttention { failure, request, step };
         audit::append(lethe, transaction, None, needs_attention).await?;
-        lethe.queue().enqueue(transaction, SendAlert { request }).await?;
+        if sends_alert {
+            lethe.queue().enqueue(transaction, SendAlert { request }).await?;
+        }
     }
     Ok(())
 }
@@ -132,31 +170,18 @@ async fn escalate(lethe: &Lethe, transaction: &mut PgTransaction<'_>, lease: &Le
 /// Returns why no step could be taken.
 async fn idle_reason(lethe: &Lethe, request: Uuid) -> Result<Advance> {
     let unfinished = sqlx::query!(
-        "select next_attempt_at from lethe.deletion_step where request_id = $1 and status <> 'done' order by position limit 1",
+        r#"select coalesce(next_attempt_at > clock_timestamp(), false) as "waits!" from lethe.deletion_step
+        where request_id = $1 and status <> 'done' order by position limit 1"#,
         request,
     )
     .fetch_optional(&lethe.database)
     .await?;
     Ok(match unfinished {
         None => Advance::Finished,
-        Some(step) if step.next_attempt_at.is_some_and(|at| at > lethe.clock.now()) => Advance::RetryLater,
+        Some(step) if step.waits => Advance::RetryLater,
         // Another process has the step, or had it until a moment ago.
         Some(_) => Advance::LeasedElsewhere,
     })
-}
-
-/// The job that executes the next step of a deletion.
-#[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct AdvanceDeletion {
-    pub(crate) request: Uuid,
-}
-
-impl Job for AdvanceDeletion {
-    const NAME: &'static str = "advance_deletion";
-
-    fn id(&self) -> Uuid {
-        self.request
-    }
 }
 
 /// Executes the next step for the queue. The step itself enqueues the one after it.
@@ -169,26 +194,71 @@ pub(crate) async fn advance_by_job(lethe: &Lethe, AdvanceDeletion { request }: A
     Ok(())
 }
 
-/// Enqueues every open deletion for the time at which its next step may be executed. Returns their number.
+/// Enqueues every open deletion that no job continues, for the time at which its next step may be executed. Returns their
+/// number.
 pub async fn resume_all(lethe: &Lethe) -> Result<u64> {
-    let now = lethe.clock.now();
-    let open = sqlx::query!(
-        r#"select request.id, greatest(step.leased_until, step.next_attempt_at) as "due"
+    // One query, and no job is added that exists: thousands of deletions can wait for Clerk. Not checked at build time: the
+    // queue's schema doesn't exist there. A job that runs counts as long as its step is leased.
+    let lost: Vec<(Uuid, Option<f64>)> = sqlx::query_as(
+        "select request.id,
+            extract(epoch from greatest(step.leased_until, step.next_attempt_at) - clock_timestamp())::float8
         from lethe.deletion_request request
         join lateral (
             select leased_until, next_attempt_at from lethe.deletion_step
             where request_id = request.id and status <> 'done' order by position limit 1
         ) step on true
-        where request.finished_at is null order by request.requested_at"#,
+        where request.finished_at is null and not exists (
+            select from lethe_jobs.jobs job
+            where job.key = $1 || ':' || request.id and case
+                when job.locked_at is null then
+                    job.run_at <= greatest(step.leased_until, step.next_attempt_at, now()) + interval '1 minute'
+                else step.leased_until > now()
+            end
+        )
+        order by request.requested_at",
     )
+    .bind(AdvanceDeletion::NAME)
     .fetch_all(&lethe.database)
     .await?;
     let mut connection = lethe.database.acquire().await?;
-    for request in &open {
-        let delay = request.due.map_or(Duration::ZERO, |due| (due - now).try_into().unwrap_or_default());
-        lethe.queue().enqueue_unless_waiting(&mut connection, AdvanceDeletion { request: request.id }, delay).await?;
+    for (request, delay) in &lost {
+        // Negative where it is due already.
+        let delay = Duration::try_from_secs_f64(delay.unwrap_or_default()).unwrap_or_default();
+        lethe.queue().enqueue_unless_waiting(&mut connection, AdvanceDeletion { request: *request }, delay).await?;
     }
-    Ok(open.len() as u64)
+    Ok(lost.len() as u64)
+}
+
+/// Whether the step of any deletion waits after a call to Clerk has failed.
+pub(crate) async fn waits_for_clerk(lethe: &Lethe) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"select exists (
+            select from lethe.deletion_request request join lethe.deletion_step step on step.request_id = request.id
+            where request.finished_at is null and step.status = 'retrying' and step.failure = $1
+        ) as "exists!""#,
+        Failure::Clerk.name(),
+    )
+    .fetch_one(&lethe.database)
+    .await?)
+}
+
+/// Makes the next attempt of every step due that waits after a call to Clerk has failed. Returns their number.
+pub(crate) async fn make_clerk_failures_due(lethe: &Lethe) -> Result<u64> {
+    let mut transaction = lethe.database.begin().await?;
+    let requests = sqlx::query_scalar!(
+        "update lethe.deletion_step step set next_attempt_at = null
+        from lethe.deletion_request request
+        where request.id = step.request_id and request.finished_at is null
+          and step.status = 'retrying' and step.failure = $1
+        returning step.request_id",
+        Failure::Clerk.name(),
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    let jobs: Vec<_> = requests.into_iter().map(|request| AdvanceDeletion { request }).collect();
+    lethe.queue().make_due(&mut transaction, &jobs, 0).await?;
+    transaction.commit().await?;
+    Ok(jobs.len() as u64)
 }
 
 /// Executes a deletion in this process until it is finished, a step fails, or `timeout` has passed. The queue continues

@@ -21,6 +21,8 @@ pub(super) struct PlannedStatement<'a> {
     pub(super) outcome: Outcome,
     /// Whether the rows are other people's.
     pub(super) others: bool,
+    /// The column by which rows that stay lead to the person.
+    pub(super) key: Option<String>,
 }
 
 /// What a statement does with its rows.
@@ -54,6 +56,7 @@ pub(super) fn planned_statements<'a>(
             },
             outcome: table.rule.erase.strategy().outcome(now),
             others: false,
+            key: resolved.retained_key(table_index).map(str::to_owned),
         });
         statements.extend(reference_statements(resolved, table_index, deletion_set));
     }
@@ -74,7 +77,7 @@ pub(super) fn reference_statements<'a>(
             ReferenceAction::Forbid => return None,
         };
         let condition = deletion_set.rows_of_others(table_index, reference, "t")?;
-        Some(PlannedStatement { table_index, table, condition, effect, outcome, others: true })
+        Some(PlannedStatement { table_index, table, condition, effect, outcome, others: true, key: None })
     };
     table.references.iter().filter_map(statement).collect()
 }

@@ -1,19 +1,24 @@
 //! What each step does: first outside of the database, then inside the transaction that records it.
 
 use serde_json::{Value, json};
-use sqlx::PgTransaction;
+use sqlx::{PgConnection, PgTransaction};
 use uuid::Uuid;
 
-use super::erasure::{TableResult, erase};
+use super::alert::{self, Topic};
+use super::erasure::erase;
+use super::late_rows::{erase_late, store_retention};
 use super::notice::SendReceipt;
+use super::recheck;
 use super::step::Step;
 use super::tombstone;
-use super::verification::verify;
+use super::verification::{Searched, searched};
 use crate::audit::{self, AuditEvent};
 use crate::clerk::DeleteOutcome;
-use crate::data_map::{self, Outcome, PlanHash};
+use crate::consent::MirrorConsent;
+use crate::data_map::{self, PlanHash};
 use crate::ids::ClerkUserId;
-use crate::{Error, ErrorCode, Lethe, Result, keys};
+use crate::platform::connection;
+use crate::{DataSubjectId, Error, ErrorCode, Lethe, Result};
 
 /// A deletion that isn't finished.
 pub(super) struct OpenDeletion {
@@ -27,12 +32,17 @@ pub(super) struct OpenDeletion {
 
 impl OpenDeletion {
     pub(super) async fn load(lethe: &Lethe, id: Uuid) -> Result<Self> {
+        Self::load_on(&mut *lethe.database.acquire().await?, id).await
+    }
+
+    /// Does what [`OpenDeletion::load`] does, on a connection that the caller has.
+    pub(super) async fn load_on(connection: &mut PgConnection, id: Uuid) -> Result<Self> {
         let row = sqlx::query!(
             r#"select subject_id as "subject_id?", clerk_id, plan_hash, contact is not null as "has_contact!"
             from lethe.deletion_request where id = $1"#,
             id,
         )
-        .fetch_one(&lethe.database)
+        .fetch_one(connection)
         .await?;
         let clerk_id = row.clerk_id.ok_or(Error::Internal("a finished deletion has an unfinished step"))?;
         let subject =
@@ -47,6 +57,8 @@ impl OpenDeletion {
 #[derive(Default)]
 pub(super) struct ExternalResult {
     sealed_contact: Option<Vec<u8>>,
+    /// Tombstones by older secrets that the database may lack.
+    former_tombstones: Vec<tombstone::Digest>,
     detail: Value,
 }
 
@@ -54,10 +66,9 @@ pub(super) struct ExternalResult {
 pub(super) async fn run_external(lethe: &Lethe, deletion: &OpenDeletion, step: Step) -> Result<ExternalResult> {
     match step {
         Step::EndSessions => {
-            let sealed_contact =
-                if deletion.has_contact { None } else { sealed_contact(lethe, &deletion.subject).await? };
+            let sealed_contact = if deletion.has_contact { None } else { sealed_contact(lethe, deletion).await? };
             let ended = lethe.clerk.end_sessions(&deletion.subject).await?;
-            Ok(ExternalResult { sealed_contact, detail: json!({"sessions": ended}) })
+            Ok(ExternalResult { sealed_contact, detail: json!({"sessions": ended}), ..ExternalResult::default() })
         }
         Step::ClerkUser => {
             let outcome = match lethe.clerk.delete_user(&deletion.subject).await? {
@@ -68,18 +79,18 @@ pub(super) async fn run_external(lethe: &Lethe, deletion: &OpenDeletion, step: S
         }
         Step::Audit => {
             // Before the database, so that the store lacks none of its tombstones.
-            tombstone::write_copy(lethe, &lethe.keys.tombstone(&deletion.subject)).await?;
-            Ok(ExternalResult::default())
+            let former_tombstones = tombstone::write_new_copy(lethe, &deletion.subject).await?;
+            Ok(ExternalResult { former_tombstones, ..ExternalResult::default() })
         }
         Step::PendingWork | Step::ApplicationData | Step::Verification | Step::Receipt => Ok(ExternalResult::default()),
     }
 }
 
 /// Returns the person's e-mail address, sealed, while Clerk still has it.
-async fn sealed_contact(lethe: &Lethe, subject: &ClerkUserId) -> Result<Option<Vec<u8>>> {
-    let user = lethe.clerk.user(subject).await?;
+async fn sealed_contact(lethe: &Lethe, deletion: &OpenDeletion) -> Result<Option<Vec<u8>>> {
+    let user = lethe.clerk.user(&deletion.subject).await?;
     let address = user.as_ref().and_then(|user| user.primary_email());
-    Ok(address.map(|address| keys::seal(lethe.keys.contact(), address.as_bytes(), &lethe.random)))
+    Ok(address.map(|address| lethe.keys.seal_contact(deletion.id, address, &lethe.random)))
 }
 
 /// Executes the part of a step in the database and returns the details for the audit log.
@@ -96,11 +107,13 @@ pub(super) async fn run_in_transaction(
             sqlx::query!("delete from lethe.consent_mirror where subject_id = $1", deletion.subject_id)
                 .execute(&mut **transaction)
                 .await?;
+            let mirror = MirrorConsent { subject: DataSubjectId(deletion.subject_id) };
+            lethe.queue().remove(transaction, &mirror).await?;
         }
         Step::ApplicationData => return erase_application_data(lethe, transaction, deletion).await,
         Step::Verification => return verify_erasure(lethe, transaction, deletion).await,
         Step::ClerkUser => {}
-        Step::Audit => write_tombstone(lethe, transaction, deletion).await?,
+        Step::Audit => write_tombstone(lethe, transaction, deletion, &external.former_tombstones).await?,
         Step::Receipt => complete(lethe, transaction, deletion).await?,
     }
     Ok(external.detail)
@@ -130,8 +143,9 @@ async fn erase_application_data(
     if deletion.plan_hash.as_ref().is_some_and(|confirmed| *confirmed != plan_hash) {
         return Err(ErrorCode::PlanChanged.into());
     }
-    let results = erase(&resolved, transaction, &deletion.subject, lethe.clock.now()).await?;
-    store_retention(transaction, deletion, &results).await?;
+    let now = connection::now(transaction).await?;
+    let results = erase(&resolved, transaction, &deletion.subject, now).await?;
+    store_retention(transaction, deletion.id, &deletion.subject, &results).await?;
     let tables: Vec<_> = results
         .iter()
         .map(|result| &result.line)
@@ -144,93 +158,48 @@ async fn erase_application_data(
     Ok(json!({"plan": plan_hash, "tables": tables}))
 }
 
-/// Stores for each table what has to be purged later.
-async fn store_retention(
-    transaction: &mut PgTransaction<'_>,
-    deletion: &OpenDeletion,
-    results: &[TableResult],
-) -> Result<()> {
-    for result in results {
-        let Some(due) = result.purge_due else { continue };
-        sqlx::query!(
-            "insert into lethe.retention (request_id, table_name, clerk_id, due_at) values ($1, $2, $3, $4)
-            on conflict on constraint retention_request_table_key do nothing",
-            deletion.id,
-            result.line.table,
-            deletion.subject.as_str(),
-            due,
-        )
-        .execute(&mut **transaction)
-        .await?;
-    }
-    Ok(())
-}
-
-/// Searches for what the erasure should have left nothing of. Rows that were written since are erased as well, by the same
-/// rules; what is still there then fails the step.
+/// Searches for what the erasure should have left nothing of.
 async fn verify_erasure(lethe: &Lethe, transaction: &mut PgTransaction<'_>, deletion: &OpenDeletion) -> Result<Value> {
     let resolved = data_map::resolve(&lethe.data_map, transaction).await?;
-    let found = verify(&resolved, transaction, &deletion.subject).await?;
-    if found.is_empty() {
-        return Ok(json!({"left_behind": 0}));
-    }
-    let late = erase(&resolved, transaction, &deletion.subject, lethe.clock.now()).await?;
-    store_retention(transaction, deletion, &late).await?;
-    add_late_results(transaction, deletion, &late).await?;
-    let leftovers = verify(&resolved, transaction, &deletion.subject).await?;
-    let rows: u64 = leftovers.iter().map(|leftover| leftover.rows).sum();
-    if rows > 0 {
-        for leftover in &leftovers {
-            let (table, column) = (&leftover.table, leftover.column.as_deref());
-            tracing::error!(table, column, rows = leftover.rows, "rows were left behind");
-        }
-        return Err(Error::RowsRemaining(rows));
-    }
-    let erased_late: u64 = found.iter().map(|leftover| leftover.rows).sum();
-    tracing::info!(rows = erased_late, "rows that were written during the deletion were erased too");
-    Ok(json!({"left_behind": 0, "erased_late": erased_late}))
+    store_searched(transaction, deletion, &searched(&resolved)).await?;
+    Ok(match erase_late(lethe, transaction, deletion.id, &deletion.subject).await? {
+        0 => json!({"left_behind": 0}),
+        rows => json!({"left_behind": 0, "erased_late": rows}),
+    })
 }
 
-/// Adds the rows that were erased late to what the receipt says.
-async fn add_late_results(
+/// Stores where the verification looked, for the receipt.
+async fn store_searched(
     transaction: &mut PgTransaction<'_>,
     deletion: &OpenDeletion,
-    late: &[TableResult],
+    searched: &Searched,
 ) -> Result<()> {
-    let stored = sqlx::query_scalar!("select results from lethe.deletion_request where id = $1", deletion.id)
-        .fetch_one(&mut **transaction)
-        .await?;
-    let unreadable = |_| Error::Internal("stored results can't be read");
-    let mut results: Vec<TableResult> =
-        serde_json::from_value(stored.unwrap_or(Value::Array(Vec::new()))).map_err(unreadable)?;
-    for late in late.iter().filter(|late| late.line.rows > 0) {
-        let is_same =
-            |result: &&mut TableResult| result.line.table == late.line.table && result.line.others == late.line.others;
-        match results.iter_mut().find(is_same) {
-            // Rows that stay as they are were counted anew, all of them.
-            Some(result) if matches!(late.line.outcome, Outcome::Retained { .. }) => result.line.rows = late.line.rows,
-            Some(result) => result.line.rows += late.line.rows,
-            None => results.push(late.clone()),
-        }
-    }
-    let results = serde_json::to_value(&results).map_err(unreadable)?;
-    sqlx::query!("update lethe.deletion_request set results = $2 where id = $1", deletion.id, results)
+    let searched = serde_json::to_value(searched).map_err(|_| Error::Internal("a search isn't serializable"))?;
+    sqlx::query!("update lethe.deletion_request set searched = $2 where id = $1", deletion.id, searched)
         .execute(&mut **transaction)
         .await?;
     Ok(())
 }
 
-/// Writes the tombstone and deletes the row that links the person to their audit entries.
-async fn write_tombstone(lethe: &Lethe, transaction: &mut PgTransaction<'_>, deletion: &OpenDeletion) -> Result<()> {
-    tombstone::write(lethe, transaction, &lethe.keys.tombstone(&deletion.subject)).await?;
+/// Writes the tombstone and deletes the row that links the person to their audit entries, with the key that seals these.
+async fn write_tombstone(
+    lethe: &Lethe,
+    transaction: &mut PgTransaction<'_>,
+    deletion: &OpenDeletion,
+    former: &[tombstone::Digest],
+) -> Result<()> {
+    tombstone::write_new(lethe, transaction, &deletion.subject).await?;
+    for digest in former {
+        tombstone::write(lethe, transaction, digest).await?;
+    }
     sqlx::query!("delete from lethe.data_subject where clerk_id = $1", deletion.subject.as_str())
         .execute(&mut **transaction)
         .await?;
     Ok(())
 }
 
-/// Completes the request. Its links to the person are removed: the Clerk user id, and the random id under which the ledger
-/// and the audit log keep what they chose and did.
+/// Completes the request. Its links to the person are removed: the Clerk user id, which only the rechecks have from then on,
+/// and the random id under which the ledger and the audit log keep what they chose and did.
 async fn complete(lethe: &Lethe, transaction: &mut PgTransaction<'_>, deletion: &OpenDeletion) -> Result<()> {
     let completed = AuditEvent::DeletionCompleted { request: deletion.id };
     let entry = audit::append(lethe, transaction, None, completed).await?;
@@ -243,6 +212,9 @@ async fn complete(lethe: &Lethe, transaction: &mut PgTransaction<'_>, deletion: 
     )
     .fetch_one(&mut **transaction)
     .await?;
+    recheck::schedule(lethe, transaction, deletion.id, &deletion.subject).await?;
+    alert::clear(transaction, Topic::Deletion, &deletion.id.to_string()).await?;
+    alert::clear(transaction, Topic::DueDate, &deletion.id.to_string()).await?;
     if has_contact {
         lethe.queue().enqueue(transaction, SendReceipt { request: deletion.id }).await?;
     }

@@ -45,12 +45,6 @@ impl Summary {
         }
         summary
     }
-
-    /// Whether nothing of the person is left once the deletion is done.
-    #[must_use]
-    pub const fn is_complete(&self) -> bool {
-        self.deleted_later == 0 && self.retained == 0
-    }
 }
 
 #[cfg(test)]
@@ -61,7 +55,7 @@ mod tests {
     use crate::data_map::Outcome;
 
     fn line(rows: u64, outcome: Outcome, others: bool) -> PlanLine {
-        PlanLine { table: "t".to_owned(), label: "T".to_owned(), rows, outcome, others, since: None }
+        PlanLine { table: "t".to_owned(), label: "T".to_owned(), rows, outcome, others, since: None, key: None }
     }
 
     fn retained(until: Option<OffsetDateTime>) -> Outcome {
@@ -92,14 +86,7 @@ mod tests {
                 retained_until: Some(later)
             }
         );
-        assert!(!summary.is_complete());
         lines.push(line(1, retained(None), false));
         assert_eq!(Summary::of(&lines).retained_until, None, "one stays for good");
-    }
-
-    #[test]
-    fn only_deleted_rows_and_other_peoples_rows_make_a_complete_deletion() {
-        let lines = [line(3, Outcome::Deleted, false), line(2, Outcome::Detached, true)];
-        assert!(Summary::of(&lines).is_complete());
     }
 }

@@ -1,12 +1,13 @@
-//! Proves that an erasure left nothing behind.
+//! Looks for what an erasure should have left nothing of, and says where it looked. What is elsewhere, under another name or
+//! inside a text, isn't found.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::statements::{BindParams as _, not_yet_erased};
 use crate::Result;
-use crate::data_map::{Resolved, RowAction, sql};
+use crate::data_map::{Resolved, RowAction, Unsearched, sql};
 use crate::ids::ClerkUserId;
 
 /// Rows that should have been deleted or changed.
@@ -18,6 +19,41 @@ pub struct Leftover {
     pub column: Option<String>,
     /// How many rows.
     pub rows: u64,
+}
+
+/// Where a verification looked. The receipt names it, because nothing is known of the rest.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Searched {
+    /// Mapped tables whose rows of the person were looked for. Tables that are retained as they are aren't among them.
+    pub tables: Vec<String>,
+    /// Columns that were searched for the Clerk user id.
+    pub columns: Vec<SearchedColumn>,
+    /// Tables in which not everything was found, or nothing was looked for.
+    pub unsearched: Vec<Unsearched>,
+}
+
+/// A column that was searched for the Clerk user id.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SearchedColumn {
+    /// Schema and table.
+    pub table: String,
+    /// The column.
+    pub column: String,
+}
+
+/// Returns where [`verify`] looks.
+#[must_use]
+pub fn searched(resolved: &Resolved) -> Searched {
+    let tables = resolved.tables.iter().filter(|table| table.action != RowAction::Leave);
+    let columns = resolved
+        .user_id_searches
+        .iter()
+        .map(|search| SearchedColumn { table: search.name.clone(), column: search.column_name.clone() });
+    Searched {
+        tables: tables.map(|table| table.rule.name.clone()).collect(),
+        columns: columns.collect(),
+        unsearched: resolved.unsearched.clone(),
+    }
 }
 
 /// Checks for each table whether everything that the map says was done, and searches every column that may hold a

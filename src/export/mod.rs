@@ -1,34 +1,45 @@
 //! The export: everything that the data map exports of a person, as one JSON file (GDPR Articles 15 and 20).
 //!
-//! The file is streamed from a snapshot of the database, in constant memory. A failure midway breaks the stream,
-//! so that nobody takes half a file for a complete one. This module reads mapped tables and changes none; every
-//! statement has the person's key as its condition.
+//! The file is read from a snapshot of the database, in constant memory and at the database's speed: what the reader
+//! hasn't taken yet waits in a temporary file, so that a slow one holds neither the snapshot nor a connection. A failure
+//! midway breaks the stream, so that nobody takes half a file for a complete one. This module reads mapped tables and
+//! changes none; every statement has the person's key as its condition.
 
+mod running;
 mod snapshot;
+mod spool;
 mod stall_guard;
 
+use std::io;
+use std::path::Path;
 use std::time::Duration;
 
 use async_stream::try_stream;
-use futures::StreamExt;
 use futures::stream::BoxStream;
+use futures::{Stream, StreamExt};
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use tokio::sync::Semaphore;
 use tokio_util::bytes::Bytes;
+use tracing::Instrument as _;
 
-pub use snapshot::Snapshot;
+pub use snapshot::{Snapshot, Tally};
 
-use self::stall_guard::StallGuard;
+use self::running::RunningExport;
+use self::spool::Spool;
+use self::stall_guard::{Pace, StallGuard};
 use crate::audit::{self, Activity, AuditEvent};
+use crate::rate_limit::RateLimit;
 use crate::{ClerkUserId, Error, ErrorCode, Lethe, Result, clerk};
 
-/// Each export holds a database connection of its own for as long as its reader takes.
-const MAX_CONCURRENT: usize = 8;
-/// How long a reader may take for one chunk.
-const STALL_TIMEOUT: Duration = Duration::from_mins(1);
-static EXPORT_PERMITS: Semaphore = Semaphore::const_new(MAX_CONCURRENT);
+/// Each snapshot has a database connection of its own.
+const MAX_SNAPSHOTS: usize = 8;
+static SNAPSHOT_PERMITS: Semaphore = Semaphore::const_new(MAX_SNAPSHOTS);
+/// How long an export waits until there are fewer snapshots.
+const SNAPSHOT_WAIT: Duration = Duration::from_secs(20);
+/// How long the response waits for the whole file: most are read by then, and what fails before can still be reported.
+const FIRST_CHUNK_DELAY: Duration = Duration::from_secs(2);
 
 /// The shape of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,29 +53,38 @@ pub enum Shape {
 /// An export that has started.
 pub struct Export {
     /// The file, in chunks of some 32 KiB. After an error, what was sent before is worthless.
-    /// [`Error::ExportStalled`] is the reader's fault, every other error the server's.
+    /// [`Error::ExportStalled`] says that it wasn't taken in time, every other error is the server's.
     pub body: BoxStream<'static, Result<Bytes>>,
 }
 
-/// Starts the export of `subject`.
+/// Starts the export of `subject`, of which one runs at a time.
 ///
-/// Everything that can fail before the first byte fails here: Clerk, the data map, the database, and
-/// [`ErrorCode::TooManyRequests`] while too many other exports are being read. The stream ends after it has
-/// recorded `export.completed` in the audit log, which it does when the reader asks for more after the last
-/// chunk.
+/// What fails before the first byte fails here: [`ErrorCode::ExportRunning`], `limit`, Clerk, the data map, the database,
+/// the temporary file, and [`ErrorCode::TooManyRequests`] while too many others are being read from the database. The
+/// stream ends after it has recorded `export.completed` in the audit log, which it does when the reader asks for more
+/// after the last chunk.
 #[tracing::instrument(name = "export", skip_all, fields(?shape))]
-pub async fn start(lethe: &Lethe, subject: &ClerkUserId, shape: Shape) -> Result<Export> {
-    let permit = EXPORT_PERMITS.try_acquire().map_err(|_| ErrorCode::TooManyRequests)?;
-    let envelope = match shape {
-        Shape::Full => Envelope::full(&profile(lethe, subject).await?, lethe.clock.now())?,
-        Shape::TablesOnly => Envelope::default(),
+pub async fn start(lethe: &Lethe, subject: &ClerkUserId, shape: Shape, limit: &RateLimit) -> Result<Export> {
+    let running = RunningExport::begin(lethe, subject).await?;
+    let (spool, tally) = match read_ahead(lethe, subject, shape, limit).await {
+        Ok(read) => read,
+        Err(error) => {
+            // So that the next one may begin at once.
+            running.end().await?;
+            return Err(error);
+        }
     };
-    let snapshot = Snapshot::open(&lethe.database, &lethe.data_map, subject).await?;
-    audit::record(lethe, subject, AuditEvent::ExportRequested {}).await?;
-    let (lethe, subject, tally) = (lethe.clone(), subject.clone(), snapshot.tally());
-    let mut chunks = StallGuard::spawn(snapshot.write(envelope.prefix, envelope.suffix), STALL_TIMEOUT);
+    // What is small waits in memory and holds nothing that a next export would need.
+    let running = if spool.is_in_memory() {
+        running.end().await?;
+        None
+    } else {
+        Some(running)
+    };
+    let deadline = Duration::from_mins(lethe.config.export_minutes.get().into());
+    let mut chunks = StallGuard::spawn(hand_out(spool, running), Pace::until(deadline));
+    let (lethe, subject) = (lethe.clone(), subject.clone());
     let body = try_stream! {
-        let _permit = permit;
         let mut bytes = 0;
         while let Some(chunk) = chunks.next().await {
             let chunk = chunk?;
@@ -72,10 +92,63 @@ pub async fn start(lethe: &Lethe, subject: &ClerkUserId, shape: Shape) -> Result
             yield chunk;
         }
         let rows = tally.rows();
-        audit::record(&lethe, &subject, AuditEvent::ExportCompleted { bytes, rows }).await?;
-        tracing::info!(rows, bytes, "export completed");
+        record_completion(lethe, subject, bytes, rows).await?;
     };
     Ok(Export { body: body.boxed() })
+}
+
+/// Records the end in a task of its own: the reader may leave at any moment, and sqlx doesn't roll back a transaction whose
+/// `BEGIN` was under way when its future was dropped. The next user of the connection would be in it.
+async fn record_completion(lethe: Lethe, subject: ClerkUserId, bytes: u64, rows: u64) -> Result<()> {
+    let recording = async move {
+        audit::record(&lethe, &subject, AuditEvent::ExportCompleted { bytes, rows }).await?;
+        tracing::info!(rows, bytes, "export completed");
+        Ok::<(), Error>(())
+    };
+    let recorded = tokio::spawn(recording.in_current_span()).await;
+    recorded.unwrap_or(Err(Error::Internal("the task that records an export failed")))
+}
+
+/// Does what can fail before the first byte, and starts reading from the database.
+async fn read_ahead(lethe: &Lethe, subject: &ClerkUserId, shape: Shape, limit: &RateLimit) -> Result<(Spool, Tally)> {
+    limit.check(lethe, subject).await?;
+    let envelope = match shape {
+        Shape::Full => Envelope::full(&profile(lethe, subject).await?, lethe.clock.now())?,
+        Shape::TablesOnly => Envelope::default(),
+    };
+    let permit = tokio::time::timeout(SNAPSHOT_WAIT, SNAPSHOT_PERMITS.acquire()).await;
+    let Ok(Ok(permit)) = permit else { return Err(ErrorCode::TooManyRequests.into()) };
+    let snapshot = Snapshot::open(&lethe.database, &lethe.data_map, subject).await?;
+    audit::record(lethe, subject, AuditEvent::ExportRequested {}).await?;
+    let tally = snapshot.tally();
+    let rows = snapshot.write(envelope.prefix, envelope.suffix);
+    let rows = try_stream! {
+        // Until the last row was read, not until the last chunk was taken.
+        let _permit = permit;
+        for await chunk in rows {
+            yield chunk?;
+        }
+    };
+    let mut spool = Spool::fill(rows, lethe.config.export_folder.clone(), lethe.random.clone());
+    spool.wait(FIRST_CHUNK_DELAY).await?;
+    Ok((spool, tally))
+}
+
+/// Hands out what the spool has; then the user may start the next export, before the reader learns that this was all.
+fn hand_out(mut spool: Spool, running: Option<RunningExport>) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
+    try_stream! {
+        while let Some(chunk) = spool.next().await {
+            yield chunk?;
+        }
+        if let Some(running) = running {
+            running.end().await?;
+        }
+    }
+}
+
+/// Creates a temporary file in `folder`, or in the system's folder for them, as [`start`] does.
+pub fn check_folder(folder: Option<&Path>) -> io::Result<()> {
+    spool::create_file(folder).map(drop)
 }
 
 /// An export that was read to its end.

@@ -12,6 +12,7 @@ use tokio_util::bytes::{BufMut, Bytes, BytesMut};
 use crate::Result;
 use crate::data_map::{self, DataMap, Resolved, Table, TableIndex, sql};
 use crate::ids::ClerkUserId;
+use crate::platform::connection::TimeLimits;
 
 /// Chunks are sent when they reach this size.
 const CHUNK_BYTES: usize = 32 * 1024;
@@ -43,12 +44,13 @@ impl Tally {
 }
 
 impl Snapshot {
-    /// Opens a snapshot. Its connection is taken out of the pool for good, so that slow readers don't use up
+    /// Opens a snapshot. Its connection is taken out of the pool for good, so that large exports don't use up
     /// the pool.
     pub async fn open(database: &PgPool, map: &DataMap, subject: &ClerkUserId) -> Result<Self> {
         let mut connection = database.acquire().await?.detach();
         sqlx::raw_sql(BEGIN_SNAPSHOT).execute(&mut connection).await?;
         sqlx::raw_sql(SETTINGS).execute(&mut connection).await?;
+        TimeLimits::EXPORT.apply(&mut connection).await?;
         let resolved = data_map::resolve(map, &mut connection).await?;
         Ok(Self { connection, resolved, subject: subject.clone(), rows: Tally::default() })
     }
@@ -81,9 +83,18 @@ impl Snapshot {
                 let mut first = true;
                 while let Some(row) = rows.try_next().await? {
                     chunk.put_slice(if first { b"\n" } else { b",\n" });
-                    chunk.put_slice(row.as_bytes());
                     first = false;
                     tally.0.fetch_add(1, Ordering::Relaxed);
+                    if row.len() <= CHUNK_BYTES {
+                        chunk.put_slice(row.as_bytes());
+                    } else {
+                        // A large row isn't copied.
+                        yield chunk.split().freeze();
+                        let mut row = Bytes::from(row);
+                        while !row.is_empty() {
+                            yield row.split_to(row.len().min(CHUNK_BYTES));
+                        }
+                    }
                     if chunk.len() >= CHUNK_BYTES {
                         yield chunk.split().freeze();
                     }

@@ -3,8 +3,15 @@
 use std::error::Error;
 use std::fmt::Write as _;
 
+use sqlx::postgres::PgDatabaseError;
+
+/// The classes of SQLSTATE whose messages name tables, columns and settings, and no values.
+const CLASSES_WITHOUT_VALUES: [&str; 12] = ["08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "55", "57", "58"];
+
 /// Returns the messages of `error` and of its causes, separated by colons. A cause that the message before it
 /// already ends with is left out: many wrappers repeat their source.
+///
+/// Of an error of Postgres, only what holds no value of a row: the application's triggers and functions may quote some.
 ///
 /// ```
 /// let cause = std::io::Error::other("connection refused");
@@ -13,14 +20,39 @@ use std::fmt::Write as _;
 /// ```
 #[must_use]
 pub fn error_chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let message = error.to_string();
-        if !text.ends_with(&message) {
+    let mut text = String::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let from_postgres = match error.downcast_ref() {
+            Some(sqlx::Error::Database(error)) => Some(error.try_downcast_ref().map(database_message)),
+            _ => None,
+        };
+        // Its source is the same error with its whole message.
+        next = error.source().filter(|_| from_postgres.is_none());
+        let message = match from_postgres {
+            Some(message) => message.unwrap_or_else(|| "database error".to_owned()),
+            None => error.to_string(),
+        };
+        if text.is_empty() {
+            text = message;
+        } else if !text.ends_with(&message) {
             let _ = write!(text, ": {message}");
         }
-        cause = error.source();
+    }
+    text
+}
+
+fn database_message(error: &PgDatabaseError) -> String {
+    let code = error.code();
+    let mut text = format!("database error {code}");
+    for (name, value) in [("constraint", error.constraint()), ("table", error.table())] {
+        if let Some(value) = value {
+            let _ = write!(text, ", {name} {value}");
+        }
+    }
+    // Without a context, no function of the application was running.
+    if error.r#where().is_none() && CLASSES_WITHOUT_VALUES.iter().any(|class| code.starts_with(class)) {
+        let _ = write!(text, ": {}", error.message());
     }
     text
 }

@@ -2,14 +2,18 @@
 //! the archive store. Knows nothing of consent, exports and deletions.
 
 pub(crate) mod clock;
+pub mod connection;
 pub mod crockford;
 pub mod database;
+pub(crate) mod database_failure;
 pub mod error_chain;
 pub mod keys;
 pub mod loopback;
 pub mod mail;
 pub mod queue;
 pub(crate) mod random;
+pub mod secrets;
+mod session_check;
 pub mod storage;
 
 pub use clock::Clock;

@@ -6,13 +6,12 @@
 
 use std::time::Duration;
 
+use graphile_worker::worker_utils::types::CleanupTask;
 use graphile_worker::{JobKeyMode, JobSpec, WorkerUtils};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use sqlx::{PgConnection, PgPool};
 use uuid::Uuid;
-
-use super::Clock;
 
 /// The schema of the queue's tables.
 pub(crate) const SCHEMA: &str = "lethe_jobs";
@@ -20,7 +19,7 @@ pub(crate) const SCHEMA: &str = "lethe_jobs";
 /// The highest number that the queue can count: with its delays, of six hours at most, some 20 years.
 const MAX_ATTEMPTS: i16 = i16::MAX;
 
-/// Due times that differ by less are the same: each is computed from a clock of its own moment.
+/// Due times that differ by less are the same: each is computed at a moment of its own.
 const SAME_DUE_TIME: Duration = Duration::from_mins(1);
 
 /// The queue failed.
@@ -61,7 +60,6 @@ pub(crate) struct Payload<J> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Queue<'a> {
     pub(crate) pool: &'a PgPool,
-    pub(crate) clock: &'a Clock,
     /// The incident id of the current request or job.
     pub(crate) incident: Option<&'a str>,
 }
@@ -70,6 +68,40 @@ impl Queue<'_> {
     /// Enqueues `job` in the caller's transaction. It replaces a waiting job of the same name and id.
     pub(crate) async fn enqueue(&self, connection: &mut PgConnection, job: impl Registered) -> Result<(), Error> {
         self.add(connection, job, Duration::ZERO, JobKeyMode::Replace).await
+    }
+
+    /// Does what [`Queue::enqueue`] does, without a notification: the worker finds the job when it looks next.
+    ///
+    /// Postgres lets one notifying transaction commit at a time, so notifications would make all changes of consent wait for
+    /// each other's write to the disk.
+    pub(crate) async fn enqueue_unnotified<J: Registered>(
+        &self,
+        connection: &mut PgConnection,
+        job: J,
+    ) -> Result<(), Error> {
+        let key = key(&job);
+        let payload = Payload { job, incident: self.incident.map(str::to_owned) };
+        // Not checked at build time: the queue's schema doesn't exist there.
+        let stored: Option<i64> = sqlx::query_scalar(
+            "insert into lethe_jobs._private_jobs as job (task_id, payload, run_at, max_attempts, key)
+            select task.id, $2::text::json, now(), $3, $4 from lethe_jobs._private_tasks task where task.identifier = $1
+            on conflict (key) do update set payload = excluded.payload, run_at = excluded.run_at, attempts = 0,
+                last_error = null, revision = job.revision + 1, updated_at = now()
+            where job.locked_at is null
+            returning id",
+        )
+        .bind(J::NAME)
+        .bind(serde_json::to_string(&payload).map_err(Error::new)?)
+        .bind(MAX_ATTEMPTS)
+        .bind(key)
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(Error::new)?;
+        if stored.is_some() {
+            return Ok(());
+        }
+        // No worker has run yet, or the job that has the key is running.
+        self.add(connection, payload.job, Duration::ZERO, JobKeyMode::Replace).await
     }
 
     /// Does what [`Queue::enqueue`] does, for a job that runs after `delay`.
@@ -92,10 +124,13 @@ impl Queue<'_> {
     ) -> Result<(), Error> {
         // Not checked at build time: the queue's schema doesn't exist there.
         let is_waiting: bool = sqlx::query_scalar(
-            "select exists (select from lethe_jobs.jobs where key = $1 and locked_at is null and run_at <= $2)",
+            "select exists (
+                select from lethe_jobs.jobs
+                where key = $1 and locked_at is null and run_at <= clock_timestamp() + make_interval(secs => $2)
+            )",
         )
         .bind(key(&job))
-        .bind(self.clock.now() + delay + SAME_DUE_TIME)
+        .bind((delay + SAME_DUE_TIME).as_secs_f64())
         .fetch_one(&mut *connection)
         .await
         .map_err(Error::new)?;
@@ -105,6 +140,34 @@ impl Queue<'_> {
         self.add(connection, job, delay, JobKeyMode::PreserveRunAt).await
     }
 
+    /// Makes the waiting jobs of these ids due now. Those with a lower priority number run first; by default it is 0.
+    pub(crate) async fn make_due<J: Registered>(
+        &self,
+        connection: &mut PgConnection,
+        jobs: &[J],
+        priority: i32,
+    ) -> Result<(), Error> {
+        let keys: Vec<String> = jobs.iter().map(key).collect();
+        // Not checked at build time: the queue's schema doesn't exist there.
+        sqlx::query(
+            "select lethe_jobs.reschedule_jobs(
+                array(select id from lethe_jobs.jobs where key = any($1) and locked_at is null order by run_at),
+                run_at => now(), priority => $2
+            )",
+        )
+        .bind(&keys)
+        .bind(priority)
+        .execute(connection)
+        .await
+        .map_err(Error::new)?;
+        Ok(())
+    }
+
+    /// Removes the waiting job of the same name and id. One that runs goes on, but isn't retried.
+    pub(crate) async fn remove(&self, connection: &mut PgConnection, job: &impl Registered) -> Result<(), Error> {
+        worker_utils(self.pool).with_executor(connection).remove_job(&key(job)).await.map_err(Error::new)
+    }
+
     async fn add<J: Registered>(
         &self,
         connection: &mut PgConnection,
@@ -112,22 +175,25 @@ impl Queue<'_> {
         delay: Duration,
         mode: JobKeyMode,
     ) -> Result<(), Error> {
-        #[expect(
-            clippy::disallowed_types,
-            reason = "the queue's type of time is made from it; the clock tells the time"
-        )]
-        let now = std::time::SystemTime::from(self.clock.now());
+        let run_at = if delay.is_zero() { None } else { Some(due_time(connection, delay).await?) };
         let specification = JobSpec {
             job_key: Some(key(&job)),
             job_key_mode: Some(mode),
             max_attempts: Some(MAX_ATTEMPTS),
-            run_at: (!delay.is_zero()).then(|| (now + delay).into()),
+            run_at: run_at.map(Into::into),
             ..JobSpec::default()
         };
         let payload = Payload { job, incident: self.incident.map(str::to_owned) };
         let mut utils = worker_utils(self.pool).with_executor(connection);
         utils.add_raw_job(J::NAME, payload, specification).await.map(drop).map_err(Error::new)
     }
+}
+
+/// Returns when a job is due after `delay`, by the database's clock, with which the queue compares it.
+#[expect(clippy::disallowed_types, reason = "the queue's type of time is made from it")]
+async fn due_time(connection: &mut PgConnection, delay: Duration) -> Result<std::time::SystemTime, Error> {
+    let now = super::connection::now(connection).await.map_err(Error::new)?;
+    Ok(std::time::SystemTime::from(now) + delay)
 }
 
 /// What tells waiting jobs apart.
@@ -144,12 +210,21 @@ pub(super) async fn migrate(pool: &PgPool) -> Result<(), Error> {
     worker_utils(pool).migrate().await.map_err(Error::new)
 }
 
-/// Returns how many jobs wait, and how many of them have failed at least once.
+/// Returns how many jobs wait or run, and how many of them have failed at least once.
 pub async fn backlog(pool: &PgPool) -> Result<(i64, i64), sqlx::Error> {
     // Not checked at build time: the queue's schema doesn't exist there.
-    sqlx::query_as("select count(*), count(*) filter (where attempts > 0 and locked_at is null) from lethe_jobs.jobs")
-        .fetch_one(pool)
-        .await
+    sqlx::query_as(
+        "select count(*), count(*) filter (where attempts > 0 and locked_at is null) from lethe_jobs.jobs
+        where attempts < max_attempts or locked_at is not null",
+    )
+    .fetch_one(pool)
+    .await
+}
+
+/// Deletes the jobs that are never run again: those that failed for good, and those that were replaced while they ran and
+/// then failed.
+pub async fn delete_leftovers(pool: &PgPool) -> Result<(), Error> {
+    worker_utils(pool).cleanup(&[CleanupTask::DeletePermanentlyFailedJobs]).await.map_err(Error::new)
 }
 
 #[cfg(test)]

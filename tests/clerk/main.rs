@@ -213,11 +213,14 @@ async fn long_pause_fails_interactive_calls_and_delays_batch_calls() {
     let error = client.user(&subject(0)).await.unwrap_err();
     assert_eq!(error.kind(), Kind::RateLimited { retry_after: Some(Duration::from_secs(6)) });
     clerk.forget_requests();
-    // The pause applies to every call, so that no other call makes it worse.
+    // The pause applies to every call of this operation, so that no other one makes it worse, and to no other operation.
     let started = Instant::now();
     assert!(matches!(client.user(&subject(1)).await.unwrap_err().kind(), Kind::RateLimited { .. }));
     assert_eq!(clerk.all_requests(), 0);
     assert!(started.elapsed() < Duration::from_millis(500), "{:?}", started.elapsed());
+    client.sessions(&subject(1)).await.unwrap();
+    client.jwks().await.unwrap();
+    assert!(started.elapsed() < Duration::from_secs(2), "{:?}", started.elapsed());
     let bulk = client.batch();
     assert!(bulk.user(&subject(1)).await.unwrap().is_some());
     assert!(started.elapsed() > Duration::from_secs(5));

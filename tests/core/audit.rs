@@ -86,7 +86,8 @@ async fn verify_detects_rows_changed_behind_the_trigger() {
     write_entries(&world, 0).await;
     seal(&world.lethe).await.unwrap();
     let tampering = [
-        ("update lethe.audit_entry set open = '{}' where id = 3", vec![3], vec![]),
+        ("update lethe.audit_entry set open = '{\"rows\":1}' where id = 3", vec![3], vec![]),
+        ("update lethe.audit_entry set sealed = sealed || '\\x00' where id = 2", vec![2], vec![]),
         ("delete from lethe.audit_link where position = 5", vec![6], vec![5]),
     ];
     for (statement, broken, unlinked) in tampering {

@@ -1,11 +1,11 @@
 //! Consent: the ledger, the current view, the mirror.
 
 use lethe::audit::AuditEvent;
-use lethe::consent::{Choice, ConsentState, Revision, Source, Submission, current, set, submit};
-use lethe::{ClerkUserId, Error, ErrorCode, overview};
+use lethe::consent::{Choice, ConsentState, Revision, Source, Submission, current, register_purposes, set, submit};
+use lethe::{ClerkUserId, Error, ErrorCode, Lethe, overview};
 use lethe_demo::testing::Fault;
 
-use crate::world::{World, eventually, subject};
+use crate::world::{RunningWorker, World, eventually, subject};
 
 fn choose(purpose: &str, granted: bool) -> Choice {
     Choice { purpose: purpose.to_owned(), granted }
@@ -85,6 +85,11 @@ async fn concurrent_withdrawals_of_different_purposes_both_apply() {
     }
 }
 
+/// What a form carries that shows the present texts.
+fn texts_of(lethe: &Lethe) -> Vec<String> {
+    lethe.purposes.iter().map(|purpose| format!("{}:{}", purpose.key, purpose.text_id())).collect()
+}
+
 /// Submits the form of a page on which `before` was on, and `granted` is on now.
 async fn submit_form(
     world: &World,
@@ -94,7 +99,8 @@ async fn submit_form(
     base: Option<&Revision>,
 ) -> Result<ConsentState, Error> {
     let [before, granted] = [before, granted].map(|keys| keys.iter().copied().map(str::to_owned).collect::<Vec<_>>());
-    let submission = Submission { granted: &granted, previously_granted: &before, base };
+    let texts = texts_of(&world.lethe);
+    let submission = Submission { granted: &granted, previously_granted: &before, texts: &texts, base };
     submit(&world.lethe, subject, submission, Source::Page, false).await
 }
 
@@ -183,6 +189,118 @@ async fn decision_on_an_earlier_text_is_none_on_the_present_one() {
     assert_eq!(versions, ["2026-11-01", "2026-11-20"]);
 }
 
+/// Submits a form that showed these texts.
+async fn submit_on(lethe: &Lethe, texts: &[String], before: &[&str], granted: &[&str]) -> Result<ConsentState, Error> {
+    let [before, granted] = [before, granted].map(|keys| keys.iter().copied().map(str::to_owned).collect::<Vec<_>>());
+    let submission = Submission { granted: &granted, previously_granted: &before, texts, base: None };
+    submit(lethe, &subject(0), submission, Source::Page, false).await
+}
+
+fn is_text_changed(result: &Result<ConsentState, Error>) -> bool {
+    matches!(result, Err(Error::Refused(ErrorCode::TextChanged)))
+}
+
+#[tokio::test]
+async fn consent_is_recorded_only_for_the_text_that_was_shown() {
+    let world = World::start().await;
+    let earlier = texts_of(&world.lethe);
+    submit_on(&world.lethe, &earlier, &[], &["analytics"]).await.unwrap();
+    let renamed = world.with_purposes(RENAMED);
+    register_purposes(&renamed).await.unwrap();
+    // The page stood open across the change: nobody agreed to what the map says now.
+    let refused = submit_on(&renamed, &earlier[1..2], &[], &["analytics"]).await;
+    assert!(is_text_changed(&refused), "{refused:?}");
+    let unnamed = submit_on(&renamed, &[], &[], &["analytics"]).await;
+    assert!(is_text_changed(&unnamed), "a form that doesn't say what it showed: {unnamed:?}");
+    let invented = format!("analytics:{}:2026-11-01", "0".repeat(64));
+    for (before, granted) in [(&[][..], &["analytics"][..]), (&["analytics"], &[])] {
+        let refused = submit_on(&renamed, std::slice::from_ref(&invented), before, granted).await;
+        assert!(is_text_changed(&refused), "{refused:?}");
+    }
+    let malformed = submit_on(&renamed, &["analytics:yes".to_owned()], &[], &["analytics"]).await;
+    assert!(matches!(malformed, Err(Error::InvalidInput(_))));
+
+    // A withdrawal counts, and the ledger has the text on which it was made.
+    submit_on(&renamed, &earlier[1..2], &["analytics"], &[]).await.unwrap();
+    submit_on(&renamed, &texts_of(&renamed), &[], &["analytics"]).await.unwrap();
+    submit_on(&renamed, &[], &["analytics"], &[]).await.unwrap();
+    let ledger: Vec<(bool, String)> =
+        sqlx::query_as("select granted, text_version from lethe.consent_entry order by id")
+            .fetch_all(world.pool())
+            .await
+            .unwrap();
+    let entry = |granted, version: &str| (granted, version.to_owned());
+    assert_eq!(
+        ledger,
+        [entry(true, "2026-11-01"), entry(false, "2026-11-01"), entry(true, "2026-11-20"), entry(false, "2026-11-20")]
+    );
+}
+
+#[tokio::test]
+async fn every_text_is_stored_once_also_without_a_decision() {
+    let world = World::start().await;
+    for _ in 0..2 {
+        register_purposes(&world.lethe).await.unwrap();
+        register_purposes(&world.with_purposes(RENAMED)).await.unwrap();
+    }
+    let stored: Vec<(String, String)> =
+        sqlx::query_as("select purpose, title from lethe.purpose_text order by recorded_at, purpose")
+            .fetch_all(world.pool())
+            .await
+            .unwrap();
+    assert_eq!(stored.len(), 4, "{stored:?}");
+    assert!(stored.contains(&("analytics".to_owned(), "Selling your reading history".to_owned())));
+}
+
+#[tokio::test]
+async fn removed_purpose_leaves_clerk_and_a_new_text_turns_it_off_there() {
+    let world = World::start().await;
+    // As at each start.
+    register_purposes(&world.lethe).await.unwrap();
+    let working = world.start_worker();
+    let other = serde_json::json!({"consent": {"newsletter": true}});
+    world.lethe.clerk.merge_metadata(&subject(0), other).await.unwrap();
+    let all = [choose("marketing", true), choose("analytics", true)];
+    set(&world.lethe, &subject(0), &all, Source::Page, false).await.unwrap();
+    eventually("the mirror", || async { mirrored(&world, 0).await["analytics"] == true }).await;
+    drop(working);
+
+    // The schedule's job, for the map that has one purpose with another text.
+    let renamed = world.with_purposes(RENAMED);
+    let _working = RunningWorker::start(&renamed);
+    sqlx::query("select lethe_jobs.add_job('mirror_catalogue')").execute(world.pool()).await.unwrap();
+    eventually("the catalogue's mirror", || async { mirrored(&world, 0).await["analytics"] == false }).await;
+    let consent = mirrored(&world, 0).await;
+    assert!(consent.get("marketing").is_none() && consent.get("thirdParty").is_none(), "{consent}");
+    assert_eq!(consent["newsletter"], true, "it is somebody else's");
+    assert!(mirrored(&world, 1).await.is_null(), "who never decided has no copy");
+    eventually("the end of the catalogue", || async {
+        let open = "select count(*) from lethe.purpose_catalogue where mirrored_to is not null";
+        sqlx::query_scalar::<_, i64>(open).fetch_one(world.pool()).await.unwrap() == 0
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn map_without_purposes_leaves_clerks_copies_alone() {
+    let world = World::start().await;
+    let working = world.start_worker();
+    set(&world.lethe, &subject(0), &[choose("marketing", true)], Source::Page, false).await.unwrap();
+    eventually("the mirror", || async { mirrored(&world, 0).await["marketing"] == true }).await;
+    drop(working);
+    let forgotten = world.with_purposes("");
+    assert!(forgotten.purposes.is_empty(), "there are none but the operator's");
+    world.clerk.forget_requests();
+    let _working = RunningWorker::start(&forgotten);
+    sqlx::query("select lethe_jobs.add_job('mirror_catalogue')").execute(world.pool()).await.unwrap();
+    eventually("the job", || async {
+        let waiting = "select count(*) from lethe_jobs.jobs where task_identifier = 'mirror_catalogue'";
+        sqlx::query_scalar::<_, i64>(waiting).fetch_one(world.pool()).await.unwrap() == 0
+    })
+    .await;
+    assert_eq!((world.clerk.all_requests(), mirrored(&world, 0).await["marketing"].clone()), (0, true.into()));
+}
+
 #[tokio::test]
 async fn history_shows_the_title_that_was_agreed_to() {
     let world = World::start().await;
@@ -199,6 +317,15 @@ async fn history_shows_the_title_that_was_agreed_to() {
         })
         .collect();
     assert_eq!(titles, ["Selling your reading history", "Analytics"]);
+    let texts: Vec<_> = log
+        .entries
+        .iter()
+        .map(|entry| match &entry.event {
+            AuditEvent::ConsentChanged { changes, .. } => log.titles.earlier_text(&changes[0]),
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(texts, [None, Some("We count page views so we can fix pages that don’t work.")]);
 }
 
 #[tokio::test]

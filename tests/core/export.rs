@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
+use std::num::NonZeroU32;
+
 use futures::{StreamExt, TryStreamExt};
 use lethe::export::{self, Export, Shape};
+use lethe::rate_limit::RateLimit;
 use lethe::{Error, overview};
 use lethe_demo::testing::Fault;
 use serde_json::Value;
@@ -25,11 +28,16 @@ async fn kinds(world: &World, index: usize) -> Vec<String> {
         .collect()
 }
 
+/// More than any test asks for.
+fn limit() -> RateLimit {
+    RateLimit::per_hour("export", NonZeroU32::new(1_000).unwrap())
+}
+
 #[tokio::test]
 async fn export_holds_profile_and_tables_and_is_logged() {
     let world = World::start().await;
     assert_eq!(export::latest(&world.lethe, &subject(3)).await.unwrap(), None);
-    let file = read(export::start(&world.lethe, &subject(3), Shape::Full).await.unwrap()).await;
+    let file = read(export::start(&world.lethe, &subject(3), Shape::Full, &limit()).await.unwrap()).await;
     let read: Value = serde_json::from_slice(&file).unwrap();
     let keys: Vec<&String> = read.as_object().unwrap().keys().collect();
     assert_eq!(keys.len(), 3, "{keys:?}");
@@ -49,7 +57,7 @@ async fn export_holds_profile_and_tables_and_is_logged() {
 async fn tables_only_export_needs_no_clerk() {
     let world = World::start().await;
     world.clerk.fail(Fault { status: Some(503), ..Fault::default() });
-    let file = read(export::start(&world.lethe, &subject(1), Shape::TablesOnly).await.unwrap()).await;
+    let file = read(export::start(&world.lethe, &subject(1), Shape::TablesOnly, &limit()).await.unwrap()).await;
     let read: Value = serde_json::from_slice(&file).unwrap();
     assert_eq!(read.as_object().unwrap().len(), 13);
     assert_eq!(read["profiles"][0]["user_id"], subject(1).as_str());
@@ -59,7 +67,7 @@ async fn tables_only_export_needs_no_clerk() {
 async fn full_export_fails_without_clerk() {
     let world = World::start().await;
     world.clerk.fail(Fault { status: Some(503), ..Fault::default() });
-    let refused = export::start(&world.lethe, &subject(1), Shape::Full).await;
+    let refused = export::start(&world.lethe, &subject(1), Shape::Full, &limit()).await;
     assert!(matches!(refused.err(), Some(Error::Clerk(_))));
     assert!(kinds(&world, 1).await.is_empty());
 }
@@ -74,7 +82,7 @@ async fn aborted_export_is_not_logged_as_completed() {
     .execute(world.pool())
     .await
     .unwrap();
-    let mut export = export::start(&world.lethe, &subject(1), Shape::Full).await.unwrap();
+    let mut export = export::start(&world.lethe, &subject(1), Shape::Full, &limit()).await.unwrap();
     export.body.next().await.unwrap().unwrap();
     drop(export);
     assert_eq!(kinds(&world, 1).await, ["export.requested"]);

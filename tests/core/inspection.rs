@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use lethe::deletion::inspection::{self, DeletionDetails, Reference, State, Work};
-use lethe::deletion::{self, Failure, NewRequest, Origin, ReceiptCode, Request, Status, Step, retention};
+use lethe::deletion::inspection::{self, DeletionDetails, DeletionSummary, State, Work};
+use lethe::deletion::{self, Failure, NewRequest, Origin, ReceiptCode, Reference, Request, Status, Step, retention};
 use lethe_demo::testing::Fault;
 
 use crate::world::{World, eventually, subject};
@@ -29,6 +29,10 @@ async fn details(world: &World, reference: &Reference) -> Option<DeletionDetails
     inspection::details(&world.lethe, reference).await.unwrap()
 }
 
+async fn list(world: &World, states: &[State]) -> Vec<DeletionSummary> {
+    inspection::list(&world.lethe, states, None, 100).await.unwrap().deletions
+}
+
 async fn execute(world: &World, statement: &'static str) {
     sqlx::query(statement).execute(world.pool()).await.unwrap();
 }
@@ -41,7 +45,7 @@ async fn deletion_that_fails_at_clerk_has_step_attempts_and_cause() {
     world.clerk.recover();
     let completed = deletion_of(&world, 2).await;
 
-    let listed = inspection::list(&world.lethe, &[State::Open, State::Attention]).await.unwrap();
+    let listed = list(&world, State::UNFINISHED).await;
     assert_eq!(listed.len(), 1, "the completed one is left out: {listed:?}");
     let summary = &listed[0];
     assert_eq!((summary.request, &summary.receipt, summary.state), (failing.id, &failing.receipt, State::Open));
@@ -64,12 +68,8 @@ async fn deletion_that_fails_at_clerk_has_step_attempts_and_cause() {
     assert_eq!(found.steps[0].failure, None);
     assert!(!format!("{found:?}").contains(subject(0).as_str()));
 
-    let receipts: Vec<ReceiptCode> = inspection::list(&world.lethe, &[State::Completed])
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|summary| summary.receipt)
-        .collect();
+    let receipts: Vec<ReceiptCode> =
+        list(&world, &[State::Completed]).await.into_iter().map(|summary| summary.receipt).collect();
     assert_eq!(receipts, [completed.receipt]);
 }
 
@@ -124,8 +124,8 @@ async fn blocked_deletion_needs_attention_and_names_its_remedy() {
         ..Fault::default()
     });
     deletion_of(&world, 0).await;
-    assert!(inspection::list(&world.lethe, &[State::Open]).await.unwrap().is_empty());
-    let listed = inspection::list(&world.lethe, &[State::Attention]).await.unwrap();
+    assert!(list(&world, &[State::Open]).await.is_empty());
+    let listed = list(&world, &[State::Attention]).await;
     let failure = listed[0].current.as_ref().unwrap().failure.unwrap();
     assert_eq!(failure, Failure::ManagedByScim);
     assert!(failure.remedy().contains("directory"));
@@ -159,7 +159,7 @@ async fn purge_that_keeps_failing_needs_attention_and_is_retried() {
         assert!(retention::purge_expired(&world.lethe).await.unwrap().failed > 0);
     }
 
-    let listed = inspection::list(&world.lethe, &[State::Attention]).await.unwrap();
+    let listed = list(&world, &[State::Attention]).await;
     let current = listed[0].current.as_ref().unwrap();
     assert!(matches!(&current.work, Work::Purge(_)) && current.attempts == 3, "{current:?}");
     assert_eq!(current.failure, Some(Failure::Database));

@@ -3,10 +3,18 @@
 #![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod audit;
+mod clocks;
 mod consent;
+mod database;
 mod deletion;
+mod drift;
 mod export;
 mod inspection;
+mod queues;
+mod rechecks;
 mod replay;
 mod resilience;
+mod rotation;
+mod sealing;
+mod watching;
 mod world;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lethe::consent::{self, Choice, Source};
 use lethe::data_map::DataMap;
-use lethe::deletion::{self, NewRequest, Origin, Outcome, Status, Step, orphans, retention};
+use lethe::deletion::{self, NewRequest, Origin, Outcome, Status, Step, UnsearchedReason, orphans, retention};
 use lethe::{Error, overview};
 use lethe_demo::testing::Fault;
 
@@ -45,6 +45,14 @@ async fn worker_outlives_dropped_connections() {
         let request = request.unwrap().id;
         eventually("the worker goes on", async || {
             deletion::progress(&world.lethe, request).await.is_ok_and(|progress| progress.finished)
+        })
+        .await;
+        // Jobs of the other kinds go on, too.
+        let choice = Choice { purpose: "marketing".to_owned(), granted: index % 2 == 0 };
+        consent::set(&world.lethe, &subject(7), &[choice], Source::Page, false).await.unwrap();
+        eventually("the copy at Clerk", async || {
+            let user = world.clerk.user(subject(7).as_str()).await.unwrap();
+            user["public_metadata"]["consent"]["marketing"] == (index % 2 == 0)
         })
         .await;
     }
@@ -209,7 +217,7 @@ async fn nothing_leads_from_an_erased_person_to_their_choices() {
         .await
         .unwrap();
     let _working = world.start_worker();
-    let request = deletion::request(&world.lethe, by(&subject(0), Origin::Page)).await.unwrap();
+    let request = deletion::request(&world.lethe, by(&subject(0), Origin::Api)).await.unwrap();
     deletion::run(&world.lethe, request.id, TIMEOUT).await.unwrap();
     eventually("the mail", async || {
         count(&world, "select count(*) from lethe.deletion_request where contact is not null").await == 0
@@ -270,7 +278,66 @@ async fn opt_out_signal_is_recorded_once_and_mirrored() {
     assert_eq!(count(&world, "select count(*) from lethe.consent_entry").await, 2);
 }
 
+#[tokio::test]
+async fn receipt_names_where_was_looked_and_what_stays_with_the_persons_id() {
+    let world = World::start().await;
+    sqlx::query("create materialized view public.post_copies as select * from public.posts")
+        .execute(world.pool())
+        .await
+        .unwrap();
+    let ignored = "\n[[ignore]]\nname = \"public.post_copies\"\nreason = \"refreshed each night\"\n";
+    let lethe = world.with_map_text(&[MAP, ignored].concat());
+    // Told before.
+    let plan = deletion::preview(&lethe, &subject(1)).await.unwrap();
+    let line = |table: &str| plan.lines.iter().find(|line| line.table == table && !line.others).unwrap();
+    assert_eq!(line("public.profiles").key.as_deref(), Some("user_id"), "the row stays, and so does its key");
+    assert_eq!(line("public.usage_logs").key.as_deref(), Some("user_id"));
+    assert_eq!(line("public.posts").key, None, "the rows go");
+
+    let request = deletion::request(&lethe, by(&subject(1), Origin::Api)).await.unwrap();
+    assert!(deletion::run(&lethe, request.id, TIMEOUT).await.unwrap().finished);
+    let receipt = deletion::receipt(&lethe, &request.receipt).await.unwrap();
+    let profile = receipt.results.iter().find(|result| result.line.table == "public.profiles").unwrap();
+    assert_eq!((profile.line.rows, profile.line.key.as_deref()), (1, Some("user_id")));
+    let searched = receipt.searched.unwrap();
+    assert!(searched.tables.contains(&"public.posts".to_owned()), "{searched:?}");
+    assert!(!searched.tables.contains(&"public.usage_logs".to_owned()), "it is retained as it is: {searched:?}");
+    let [unsearched] = searched.unsearched.as_slice() else { panic!("{searched:?}") };
+    assert_eq!(
+        (unsearched.table.as_str(), unsearched.reason),
+        ("public.post_copies", UnsearchedReason::MaterializedView)
+    );
+}
+
 #[test]
 fn sample_map_has_what_these_tests_edit() {
     assert!(MAP.contains("label  = \"Posts\"") && DataMap::parse(MAP).is_ok());
+}
+
+/// The application's triggers may quote what they refuse.
+#[tokio::test]
+async fn message_of_a_trigger_is_not_logged() {
+    let world = World::start().await;
+    let statement = |sql: &'static str| sqlx::raw_sql(sql).execute(world.pool());
+    statement(
+        "create table quoting (email text unique);
+         create function quote() returns trigger language plpgsql as $$
+         begin raise exception 'refused: %', new.email using errcode = '42501'; end $$;
+         insert into quoting values ('ada@example.org');
+         create table refusing (email text); create trigger quote before insert on refusing for each row execute function quote()",
+    )
+    .await
+    .unwrap();
+    for (sql, expected) in [
+        ("insert into refusing values ('ada@example.org')", "database error 42501"),
+        (
+            "insert into quoting values ('ada@example.org')",
+            "database error 23505, constraint quoting_email_key, table quoting",
+        ),
+        ("select 'ada@example.org'::int", "database error 22P02"),
+        ("select 1 from missing", "database error 42P01: relation \"missing\" does not exist"),
+    ] {
+        let error = lethe::Error::from(statement(sql).await.unwrap_err());
+        assert_eq!(lethe::error_chain(&error), format!("database error: {expected}"), "{sql}");
+    }
 }

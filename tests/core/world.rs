@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use lethe::clerk::ClientSettings;
+use lethe::connection::TimeLimits;
 use lethe::data_map::DataMap;
 use lethe::mail::Mailer;
 use lethe::storage::Storage;
-use lethe::{ClerkUserId, Clock, CoreConfig, Dependencies, Lethe, Random, database, jobs, keys};
+use lethe::{ActiveMap, ClerkUserId, Clock, CoreConfig, Dependencies, Lethe, Random, connection, database, jobs, keys};
 use lethe_demo::people::person;
 use lethe_demo::sample::{SeedOptions, seed};
 use lethe_demo::testing::{ClerkStandIn, Database, Inbox, StandInOptions};
@@ -21,6 +22,7 @@ use url::Url;
 pub(crate) use lethe_demo::testing::eventually;
 
 pub(crate) const PEOPLE: usize = 8;
+pub(crate) const SECRET: &str = "dGhlIHNlY3JldCBvZiB0aGUgdGVzdHMsIDMyIGJ5dGVzIG9yIG1vcmU=";
 
 pub(crate) struct World {
     pub(crate) lethe: Lethe,
@@ -50,8 +52,22 @@ impl World {
     /// The same installation after the operator has put these purposes into the map.
     pub(crate) fn with_purposes(&self, purposes: &str) -> Lethe {
         let map = include_str!("../../demo/data-map.toml");
-        assert!(!map.contains("[[purpose]]"), "the sample has the default purposes");
-        lethe(&self.clerk, &self.inbox, &format!("{map}\n{purposes}"), self.pool().clone(), self.lethe.storage.clone())
+        let (tables, _) = map.split_once("[[purpose]]").expect("the purposes are at the end of the sample's map");
+        self.with_map_text(&format!("{tables}\n{purposes}"))
+    }
+
+    /// The same installation with other secrets, the newest first.
+    pub(crate) fn with_secrets(&self, secrets: &str) -> Lethe {
+        self.with_secrets_and_data(secrets, &self.database)
+    }
+
+    /// The same installation with other secrets and another database.
+    pub(crate) fn with_secrets_and_data(&self, secrets: &str, database: &Database) -> Lethe {
+        self.with(|dependencies| {
+            dependencies.keys = keys::Keys::derive(&SecretString::from(secrets)).unwrap();
+            dependencies.database = database.pool().clone();
+            dependencies.queue_database = database.pool().clone();
+        })
     }
 
     /// The same installation after the operator has edited the map.
@@ -64,14 +80,54 @@ impl World {
         lethe(&self.clerk, &self.inbox, include_str!("../../demo/data-map.toml"), database.pool().clone(), storage)
     }
 
+    /// The same installation on a server whose clock stands at this time.
+    pub(crate) fn with_clock(&self, clock: Clock) -> Lethe {
+        self.with(|dependencies| dependencies.clock = clock)
+    }
+
+    /// The same installation as a server connects to the database, with the limits of requests.
+    pub(crate) async fn connected(&self) -> Lethe {
+        let options = self.database.url().parse().unwrap();
+        let connected = connection::connect(options, NonZeroU32::new(8).unwrap(), TimeLimits::REQUEST).await.unwrap();
+        self.with_pool(connected.pool)
+    }
+
+    /// The same installation with a clock that stands still until it is advanced. It starts at the system's time, which the
+    /// queue has.
+    pub(crate) fn at_fixed_time(&self) -> Lethe {
+        self.with(|dependencies| dependencies.clock = Clock::fixed(self.lethe.clock.now()))
+    }
+
+    /// The same installation with other connections.
+    pub(crate) fn with_pool(&self, pool: PgPool) -> Lethe {
+        self.with(|dependencies| {
+            dependencies.queue_database = pool.clone();
+            dependencies.database = pool;
+        })
+    }
+
+    /// The same installation with another limit for `user.deleted` events.
+    pub(crate) fn with_clerk_deletions_per_hour(&self, limit: u32) -> Lethe {
+        self.with(|dependencies| {
+            dependencies.config.clerk_deletions_per_hour = NonZeroU32::new(limit).unwrap();
+        })
+    }
+
+    fn with(&self, change: impl FnOnce(&mut Dependencies)) -> Lethe {
+        let map = include_str!("../../demo/data-map.toml");
+        let mut dependencies =
+            dependencies(&self.clerk, &self.inbox, map, self.pool().clone(), self.lethe.storage.clone());
+        change(&mut dependencies);
+        Lethe::new(dependencies)
+    }
+
     pub(crate) fn pool(&self) -> &PgPool {
         &self.lethe.database
     }
 
     /// Runs the job worker until the returned value is dropped.
     pub(crate) fn start_worker(&self) -> RunningWorker {
-        let lethe = self.lethe.clone();
-        RunningWorker(tokio::spawn(async move { jobs::run_worker(lethe, std::future::pending()).await }))
+        RunningWorker::start(&self.lethe)
     }
 
     /// Everything that the sample application has about a person, by table.
@@ -82,6 +138,13 @@ impl World {
 
 /// A worker that ends with the test.
 pub(crate) struct RunningWorker(JoinHandle<()>);
+
+impl RunningWorker {
+    pub(crate) fn start(lethe: &Lethe) -> Self {
+        let lethe = lethe.clone();
+        Self(tokio::spawn(async move { jobs::run_worker(lethe, std::future::pending()).await }))
+    }
+}
 
 impl Drop for RunningWorker {
     fn drop(&mut self) {
@@ -94,6 +157,10 @@ pub(crate) fn empty_storage() -> Storage {
 }
 
 pub(crate) fn lethe(clerk: &ClerkStandIn, inbox: &Inbox, map: &str, database: PgPool, storage: Storage) -> Lethe {
+    Lethe::new(dependencies(clerk, inbox, map, database, storage))
+}
+
+fn dependencies(clerk: &ClerkStandIn, inbox: &Inbox, map: &str, database: PgPool, storage: Storage) -> Dependencies {
     let data_map = DataMap::parse(map).unwrap();
     let client = ClientSettings {
         api_url: Url::parse(clerk.url()).unwrap(),
@@ -101,15 +168,14 @@ pub(crate) fn lethe(clerk: &ClerkStandIn, inbox: &Inbox, map: &str, database: Pg
         budget: NonZeroU32::new(10_000),
         ..ClientSettings::new(SecretString::from(clerk.secret_key()))
     };
-    let secret = SecretString::from("dGhlIHNlY3JldCBvZiB0aGUgdGVzdHMsIDMyIGJ5dGVzIG9yIG1vcmU=");
-    Lethe::new(Dependencies {
+    Dependencies {
+        queue_database: database.clone(),
         database,
         clerk: lethe::clerk::Client::new(&client).unwrap(),
-        purposes: data_map.purposes().cloned().unwrap_or_default(),
-        data_map,
+        active_map: ActiveMap::new(data_map.clone(), data_map.purposes().cloned().unwrap_or_default()),
         storage,
         mailer: Mailer::smtp(&SecretString::from(inbox.smtp_url()), "Privacy <privacy@example.org>").unwrap(),
-        keys: keys::Keys::derive(&secret).unwrap(),
+        keys: keys::Keys::derive(&SecretString::from(SECRET)).unwrap(),
         clock: Clock::system(),
         random: Random::system(),
         config: CoreConfig {
@@ -117,8 +183,11 @@ pub(crate) fn lethe(clerk: &ClerkStandIn, inbox: &Inbox, map: &str, database: Pg
             public_url: Url::parse("https://privacy.example.org").unwrap(),
             alert_address: Some("operator@example.org".to_owned()),
             workers: 4,
+            export_folder: None,
+            export_minutes: NonZeroU32::new(60).unwrap(),
+            clerk_deletions_per_hour: NonZeroU32::new(100).unwrap(),
         },
-    })
+    }
 }
 
 pub(crate) fn subject(index: usize) -> ClerkUserId {

@@ -22,6 +22,7 @@ async fn draft_of_the_sample_application_is_valid_and_matches() {
     assert_eq!(drafted, expected);
     assert!(draft.contains("DECIDE: rows can be stamped here"));
     assert!(draft.contains("secret_hash"));
+    assert!(draft.contains("# [[purpose]]") && map.purposes().is_none(), "the operator decides what users are asked");
 }
 
 #[tokio::test]

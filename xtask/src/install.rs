@@ -172,6 +172,22 @@ fn major(version: &str) -> Option<u32> {
     version.trim().trim_start_matches('v').split('.').next()?.parse().ok()
 }
 
+/// Returns the path of PgBouncer: `LETHE_TEST_PGBOUNCER` if set, otherwise Debian's, installed if missing.
+pub(crate) fn pgbouncer() -> Result<PathBuf> {
+    if let Some(path) = std::env::var_os("LETHE_TEST_PGBOUNCER") {
+        return Ok(path.into());
+    }
+    // Where Debian has it, and not in every user's `PATH`.
+    let path = PathBuf::from("/usr/sbin/pgbouncer");
+    if let Some(other) = find_program("pgbouncer").filter(|_| !path.is_file()) {
+        return Ok(other);
+    }
+    if !path.is_file() {
+        debian(&["pgbouncer"])?;
+    }
+    Ok(path)
+}
+
 /// Returns the path of Chromium: `CHROMIUM_PATH` if set, otherwise Debian's, installed if missing.
 pub(crate) fn chromium() -> Result<PathBuf> {
     if let Some(path) = std::env::var_os("CHROMIUM_PATH") {

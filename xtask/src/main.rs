@@ -14,6 +14,7 @@ mod install;
 mod interrupt;
 mod links;
 mod ports;
+mod postgres;
 mod prepare;
 mod process;
 mod progress;

@@ -31,6 +31,7 @@ pub(crate) fn PlanTable(
                 <td class=class role="cell">
                     <span>{row.outcome}</span>
                     {row.reason.map(|reason| view! { <small dir="auto" lang=row.language>{reason}</small> })}
+                    {row.keeps_user_id.then(|| view! { <small>{texts::KEEPS_USER_ID}</small> })}
                 </td>
             </tr>
         }

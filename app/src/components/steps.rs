@@ -19,6 +19,8 @@ fn Step(step: StepProgress) -> impl IntoView {
         StepState::Pending => ("pending", texts::PENDING.to_owned()),
         StepState::Running => ("running", texts::RUNNING.to_owned()),
         StepState::Blocked => ("blocked", texts::BLOCKED.to_owned()),
+        StepState::Held => ("pending", texts::WAITING_HOLD.to_owned()),
+        StepState::Unconfirmed => ("blocked", texts::WAITING_CONFIRMATION.to_owned()),
         StepState::Done => ("done", at.unwrap_or_default()),
     };
     view! {

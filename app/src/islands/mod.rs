@@ -23,6 +23,6 @@ pub(crate) use {
     deletion::DeletionDialog,
     export::ExportButton,
     held_data::HeldData,
-    preferences::{BOXES_ID, PreferenceForm, box_id},
+    preferences::{BOXES_ID, PreferenceForm, TEXTS_NAME, box_id},
     progress::ReceiptProgress,
 };

@@ -24,7 +24,7 @@ use crate::{format, texts};
 /// Reads the consent state and the activity, then renders the page.
 pub(crate) fn center(lethe: Lethe, user: CurrentUser) -> impl IntoView {
     let messages = Messages {
-        flash: flash::take(&lethe, Some(&user.user_handle)),
+        flash: flash::take(&lethe, Some(&user)),
         verification: resume::require_fresh_sign_in(&lethe, &user).err().filter(|_| !user.impersonated),
         resumed: resume::take(&lethe, &user, |action| {
             matches!(
@@ -144,7 +144,10 @@ fn Center(data: CenterData, messages: Messages) -> impl IntoView {
         let (user_handle, messages) = (user_handle.clone(), messages.clone());
         view! { <DeletionCard impersonated user_handle account messages/> }.into_any()
     };
-    let preferences = view! { <PreferenceCard preferences turned_off_by_signal user_handle messages/> }.into_any();
+    // Without purposes there is nothing to decide.
+    let has_purposes = !preferences.purposes.is_empty();
+    let preferences = has_purposes
+        .then(|| view! { <PreferenceCard preferences turned_off_by_signal user_handle messages/> }.into_any());
     view! {
         <Scripts/>
         <Layout title=texts::CENTER_TITLE class="page page-wide">
@@ -154,7 +157,7 @@ fn Center(data: CenterData, messages: Messages) -> impl IntoView {
             </div>
             <nav class="side" aria-label=texts::ON_THIS_PAGE>
                 <a href="#data">{texts::HELD}</a>
-                <a href="#preferences">{texts::PREFERENCES}</a>
+                {has_purposes.then(|| view! { <a href="#preferences">{texts::PREFERENCES}</a> })}
                 <a href="#copy">{texts::COPY}</a>
                 <a href="#deletion">{texts::DELETION}</a>
                 <a href="#activity">{texts::ACTIVITY}</a>

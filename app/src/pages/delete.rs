@@ -7,13 +7,16 @@ use leptos::server_fn::ServerFn;
 use lethe::Lethe;
 use lethe_error_code::ErrorCode;
 
+use super::confirm_again::ConfirmAgain;
+use super::confirmation_field::ConfirmationField;
 use super::error_page::error_page;
 use super::landing::Landing;
 use super::layout::Layout;
 use super::notices::{OtherUserNotice, RefusalNotice, StatusNotice};
-use crate::dto::{CONFIRMATION, DeletionPreview, UserHandle};
+use crate::dto::{DeletionPreview, UserHandle};
 use crate::response::set_status;
-use crate::server::current_user::Authentication;
+use crate::server::context;
+use crate::server::current_user::{Authentication, CurrentUser};
 use crate::server::flash::{self, Flash};
 use crate::server::resume::{self, PendingAction, Resumed, ReturnTo};
 use crate::server::view_model;
@@ -25,11 +28,18 @@ use crate::texts;
 pub(crate) fn Delete() -> impl IntoView {
     // Without a context the routes are being listed.
     let authentication = use_context::<Authentication>()?;
-    let (Ok(user), Some(lethe)) = (authentication, use_context::<Lethe>()) else {
-        set_status(ErrorCode::NotSignedIn.status());
-        return Some(Either::Left(view! { <Landing/> }));
-    };
-    let refused_before = match flash::take(&lethe, Some(&user.user_handle)) {
+    Some(match (use_context::<Lethe>(), authentication, context::departing_user()) {
+        (Some(lethe), Ok(user), _) => delete_page(lethe, user).into_any(),
+        (Some(lethe), Err(_), Ok(user)) => view! { <ConfirmAgain lethe user/> }.into_any(),
+        _ => {
+            set_status(ErrorCode::NotSignedIn.status());
+            view! { <Landing/> }.into_any()
+        }
+    })
+}
+
+fn delete_page(lethe: Lethe, user: CurrentUser) -> impl IntoView {
+    let refused_before = match flash::take(&lethe, Some(&user)) {
         Some(Flash::DeletionRefused(code)) => Some(code),
         _ => None,
     };
@@ -44,15 +54,15 @@ pub(crate) fn Delete() -> impl IntoView {
         account: user.account().unwrap_or_default().to_owned(),
         user_handle: user.user_handle.clone(),
     };
-    Some(Either::Right(Suspend::new(async move {
-        match lethe::deletion::preview(&lethe, &user.clerk_user_id).await {
+    Suspend::new(async move {
+        match view_model::available(lethe::deletion::preview(&lethe, &user.clerk_user_id).await) {
             Ok(plan) => {
-                let preview = view_model::preview(&lethe, &user, &plan, refused_now);
+                let preview = view_model::preview(&lethe, &user, plan.as_ref(), refused_now);
                 Either::Left(view! { <ConfirmDeletion preview data/> })
             }
             Err(error) => Either::Right(error_page(&error)),
         }
-    })))
+    })
 }
 
 /// What the page shows beside the plan.
@@ -79,14 +89,17 @@ fn ConfirmDeletion(preview: DeletionPreview, data: DeletePageData) -> impl IntoV
     };
     let has_failed = refused.is_some_and(|code| code != ErrorCode::ReverificationNeeded);
     let title = if has_failed { [texts::ERROR_PREFIX, texts::DELETION].concat() } else { texts::DELETION.to_owned() };
+    let is_unlisted = preview.plan.is_empty();
+    let lead = if is_unlisted { String::new() } else { texts::plan_of(account) + " " };
     view! {
         <Layout title>
             <h1>{texts::DELETE_QUESTION}</h1>
-            <p class="lead">{texts::plan_of(account)} " " {texts::CANT_BE_UNDONE}</p>
+            <p class="lead">{lead} {texts::CANT_BE_UNDONE}</p>
+            {is_unlisted.then(|| view! { <div class="mt-6"><StatusNotice text=texts::PLAN_UNLISTED/></div> })}
             <Notes refused resumed/>
             <form class="card mt-6" method="post" action=RequestDeletion::url() autocomplete="off">
                 <div class="card-body">
-                    <div class="plan-frame" inner_html=preview.table></div>
+                    {(!is_unlisted).then(|| view! { <div class="plan-frame" inner_html=preview.table></div> })}
                     <input type="hidden" name="plan" value=preview.plan/>
                     <input type="hidden" name="attempt" value=preview.idempotency_key/>
                     <input type="hidden" name="person" value=user_handle.as_str().to_owned()/>
@@ -125,34 +138,6 @@ fn Notes(refused: Option<ErrorCode>, resumed: Option<Resumed>) -> impl IntoView 
             </div>
         }
     })
-}
-
-/// The field for the words that confirm.
-#[component]
-fn ConfirmationField(refused: Option<ErrorCode>, typed: Option<String>) -> impl IntoView {
-    let is_invalid = refused == Some(ErrorCode::ConfirmationMissing);
-    view! {
-        <label class="confirm" for="deletion-confirmation">{texts::type_to_confirm(format!("“{CONFIRMATION}”"))}</label>
-        <input
-            id="deletion-confirmation"
-            class="field"
-            type="text"
-            name="confirmation"
-            value=typed
-            required
-            autocomplete="off"
-            autocapitalize="none"
-            spellcheck="false"
-            autofocus=is_invalid
-            aria-invalid=is_invalid.then_some("true")
-            aria-describedby=is_invalid.then_some("deletion-refused")
-        />
-        {is_invalid.then(|| view! {
-            <p id="deletion-refused" class="field-hint" role="alert" data-invalid="true">
-                {ErrorCode::ConfirmationMissing.message()}
-            </p>
-        })}
-    }
 }
 
 #[cfg(test)]
@@ -195,6 +180,7 @@ mod tests {
                         since: Some("3 March 2024".to_owned()),
                         outcome: texts::DELETED.to_owned(),
                         reason: None,
+                        keeps_user_id: false,
                         disposition: Disposition::Deleted,
                     },
                     PlanRow {
@@ -204,6 +190,7 @@ mod tests {
                         since: None,
                         outcome: "Kept until 22 November 2028".to_owned(),
                         reason: Some("billing disputes, Art. 17(3)(e)".to_owned()),
+                        keeps_user_id: true,
                         disposition: Disposition::Retained,
                     },
                 ],
@@ -251,6 +238,14 @@ mod tests {
         assert!(page.tag(r#"name="confirmation""#).contains(r#"value="delete my""#));
         let page = resumed_page(Resumed::Continue(PendingAction::Deletion(HOSTILE.to_owned()))).await;
         assert!(!page.html.contains("<script>alert"));
+    }
+
+    #[tokio::test]
+    async fn without_a_plan_the_page_says_what_it_cannot_say_and_takes_the_confirmation() {
+        let preview = || DeletionPreview { plan: String::new(), table: String::new(), ..preview("Comments", None) };
+        let page = page(move || view! { <ConfirmDeletion preview=preview() data=DeletePageData::default()/> }).await;
+        assert!(page.html.contains(texts::PLAN_UNLISTED) && !page.html.contains("plan-frame"), "{}", page.html);
+        assert!(page.tag(r#"name="confirmation""#).contains("required") && page.html.contains(texts::DELETE));
     }
 
     #[tokio::test]

@@ -1,5 +1,6 @@
 //! The page for signed-out visitors.
 
+use leptos::either::Either;
 use leptos::prelude::*;
 use lethe::Lethe;
 use lethe::deletion::ReceiptCode;
@@ -18,6 +19,9 @@ pub(crate) fn Landing() -> impl IntoView {
     let lethe = use_context::<Lethe>();
     let notice = lethe.as_ref().and_then(|lethe| flash::take(lethe, None)).as_ref().and_then(message);
     let ongoing = use_context::<ReceiptCode>();
+    // Whoever is signed in already would come straight back.
+    let can_sign_in = ongoing.is_none();
+    let has_purposes = lethe.as_ref().is_none_or(|lethe| !lethe.purposes.is_empty());
     let all_off = lethe.is_some_and(|lethe| lethe.purposes.iter().all(|purpose| !purpose.default_granted));
     let preferences = if all_off { texts::OFFER_PREFERENCES_ALL_OFF } else { texts::OFFER_PREFERENCES_TEXT };
     view! {
@@ -34,7 +38,9 @@ pub(crate) fn Landing() -> impl IntoView {
                 </p>
             })}
             <ul class="card offers" role="list">
-                <Offer title=texts::OFFER_PREFERENCES text=preferences drawing="M5 12l5 5 9-10"/>
+                {has_purposes.then(|| view! {
+                    <Offer title=texts::OFFER_PREFERENCES text=preferences drawing="M5 12l5 5 9-10"/>
+                })}
                 <Offer title=texts::OFFER_COPY text=texts::OFFER_COPY_TEXT drawing="M12 4v11M7 11l5 5 5-5M5 20h14"/>
                 <Offer
                     title=texts::OFFER_DELETION
@@ -42,7 +48,17 @@ pub(crate) fn Landing() -> impl IntoView {
                     drawing="M5 7h14M10 7V4h4v3M7 7l1 13h8l1-13"
                 />
             </ul>
-            <p class="mt-8"><a class="button button-wide" href=sign_in_url>{texts::SIGN_IN}</a></p>
+            {if can_sign_in {
+                Either::Left(view! {
+                    <p class="mt-8"><a class="button button-wide" href=sign_in_url>{texts::SIGN_IN}</a></p>
+                })
+            } else {
+                Either::Right(view! {
+                    <form method="post" action="/sign-out" class="mt-8">
+                        <button class="button button-quiet">{texts::SIGN_OUT}</button>
+                    </form>
+                })
+            }}
         </Layout>
     }
 }

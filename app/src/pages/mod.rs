@@ -2,6 +2,8 @@
 
 mod activity;
 mod center;
+mod confirm_again;
+mod confirmation_field;
 mod delete;
 mod error_page;
 mod find_receipt;

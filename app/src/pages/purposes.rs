@@ -4,7 +4,7 @@ use leptos::prelude::*;
 use lethe_error_code::ErrorCode;
 
 use crate::dto::{Preferences, PurposeChoice, UserHandle};
-use crate::islands::{BOXES_ID, box_id};
+use crate::islands::{BOXES_ID, TEXTS_NAME, box_id};
 use crate::server::context;
 use crate::texts;
 
@@ -103,11 +103,12 @@ fn grouped(purposes: Vec<PurposeChoice>) -> Vec<(Option<String>, Vec<PurposeChoi
     groups
 }
 
-/// One purpose: its box, its text, the current choice. The hidden field tells the server, if it receives a plain form,
-/// that the purpose was granted when the form was rendered.
+/// One purpose: its box, its text, the current choice. Hidden fields tell the server which text is shown, and, if it receives
+/// a plain form, that the purpose was granted when the form was rendered.
 #[component]
 fn PurposeBox(purpose: PurposeChoice, checked: bool) -> impl IntoView {
-    let PurposeChoice { key, title, text, granted, status, note, locked, .. } = purpose;
+    let PurposeChoice { key, title, text, text_id, granted, status, note, locked, .. } = purpose;
+    let text_id = format!("{key}:{text_id}");
     let id = box_id(&key);
     view! {
         <div class="choice">
@@ -127,6 +128,7 @@ fn PurposeBox(purpose: PurposeChoice, checked: bool) -> impl IntoView {
                 {note.map(|note| view! { <p class="choice-note">{note}</p> })}
             </div>
             <span class="tag" id=format!("{id}-status")>{status}</span>
+            <input type="hidden" name=TEXTS_NAME value=text_id/>
             {granted.then(|| view! { <input type="hidden" name="shown[]" value=key/> })}
         </div>
     }

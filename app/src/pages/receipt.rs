@@ -4,7 +4,7 @@ use leptos::either::{Either, EitherOf3};
 use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
-use lethe::deletion::{self, Disposition, Summary};
+use lethe::deletion::{self, Disposition, Searched, Summary, TableResult, UnsearchedReason, Waiting};
 use time::OffsetDateTime;
 
 use super::error_page::error_page;
@@ -49,6 +49,7 @@ fn InProgress(receipt: deletion::Receipt) -> impl IntoView {
     let DeletionProgress { status, is_overdue, .. } = view_model::progress(&receipt.progress);
     provide_context(FirstText { text: status, tone: if is_overdue { "warning" } else { "rest" } });
     let steps = view_model::steps(&receipt.progress);
+    let asks = receipt.progress.waiting == Some(Waiting::Confirmation);
     view! {
         <Scripts/>
         <script nonce=use_nonce()>{RELOAD_UNLESS_HYDRATED}</script>
@@ -61,6 +62,7 @@ fn InProgress(receipt: deletion::Receipt) -> impl IntoView {
             <section class="card mt-6" id="progress" aria-label=texts::STEPS data-code=code>
                 <ReceiptProgress><Steps steps/></ReceiptProgress>
             </section>
+            {asks.then(|| view! { <p class="mt-6"><a class="button" href="/delete">{texts::CHECK_CHANGE}</a></p> })}
             <p class="mt-6 text-soft">{texts::RECEIPT} " " <code>{receipt.code.as_str().to_owned()}</code></p>
         </Layout>
     }
@@ -76,16 +78,17 @@ fn time_sentence(sentence: &str, at: OffsetDateTime) -> impl IntoView + use<> {
 #[component]
 fn Completed(receipt: deletion::Receipt) -> impl IntoView {
     let summary = receipt.summary();
-    let title = if summary.is_complete() { texts::DONE_COMPLETE_TITLE } else { texts::DONE_TITLE };
     let finished = receipt.finished_at.map(|at| time_sentence(&texts::finished(TIME), at));
     let steps = view_model::steps(&receipt.progress);
     let rows = view_model::result_rows(&receipt.results);
+    let replanned = view_model::replanned_text(&receipt);
     view! {
         <Layout title=texts::RECEIPT is_personal=false>
             <div class="success-icon" aria-hidden="true"><Check/></div>
-            <h1>{title}</h1>
+            <h1>{texts::DONE_TITLE}</h1>
             <p class="lead">{finished} " " {texts::SAVE_LINK}</p>
             {(summary != Summary::default()).then(|| view! { <p class="summary">{format::summary(&summary)}</p> })}
+            {replanned.map(|text| view! { <p class="mt-4">{text}</p> })}
             <div class="card-actions mt-4">
                 // Shown by the page's script, which they need.
                 <button type="button" class="button button-quiet" hidden data-copy=texts::LINK_COPIED>{texts::COPY_LINK}</button>
@@ -113,10 +116,38 @@ fn Completed(receipt: deletion::Receipt) -> impl IntoView {
                     <ol class="events events-short">{steps.into_iter().map(done_step).collect_view()}</ol>
                 </div>
             </section>
+            <Rechecks rechecks=receipt.rechecks.clone()/>
             <p class="mt-6 text-soft">{texts::RECEIPT} " " <code>{receipt.code.as_str().to_owned()}</code></p>
             <Details receipt/>
         </Layout>
     }
+}
+
+/// When the data was looked for again, or will be.
+#[component]
+fn Rechecks(rechecks: Vec<deletion::Recheck>) -> impl IntoView {
+    (!rechecks.is_empty()).then(|| {
+        let is_over = rechecks.iter().all(|recheck| recheck.finished_at.is_some());
+        view! {
+            <section class="card mt-6" aria-labelledby="rechecks-title">
+                <div class="card-head"><h2 id="rechecks-title">{texts::RECHECKS}</h2></div>
+                <div class="card-body">
+                    {(!is_over).then(|| view! { <p class="text-soft">{texts::RECHECKS_LEAD}</p> })}
+                    <ol class="events">{rechecks.into_iter().map(recheck).collect_view()}</ol>
+                </div>
+            </section>
+        }
+    })
+}
+
+fn recheck(recheck: deletion::Recheck) -> impl IntoView {
+    let text = match (recheck.finished_at, recheck.rows_erased) {
+        (None, _) => texts::RECHECK_DUE.to_owned(),
+        (Some(_), 0) => texts::RECHECKED_NOTHING.to_owned(),
+        (Some(_), rows) => texts::rechecked(format::items(rows)),
+    };
+    let at = recheck.finished_at.unwrap_or(recheck.due_at);
+    view! { <li><time datetime=format::rfc3339_micros(at)>{format::datetime(at)}</time><span>{text}</span></li> }
 }
 
 /// Whether something is kept until a date.
@@ -128,16 +159,61 @@ fn has_retention(receipt: &deletion::Receipt) -> bool {
 /// What operators and auditors look up.
 #[component]
 fn Details(receipt: deletion::Receipt) -> impl IntoView {
+    let plan = receipt.plan.hash.to_string();
     let entry = receipt.log_position.map(|(position, _)| texts::log_entry(format::count(position)));
     view! {
         <details class="details">
             <summary>{texts::DETAILS}</summary>
             <dl class="facts">
-                <div><dt>{texts::PLAN_HASH}</dt><dd><code>{receipt.plan.hash.to_string()}</code></dd></div>
+                {(!plan.is_empty()).then(|| view! { <div><dt>{texts::PLAN_HASH}</dt><dd><code>{plan}</code></dd></div> })}
+                {receipt.searched.as_ref().map(search_facts)}
+                {facts(texts::STAYS, receipt.results.iter().filter_map(stays).collect())}
                 {entry.map(|entry| view! { <div><dt>{texts::AUDIT_LOG}</dt><dd><code>{entry}</code></dd></div> })}
             </dl>
+            {receipt.searched.is_some().then(|| view! { <p class="text-soft">{texts::SEARCH_LIMITS}</p> })}
         </details>
     }
+}
+
+/// Where was looked, and where not.
+fn search_facts(searched: &Searched) -> impl IntoView + use<> {
+    let columns = searched.columns.iter().map(|found| format!("{}.{}", found.table, found.column)).collect();
+    let unsearched = searched.unsearched.iter().map(|found| {
+        texts::unsearched(
+            &found.table,
+            match found.reason {
+                UnsearchedReason::NoPrivilege => texts::NO_PRIVILEGE,
+                UnsearchedReason::RowLevelSecurity => texts::ROW_LEVEL_SECURITY,
+                UnsearchedReason::MaterializedView => texts::MATERIALIZED_VIEW,
+                UnsearchedReason::ForeignTable => texts::FOREIGN_TABLE,
+            },
+        )
+    });
+    view! {
+        {facts(texts::SEARCHED_TABLES, searched.tables.clone())}
+        {facts(texts::SEARCHED_COLUMNS, columns)}
+        {facts(texts::UNSEARCHED, unsearched.collect())}
+    }
+}
+
+/// Rows that stay, as operators call them.
+fn stays(TableResult { line, .. }: &TableResult) -> Option<String> {
+    if line.rows == 0 || line.others || line.disposition() == Disposition::Deleted {
+        return None;
+    }
+    let rows = format::items(line.rows);
+    Some(match &line.key {
+        Some(column) => texts::stays_with_key(&line.table, rows, column),
+        None => texts::stays(&line.table, rows),
+    })
+}
+
+/// A heading and what belongs to it, unless that is nothing.
+fn facts(heading: &'static str, values: Vec<String>) -> impl IntoView {
+    (!values.is_empty()).then(|| {
+        let values = values.into_iter().map(|value| view! { <dd><code>{value}</code></dd> });
+        view! { <div><dt>{heading}</dt>{values.collect_view()}</div> }
+    })
 }
 
 fn done_step(step: StepProgress) -> impl IntoView {
@@ -148,7 +224,8 @@ fn done_step(step: StepProgress) -> impl IntoView {
 mod tests {
     use insta::assert_snapshot;
     use lethe::deletion::{
-        Outcome, Plan, PlanHash, PlanLine, Progress, ReceiptCode, Status, Step, StepStatus, TableResult,
+        Outcome, Plan, PlanHash, PlanLine, Progress, ReceiptCode, Recheck, ReplannedBy, SearchedColumn, Status, Step,
+        StepStatus, Unsearched,
     };
     use time::macros::datetime;
 
@@ -170,9 +247,10 @@ mod tests {
                 table: "public.table".to_owned(),
                 label: label.to_owned(),
                 rows,
-                outcome,
                 others: false,
                 since: None,
+                key: matches!(outcome, Outcome::Retained { .. }).then(|| "user_id".to_owned()),
+                outcome,
             },
             purge_due: None,
         };
@@ -189,14 +267,33 @@ mod tests {
                 finished,
                 steps: steps.collect(),
                 needs_attention: false,
+                waiting: None,
                 due_at: datetime!(2026-12-22 09:58 UTC),
             },
             plan: Plan { lines: Vec::new(), hash: PlanHash::from_text("5f0ca91e".to_owned()), computed_at: AT },
+            was_unlisted: false,
+            replanned: None,
             results: vec![
                 result(label, 2049, Outcome::Deleted),
                 result("Projects", 0, Outcome::Deleted),
                 result("Usage log", 5310, retained),
             ],
+            searched: finished.then(|| Searched {
+                tables: vec!["public.posts".to_owned()],
+                columns: vec![SearchedColumn { table: "public.tags".to_owned(), column: "created_by".to_owned() }],
+                unsearched: vec![Unsearched {
+                    table: "public.salaries".to_owned(),
+                    reason: UnsearchedReason::NoPrivilege,
+                }],
+            }),
+            rechecks: if finished {
+                vec![
+                    Recheck { due_at: AT, finished_at: Some(datetime!(2026-11-22 09:59:05 UTC)), rows_erased: 2 },
+                    Recheck { due_at: datetime!(2026-11-23 09:58 UTC), finished_at: None, rows_erased: 0 },
+                ]
+            } else {
+                Vec::new()
+            },
             log_position: finished.then_some((184_220, 184_221)),
         }
     }
@@ -213,6 +310,43 @@ mod tests {
     #[tokio::test]
     async fn a_receipt_says_what_was_done() {
         assert_snapshot!(page(|| view! { <Completed receipt=receipt(7, "Posts")/> }).await.lines());
+    }
+
+    #[tokio::test]
+    async fn a_deletion_that_waits_says_so_calmly() {
+        for (waiting, step) in [
+            (Waiting::DataMap, texts::PENDING),
+            (Waiting::Hold, texts::WAITING_HOLD),
+            (Waiting::Confirmation, texts::WAITING_CONFIRMATION),
+        ] {
+            let waiting_receipt = move || {
+                let mut receipt = receipt(2, "Posts");
+                receipt.progress = Progress { needs_attention: true, waiting: Some(waiting), ..receipt.progress };
+                receipt
+            };
+            let page = page(move || {
+                provide_context(options());
+                view! { <InProgress receipt=waiting_receipt()/> }
+            })
+            .await;
+            assert!(page.html.contains("Your request is recorded") || waiting == Waiting::Confirmation, "{waiting:?}");
+            assert!(page.html.contains("by 22 December 2026") && page.html.contains(step), "{waiting:?}");
+            assert!(!page.html.contains("taking longer") && !page.html.contains(texts::BLOCKED), "{waiting:?}");
+            assert_eq!(page.html.contains("href=\"/delete\""), waiting == Waiting::Confirmation);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_receipt_says_on_whose_word_the_plan_was_replaced() {
+        for (replanned, was_unlisted, text) in [
+            (Some((AT, ReplannedBy::Person)), false, "You confirmed the change on 22 November 2026"),
+            (Some((AT, ReplannedBy::Operator)), false, "On 22 November 2026 we decided"),
+            (Some((AT, ReplannedBy::Unreachable)), false, "We couldn’t ask you"),
+            (None, true, "we couldn’t list what would happen"),
+        ] {
+            let receipt = move || deletion::Receipt { replanned, was_unlisted, ..receipt(7, "Posts") };
+            assert!(page(move || view! { <Completed receipt=receipt()/> }).await.html.contains(text), "{text}");
+        }
     }
 
     #[tokio::test]

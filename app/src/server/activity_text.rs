@@ -36,7 +36,13 @@ fn item(entry: &Activity, log: &ActivityLog, purposes: &Purposes) -> ActivityIte
         AuditEvent::DeletionRequested { .. } => texts::DELETION_REQUESTED.to_owned(),
         other => kind_as_text(&other.kind()),
     };
-    ActivityItem { id: entry.id, at: view_model::time(entry.at), text }
+    let earlier_texts = match &entry.event {
+        AuditEvent::ConsentChanged { changes, .. } => {
+            changes.iter().filter_map(|change| log.titles.earlier_text(change)).map(texts::text_then).collect()
+        }
+        _ => Vec::new(),
+    };
+    ActivityItem { id: entry.id, at: view_model::time(entry.at), text, earlier_texts }
 }
 
 /// `You turned on Marketing. You turned off Analytics and Sharing`.

@@ -1,14 +1,14 @@
 //! What the server provides in Leptos' context for each page and each server function.
 //!
-//! These are `lethe::Lethe`, [`Site`], [`RequestContext`], [`Authentication`], [`SignInUrl`] and, for pages, the nonce
-//! of the content security policy (`leptos::nonce::Nonce`). None of them exists while the routes are listed at startup,
+//! These are `lethe::Lethe`, [`Site`], [`RequestContext`], [`Authentication`], [`SignInUrl`], for users whose deletion is under
+//! way [`DepartingUser`] and their `ReceiptCode`, and, for pages, the nonce of the content security policy (`leptos::nonce::Nonce`). None of them exists while the routes are listed at startup,
 //! so pages read them with `use_context`.
 
 use leptos::prelude::{LeptosOptions, use_context};
 use lethe::Lethe;
 use lethe_error_code::ErrorCode;
 
-use super::current_user::Authentication;
+use super::current_user::{Authentication, CurrentUser};
 use crate::dto::UserHandle;
 
 /// What every page of this installation shares.
@@ -43,6 +43,10 @@ pub struct RequestContext {
     pub gpc: bool,
 }
 
+/// A signed-in user whose deletion is under way. They can look at it, and confirm what has changed.
+#[derive(Clone, Debug)]
+pub struct DepartingUser(pub CurrentUser);
+
 /// Where to sign in. The URL leads back to the requested page.
 #[derive(Clone, Debug)]
 pub struct SignInUrl(pub String);
@@ -57,10 +61,16 @@ pub(crate) fn current_user() -> Authentication {
     use_context::<Authentication>().unwrap_or(Err(ErrorCode::Internal))
 }
 
+/// Returns the signed-in user whose deletion is under way, or why there is none.
+pub(crate) fn departing_user() -> Authentication {
+    let departing = use_context::<DepartingUser>().map(|DepartingUser(user)| user);
+    departing.ok_or_else(|| current_user().err().unwrap_or(ErrorCode::NotFound))
+}
+
 /// Returns the signed-in user, if the form or page was rendered for them.
 pub(crate) fn form_owner(rendered_for: &UserHandle) -> Authentication {
     let user = current_user()?;
-    if user.user_handle == *rendered_for { Ok(user) } else { Err(ErrorCode::OtherUser) }
+    if user.has_handle(rendered_for) { Ok(user) } else { Err(ErrorCode::OtherUser) }
 }
 
 /// Whether the browser sends an opt-out signal.

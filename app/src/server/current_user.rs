@@ -22,6 +22,8 @@ pub struct CurrentUser {
     pub clerk_user_id: ClerkUserId,
     /// Identifies the user to their own browser.
     pub user_handle: UserHandle,
+    /// What identified them before the secret was rotated. Forms and cookies of that time carry it.
+    pub former_handles: Vec<UserHandle>,
     /// The session's id at Clerk.
     pub session_id: String,
     /// The primary e-mail address, if known. It is displayed, and messages about a deletion go there.
@@ -36,6 +38,12 @@ pub struct CurrentUser {
 }
 
 impl CurrentUser {
+    /// Whether a form or a cookie with this handle was made for the user.
+    #[must_use]
+    pub fn has_handle(&self, handle: &UserHandle) -> bool {
+        self.user_handle == *handle || self.former_handles.contains(handle)
+    }
+
     /// What the user calls the account: its address, or its name.
     #[must_use]
     pub fn account(&self) -> Option<&str> {
@@ -97,6 +105,14 @@ mod tests {
         assert_eq!(old.require_fresh_sign_in(), Err(ErrorCode::ReverificationNeeded));
         let impersonated = CurrentUser { impersonated: true, ..fresh };
         assert_eq!(impersonated.require_fresh_sign_in(), Err(ErrorCode::Impersonated));
+    }
+
+    #[test]
+    fn handle_of_an_older_secret_is_the_users_too() {
+        let (current, former) = (user("Ada Lovelace").user_handle, UserHandle::new("11ee".to_owned()));
+        let ada = CurrentUser { former_handles: vec![former.clone()], ..user("Ada Lovelace") };
+        assert!(ada.has_handle(&current) && ada.has_handle(&former));
+        assert!(!ada.has_handle(&UserHandle::new("22dd".to_owned())) && !ada.has_handle(&UserHandle::default()));
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@ use lethe_error_code::ErrorCode;
 use serde::{Deserialize, Serialize};
 use time::Duration;
 
+use super::current_user::CurrentUser;
 use super::sealed_cookie::SealedCookie;
 use crate::dto::UserHandle;
 
@@ -53,9 +54,9 @@ pub(super) fn store(lethe: &Lethe, user_handle: &UserHandle, flash: Flash) {
 
 /// Returns the message for this user, or for whoever was signed in where nobody is now, and removes it. A message for
 /// another user is removed only.
-pub(crate) fn take(lethe: &Lethe, user_handle: Option<&UserHandle>) -> Option<Flash> {
+pub(crate) fn take(lethe: &Lethe, user: Option<&CurrentUser>) -> Option<Flash> {
     let Payload { user_handle: concerned, flash } = COOKIE.read(lethe)?;
     COOKIE.remove(lethe);
-    let concerns_user = user_handle.is_none_or(|user| *user == concerned || concerned == UserHandle::default());
+    let concerns_user = user.is_none_or(|user| user.has_handle(&concerned) || concerned == UserHandle::default());
     concerns_user.then_some(flash)
 }

@@ -113,7 +113,7 @@ pub(crate) fn take(
     belongs_here: impl Fn(&PendingAction) -> bool,
 ) -> Option<Resumed> {
     let payload = COOKIE.read::<SealedPayload>(lethe)?;
-    if payload.user_handle != user.user_handle {
+    if !user.has_handle(&payload.user_handle) {
         COOKIE.remove(lethe);
         return (payload.action != PendingAction::Unconfirmed).then_some(Resumed::OtherUser(payload.action));
     }
@@ -145,7 +145,7 @@ fn reverification_attempted(lethe: &Lethe, user: &CurrentUser) -> bool {
     let is_attempt = |action: &PendingAction| matches!(action, PendingAction::Confirm(_) | PendingAction::Unconfirmed);
     COOKIE
         .read::<SealedPayload>(lethe)
-        .is_some_and(|payload| payload.user_handle == user.user_handle && is_attempt(&payload.action))
+        .is_some_and(|payload| user.has_handle(&payload.user_handle) && is_attempt(&payload.action))
 }
 
 #[cfg(test)]

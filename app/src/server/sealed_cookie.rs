@@ -40,7 +40,7 @@ impl SealedCookie {
         if payload.len() > MAX_BYTES {
             return None;
         }
-        self.set(lethe, lethe.keys.seal_for_browser(&payload, &lethe.random), self.lifetime)
+        self.set(lethe, lethe.keys.seal_for_browser(self.plain_name, &payload, &lethe.random), self.lifetime)
     }
 
     /// Stores `content` with the response.
@@ -52,7 +52,8 @@ impl SealedCookie {
     pub(super) fn read<T: DeserializeOwned>(&self, lethe: &Lethe) -> Option<T> {
         let request = use_context::<Parts>()?;
         let sealed = cookie_value(&request.headers, self.name(lethe))?;
-        let payload: Payload<T> = serde_json::from_slice(&lethe.keys.open_from_browser(&sealed)?).ok()?;
+        let payload: Payload<T> =
+            serde_json::from_slice(&lethe.keys.open_from_browser(self.plain_name, &sealed)?).ok()?;
         (lethe.clock.now().unix_timestamp() < payload.until).then_some(payload.content)
     }
 

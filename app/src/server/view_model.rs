@@ -3,13 +3,16 @@
 use ::time::OffsetDateTime;
 use lethe::Lethe;
 use lethe::consent::{ConsentState, PurposeState};
-use lethe::deletion::{self, Plan, PlanLine, Progress, ReceiptCode, Status, StepStatus, TableResult};
+use lethe::deletion::{
+    self, ChangedLine, Outcome, Plan, PlanChange, PlanLine, Progress, ReceiptCode, ReplannedBy, Status, StepStatus,
+    TableResult, Waiting,
+};
 use lethe::export::Completed;
 use lethe_error_code::ErrorCode;
 
 use crate::dto::{
-    CompletedExport, DeletionPreview, DeletionProgress, Disposition, PlanRow, Preferences, PurposeChoice, StepProgress,
-    StepState, Time,
+    CompletedExport, DeletionPreview, DeletionProgress, Disposition, PlanChangeRow, PlanRow, Preferences,
+    PurposeChoice, StepProgress, StepState, Time,
 };
 use crate::format::{self, Tense};
 use crate::server::context;
@@ -45,6 +48,7 @@ fn purpose_choice(state: &PurposeState) -> PurposeChoice {
         key: purpose.key.clone(),
         title: purpose.title.clone(),
         text: purpose.text.clone(),
+        text_id: purpose.text_id().to_string(),
         granted: *granted,
         status,
         note,
@@ -53,16 +57,29 @@ fn purpose_choice(state: &PurposeState) -> PurposeChoice {
     }
 }
 
-/// A deletion's plan for this user, with the idempotency key of a new attempt. `refused` is why the user can't confirm it
-/// now.
-pub(crate) fn preview(lethe: &Lethe, user: &CurrentUser, plan: &Plan, refused: Option<ErrorCode>) -> DeletionPreview {
+/// Returns `None` for a plan that can't be computed because the data map doesn't fit the database. An operator is told of that.
+pub(crate) fn available(plan: lethe::Result<Plan>) -> lethe::Result<Option<Plan>> {
+    match plan {
+        Err(lethe::Error::Map(lethe::data_map::Error::Mismatch(_))) => Ok(None),
+        plan => plan.map(Some),
+    }
+}
+
+/// A deletion's plan for this user, with the idempotency key of a new attempt. Without a plan if nobody can say what would
+/// happen. `refused` is why the user can't confirm it now.
+pub(crate) fn preview(
+    lethe: &Lethe,
+    user: &CurrentUser,
+    plan: Option<&Plan>,
+    refused: Option<ErrorCode>,
+) -> DeletionPreview {
     let idempotency_key = lethe.random.uuid();
     let receipt = deletion::reserved_receipt(lethe, &user.clerk_user_id, idempotency_key);
     DeletionPreview {
-        plan: plan.hash.to_string(),
+        plan: plan.map(|plan| plan.hash.to_string()).unwrap_or_default(),
         idempotency_key: idempotency_key.to_string(),
         receipt: receipt.as_str().to_owned(),
-        table: markup::plan_table(planned_rows(plan), texts::COLUMN_PLANNED),
+        table: plan.map(|plan| markup::plan_table(planned_rows(plan), texts::COLUMN_PLANNED)).unwrap_or_default(),
         refused,
     }
 }
@@ -77,6 +94,7 @@ pub(crate) fn planned_rows(plan: &Plan) -> Vec<PlanRow> {
         since: None,
         outcome: texts::SIGN_IN_DELETED.to_owned(),
         reason: None,
+        keeps_user_id: false,
         disposition: Disposition::Deleted,
     });
     rows
@@ -102,11 +120,40 @@ fn row(line: &PlanLine, tense: Tense) -> PlanRow {
         since: line.since.map(format::date),
         outcome,
         reason,
+        keeps_user_id: line.key.is_some(),
         disposition: match line.disposition() {
             deletion::Disposition::Deleted => Disposition::Deleted,
             deletion::Disposition::DeletedLater(_) => Disposition::DeletedLater,
             deletion::Disposition::Retained(_) => Disposition::Retained,
         },
+    }
+}
+
+/// What would happen otherwise than the user confirmed.
+pub(crate) fn plan_changes(change: &PlanChange) -> Vec<PlanChangeRow> {
+    let text = |outcome: Option<&Outcome>| {
+        outcome.map_or_else(|| texts::NOT_LISTED.to_owned(), |outcome| format::outcome_text(outcome, Tense::Future).0)
+    };
+    let row = |line: &ChangedLine| PlanChangeRow {
+        label: if line.others { texts::by_others(&line.label) } else { line.label.clone() },
+        confirmed: text(line.confirmed.as_ref()),
+        current: text(line.current.as_ref()),
+    };
+    change.lines().iter().map(row).collect()
+}
+
+/// What a receipt says about a plan that the user didn't see, or not at first.
+pub(crate) fn replanned_text(receipt: &deletion::Receipt) -> Option<String> {
+    match receipt.replanned {
+        Some((at, by)) => {
+            let date = format::date_of(at);
+            Some(match by {
+                ReplannedBy::Person => texts::replanned_person(date),
+                ReplannedBy::Operator => texts::replanned_operator(date),
+                ReplannedBy::Unreachable => texts::replanned_unreachable(date),
+            })
+        }
+        None => receipt.was_unlisted.then(|| texts::REPLANNED_UNLISTED.to_owned()),
     }
 }
 
@@ -119,15 +166,22 @@ pub(crate) fn receipt_code(code: &str) -> Result<ReceiptCode, ErrorCode> {
 pub(crate) fn progress(progress: &Progress) -> DeletionProgress {
     DeletionProgress {
         finished: progress.finished,
-        is_overdue: progress.needs_attention,
+        is_overdue: progress.needs_attention && progress.waiting.is_none(),
         status: progress_text(progress),
         steps: markup::steps(steps(progress)),
     }
 }
 
 fn progress_text(progress: &Progress) -> String {
+    let due = format::date_of(progress.due_at);
+    match progress.waiting {
+        Some(Waiting::Hold) => return texts::waiting_hold(due),
+        Some(Waiting::DataMap) => return texts::waiting_data_map(due),
+        Some(Waiting::Confirmation) => return texts::waiting_confirmation(due),
+        None => {}
+    }
     if progress.needs_attention {
-        return texts::taking_longer(format::date_of(progress.due_at));
+        return texts::taking_longer(due);
     }
     let done = progress.steps.iter().filter(|step| step.status == Status::Done).count();
     texts::steps_done(done, progress.steps.len())
@@ -135,15 +189,19 @@ fn progress_text(progress: &Progress) -> String {
 
 /// The steps of a deletion, in order.
 pub(crate) fn steps(progress: &Progress) -> Vec<StepProgress> {
-    progress.steps.iter().map(step).collect()
+    let current = progress.steps.iter().position(|step| step.status != Status::Done);
+    let waiting = |index| progress.waiting.filter(|_| current == Some(index));
+    progress.steps.iter().enumerate().map(|(index, status)| step(status, waiting(index))).collect()
 }
 
-fn step(status: &StepStatus) -> StepProgress {
-    let state = match status.status {
-        Status::Pending => StepState::Pending,
-        Status::Running | Status::Retrying => StepState::Running,
-        Status::Blocked => StepState::Blocked,
-        Status::Done => StepState::Done,
+fn step(status: &StepStatus, waiting: Option<Waiting>) -> StepProgress {
+    let state = match (waiting, status.status) {
+        (Some(Waiting::Hold), _) => StepState::Held,
+        (Some(Waiting::Confirmation), _) => StepState::Unconfirmed,
+        (Some(Waiting::DataMap), _) | (None, Status::Pending) => StepState::Pending,
+        (None, Status::Running | Status::Retrying) => StepState::Running,
+        (None, Status::Blocked) => StepState::Blocked,
+        (None, Status::Done) => StepState::Done,
     };
     let tense = if state == StepState::Done { Tense::Past } else { Tense::Future };
     StepProgress {

@@ -19,8 +19,8 @@ pub async fn preview_deletion(
     let preview = async {
         let user = context::form_owner(&user_handle)?;
         let lethe = context::lethe()?;
-        let plan = lethe::deletion::preview(&lethe, &user.clerk_user_id).await?;
-        Ok(view_model::preview(&lethe, &user, &plan, resume::require_fresh_sign_in(&lethe, &user).err()))
+        let plan = view_model::available(lethe::deletion::preview(&lethe, &user.clerk_user_id).await)?;
+        Ok(view_model::preview(&lethe, &user, plan.as_ref(), resume::require_fresh_sign_in(&lethe, &user).err()))
     };
     respond::respond(preview.await)
 }
@@ -28,7 +28,7 @@ pub async fn preview_deletion(
 /// Starts the deletion of the signed-in user, who has confirmed this plan in writing.
 #[server(prefix = "/api/_", endpoint = "request_deletion")]
 pub async fn request_deletion(
-    /// The hash of the plan that the user has seen.
+    /// The hash of the plan that the user has seen. Empty if none could be displayed.
     #[server(default)]
     plan: String,
     /// What the user typed to confirm.
@@ -57,10 +57,11 @@ pub async fn request_deletion(
         if !deletion::confirms(&confirmation) {
             return Err(ErrorCode::ConfirmationMissing.into());
         }
+        let plan = (!plan.is_empty()).then(|| PlanHash::from_text(plan));
         let request = NewRequest {
             subject: &user.clerk_user_id,
             origin: Origin::Page,
-            confirmed_plan: Some(&PlanHash::from_text(plan)),
+            confirmed_plan: plan.as_ref(),
             contact: user.email.as_deref(),
             idempotency_key: idempotency_key.parse().ok(),
         };
@@ -72,6 +73,52 @@ pub async fn request_deletion(
     respond::respond_to_form(started, &user_handle, |outcome| match outcome {
         Ok(started) => (started.receipt.clone(), None),
         // The field takes the focus by itself, which browsers skip for an address with a fragment.
+        Err(code @ ErrorCode::ConfirmationMissing) => ("/delete".to_owned(), Some(Flash::DeletionRefused(code))),
+        Err(code) => ("/delete#deletion-refused".to_owned(), Some(Flash::DeletionRefused(code))),
+    })
+}
+
+/// Confirms what would happen now, for the signed-in user whose deletion waits because it isn't what they confirmed.
+///
+/// A session is enough, if it is their own: the deletion was requested with a recent verification, and nobody is sent to sign in
+/// again and again.
+#[server(prefix = "/api/_", endpoint = "confirm_changed_plan")]
+pub async fn confirm_changed_plan(
+    /// The hash of the plan that the user has seen.
+    #[server(default)]
+    plan: String,
+    /// What the user typed to confirm.
+    #[server(default)]
+    confirmation: String,
+    /// The user for whom the page was rendered.
+    #[server(default)]
+    #[server(rename = "person")]
+    user_handle: UserHandle,
+) -> Result<DeletionStarted, PublicError> {
+    use lethe::deletion::{self, PlanHash};
+    use lethe_error_code::ErrorCode;
+
+    use crate::server::context;
+    use crate::server::flash::Flash;
+    use crate::server::respond;
+
+    let confirmed = async {
+        let user = context::departing_user()?;
+        if !user.has_handle(&user_handle) {
+            return Err(ErrorCode::OtherUser.into());
+        }
+        if user.impersonated {
+            return Err(ErrorCode::Impersonated.into());
+        }
+        if !deletion::confirms(&confirmation) {
+            return Err(ErrorCode::ConfirmationMissing.into());
+        }
+        deletion::confirm_change(&context::lethe()?, &user.clerk_user_id, &PlanHash::from_text(plan)).await
+    };
+    let confirmed =
+        confirmed.await.map(|receipt| DeletionStarted { receipt: format!("/receipt/{}", receipt.as_str()) });
+    respond::respond_to_form(confirmed, &user_handle, |outcome| match outcome {
+        Ok(started) => (started.receipt.clone(), None),
         Err(code @ ErrorCode::ConfirmationMissing) => ("/delete".to_owned(), Some(Flash::DeletionRefused(code))),
         Err(code) => ("/delete#deletion-refused".to_owned(), Some(Flash::DeletionRefused(code))),
     })

@@ -6,7 +6,8 @@ mod overview;
 mod preferences;
 
 pub use deletion::{
-    DeletionProgressOf, PreviewDeletion, RequestDeletion, deletion_progress_of, preview_deletion, request_deletion,
+    ConfirmChangedPlan, DeletionProgressOf, PreviewDeletion, RequestDeletion, confirm_changed_plan,
+    deletion_progress_of, preview_deletion, request_deletion,
 };
 pub use export::{LatestExport, PrepareExport, latest_export, prepare_export};
 pub use overview::{HeldData, ReadPreferences, RecentActivity, held_data, read_preferences, recent_activity};
@@ -14,6 +15,8 @@ pub use preferences::{SavePreferences, save_preferences};
 
 /// Path of the server function that starts a deletion, for the server's rate limit.
 pub const REQUEST_DELETION_PATH: &str = <RequestDeletion as leptos::server_fn::ServerFn>::PATH;
+/// Path of the server function that confirms a changed plan, for the server's rate limit.
+pub const CONFIRM_CHANGED_PLAN_PATH: &str = <ConfirmChangedPlan as leptos::server_fn::ServerFn>::PATH;
 /// Path of the server function that saves preferences, for the server's rate limit.
 pub const SAVE_PREFERENCES_PATH: &str = <SavePreferences as leptos::server_fn::ServerFn>::PATH;
 /// Paths of the server functions that count what is stored about a user, for the server's rate limit.

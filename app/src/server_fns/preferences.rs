@@ -9,7 +9,7 @@ use crate::error::PublicError;
 ///
 /// Applied is the difference between `previously_granted` and `granted`: an untouched box is no decision, and two pages
 /// that withdraw one consent each don't undo each other. With `base`, the state must still be at that revision,
-/// so a choice that was stored on a device never overwrites a newer one.
+/// so a choice that was stored on a device never overwrites a newer one. Recorded is the text that the form showed.
 #[server(prefix = "/api/_", endpoint = "save_preferences")]
 pub async fn save_preferences(
     /// The purposes that are ticked.
@@ -19,6 +19,9 @@ pub async fn save_preferences(
     #[server(default)]
     #[server(rename = "shown")]
     previously_granted: Vec<String>,
+    /// The texts that the form showed, each as `purpose:` and its id.
+    #[server(default)]
+    texts: Vec<String>,
     /// The revision that the state must be at.
     #[server(default)]
     base: Option<String>,
@@ -39,7 +42,12 @@ pub async fn save_preferences(
         let lethe = context::lethe()?;
         let base = base.map(Revision::from);
         let source = if user.impersonated { Source::OnBehalf } else { Source::Page };
-        let submission = Submission { granted: &granted, previously_granted: &previously_granted, base: base.as_ref() };
+        let submission = Submission {
+            granted: &granted,
+            previously_granted: &previously_granted,
+            texts: &texts,
+            base: base.as_ref(),
+        };
         consent::submit(&lethe, &user.clerk_user_id, submission, source, context::gpc()).await
     };
     let saved = saved.await.map(|state| view_model::preferences(&state));

@@ -106,7 +106,15 @@ impl OneKey {
     fn new(public: &PublicKeyComponents<Vec<u8>>) -> Self {
         let integer = |bytes: &[u8]| BASE64URL_NOPAD.encode(bytes);
         let (n, e) = (integer(&public.n), integer(&public.e));
-        let key = Jwk { kid: "ins_1".to_owned(), kty: "RSA".to_owned(), alg: Some("RS256".to_owned()), n, e };
+        let key = Jwk {
+            kid: "ins_1".to_owned(),
+            kty: "RSA".to_owned(),
+            alg: Some("RS256".to_owned()),
+            usage: None,
+            key_ops: None,
+            n,
+            e,
+        };
         Self(Jwks { keys: vec![key] })
     }
 }

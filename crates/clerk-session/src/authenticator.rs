@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, CONNECTION, COOKIE, PROXY_AUTHORIZATION, SET_COOKIE};
+use http::header::SET_COOKIE;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue};
 use url::Url;
@@ -13,8 +13,9 @@ use crate::call_limits::CallLimits;
 use crate::clock;
 use crate::config::{Config, ConfigError};
 use crate::cookies;
-use crate::decision::{self, Decision, Refresh};
+use crate::decision::{self, Decision, Handshake, Refresh};
 use crate::handshake;
+use crate::handshake_state;
 use crate::key_cache::{INTERVALS, Intervals, KeyCache};
 use crate::keys::{KeyMiss, KeySource};
 use crate::outcome::{Authenticated, Outcome};
@@ -24,6 +25,25 @@ use crate::validated_config::ValidatedConfig;
 
 /// Clerk's nonces are shorter.
 const MAX_NONCE_BYTES: usize = 512;
+
+/// The browser's headers that Clerk is told of when a session is refreshed: what describes the browser and where it is.
+const FORWARDED_HEADERS: [&str; 15] = [
+    "accept",
+    "accept-language",
+    "cf-connecting-ip",
+    "host",
+    "origin",
+    "referer",
+    "sec-ch-ua",
+    "sec-ch-ua-mobile",
+    "sec-ch-ua-platform",
+    "sec-fetch-dest",
+    "sec-fetch-mode",
+    "sec-fetch-site",
+    "user-agent",
+    "x-forwarded-for",
+    "x-real-ip",
+];
 
 /// Authenticates requests: the SDK's `authenticateRequest`. Cheap to clone; clones share the keys.
 #[derive(Clone)]
@@ -82,12 +102,19 @@ impl Authenticator {
         let now = self.now();
         let client = (config.config.client_address)(parts);
         let request = AuthRequest::new(parts, config, now);
+        let has_foreign_handshake = request.has_foreign_handshake();
+        if request.has_token() {
+            cache.renew_outdated().await;
+        }
         let mut stage = Stage::Start;
         let mut on_miss = KeyMiss::Fetch;
         loop {
             let ring = cache.ring();
             let keys = KeySource { ring: &ring, on_miss };
             let decision = match &stage {
+                Stage::Start if has_foreign_handshake => {
+                    decision::decide_without_handshake(&request, config, keys, now)
+                }
                 Stage::Start => decision::decide(&request, config, keys, now),
                 Stage::HandshakeFailed => decision::decide_by_cookies(&request, config, keys, now),
                 Stage::Handshake { lines, has_clock_skew: false } => {
@@ -100,7 +127,7 @@ impl Authenticator {
                     decision::after_refresh(refreshed.as_deref(), &request, config, keys, now)
                 }
             };
-            log(&decision);
+            log(&decision, &self.0.limits);
             match decision {
                 Decision::FetchKeys => on_miss = cache.refresh_for(&ring).await,
                 Decision::ResolveNonce(nonce) => stage = self.resolve(&nonce, client).await,
@@ -118,15 +145,22 @@ impl Authenticator {
                 Decision::RemoveHandshakeParams(location) => {
                     return stage.finish(Outcome::Redirect { location, reason: None });
                 }
-                Decision::Handshake(handshake) => {
-                    let handshake = *handshake;
-                    return Authenticated {
-                        outcome: Outcome::Redirect { location: handshake.location, reason: Some(handshake.reason) },
-                        set_cookies: vec![handshake.counter],
-                    };
-                }
+                Decision::Handshake(handshake) => return begin(*handshake, &request, config),
             }
         }
+    }
+
+    /// Whether the browser was sent on a handshake and was redirected back to this URL.
+    #[must_use]
+    pub fn is_from_own_handshake(&self, parts: &Parts) -> bool {
+        AuthRequest::new(parts, &self.0.config, self.now()).is_from_own_handshake()
+    }
+
+    /// The request's path and query without what [binds](Self::is_from_own_handshake) them to a handshake; `None` if there
+    /// is none of it. Redirect a page there, so that it doesn't stay in the address bar.
+    #[must_use]
+    pub fn without_handshake_state(parts: &Parts) -> Option<String> {
+        handshake_state::without_state(&parts.uri)
     }
 
     /// The sign-in page.
@@ -193,31 +227,52 @@ impl Authenticator {
         request: &AuthRequest<'_>,
         client: Option<IpAddr>,
     ) -> Result<Vec<String>, RefreshFailure> {
+        if let Some(failure) = self.0.limits.refusal(&refresh.session_id, &refresh.refresh_token) {
+            return Err(failure);
+        }
         if !self.0.limits.allows_refresh(client, &refresh.session_id) {
             tracing::debug!("too many refreshes at once; this one is refused");
             return Err(RefreshFailure::RefusedWithoutCode);
         }
-        let omitted = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE, CONNECTION];
-        let headers = request.headers.iter().filter(|(name, _)| !omitted.contains(*name));
+        let headers = request.headers.iter().filter(|(name, _)| FORWARDED_HEADERS.contains(&name.as_str()));
         let request_headers = headers
             .filter_map(|(name, value)| Some((name.as_str().to_owned(), vec![value.to_str().ok()?.to_owned()])))
             .collect();
         let body = RefreshRequest {
             expired_token: refresh.expired_token,
-            refresh_token: refresh.refresh_token,
+            refresh_token: refresh.refresh_token.clone(),
             request_origin: request.origin().to_owned(),
             request_headers,
             suffixed_cookies: request.uses_suffixed_cookies,
         };
         self.0.backend.refresh_session(&refresh.session_id, body).await.map_err(|error| {
             tracing::info!(%error, "a session could not be refreshed");
-            match (error.code, error.kind) {
+            let kind = error.kind;
+            let failure = match (error.code, kind) {
                 (Some(code), _) => RefreshFailure::Refused(code),
                 (None, BackendErrorKind::Unreachable) => RefreshFailure::Unreachable,
                 (None, BackendErrorKind::Unavailable | BackendErrorKind::Refused) => RefreshFailure::RefusedWithoutCode,
+            };
+            if kind == BackendErrorKind::Refused {
+                self.0.limits.refuse(&refresh.session_id, &refresh.refresh_token, &failure);
             }
+            failure
         })
     }
+}
+
+/// Sends the browser to Clerk. What an unused handshake left in cookies is removed, so that it causes one redirect only.
+fn begin(handshake: Handshake, request: &AuthRequest<'_>, config: &ValidatedConfig) -> Authenticated {
+    let Handshake { mut location, counter, reason } = handshake;
+    let mut set_cookies = vec![counter];
+    if let Some((bound, state)) = handshake::bind(&location, request, config) {
+        location = bound;
+        set_cookies.push(state);
+    }
+    if request.cookies.handshake.is_some() || request.cookies.handshake_nonce.is_some() {
+        set_cookies.extend(cookies::expired_handshake(&config.config.public_url));
+    }
+    Authenticated { outcome: Outcome::Redirect { location, reason: Some(reason) }, set_cookies }
 }
 
 impl Stage {
@@ -244,8 +299,18 @@ impl Stage {
     }
 }
 
-/// Logs decisions that an operator may have to act on.
-fn log(decision: &Decision) {
+/// Logs decisions that an operator may have to act on. Anyone can cause them, so they are logged only so often.
+fn log(decision: &Decision, limits: &CallLimits) {
+    let is_notable = matches!(
+        decision,
+        Decision::RedirectLoop(_)
+            | Decision::HandshakeRejected(_)
+            | Decision::HandshakeFailed(_)
+            | Decision::ClockSkew(_)
+    );
+    if !is_notable || !limits.allows_warning() {
+        return;
+    }
     match decision {
         Decision::RedirectLoop(reason) => tracing::warn!(
             reason = %reason.as_str(),

@@ -77,8 +77,8 @@ pub struct BackendError {
 pub enum BackendErrorKind {
     /// There was no response: no connection, a timeout, or the call was not made.
     Unreachable,
-    /// Clerk cannot process the call now: 408, 423, 429 or 5xx.
+    /// Clerk cannot process the call now: 408, 423, 429 or 5xx. Or its response is not readable.
     Unavailable,
-    /// Clerk refused the call, or its response is not readable.
+    /// Clerk refused the call.
     Refused,
 }

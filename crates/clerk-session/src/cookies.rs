@@ -7,12 +7,15 @@ use http::header::{COOKIE, HeaderMap, HeaderValue};
 use percent_encoding::percent_decode_str;
 use url::{Host, Url};
 
+use crate::handshake_state;
+
 /// The names of cookies that carry the instance's suffix.
 pub(crate) struct CookieNames {
     session: String,
     client_uat: String,
     refresh: String,
     dev_browser: String,
+    state: &'static str,
 }
 
 const SESSION: &str = "__session";
@@ -24,13 +27,14 @@ const HANDSHAKE_NONCE: &str = "__clerk_handshake_nonce";
 pub(crate) const REDIRECT_COUNT: &str = "__clerk_redirect_count";
 
 impl CookieNames {
-    pub(crate) fn new(suffix: &str) -> Self {
+    pub(crate) fn new(suffix: &str, public_url: &Url) -> Self {
         let suffixed = |name: &str| format!("{name}_{suffix}");
         Self {
             session: suffixed(SESSION),
             client_uat: suffixed(CLIENT_UAT),
             refresh: suffixed(REFRESH),
             dev_browser: suffixed(DEV_BROWSER),
+            state: handshake_state::cookie_name(public_url),
         }
     }
 }
@@ -57,6 +61,8 @@ pub(crate) struct Cookies<'a> {
     pub(crate) dev_browser: CookiePair<'a>,
     pub(crate) handshake: Option<Cow<'a, str>>,
     pub(crate) handshake_nonce: Option<Cow<'a, str>>,
+    /// The state of the handshakes that this browser was sent on.
+    pub(crate) state: Option<Cow<'a, str>>,
     pub(crate) redirect_count: u32,
 }
 
@@ -82,6 +88,7 @@ impl<'a> Cookies<'a> {
                     _ if name == names.dev_browser.as_bytes() => &mut cookies.dev_browser.suffixed,
                     _ if name == HANDSHAKE.as_bytes() => &mut cookies.handshake,
                     _ if name == HANDSHAKE_NONCE.as_bytes() => &mut cookies.handshake_nonce,
+                    _ if name == names.state.as_bytes() => &mut cookies.state,
                     _ if name == REDIRECT_COUNT.as_bytes() => &mut count,
                     _ => continue,
                 };
@@ -104,6 +111,7 @@ impl<'a> Cookies<'a> {
             &mut self.dev_browser.suffixed,
             &mut self.handshake,
             &mut self.handshake_nonce,
+            &mut self.state,
         ] {
             if slot.as_ref().is_some_and(|value| value.is_empty()) {
                 *slot = None;
@@ -164,6 +172,16 @@ pub(crate) fn clerk_cookies(directives: &[String]) -> Vec<HeaderValue> {
 /// `Set-Cookie` lines that expire every session cookie, with and without suffix, of this host and of the domain above
 /// it, where production instances set theirs.
 pub(crate) fn expired_cookies(names: &CookieNames, public_url: &Url) -> Vec<HeaderValue> {
+    let session = [SESSION, &names.session, CLIENT_UAT, &names.client_uat, REFRESH, &names.refresh];
+    expired(&[session.as_slice(), &[HANDSHAKE, HANDSHAKE_NONCE]].concat(), public_url)
+}
+
+/// `Set-Cookie` lines that expire what a handshake brought, so that a handshake that wasn't used isn't sent again.
+pub(crate) fn expired_handshake(public_url: &Url) -> Vec<HeaderValue> {
+    expired(&[HANDSHAKE, HANDSHAKE_NONCE], public_url)
+}
+
+fn expired(names: &[&str], public_url: &Url) -> Vec<HeaderValue> {
     let secure = if public_url.scheme() == "https" { "; Secure" } else { "" };
     let mut domains = vec![String::new()];
     if let Some(Host::Domain(host)) = public_url.host()
@@ -172,8 +190,6 @@ pub(crate) fn expired_cookies(names: &CookieNames, public_url: &Url) -> Vec<Head
         let above = host.split_once('.').map(|(_, above)| above).filter(|above| above.contains('.'));
         domains.extend([Some(host), above].into_iter().flatten().map(|domain| format!("; Domain={domain}")));
     }
-    let names =
-        [SESSION, &names.session, CLIENT_UAT, &names.client_uat, REFRESH, &names.refresh, HANDSHAKE, HANDSHAKE_NONCE];
     let line = |name: &str, domain: &str| format!("{name}=; Path=/; Max-Age=0; SameSite=Lax{secure}{domain}");
     names
         .iter()

@@ -92,6 +92,22 @@ fn decide_by_handshake_token(text: &str, config: &ValidatedConfig, keys: KeySour
     }
 }
 
+/// Decides about a request with a handshake that its browser wasn't sent on by this application: by the cookies alone.
+/// Where these don't sign it in, the browser is sent on a handshake of its own, since Clerk may have brought it back by
+/// itself.
+#[must_use]
+pub fn decide_without_handshake(
+    request: &AuthRequest<'_>,
+    config: &ValidatedConfig,
+    keys: KeySource<'_>,
+    now: i64,
+) -> Decision {
+    match decide_by_cookies(request, config, keys, now) {
+        Decision::SignedOut(reason) => handshake_or_sign_out(request, config, reason),
+        decision => decision,
+    }
+}
+
 /// Decides by the cookies alone: without the header, and without a handshake.
 #[must_use]
 pub fn decide_by_cookies(

@@ -59,7 +59,7 @@ impl HttpBackend {
         }
         // serde's message would quote the response, which contains tokens.
         serde_json::from_slice(&body).map_err(|_error| BackendError {
-            kind: BackendErrorKind::Refused,
+            kind: BackendErrorKind::Unavailable,
             code: None,
             source: "Clerk's response is not readable".into(),
         })

@@ -7,7 +7,7 @@ use serde_json::Value;
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Jwks {
     /// The keys. Deserializing skips entries that are not readable as a [`Jwk`], so that a key of a new kind does not
-    /// make the others unusable.
+    /// make the others unusable, and private keys.
     #[serde(deserialize_with = "deserialize_readable")]
     pub keys: Vec<Jwk>,
 }
@@ -22,6 +22,12 @@ pub struct Jwk {
     /// The only algorithm that the key may be used with. `None`: any supported one.
     #[serde(default)]
     pub alg: Option<String>,
+    /// What the key is for: `sig`. `None`: not stated.
+    #[serde(default, rename = "use")]
+    pub usage: Option<String>,
+    /// The operations that the key is for, among them `verify`. `None`: not stated.
+    #[serde(default)]
+    pub key_ops: Option<Vec<String>>,
     /// The modulus in base64url without padding.
     #[serde(default)]
     pub n: String,
@@ -32,7 +38,8 @@ pub struct Jwk {
 
 fn deserialize_readable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Jwk>, D::Error> {
     let values = Vec::<Value>::deserialize(deserializer)?;
-    Ok(values.into_iter().filter_map(|value| serde_json::from_value(value).ok()).collect())
+    let public = values.into_iter().filter(|value| value.get("d").is_none());
+    Ok(public.filter_map(|value| serde_json::from_value(value).ok()).collect())
 }
 
 #[cfg(test)]
@@ -45,6 +52,7 @@ mod tests {
     fn unreadable_keys_are_skipped() {
         let jwks: Jwks = serde_json::from_value(json!({"keys": [
             {"kid": 5},
+            {"kid": "private", "kty": "RSA", "n": "AQ", "e": "AQAB", "d": "AQ"},
             {"kid": "a", "kty": "OKP", "crv": "Ed25519", "x": "…"},
             {"kid": "b", "kty": "RSA", "n": "AQ", "e": "AQAB", "use": "sig"},
         ]}))

@@ -14,6 +14,9 @@ use crate::keys::{KeyMiss, KeyRing};
 pub(crate) struct Intervals {
     /// Keys older than this are fetched again in the background; the old ones stay in use meanwhile.
     pub(crate) stale_after: Duration,
+    /// Keys older than this are fetched again before they are used: there was no request for a while. If that fails, the old
+    /// ones stay in use.
+    pub(crate) wait_after: Duration,
     /// Keys older than this are no longer used, even if Clerk cannot be reached.
     pub(crate) expire_after: Duration,
     /// The shortest time between two fetches, however many tokens name unknown keys.
@@ -24,6 +27,7 @@ pub(crate) struct Intervals {
 
 pub(crate) const INTERVALS: Intervals = Intervals {
     stale_after: Duration::from_mins(5),
+    wait_after: Duration::from_mins(10),
     expire_after: Duration::from_hours(1),
     min_refresh_interval: Duration::from_secs(10),
     retry_after_failure: Duration::from_secs(2),
@@ -79,6 +83,23 @@ impl KeyCache {
             });
         }
         state.ring.clone()
+    }
+
+    /// Fetches keys that are too old to be used before they were. Once that has failed, it is left to the background until
+    /// it succeeds again, so that nobody waits for a service that is down.
+    pub(crate) async fn renew_outdated(&self) {
+        let is_outdated = || {
+            let state = self.state();
+            let is_old = state.fetched_at.is_some_and(|at| at.elapsed() > self.0.intervals.wait_after);
+            is_old && state.last_attempt.is_some_and(|attempt| attempt.succeeded)
+        };
+        if !is_outdated() {
+            return;
+        }
+        let _guard = self.0.fetching.lock().await;
+        if is_outdated() {
+            self.refresh().await;
+        }
     }
 
     /// Fetches the keys because `ring` lacks one, unless they have been replaced since or were fetched just now.
@@ -177,6 +198,7 @@ mod tests {
 
     const SHORT: Intervals = Intervals {
         stale_after: Duration::from_millis(200),
+        wait_after: Duration::from_millis(500),
         expire_after: Duration::from_secs(1),
         min_refresh_interval: Duration::from_millis(150),
         retry_after_failure: Duration::from_millis(50),
@@ -228,6 +250,24 @@ mod tests {
         backend.is_down.store(false, Ordering::SeqCst);
         pass(SHORT.retry_after_failure).await;
         cache.refresh_for(&cache.ring()).await;
+        assert!(cache.ring().get("present").is_some());
+    }
+
+    #[tokio::test]
+    async fn keys_of_an_idle_application_are_renewed_before_they_are_used() {
+        let (cache, backend) = cache();
+        cache.refresh_for(&cache.ring()).await;
+        cache.renew_outdated().await;
+        assert_eq!(backend.calls.load(Ordering::SeqCst), 1, "they are new");
+        pass(SHORT.wait_after).await;
+        futures::future::join_all((0..10).map(|_| cache.renew_outdated())).await;
+        assert_eq!(backend.calls.load(Ordering::SeqCst), 2, "once for all requests");
+        backend.is_down.store(true, Ordering::SeqCst);
+        pass(SHORT.wait_after).await;
+        for _ in 0..3 {
+            cache.renew_outdated().await;
+        }
+        assert_eq!(backend.calls.load(Ordering::SeqCst), 3, "nobody waits again for a service that is down");
         assert!(cache.ring().get("present").is_some());
     }
 }

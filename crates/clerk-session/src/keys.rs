@@ -45,10 +45,13 @@ pub struct PublicKey {
 }
 
 impl PublicKey {
-    /// Reads a JWK. `None` if it is not an RSA key, names an unsupported algorithm, or is damaged.
+    /// Reads a JWK. `None` if it is not an RSA key, not for verifying signatures, names an unsupported algorithm, or is
+    /// damaged.
     #[must_use]
     pub fn from_jwk(jwk: &Jwk) -> Option<Self> {
-        if jwk.kty != "RSA" {
+        let is_for_signatures = jwk.usage.as_deref().is_none_or(|usage| usage == "sig")
+            && jwk.key_ops.as_ref().is_none_or(|operations| operations.iter().any(|operation| operation == "verify"));
+        if jwk.kty != "RSA" || !is_for_signatures {
             return None;
         }
         let algorithm = match jwk.alg.as_deref() {
@@ -132,10 +135,10 @@ impl KeyRing {
         self.0.is_empty()
     }
 
-    /// The key with this id; of several the first.
+    /// The key with this id; of several the last.
     #[must_use]
     pub fn get(&self, kid: &str) -> Option<&PublicKey> {
-        self.0.iter().find(|(known, _)| known == kid).map(|(_, key)| key)
+        self.0.iter().rev().find(|(known, _)| known == kid).map(|(_, key)| key)
     }
 }
 

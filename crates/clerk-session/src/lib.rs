@@ -66,6 +66,9 @@
 //! ```
 //!
 //! # Deliberate differences from the SDK
+//! * A handshake counts only in the browser that was sent on it: a random state is in a short-lived cookie and in the URL
+//!   that Clerk redirects back to. Another handshake is ignored, and the browser is sent on one of its own unless its
+//!   cookies sign it in. The SDK takes any, so that a link can sign a browser in to somebody else's account.
 //! * A write with an expired token and a refresh cookie is refreshed on the server. The SDK refreshes only `GET` and
 //!   leaves the rest to Clerk's script; this crate also serves pages that work without one.
 //! * The redirect counter ends a loop at three *or more*; the SDK compares with three exactly.
@@ -87,7 +90,7 @@
 //!   sends everyone who follows a link from another site to Clerk first, so that no link works while Clerk is down.
 //! * No organization is activated by URL: this crate has no option for it.
 //! * A handshake's response carries no `Access-Control-Allow-Origin: null`.
-//! * Refreshing sends the browser's headers without `Cookie` and `Authorization`.
+//! * Refreshing sends those of the browser's headers that describe it and where it is; the SDK sends all.
 //!
 //! The list above is tested: both decide thousands of generated requests, and the test fails if an entry is missing or
 //! no longer true.
@@ -99,11 +102,11 @@
 //!   not made of letters, digits and underscores, 80 at most, is not refreshed.
 //! * Times beyond the range of a JavaScript `Date` are compared as numbers.
 //! * JSON that is not UTF-8 or begins with a byte order mark, and a `kid` that is not a string, are refused.
-//! * RSA keys below 2048 bits and JWKs with an unsupported `alg` verify nothing. Of two keys with one `kid` the first
-//!   counts. `use` and `key_ops` are ignored.
-//! * An unknown `kid` causes the next fetch no sooner than ten seconds after the last one. Keys that are more than five
-//!   minutes old decide the request that starts the fetch in the background.
-//! * Of several `Authorization`, `Sec-Fetch-Dest` or `Referer` headers the first counts, as with Node's own server.
+//! * RSA keys below 2048 bits, and JWKs with an unsupported `alg`, verify nothing. A JWK that is not for signatures is
+//!   left out, so that its `kid` is unknown.
+//! * An unknown `kid` causes the next fetch no sooner than ten seconds after the last one. Keys that are between five and
+//!   ten minutes old decide the request that starts the fetch in the background; older ones are fetched first.
+//! * Of several `Sec-Fetch-Dest` or `Referer` headers the first counts, as with Node's own server.
 //! * Cookies are read as UTF-8; redirect counters and `__client_uat` as plain decimal numbers.
 //! * Forwarded values must form an origin: `http` or `https`, and no user, path or query.
 //! * A satellite needs a sign-in URL in production too.
@@ -119,6 +122,7 @@ mod config;
 mod cookies;
 pub mod decision;
 mod handshake;
+mod handshake_state;
 #[cfg(feature = "reqwest")]
 mod http_backend;
 mod jwks;
@@ -146,6 +150,7 @@ pub use authenticator::Authenticator;
 pub use backend::{API_VERSION, BackendApi, BackendError, BackendErrorKind, RefreshRequest};
 pub use clock::Clock;
 pub use config::{ClientAddress, Config, ConfigError, TrustForwarded};
+pub use handshake_state::HANDSHAKE_STATE;
 #[cfg(feature = "reqwest")]
 pub use http_backend::HttpBackend;
 pub use jwks::{Jwk, Jwks};

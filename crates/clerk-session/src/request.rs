@@ -8,6 +8,7 @@ use url::Url;
 use url::form_urlencoded;
 
 use crate::cookies::{Cookies, parse_client_uat};
+use crate::handshake_state::{self, HANDSHAKE_STATE as STATE};
 use crate::token::Token;
 use crate::validated_config::ValidatedConfig;
 
@@ -34,6 +35,8 @@ pub struct AuthRequest<'a> {
     dev_browser_from_url: Option<Cow<'a, str>>,
     pub(crate) handshake: Option<Cow<'a, str>>,
     pub(crate) handshake_nonce: Option<Cow<'a, str>>,
+    /// The state of the handshake that led back to this URL.
+    state: Option<Cow<'a, str>>,
     /// Whether a satellite has the primary domain's response (`true`) or must ask for it (`false`).
     pub(crate) synced: Option<Cow<'a, str>>,
     /// The satellite's URL that the primary domain's response goes to.
@@ -57,6 +60,7 @@ impl<'a> AuthRequest<'a> {
             dev_browser_from_url: None,
             handshake: None,
             handshake_nonce: None,
+            state: None,
             synced: None,
             satellite_url: None,
             cookies,
@@ -68,14 +72,16 @@ impl<'a> AuthRequest<'a> {
     /// Of several parameters with the same name the first one counts.
     fn read_query(&mut self, query: &'a str) {
         // Any character of a name may be percent-encoded.
-        if !query.contains("__clerk") && !query.contains('%') {
+        if !query.contains("__clerk") && !query.contains(STATE) && !query.contains('%') {
             return;
         }
-        let (mut handshake, mut nonce, mut dev_browser, mut synced, mut satellite) = (None, None, None, None, None);
+        let (mut handshake, mut nonce, mut state, mut dev_browser) = (None, None, None, None);
+        let (mut synced, mut satellite) = (None, None);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             let slot = match &*name {
                 HANDSHAKE => &mut handshake,
                 HANDSHAKE_NONCE => &mut nonce,
+                STATE => &mut state,
                 DEV_BROWSER => &mut dev_browser,
                 SYNCED => &mut synced,
                 SATELLITE_URL => &mut satellite,
@@ -88,6 +94,7 @@ impl<'a> AuthRequest<'a> {
         self.dev_browser_from_url = non_empty(dev_browser);
         self.handshake = non_empty(handshake);
         self.handshake_nonce = non_empty(nonce);
+        self.state = non_empty(state);
         self.synced = synced;
         self.satellite_url = non_empty(satellite);
     }
@@ -100,6 +107,23 @@ impl<'a> AuthRequest<'a> {
     /// The handshake's token, from the URL (development) or a cookie (production).
     pub(crate) fn handshake_token(&self) -> Option<&str> {
         self.handshake.as_deref().or(self.cookies.handshake.as_deref())
+    }
+
+    /// Whether the browser was sent on a handshake and was redirected back to this URL.
+    pub(crate) fn is_from_own_handshake(&self) -> bool {
+        let state = self.state.as_deref().filter(|state| handshake_state::is_state(state));
+        state.is_some() && state == self.cookies.state.as_deref()
+    }
+
+    /// Whether a handshake decides about the request that this browser wasn't sent on.
+    pub(crate) fn has_foreign_handshake(&self) -> bool {
+        let has_handshake = self.nonce().is_some() || self.handshake_token().is_some();
+        self.bearer.is_none() && has_handshake && !self.is_from_own_handshake()
+    }
+
+    /// Whether there is anything that a key verifies.
+    pub(crate) fn has_token(&self) -> bool {
+        self.bearer.is_some() || self.session_token().is_some() || self.handshake_token().is_some()
     }
 
     pub(crate) fn session_token(&self) -> Option<&str> {
@@ -177,8 +201,12 @@ fn origin<'a>(parts: &'a Parts, config: &'a ValidatedConfig) -> Cow<'a, str> {
 }
 
 /// The token of the `Authorization` header: a bearer token, or the whole value if there is no scheme.
+///
+/// Several headers are one list, as HTTP and `fetch` read them, and a list is no token.
 fn bearer(headers: &HeaderMap) -> Option<Cow<'_, str>> {
-    let value = String::from_utf8_lossy(headers.get(AUTHORIZATION)?.as_bytes());
+    let mut values = headers.get_all(AUTHORIZATION).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let first = values.next()?;
+    let value = values.fold(first, |list, value| Cow::Owned(format!("{list}, {value}")));
     let token = |value: &str| -> Option<std::ops::Range<usize>> {
         let (scheme, rest) = value.split_once(' ').unwrap_or((value, ""));
         let token = rest.split(' ').next().unwrap_or_default();

@@ -52,7 +52,7 @@ impl ValidatedConfig {
         let jwt_key =
             config.jwt_key.as_deref().map(|pem| PublicKey::from_pem(pem).ok_or(ConfigError::JwtKey)).transpose()?;
         Ok(Self {
-            cookie_names: CookieNames::new(&key.cookie_suffix),
+            cookie_names: CookieNames::new(&key.cookie_suffix, &config.public_url),
             frontend_url: parse(&format!("{base}/"))?,
             issuer_host,
             frontend_host,

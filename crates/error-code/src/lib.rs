@@ -85,10 +85,16 @@ error_codes! {
         "You’ve switched accounts since opening this page. Nothing was changed. Reload the page.";
     /// The deletion's plan changed since it was shown.
     PlanChanged = "plan_changed", 409,
-        "Your data has changed since you opened this page. Check the list, then confirm again.";
+        "What would happen has changed since you opened this page. Check it, then confirm again.";
+    /// The text of a purpose isn't the one that the form showed.
+    TextChanged = "text_changed", 409,
+        "The text changed while this page was open. Reload the page, read it again, then choose.";
     /// The consent record changed since it was shown.
     ChangedElsewhere = "changed_elsewhere", 409,
         "Your preferences were changed somewhere else while this page was open.";
+    /// Another export of the same user is running.
+    ExportRunning = "export_running", 409,
+        "A download of your data is already running. Wait until it has finished, or cancel it, then try again.";
     /// The request is larger than is accepted.
     TooLarge = "too_large", 413, "That request was too large.";
     /// The request's media type isn't accepted.
@@ -102,6 +108,8 @@ error_codes! {
     Internal = "internal", 500, "Something went wrong. It’s our fault, and it was logged.";
     /// Something that this depends on can't be reached.
     Unavailable = "unavailable", 503, "A service we need isn’t responding. Try again in a minute.";
+    /// The database was restored and waits for an operator.
+    Maintenance = "maintenance", 503, "We’re doing maintenance. Please try again later.";
     /// The server couldn't be reached. Only a browser reports this, to its own user.
     Unreachable = "unreachable", 503, "We can’t reach the server. Check your connection.";
 }

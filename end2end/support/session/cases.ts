@@ -50,6 +50,7 @@ export type Trait =
   | 'pending'
   | 'no session id'
   | 'foreign cookie'
+  | 'foreign handshake'
   | 'another address'
   | 'unknown satellite';
 
@@ -95,6 +96,7 @@ export function draw(random: Random, world: World, now: number): Case {
   drawQuery(random, request);
   drawHeaders(random, request);
   if (random.happens(0.12)) request.bearer = random.of<() => Value>(token, token, token, token, () => 'not.a.token', () => 'x')();
+  if (request.bearer !== undefined && random.happens(0.1)) request.headers.push(['authorization', random.of('Bearer x', 'x')]);
   drawCookies(random, world, request, now, token);
   if (random.happens(0.14)) drawHandshake(random, request, now, token);
   if (random.happens(0.06) && !request.cookies.some(([name]) => name.startsWith('__refresh'))) drawAddress(random, request);
@@ -297,6 +299,8 @@ function drawHandshake(random: Random, request: Case, now: number, token: () => 
   const name = typeof value === 'string' ? random.of('__clerk_handshake', '__clerk_handshake_nonce') : `__clerk_handshake${value.by === 'nonce' ? '_nonce' : ''}`;
   if (random.happens(0.5)) request.query.push([name, value]);
   else request.cookies.push([name, value]);
+  // As if somebody else had been sent on it.
+  if (request.bearer === undefined && random.happens(0.25)) request.traits.add('foreign handshake');
 }
 
 function handshakeToken(random: Random): Omit<Token, 'claims'> {

@@ -7,6 +7,10 @@ import type { Case, Lines, Token, Value } from './cases.ts';
 /** A request as text. */
 export type Rendered = { path: string; headers: [string, string][] };
 
+/** What binds a handshake to a browser: 16 bytes. */
+const STATE = 'c3RhdGUtb2YtYS10ZXN0IQ';
+const isHandshake = (name: string) => name.startsWith('__clerk_handshake');
+
 const foreign = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
 const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
@@ -54,8 +58,13 @@ export async function render(cases: Case[]): Promise<[Rendered, Rendered][]> {
       if ('by' in value && value.by === 'nonce') return nonces.get(value)?.[side] ?? '';
       return tokens.get(value) ?? '';
     };
-    const query = drawn.query.map(([name, content]) => `${encodeURIComponent(name)}=${encodeURIComponent(value(content))}`).join('&');
-    const cookies = drawn.cookies.map(([name, content]) => `${name}=${value(content)}`).join('; ');
+    const isForeign = drawn.traits.has('foreign handshake');
+    const counts = ([name]: [string, Value]) => !(isForeign && side === 0 && isHandshake(name));
+    // The crate takes a handshake of the browser that was sent on it, and the SDK takes any.
+    const isOwn = side === 1 && !isForeign && [...drawn.query, ...drawn.cookies].some(([name]) => isHandshake(name));
+    const own = (name: string): [string, Value][] => (isOwn ? [[name, STATE]] : []);
+    const query = [...drawn.query.filter(counts), ...own('handshake_state')].map(([name, content]) => `${encodeURIComponent(name)}=${encodeURIComponent(value(content))}`).join('&');
+    const cookies = [...drawn.cookies.filter(counts), ...own('__Host-handshake_state')].map(([name, content]) => `${name}=${value(content)}`).join('; ');
     const headers = [...drawn.headers];
     if (cookies) headers.push(['cookie', cookies]);
     if (drawn.bearer !== undefined) headers.push(['authorization', `Bearer ${value(drawn.bearer)}`]);

@@ -1,19 +1,22 @@
-//! `lethe deletions list`, `show` and `retry`.
+//! `lethe deletions`: what operators see of deletions, and what they decide about one.
 
 use std::fmt::{self, Debug, Formatter};
 
 use anyhow::Context;
 use clap::{Subcommand, ValueEnum};
 use lethe::Lethe;
+use lethe::deletion::clerk_events::{self, Resumed};
 use lethe::deletion::inspection::{
-    self, DeletionDetails, DeletionSummary, Reference, RetentionDetails, Retry, State, StepDetails, Unfinished, Work,
+    self, DeletionDetails, DeletionSummary, Page, RecheckDetails, RetentionDetails, Retry, State, StepDetails,
+    Unfinished, Work,
 };
-use lethe::deletion::{Failure, Step};
-use serde_json::{Value, json};
+use lethe::deletion::{self, Failure, Hold, Reference, Release, Replan, Step};
+use serde_json::json;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
+use uuid::Uuid;
 
+use super::deletion_json;
 use super::exit::Exit;
 use super::output::{self, print_table};
 
@@ -24,18 +27,53 @@ pub(super) enum DeletionsCommand {
         /// Which ones. `open` are all that aren't completed, and those whose purges keep failing.
         #[arg(long, value_enum, default_value_t)]
         state: StateFilter,
+        /// How many at most.
+        #[arg(long, value_name = "N", default_value_t = PAGE_LENGTH, value_parser = clap::value_parser!(u32).range(1..))]
+        limit: u32,
+        /// Those after the one with this id, which the output names if there are more.
+        #[arg(long, value_name = "ID")]
+        after: Option<Uuid>,
     },
     /// Print the steps of a deletion, why one failed and what to do about it, and what stays for a time.
     Show {
         /// A receipt code, the id in an alert or in the log, or, until the deletion is completed, a Clerk user id.
         deletion: ReferenceArgument,
     },
-    /// Make the next attempt of a deletion due now, and those of its purges that failed.
+    /// Request the deletions of users who were deleted at Clerk in unusual number, and which wait for you.
+    ///
+    /// They are dated from the events. Users whom Clerk still has go on waiting; the command then exits with 3.
+    ResumeClerkEvents {
+        /// Drop the events instead: no data is deleted. `lethe orphans` finds the users later.
+        #[arg(long)]
+        discard: bool,
+    },
+    /// Make the next attempt of a deletion due now, and those of its purges and rechecks that failed.
     Retry {
         /// A receipt code, the id in an alert or in the log, or, until the deletion is completed, a Clerk user id.
         deletion: ReferenceArgument,
     },
+    /// Let a deletion go on by the data map as it is, though the user confirmed something else. The receipt says so.
+    Replan {
+        /// A receipt code, the id in an alert or in the log, or a Clerk user id.
+        deletion: ReferenceArgument,
+    },
+    /// Stop a deletion before anything is erased. Its due date goes on.
+    Hold {
+        /// A receipt code, the id in an alert or in the log, or a Clerk user id.
+        deletion: ReferenceArgument,
+        /// Why. `list` and `show` print it; name no user in it.
+        #[arg(long)]
+        reason: String,
+    },
+    /// Let a held deletion go on.
+    Release {
+        /// A receipt code, the id in an alert or in the log, or a Clerk user id.
+        deletion: ReferenceArgument,
+    },
 }
+
+/// How many deletions `list` prints unless told otherwise.
+const PAGE_LENGTH: u32 = 100;
 
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 pub(super) enum StateFilter {
@@ -48,7 +86,7 @@ pub(super) enum StateFilter {
 impl StateFilter {
     const fn states(self) -> &'static [State] {
         match self {
-            Self::Open => &[State::Open, State::Attention],
+            Self::Open => State::UNFINISHED,
             Self::Attention => &[State::Attention],
             Self::Completed => &[State::Completed],
         }
@@ -73,32 +111,84 @@ impl Debug for ReferenceArgument {
 
 pub(super) async fn run(command: &DeletionsCommand, lethe: &Lethe, as_json: bool) -> anyhow::Result<Exit> {
     match command {
-        DeletionsCommand::List { state } => list(lethe, *state, as_json).await,
+        DeletionsCommand::List { state, limit, after } => list(lethe, *state, *after, *limit, as_json).await,
         DeletionsCommand::Show { deletion } => show(lethe, deletion, as_json).await,
         DeletionsCommand::Retry { deletion } => retry(lethe, deletion, as_json).await,
+        DeletionsCommand::Replan { deletion } => replan(lethe, deletion, as_json).await,
+        DeletionsCommand::Hold { deletion, reason } => hold(lethe, deletion, reason, as_json).await,
+        DeletionsCommand::Release { deletion } => release(lethe, deletion, as_json).await,
+        DeletionsCommand::ResumeClerkEvents { discard: false } => resume_clerk_events(lethe, as_json).await,
+        DeletionsCommand::ResumeClerkEvents { discard: true } => discard_clerk_events(lethe, as_json).await,
     }
 }
 
-async fn list(lethe: &Lethe, filter: StateFilter, as_json: bool) -> anyhow::Result<Exit> {
-    let deletions = inspection::list(lethe, filter.states()).await?;
+async fn list(
+    lethe: &Lethe,
+    filter: StateFilter,
+    after: Option<Uuid>,
+    limit: u32,
+    as_json: bool,
+) -> anyhow::Result<Exit> {
+    let Page { deletions, next } = inspection::list(lethe, filter.states(), after, limit).await?;
     // Also where the list has others only: scripts look at the status.
-    let attention = inspection::list(lethe, &[State::Attention]).await?.len();
+    let attention = inspection::count_attention(lethe).await?;
+    let waiting = clerk_events::waiting(lethe).await?;
     if as_json {
-        let deletions = deletions.iter().map(summary_json).collect::<anyhow::Result<Vec<_>>>()?;
-        output::print_json(&json!({"deletions": deletions, "attention": attention}))?;
+        let deletions = deletions.iter().map(deletion_json::summary).collect::<anyhow::Result<Vec<_>>>()?;
+        output::print_json(&json!({
+            "deletions": deletions, "attention": attention, "next": next, "waiting_clerk_events": waiting
+        }))?;
     } else if deletions.is_empty() {
         println!("No deletions.");
     } else {
         let rows = deletions.iter().map(summary_row).collect::<anyhow::Result<Vec<_>>>()?;
         print_table(["receipt", "requested", "due", "state", "at", "attempts", "next attempt", "cause"], &rows);
+        if let Some(next) = next {
+            println!("There are more: add --after {next}");
+        }
     }
-    Ok(if attention > 0 { Exit::Attention } else { Exit::Success })
+    if waiting > 0 && !as_json {
+        println!();
+        println!(
+            "{waiting} users were deleted at Clerk, more than usual in an hour. `lethe deletions resume-clerk-events`"
+        );
+        println!("deletes their data, and with --discard doesn't.");
+    }
+    Ok(if attention > 0 || waiting > 0 { Exit::Attention } else { Exit::Success })
+}
+
+async fn resume_clerk_events(lethe: &Lethe, as_json: bool) -> anyhow::Result<Exit> {
+    let Resumed { requested, obsolete, still_at_clerk } = clerk_events::resume(lethe).await?;
+    if as_json {
+        output::print_json(&json!({"requested": requested, "obsolete": obsolete, "still_at_clerk": still_at_clerk}))?;
+    } else {
+        println!("{requested} deletions were requested. `lethe serve` or `lethe work` executes them.");
+        if obsolete > 0 {
+            println!("{obsolete} users have been erased already, or are being erased.");
+        }
+        if still_at_clerk > 0 {
+            println!(
+                "{still_at_clerk} users still exist at Clerk, so their events go on waiting. `--discard` drops them."
+            );
+        }
+    }
+    Ok(if still_at_clerk > 0 { Exit::Attention } else { Exit::Success })
+}
+
+async fn discard_clerk_events(lethe: &Lethe, as_json: bool) -> anyhow::Result<Exit> {
+    let discarded = clerk_events::discard(lethe).await?;
+    if as_json {
+        output::print_json(&json!({"discarded": discarded}))?;
+    } else {
+        println!("{discarded} events were dropped. No data was deleted.");
+    }
+    Ok(Exit::Success)
 }
 
 async fn show(lethe: &Lethe, deletion: &ReferenceArgument, as_json: bool) -> anyhow::Result<Exit> {
     let details = inspection::details(lethe, &parse(deletion)?).await?.context(NOT_FOUND)?;
     if as_json {
-        output::print_json(&details_json(&details)?)?;
+        output::print_json(&deletion_json::details(&details)?)?;
     } else {
         print_details(&details)?;
     }
@@ -114,11 +204,49 @@ async fn retry(lethe: &Lethe, deletion: &ReferenceArgument, as_json: bool) -> an
             "state": retry.summary.state.name(),
             "step": retry.step.map(Step::name),
             "purges": retry.purges,
+            "rechecks": retry.rechecks,
         }))?;
     } else {
         print_retry(&retry);
     }
     Ok(Exit::Success)
+}
+
+async fn replan(lethe: &Lethe, deletion: &ReferenceArgument, as_json: bool) -> anyhow::Result<Exit> {
+    let (outcome, text) = match deletion::accept_change(lethe, &parse(deletion)?).await?.context(NOT_FOUND)? {
+        Replan::Accepted => ("accepted", "It goes on by the data map as it is."),
+        Replan::Unnecessary => ("unnecessary", "It goes by the data map as it is anyway. Nothing was changed."),
+        Replan::TooLate => ("too_late", "Its rows are erased already. Nothing was changed."),
+    };
+    print_decision(outcome, text, as_json)
+}
+
+async fn hold(lethe: &Lethe, deletion: &ReferenceArgument, reason: &str, as_json: bool) -> anyhow::Result<Exit> {
+    anyhow::ensure!(!reason.trim().is_empty(), "the reason is empty");
+    let (outcome, text) = match deletion::hold(lethe, &parse(deletion)?, reason.trim()).await?.context(NOT_FOUND)? {
+        Hold::Held => ("held", "Nothing is erased until `lethe deletions release`. Its due date goes on."),
+        Hold::HeldBefore => ("held_before", "It was held before. The reason was replaced."),
+        Hold::TooLate => ("too_late", "Its rows are erased already, so there is nothing to stop. Nothing was changed."),
+    };
+    print_decision(outcome, text, as_json)
+}
+
+async fn release(lethe: &Lethe, deletion: &ReferenceArgument, as_json: bool) -> anyhow::Result<Exit> {
+    let (outcome, text) = match deletion::release(lethe, &parse(deletion)?).await?.context(NOT_FOUND)? {
+        Release::Released => ("released", "It goes on."),
+        Release::NotHeld => ("not_held", "It isn't held. Nothing was changed."),
+    };
+    print_decision(outcome, text, as_json)
+}
+
+/// Prints what became of an operator's decision. One that came too late needs attention.
+fn print_decision(outcome: &str, text: &str, as_json: bool) -> anyhow::Result<Exit> {
+    if as_json {
+        output::print_json(&json!({"outcome": outcome}))?;
+    } else {
+        println!("{text}");
+    }
+    Ok(if outcome == "too_late" { Exit::Attention } else { Exit::Success })
 }
 
 /// It names both causes: that a completed deletion isn't found by the person is no defect.
@@ -129,24 +257,35 @@ fn parse(deletion: &ReferenceArgument) -> anyhow::Result<Reference> {
     Ok(Reference::parse(&deletion.0)?)
 }
 
-fn print_retry(Retry { summary, step, purges }: &Retry) {
+fn print_retry(Retry { summary, step, purges, rechecks }: &Retry) {
     if let Some(step) = step {
         println!("The step {} of {} is due now.", step.name(), summary.receipt.as_str());
     }
     if *purges > 0 {
         println!("{purges} failed purges of {} are due now.", summary.receipt.as_str());
     }
-    if step.is_none() && *purges == 0 {
-        println!("{} is completed, and no purge of it has failed. Nothing was changed.", summary.receipt.as_str());
+    if *rechecks > 0 {
+        println!("{rechecks} failed rechecks of {} are due now.", summary.receipt.as_str());
+    }
+    if step.is_none() && summary.hold.is_some() {
+        println!("{} is held. Run `lethe deletions release` first.", summary.receipt.as_str());
+    } else if step.is_none() && *purges == 0 && *rechecks == 0 {
+        println!(
+            "{} is completed, and no purge or recheck of it has failed. Nothing was changed.",
+            summary.receipt.as_str()
+        );
     } else {
         println!("`lethe serve` or `lethe work` goes on with it.");
     }
 }
 
-fn print_details(DeletionDetails { summary, steps, retention }: &DeletionDetails) -> anyhow::Result<()> {
+fn print_details(DeletionDetails { summary, steps, retention, rechecks }: &DeletionDetails) -> anyhow::Result<()> {
     println!("receipt    {}", summary.receipt.as_str());
     println!("id         {}", summary.request);
     println!("state      {}", state_text(summary.state));
+    if let Some(hold) = &summary.hold {
+        println!("held       since {}: {}", time_text(hold.since)?, printable(&hold.reason));
+    }
     println!("requested  {}", time_text(summary.requested_at)?);
     println!("due        {}", date_text(summary.due_at)?);
     if let Some(finished_at) = summary.finished_at {
@@ -161,8 +300,15 @@ fn print_details(DeletionDetails { summary, steps, retention }: &DeletionDetails
         let rows = retention.iter().map(retention_row).collect::<anyhow::Result<Vec<_>>>()?;
         print_table(["table", "purge due", "failed attempts", "next attempt", "cause"], &rows);
     }
+    if !rechecks.is_empty() {
+        println!();
+        println!("Searches for rows that come late:");
+        let rows = rechecks.iter().map(recheck_row).collect::<anyhow::Result<Vec<_>>>()?;
+        print_table(["due", "done", "rows erased", "failed attempts", "next attempt", "cause"], &rows);
+    }
     let mut failures: Vec<Failure> = Vec::new();
     let found = steps.iter().map(|step| step.failure).chain(retention.iter().map(|entry| entry.failure));
+    let found = found.chain(rechecks.iter().map(|recheck| recheck.failure));
     for failure in found.flatten() {
         if !failures.contains(&failure) {
             failures.push(failure);
@@ -183,6 +329,7 @@ fn summary_row(deletion: &DeletionSummary) -> anyhow::Result<[String; 8]> {
             let work = match work {
                 Work::Step(step) => step.name().to_owned(),
                 Work::Purge(table) => format!("purge of {table}"),
+                Work::Recheck => "recheck".to_owned(),
             };
             [work, attempts.to_string(), optional_time_text(*next_attempt_at)?, cause_text(*failure)]
         }
@@ -195,7 +342,7 @@ fn summary_row(deletion: &DeletionSummary) -> anyhow::Result<[String; 8]> {
         work,
         attempts,
         next_attempt,
-        cause,
+        deletion.hold.as_ref().map_or(cause, |hold| format!("held: {}", printable(&hold.reason))),
     ])
 }
 
@@ -217,6 +364,17 @@ fn retention_row(entry: &RetentionDetails) -> anyhow::Result<[String; 5]> {
         entry.attempts.to_string(),
         optional_time_text(entry.next_attempt_at)?,
         cause_text(entry.failure),
+    ])
+}
+
+fn recheck_row(recheck: &RecheckDetails) -> anyhow::Result<[String; 6]> {
+    Ok([
+        time_text(recheck.due_at)?,
+        optional_time_text(recheck.finished_at)?,
+        recheck.finished_at.map(|_| recheck.rows.to_string()).unwrap_or_default(),
+        recheck.attempts.to_string(),
+        optional_time_text(recheck.next_attempt_at)?,
+        cause_text(recheck.failure),
     ])
 }
 
@@ -244,73 +402,9 @@ fn date_text(at: OffsetDateTime) -> anyhow::Result<String> {
     Ok(at.format(format_description!("[year]-[month]-[day]"))?)
 }
 
-fn summary_json(deletion: &DeletionSummary) -> anyhow::Result<Value> {
-    let current = deletion.current.as_ref();
-    let (step, table) = match current.map(|current| &current.work) {
-        Some(Work::Step(step)) => (Some(step.name()), None),
-        Some(Work::Purge(table)) => (None, Some(table)),
-        None => (None, None),
-    };
-    Ok(json!({
-        "request": deletion.request,
-        "receipt": deletion.receipt.as_str(),
-        "state": deletion.state.name(),
-        "requested_at": time_json(Some(deletion.requested_at))?,
-        "due_at": time_json(Some(deletion.due_at))?,
-        "finished_at": time_json(deletion.finished_at)?,
-        "step": step,
-        "table": table,
-        "attempts": current.map(|current| current.attempts),
-        "next_attempt_at": time_json(current.and_then(|current| current.next_attempt_at))?,
-        "failure": failure_json(current.and_then(|current| current.failure)),
-    }))
-}
-
-fn details_json(DeletionDetails { summary, steps, retention }: &DeletionDetails) -> anyhow::Result<Value> {
-    let steps = steps.iter().map(step_json).collect::<anyhow::Result<Vec<_>>>()?;
-    let retention = retention.iter().map(retention_json).collect::<anyhow::Result<Vec<_>>>()?;
-    Ok(json!({
-        "request": summary.request,
-        "receipt": summary.receipt.as_str(),
-        "state": summary.state.name(),
-        "requested_at": time_json(Some(summary.requested_at))?,
-        "due_at": time_json(Some(summary.due_at))?,
-        "finished_at": time_json(summary.finished_at)?,
-        "steps": steps,
-        "retention": retention,
-    }))
-}
-
-fn step_json(step: &StepDetails) -> anyhow::Result<Value> {
-    Ok(json!({
-        "step": step.step.name(),
-        "status": step.status.name(),
-        "attempts": step.attempts,
-        "finished_at": time_json(step.finished_at)?,
-        "next_attempt_at": time_json(step.next_attempt_at)?,
-        "failure": failure_json(step.failure),
-    }))
-}
-
-fn retention_json(entry: &RetentionDetails) -> anyhow::Result<Value> {
-    Ok(json!({
-        "table": entry.table,
-        "due_at": time_json(Some(entry.due_at))?,
-        "attempts": entry.attempts,
-        "next_attempt_at": time_json(entry.next_attempt_at)?,
-        "failure": failure_json(entry.failure),
-    }))
-}
-
-fn failure_json(failure: Option<Failure>) -> Value {
-    failure.map_or(
-        Value::Null,
-        |failure| json!({"code": failure.name(), "cause": failure.cause(), "remedy": failure.remedy()}),
-    )
-}
-
-fn time_json(at: Option<OffsetDateTime>) -> anyhow::Result<Option<String>> {
-    Ok(at.map(|at| at.format(&Rfc3339)).transpose()?)
+/// An operator's text in one line of a terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
 
 #[cfg(test)]

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use futures::{StreamExt, stream};
-use lethe::deletion::{self, NewRequest, Origin};
+use lethe::deletion::{self, Failure, NewRequest, Origin, Reference, inspection};
 use lethe::{ClerkUserId, Lethe, Presence, subject};
 use serde_json::json;
 
+use super::erase_report::Report;
 use super::exit::Exit;
 use super::output;
 
@@ -43,10 +44,14 @@ impl Display for BatchOutcome {
     }
 }
 
-pub(super) async fn run(lethe: &Lethe, file: &Path, as_json: bool) -> anyhow::Result<Exit> {
+pub(super) async fn run(lethe: &Lethe, file: &Path, report: Option<&Path>, as_json: bool) -> anyhow::Result<Exit> {
     let text = std::fs::read_to_string(file).with_context(|| format!("can't read {}", file.display()))?;
     let users = parse_ids(&text)?;
-    let outcome = delete_all(lethe, &users, Origin::Operator).await?;
+    let mut report = report.map(Report::open).transpose()?;
+    let outcome = delete_all(lethe, &users, Origin::Operator, report.as_mut()).await?;
+    if let Some(report) = report {
+        report.finish(&users)?;
+    }
     if as_json {
         output::print_json(
             &json!({"people": users.len(), "erased": outcome.completed, "unfinished": outcome.unfinished, "erased_before": outcome.erased_before}),
@@ -59,26 +64,49 @@ pub(super) async fn run(lethe: &Lethe, file: &Path, as_json: bool) -> anyhow::Re
 
 /// Deletes all of `users`. All requests are recorded before the first one runs, so that none is lost when the process
 /// ends. A user who is erased already costs one query.
-pub(super) async fn delete_all(lethe: &Lethe, users: &[ClerkUserId], origin: Origin) -> anyhow::Result<BatchOutcome> {
+pub(super) async fn delete_all(
+    lethe: &Lethe,
+    users: &[ClerkUserId],
+    origin: Origin,
+    mut report: Option<&mut Report>,
+) -> anyhow::Result<BatchOutcome> {
     let mut progress = output::Progress::new();
     let mut outcome = BatchOutcome::default();
     let mut requests = Vec::new();
     for (index, subject) in users.iter().enumerate() {
         if subject::presence(lethe, subject).await? == Presence::Erased {
             outcome.erased_before += 1;
+            if let Some(report) = &mut report {
+                report.add_erased_before(subject)?;
+            }
             continue;
         }
         let new = NewRequest { subject, origin, confirmed_plan: None, contact: None, idempotency_key: None };
-        requests.push(deletion::request(lethe, new).await?.id);
+        let request = deletion::request(lethe, new).await?;
+        if let Some(report) = &mut report {
+            report.add(subject, "requested", &request.receipt, None)?;
+        }
+        requests.push((subject, request));
         progress.show(&format!("{} of {} deletions recorded", index + 1, users.len()));
     }
-    let deletions = requests.iter().map(|request| deletion::run(lethe, *request, DELETION_TIMEOUT));
+    let deletions = requests.iter().map(async |(subject, request)| {
+        let ended = deletion::run(lethe, request.id, DELETION_TIMEOUT).await?;
+        // The progress has no causes, which only operators are told.
+        let reference = Reference::Request(request.id);
+        let details = if ended.finished { None } else { inspection::details(lethe, &reference).await? };
+        anyhow::Ok((*subject, &request.receipt, ended.finished, details.and_then(|details| details.summary.current)))
+    });
     let mut deletions = stream::iter(deletions).buffer_unordered(MAX_CONCURRENT);
     while let Some(ended) = deletions.next().await {
-        if ended?.finished {
+        let (subject, receipt, is_finished, current) = ended?;
+        if is_finished {
             outcome.completed += 1;
         } else {
             outcome.unfinished += 1;
+        }
+        if let Some(report) = &mut report {
+            let cause = current.and_then(|current| current.failure).map(Failure::name);
+            report.add(subject, if is_finished { "erased" } else { "unfinished" }, receipt, cause)?;
         }
         progress.show(&format!("{} of {} users deleted", outcome.completed, requests.len()));
     }

@@ -1,8 +1,10 @@
 //! `lethe map check` and `lethe map draft`.
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use lethe::connection::TimeLimits;
 use lethe::data_map::{self, Error};
 use serde_json::json;
 
@@ -35,7 +37,7 @@ async fn check(mut values: Values, as_json: bool) -> anyhow::Result<Exit> {
     let path = values.read::<PathBuf>(&data::DATA_MAP);
     let (config, path) = values.finish(config.zip(path))?;
     let map = bootstrap::load_data_map(&path)?;
-    let database = bootstrap::connect_database(&config).await?;
+    let database = bootstrap::connect_directly(&config, NonZeroU32::MIN, TimeLimits::BATCH).await?;
     let mut connection = database.acquire().await?;
     let problems = match data_map::resolve(&map, &mut connection).await {
         Ok(_) => Vec::new(),
@@ -58,7 +60,7 @@ async fn check(mut values: Values, as_json: bool) -> anyhow::Result<Exit> {
 async fn draft(mut values: Values, subject: Option<&str>) -> anyhow::Result<Exit> {
     let config = DatabaseConfig::read(&mut values);
     let config = values.finish(config)?;
-    let database = bootstrap::connect_database(&config).await?;
+    let database = bootstrap::connect_directly(&config, NonZeroU32::MIN, TimeLimits::BATCH).await?;
     let mut connection = database.acquire().await?;
     print!("{}", data_map::draft(&mut connection, subject).await?);
     Ok(Exit::Success)

@@ -4,10 +4,13 @@
 
 mod audit;
 mod config_docs;
+mod deletion_json;
 mod deletions;
 mod doctor;
 mod erase;
+mod erase_report;
 mod exit;
+mod keys;
 mod map;
 mod migrate;
 mod orphans;
@@ -79,6 +82,9 @@ enum Command {
         /// The file with the ids. Lines that begin with # are ignored.
         #[arg(long)]
         file: PathBuf,
+        /// Write a CSV file with a line for each id: id, outcome, receipt, cause. A file of an earlier run is continued.
+        #[arg(long, value_name = "FILE")]
+        report: Option<PathBuf>,
     },
     /// After the database was restored from a backup, delete the users again who were erased since the backup.
     ///
@@ -87,8 +93,11 @@ enum Command {
         /// Only list them.
         #[arg(long)]
         dry_run: bool,
+        /// Delete nobody, and record that: Lethe serves again with what was restored.
+        #[arg(long, conflicts_with = "dry_run")]
+        waive: bool,
     },
-    /// Look at deletions, and retry one that doesn't go on.
+    /// Look at deletions, and decide about one that doesn't go on.
     #[command(subcommand)]
     Deletions(deletions::DeletionsCommand),
     /// Erase retained data whose retention period has expired. A background job does this every hour.
@@ -96,6 +105,9 @@ enum Command {
     /// Check the audit log.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Look at the secrets in `LETHE_SECRET`, and rotate them.
+    #[command(subcommand)]
+    Keys(keys::KeysCommand),
     /// Print the documentation of the configuration.
     #[command(subcommand, hide = true)]
     Config(config_docs::ConfigCommand),
@@ -131,6 +143,9 @@ impl Cli {
             let is_service = matches!(self.command, Command::Serve { .. } | Command::Work);
             logging::init(log, is_service);
         }
+        for warning in values.warnings() {
+            tracing::warn!("{warning}");
+        }
         match self.command {
             Command::Serve { no_work } => serve::run(&load_config(values)?, !no_work).await,
             Command::Work => work::run(&load_config(values)?).await,
@@ -140,11 +155,18 @@ impl Cli {
             Command::Orphans { erase, at_most } => {
                 orphans::run(&bootstrap_batch(values).await?, erase, at_most, self.json).await
             }
-            Command::Erase { file } => erase::run(&bootstrap_batch(values).await?, &file, self.json).await,
-            Command::Replay { dry_run } => replay::run(&bootstrap_batch(values).await?, dry_run, self.json).await,
+            Command::Erase { file, report } => {
+                erase::run(&bootstrap_batch(values).await?, &file, report.as_deref(), self.json).await
+            }
+            Command::Replay { waive: true, .. } => replay::waive(&bootstrap_batch(values).await?, self.json).await,
+            Command::Replay { dry_run, .. } => replay::run(&bootstrap_batch(values).await?, dry_run, self.json).await,
             Command::Deletions(command) => deletions::run(&command, &bootstrap_batch(values).await?, self.json).await,
             Command::Purge => purge::run(&bootstrap_batch(values).await?, self.json).await,
             Command::Audit(command) => audit::run(&command, &bootstrap_batch(values).await?, self.json).await,
+            Command::Keys(command) => {
+                let lethe = bootstrap::build_for_batch(&load_config(values)?).await?;
+                keys::run(&command, &lethe, self.json).await
+            }
             Command::Config(command) => Ok(config_docs::run(&command)),
         }
     }

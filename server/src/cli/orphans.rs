@@ -39,7 +39,7 @@ pub(super) async fn run(
         }
     }
     let outcome = if erase_orphans {
-        erase::delete_all(lethe, &report.orphans, Origin::Orphan).await?
+        erase::delete_all(lethe, &report.orphans, Origin::Orphan, None).await?
     } else {
         BatchOutcome::default()
     };

@@ -1,6 +1,6 @@
 //! `lethe replay`.
 
-use lethe::deletion::{Origin, replay};
+use lethe::deletion::{Origin, replay, restore};
 use lethe::{ClerkUserId, Lethe};
 use serde_json::json;
 
@@ -19,7 +19,7 @@ pub(super) async fn run(lethe: &Lethe, dry_run: bool, as_json: bool) -> anyhow::
     let outcome = if dry_run {
         BatchOutcome::default()
     } else {
-        let outcome = erase::delete_all(lethe, &report.restored, Origin::Operator).await?;
+        let outcome = erase::delete_all(lethe, &report.restored, Origin::Operator, None).await?;
         replay::write_tombstones(lethe, &report).await?;
         outcome
     };
@@ -41,6 +41,17 @@ pub(super) async fn run(lethe: &Lethe, dry_run: bool, as_json: bool) -> anyhow::
     }
     let needs_attention = if dry_run { !report.restored.is_empty() } else { outcome.unfinished > 0 };
     Ok(if needs_attention || report.missing_in_store() > 0 { Exit::Attention } else { Exit::Success })
+}
+
+/// `lethe replay --waive`.
+pub(super) async fn waive(lethe: &Lethe, as_json: bool) -> anyhow::Result<Exit> {
+    let tombstones = restore::waive(lethe).await?;
+    if as_json {
+        output::print_json(&json!({"waived": tombstones}))?;
+    } else {
+        println!("{tombstones} tombstones were waived. Nobody was deleted; `lethe replay` still can.");
+    }
+    Ok(Exit::Success)
 }
 
 fn print_report(report: &replay::Report, outcome: BatchOutcome, dry_run: bool) {

@@ -10,19 +10,27 @@ use crate::{bootstrap, serve};
 
 pub(super) async fn run(config: &ServerConfig, with_jobs: bool) -> anyhow::Result<Exit> {
     let lethe = bootstrap::build(config).await?;
-    bootstrap::ensure_ready(&lethe).await?;
+    let fit = bootstrap::ensure_ready(&lethe).await?;
     let state = serve::build_state(config, lethe.clone())?;
+    let maintenance = state.maintenance.clone();
+    maintenance.check(&lethe).await?;
     let address = config.http.listen;
     let listener =
         TcpListener::bind(address).await.with_context(|| format!("LETHE_LISTEN: can't listen on {address}"))?;
     tracing::info!(address = %listener.local_addr()?, url = %config.core.public_url, "server started");
 
     let shutdown = CancellationToken::new();
-    let mut tasks = vec![tokio::spawn(serve::run(listener, state, shutdown.clone()))];
+    let mut tasks = vec![
+        tokio::spawn(serve::run(listener, state, shutdown.clone())),
+        serve::spawn_map_watch(lethe.clone(), config, fit, &shutdown),
+    ];
     if with_jobs {
-        tasks.push(serve::spawn_worker(lethe.clone(), &shutdown));
+        tasks.push(serve::spawn_worker(lethe.clone(), maintenance, &shutdown));
+    } else {
+        tasks.push(serve::spawn_maintenance_watch(lethe.clone(), maintenance, &shutdown));
     }
     serve::run_until_shutdown(shutdown, tasks).await?;
     lethe.database.close().await;
+    lethe.queue_database.close().await;
     Ok(Exit::Success)
 }

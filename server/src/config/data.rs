@@ -16,8 +16,9 @@ section! {
     pub struct DataConfig {
         /// Path of the data map.
         data_map: PathBuf = DATA_MAP;
-        /// At least 32 random bytes in base64 (`openssl rand -base64 32`). Tombstones are derived from it: keep it,
-        /// and keep it apart from the database's backups.
+        /// At least 32 random bytes in base64 (`openssl rand -base64 32`). Tombstones are derived from it, and what is sealed
+        /// needs it: keep it, and keep it apart from the database's backups. Several are separated by commas, the newest
+        /// first.
         secret: MasterSecret = Setting::new("LETHE_SECRET").secret();
         /// Folder for copies of tombstones. Back it up apart from the database.
         storage: PathBuf = Setting::new("LETHE_STORAGE").default("storage");

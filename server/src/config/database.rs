@@ -11,6 +11,12 @@ use super::types::PostgresUrl;
 pub const URL: Setting =
     Setting::new("DATABASE_URL").secret().example("postgres://lethe:password@localhost/application");
 
+/// The URL past a pooler, which `lethe doctor` reads with the other one.
+pub const DIRECT_URL: Setting = Setting::new("LETHE_DATABASE_DIRECT_URL")
+    .secret()
+    .unset("`DATABASE_URL`")
+    .example("postgres://lethe:password@database.internal/application");
+
 /// The root certificates, which `lethe doctor` reads with the URL.
 pub const CA: Setting =
     Setting::new("LETHE_DATABASE_CA").unset("the public roots").example("/etc/lethe/database-ca.pem");
@@ -21,6 +27,9 @@ section! {
     pub struct DatabaseConfig {
         /// URL of the application's Postgres database, with user and password.
         url: PostgresUrl = URL;
+        /// URL of the same database past a connection pooler. Needed if `DATABASE_URL` leads to one in transaction mode, which
+        /// carries neither migrations nor the notifications of the job queue. Commands use it too.
+        direct_url: Option<PostgresUrl> = DIRECT_URL;
         /// File with root certificates in PEM, in addition to the public ones, to verify the database's certificate with.
         /// A certificate is verified unless the database is on this machine or the URL has an `sslmode`.
         ca: Option<PathBuf> = CA;

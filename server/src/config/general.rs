@@ -1,5 +1,8 @@
 //! What the core needs to know, read straight into its own type.
 
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
 use lethe::CoreConfig;
 use url::Url;
 
@@ -21,7 +24,15 @@ section! {
         alert_address: Option<String> = Setting::new("LETHE_ALERT_TO")
             .unset("nobody is notified")
             .example("privacy@example.org");
-        /// Number of background jobs that run at the same time.
+        /// Number of deletions that run at the same time, and of consent syncs beside them. Purges, e-mails and
+        /// housekeeping have slots of their own.
         workers: usize = Setting::new("LETHE_WORKERS").default("4");
+        /// How many users may be deleted at Clerk in an hour (`user.deleted` events). The data of further ones is deleted once
+        /// an operator runs `lethe deletions resume-clerk-events`.
+        clerk_deletions_per_hour: NonZeroU32 = Setting::new("LETHE_CLERK_DELETIONS_PER_HOUR").default("100");
+        /// Folder for the temporary files of exports that are larger than 256 KiB. They have no name and are encrypted.
+        export_folder: Option<PathBuf> = Setting::new("LETHE_EXPORT_FOLDER").unset("the system's folder for temporary files");
+        /// After how many minutes an export that isn't finished is ended.
+        export_minutes: NonZeroU32 = Setting::new("LETHE_EXPORT_MINUTES").default("60");
     }
 }

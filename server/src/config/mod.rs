@@ -61,14 +61,15 @@ pub fn load() -> Result<Values, ConfigError> {
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
     let read = |name: &str| std::env::var(name).ok();
     let file = read("LETHE_CONFIG").filter(|path| !path.is_empty());
-    let environment = settings().filter_map(|doc| read(doc.setting.name).map(|value| (doc.setting.name, value)));
+    let names = settings().flat_map(|doc| std::iter::once(doc.setting.name.to_owned()).chain(doc.setting.file_name()));
+    let environment = names.filter_map(|name| read(&name).map(|value| (name, value)));
     from_sources(file.as_deref().map(Path::new), environment)
 }
 
 /// Reads the given sources in place of the process's own.
-pub fn from_sources<'a>(
+pub fn from_sources(
     file: Option<&Path>,
-    environment: impl IntoIterator<Item = (&'a str, String)>,
+    environment: impl IntoIterator<Item = (impl AsRef<str>, String)>,
 ) -> Result<Values, ConfigError> {
     Values::from_sources(settings().map(|doc| doc.setting).collect(), file, environment)
 }

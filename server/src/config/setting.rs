@@ -129,6 +129,14 @@ impl Setting {
     }
 }
 
+impl Setting {
+    /// The environment variable that names a file with the value, where that is a secret.
+    #[must_use]
+    pub fn file_name(&self) -> Option<String> {
+        self.is_secret.then(|| format!("{}_FILE", self.name))
+    }
+}
+
 /// The key in the TOML file of the setting with this environment variable.
 pub(super) fn key(name: &str) -> String {
     let name = name.strip_prefix("LETHE_").unwrap_or(name);

@@ -100,6 +100,86 @@ fn invalid_secret_is_not_repeated(#[case] name: &'static str, #[case] value: &st
     assert!(!error.contains(value) && !error.contains("pass-word"), "{error}");
 }
 
+fn secret_file(content: &str, mode: u32) -> String {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+    let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let path = std::env::temp_dir().join(format!("lethe-secret-{}-{number}", std::process::id()));
+    std::fs::write(&path, content).expect("the temporary folder is writable");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).expect("the file is ours");
+    path.display().to_string()
+}
+
+/// The complete settings with a file in the place of `LETHE_SECRET`.
+fn values_with_secret_file(path: &str) -> Values {
+    let mut environment: Vec<(String, String)> =
+        complete().into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    environment.retain(|(name, _)| name != "LETHE_SECRET");
+    environment.push(("LETHE_SECRET_FILE".to_owned(), path.to_owned()));
+    from_sources(None, environment).expect("text")
+}
+
+#[test]
+fn every_secret_is_read_from_a_file() {
+    use secrecy::ExposeSecret as _;
+    let mut environment = Vec::new();
+    for (name, value) in complete() {
+        let setting = settings().find(|doc| doc.setting.name == name).expect("it is declared").setting;
+        match setting.file_name() {
+            Some(file_name) => environment.push((file_name, secret_file(&format!("{value}\n"), 0o600))),
+            None => environment.push((name.to_owned(), value)),
+        }
+    }
+    assert_eq!(environment.iter().filter(|(name, _)| name.ends_with("_FILE")).count(), 4, "{environment:?}");
+    let mut values = from_sources(None, environment).expect("text");
+    let config = ServerConfig::read(&mut values);
+    assert_eq!(values.warnings(), [] as [String; 0]);
+    let config = values.finish(config).expect("valid");
+    assert_eq!(config.data.secret.0.expose_secret(), SECRET);
+    assert_eq!(config.database.url.expose(), "postgres://lethe:hidden@localhost/northwind");
+}
+
+#[test]
+fn secret_and_its_file_are_not_both_accepted() {
+    let mut environment = complete();
+    environment.push(("LETHE_SECRET_FILE", secret_file(SECRET, 0o600)));
+    let error = read(environment).expect_err("both are set").to_string();
+    assert!(error.contains("LETHE_SECRET and LETHE_SECRET_FILE are both set") && !error.contains(SECRET), "{error}");
+}
+
+#[rstest]
+#[case::missing("/nowhere/secret")]
+#[case::empty(&secret_file(" \n", 0o600))]
+#[case::folder("/tmp")]
+fn secret_file_that_cannot_be_used_is_one_problem(#[case] path: &str) {
+    let mut values = values_with_secret_file(path);
+    let config = ServerConfig::read(&mut values);
+    let error = values.finish(config).expect_err("there is no secret");
+    assert_eq!(error.0.len(), 1, "{error}");
+    assert!(error.0[0].starts_with(&format!("LETHE_SECRET_FILE names {path}, which can't be used")), "{error}");
+}
+
+#[test]
+fn secret_file_that_everybody_can_read_is_a_warning() {
+    let values = values_with_secret_file(&secret_file(SECRET, 0o644));
+    assert!(values.warnings()[0].contains("LETHE_SECRET_FILE") && values.warnings()[0].contains("every user"));
+    assert_eq!(values_with_secret_file(&secret_file(SECRET, 0o640)).warnings().len(), 0);
+}
+
+#[test]
+fn several_secrets_are_accepted() {
+    let other = "b3RoZXItc2VjcmV0LW90aGVyLXNlY3JldC1vdGhlci1zZWM=";
+    for secrets in [format!("{other},{SECRET}"), format!("{other}\n{SECRET}")] {
+        assert!(read_with("LETHE_SECRET", &secrets).is_ok(), "{secrets}");
+    }
+    let file = format!("secret = [\"{other}\", \"{SECRET}\"]");
+    let mut environment = complete();
+    environment.retain(|(name, _)| *name != "LETHE_SECRET");
+    assert!(read_with_file(Some(&file), environment).is_ok());
+    assert!(read_with("LETHE_SECRET", &format!("{SECRET},c2hvcnQ=")).is_err());
+}
+
 #[test]
 fn secrets_are_not_in_the_debug_output() {
     let mut environment = complete();

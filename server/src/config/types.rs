@@ -4,16 +4,13 @@ use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 
-use data_encoding::BASE64;
 use icu_locale_core::LanguageIdentifier;
+use lethe::keys::Keys;
 use secrecy::{ExposeSecret, SecretString};
 use tracing_subscriber::EnvFilter;
 use url::Url;
 
 use super::setting::{Syntax, Value, parse};
-
-/// 256 bits, as the keys that are derived from it have.
-const MIN_SECRET_BYTES: usize = 32;
 
 impl Value for String {
     const ACCEPTED: &'static str = "text";
@@ -147,16 +144,18 @@ impl Value for PostgresUrl {
     }
 }
 
-/// At least 32 random bytes in base64.
+/// One or several secrets of at least 32 random bytes in base64, the newest first.
 #[derive(Clone, Debug)]
 pub struct MasterSecret(pub SecretString);
 
 impl Value for MasterSecret {
-    const ACCEPTED: &'static str = "at least 32 random bytes in base64, such as `openssl rand -base64 32` prints";
+    const ACCEPTED: &'static str = "at least 32 random bytes in base64, such as `openssl rand -base64 32` prints, or several of \
+                                    these, separated by commas, the newest first";
 
     fn from_text(text: &str) -> Result<Self, String> {
-        let bytes = BASE64.decode(text.as_bytes()).map_err(|error| error.to_string())?;
-        if bytes.len() < MIN_SECRET_BYTES { Err("too short".to_owned()) } else { Ok(Self(text.into())) }
+        let secrets = SecretString::from(text);
+        Keys::derive(&secrets).map_err(|error| error.to_string())?;
+        Ok(Self(secrets))
     }
 }
 

@@ -1,7 +1,9 @@
 //! Where settings come from: the file that `LETHE_CONFIG` names, and the environment, which takes precedence.
 //! Knows names and text, not what a setting is for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use figment::Figment;
@@ -44,14 +46,17 @@ pub struct Values {
     known: Vec<Setting>,
     entries: BTreeMap<String, String>,
     problems: Vec<String>,
+    warnings: Vec<String>,
+    /// Keys whose values can't be had, for a reason among the problems.
+    unreadable: BTreeSet<String>,
 }
 
 impl Values {
     /// Merges the sources. Keys of the file that belong to none of the `known` settings are problems.
-    pub(super) fn from_sources<'a>(
+    pub(super) fn from_sources(
         known: Vec<Setting>,
         file: Option<&Path>,
-        environment: impl IntoIterator<Item = (&'a str, String)>,
+        environment: impl IntoIterator<Item = (impl AsRef<str>, String)>,
     ) -> Result<Self, ConfigError> {
         let mut figment = Figment::new();
         if let Some(path) = file {
@@ -65,16 +70,52 @@ impl Values {
             .into_iter()
             // `LETHE_X=` in a unit file means "not set".
             .filter(|(_, value)| !value.trim().is_empty())
-            .map(|(name, value)| (key(name), value))
+            .map(|(name, value)| (key(name.as_ref()), value))
             .collect();
         figment = figment.merge(Serialized::defaults(environment));
         let entries: BTreeMap<String, RawValue> = figment
             .extract()
             .map_err(|error| ConfigError(error.into_iter().map(|error| describe(&error)).collect()))?;
-        let unknown = |given: &&String| !known.iter().any(|setting| setting.key() == **given);
+        let is_of = |setting: &Setting, given: &str| {
+            setting.key() == given || setting.file_name().is_some_and(|name| key(&name) == given)
+        };
+        let unknown = |given: &&String| !known.iter().any(|setting| is_of(setting, given));
         let problems = entries.keys().filter(unknown).map(|given| unknown_key(&known, given)).collect();
         let entries = entries.into_iter().map(|(key, value)| (key, value.into_text())).collect();
-        Ok(Self { known, entries, problems })
+        let mut values = Self { known, entries, problems, warnings: Vec::new(), unreadable: BTreeSet::new() };
+        values.read_secret_files();
+        Ok(values)
+    }
+
+    /// Replaces each setting that names a file with a secret by the file's content.
+    fn read_secret_files(&mut self) {
+        for setting in self.known.clone() {
+            let Some(name) = setting.file_name() else { continue };
+            let Some(path) = self.entries.remove(&key(&name)) else { continue };
+            if self.entries.contains_key(&setting.key()) {
+                self.problems.push(format!("{} and {name} are both set; it must be one of the two", setting.name));
+                continue;
+            }
+            match read_secret(Path::new(path.trim())) {
+                Ok((text, is_readable_by_all)) => {
+                    if is_readable_by_all {
+                        let warning = format!("{name} names {path}, which every user of this machine can read");
+                        self.warnings.push(warning);
+                    }
+                    self.entries.insert(setting.key(), text);
+                }
+                Err(error) => {
+                    self.unreadable.insert(setting.key());
+                    self.problems.push(format!("{name} names {path}, which can't be used: {error}"));
+                }
+            }
+        }
+    }
+
+    /// What isn't wrong, but should be different.
+    #[must_use]
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// Returns the text of a setting: what is set, or else its default.
@@ -101,6 +142,9 @@ impl Values {
     /// Reads a setting. Returns `None` where it can't be used, and records why.
     pub fn read<T: Value>(&mut self, setting: &Setting) -> Option<T> {
         let accepted = setting.accepted.unwrap_or(T::ACCEPTED);
+        if self.unreadable.contains(&setting.key()) {
+            return None;
+        }
         let Some(text) = self.text(setting.name).map(str::to_owned) else {
             let value = T::missing();
             if value.is_none() {
@@ -139,6 +183,15 @@ impl Values {
             _ => Err(ConfigError(self.problems)),
         }
     }
+}
+
+/// Returns the content without the space around it, and whether every user may read it.
+fn read_secret(path: &Path) -> io::Result<(String, bool)> {
+    let text = std::fs::read_to_string(path)?;
+    if text.trim().is_empty() {
+        return Err(io::Error::new(io::ErrorKind::InvalidData, "it is empty"));
+    }
+    Ok((text.trim().to_owned(), std::fs::metadata(path)?.mode() & 0o004 != 0))
 }
 
 fn unknown_key(known: &[Setting], given: &str) -> String {

@@ -3,6 +3,7 @@
 
 use axum::response::{Html, IntoResponse, Response};
 use lethe_app::server::context::Site;
+use lethe_error_code::ErrorCode;
 
 use super::Problem;
 
@@ -11,6 +12,7 @@ use super::Problem;
 pub fn error_page(site: &Site, incident: &str, problem: &Problem) -> Response {
     let html = format!(
         include_str!("page.html"),
+        title = title(problem.code()),
         brand = escape_html(&site.brand),
         style = escape_html(&site.style_path),
         message = escape_html(problem.code().message()),
@@ -19,6 +21,13 @@ pub fn error_page(site: &Site, incident: &str, problem: &Problem) -> Response {
     let mut response = (problem.status(), Html(html)).into_response();
     problem.set_headers(&mut response);
     response
+}
+
+const fn title(code: ErrorCode) -> &'static str {
+    match code {
+        ErrorCode::Maintenance => "Back soon",
+        _ => "Something went wrong",
+    }
 }
 
 fn escape_html(text: &str) -> String {

@@ -24,6 +24,9 @@ const INCIDENT_EXAMPLE: &str = "3T9KQ7XAB2M4C";
 /// After how many seconds a client may retry when a dependency is down.
 const UNAVAILABLE_RETRY_AFTER: Duration = Duration::from_secs(5);
 
+/// The same while an operator has to act.
+const MAINTENANCE_RETRY_AFTER: Duration = Duration::from_mins(1);
+
 /// An error with what may be reported about it. As a response it has no body: the error middleware renders it as a
 /// document or as a page.
 #[derive(Clone, Debug)]
@@ -64,7 +67,11 @@ impl Problem {
     #[must_use]
     pub fn new(code: ErrorCode) -> Self {
         let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let retry_after = (code == ErrorCode::Unavailable).then_some(UNAVAILABLE_RETRY_AFTER);
+        let retry_after = match code {
+            ErrorCode::Unavailable => Some(UNAVAILABLE_RETRY_AFTER),
+            ErrorCode::Maintenance => Some(MAINTENANCE_RETRY_AFTER),
+            _ => None,
+        };
         Self { status, code, source: None, retry_after, members: Map::new() }
     }
 
@@ -116,7 +123,9 @@ impl Problem {
     pub fn log(&self) {
         let (status, code) = (self.status.as_u16(), self.code.as_str());
         let error = self.source.as_ref().map(|source| lethe::error_chain(source.as_ref()));
-        match (self.status.is_server_error(), error) {
+        // It was logged when it began.
+        let is_failure = self.status.is_server_error() && self.code != ErrorCode::Maintenance;
+        match (is_failure, error) {
             (true, error) => tracing::error!(status, code, error, "request failed"),
             (false, Some(error)) => tracing::info!(status, code, error, "request refused"),
             (false, None) => tracing::debug!(status, code, "request refused"),
@@ -171,6 +180,10 @@ impl From<ErrorCode> for Problem {
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
+        if let Error::RateLimited(wait) = error {
+            // Rounded up, so that a request after that many seconds is accepted.
+            return Self::too_many_requests(wait + Duration::from_millis(999));
+        }
         let problem = Self::from(error.public());
         if matches!(error, Error::Refused(_)) { problem } else { problem.with_source(error) }
     }

@@ -66,12 +66,19 @@ fn resolve_client_ip(proxies: &TrustedProxies, headers: &HeaderMap, peer: IpAddr
         if !proxies.contains(client) {
             break;
         }
-        match hop.parse::<IpAddr>() {
-            Ok(address) => client = address.to_canonical(),
-            Err(_) => break,
+        match parse_hop(hop) {
+            Some(address) => client = address.to_canonical(),
+            None => break,
         }
     }
     client
+}
+
+/// Some proxies add the port, and brackets around an IPv6 address.
+fn parse_hop(hop: &str) -> Option<IpAddr> {
+    let bracketed = hop.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let address = bracketed.unwrap_or(hop).parse().ok();
+    address.or_else(|| hop.parse().ok().map(|address: SocketAddr| address.ip()))
 }
 
 #[cfg(test)]
@@ -89,6 +96,9 @@ mod tests {
         "10.0.0.0/8", "10.0.0.1", &["6.6.6.6, 198.51.100.1, 10.0.0.2"], "198.51.100.1"
     )]
     #[case::several_headers_are_one_list("10.0.0.0/8", "10.0.0.1", &["6.6.6.6", "198.51.100.1"], "198.51.100.1")]
+    #[case::port_is_left_out("10.0.0.0/8", "10.0.0.1", &["198.51.100.1:4711, 10.0.0.2:80"], "198.51.100.1")]
+    #[case::brackets_are_left_out("10.0.0.0/8", "10.0.0.1", &["[2001:db8::1]:4711"], "2001:db8::1")]
+    #[case::brackets_need_no_port("10.0.0.0/8", "10.0.0.1", &["[2001:db8::1]"], "2001:db8::1")]
     #[case::invalid_address_ends_the_walk("10.0.0.0/8", "10.0.0.1", &["nonsense"], "10.0.0.1")]
     fn client_ip_is_resolved(
         #[case] proxies: &str,

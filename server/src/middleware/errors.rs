@@ -3,12 +3,15 @@
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use lethe_app::server::accepts_html;
 use lethe_app::server::context::{RequestContext, Site};
 use lethe_error_code::ErrorCode;
 
 use crate::error::{MEDIA_TYPE, Problem, error_page};
+
+/// What a 503 says that says nothing else, in seconds.
+const UNAVAILABLE_RETRY_AFTER: HeaderValue = HeaderValue::from_static("5");
 
 /// The layer.
 pub(super) async fn render_errors(State(site): State<Site>, request: Request, next: Next) -> Response {
@@ -29,6 +32,10 @@ pub(super) async fn render_errors(State(site): State<Site>, request: Request, ne
             .collect();
         response = if wants_html { error_page(&site, &incident, &problem) } else { problem.document(&incident) };
         response.headers_mut().extend(preserved);
+    }
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        // Pages and server functions render their errors themselves.
+        response.headers_mut().entry(header::RETRY_AFTER).or_insert(UNAVAILABLE_RETRY_AFTER);
     }
     if let Ok(value) = HeaderValue::from_str(&incident) {
         response.headers_mut().insert("x-incident-id", value);

@@ -4,6 +4,7 @@ use axum::body::Bytes;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
+use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use lethe::clerk::webhook::{self, Event, Rejection};
@@ -23,18 +24,18 @@ pub async fn receive(
     request: Request,
 ) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
+    // A body of up to a MiB isn't read for headers that no body makes valid.
+    signed_headers(&parts.headers)
+        .check(state.lethe.clock.now())
+        .map_err(|rejection| reject(&state, &parts, rejection))?;
     let body: Bytes = body
         .collect()
         .await
         .map_err(|error| Problem::from_status(StatusCode::PAYLOAD_TOO_LARGE).with_source(error))?
         .to_bytes();
-    let event = verify(&state, &parts.headers, &body).or_else(|rejection| {
-        // Only rejections are counted: verification is cheap, and a flood of forgeries must never shut out the real
-        // deliveries, which may come through the same proxy.
-        let client = client_ip::client_ip(&state.trusted_proxies, &parts);
-        state.rate_limits.rejected_webhooks.check_ip(client)?;
-        Err(Problem::new(ErrorCode::WebhookRejected).with_source(rejection))
-    })?;
+    let headers = signed_headers(&parts.headers);
+    let event = webhook::verify(&state.webhook_secret, &headers, &body, state.lethe.clock.now())
+        .map_err(|rejection| reject(&state, &parts, rejection))?;
     let delivery = header_text(&parts.headers, "svix-id").ok_or(Problem::new(ErrorCode::InvalidInput))?;
     let received = clerk_events::receive(&state.lethe.with_incident(&context.incident), delivery, &event).await?;
     match &event {
@@ -49,13 +50,22 @@ pub async fn receive(
     Ok(Json(json!({"status": status})).into_response())
 }
 
-fn verify(state: &AppState, headers: &HeaderMap, body: &[u8]) -> Result<Event, Rejection> {
-    let signed = webhook::Headers {
+/// Only rejections are counted: a flood of forgeries must never shut out the real deliveries, which may come through the same
+/// proxy.
+fn reject(state: &AppState, parts: &Parts, rejection: Rejection) -> Problem {
+    let client = client_ip::client_ip(&state.trusted_proxies, parts);
+    match state.rate_limits.rejected_webhooks.check(client) {
+        Ok(()) => Problem::new(ErrorCode::WebhookRejected).with_source(rejection),
+        Err(problem) => problem,
+    }
+}
+
+fn signed_headers(headers: &HeaderMap) -> webhook::Headers<'_> {
+    webhook::Headers {
         id: header_text(headers, "svix-id").unwrap_or_default(),
         timestamp: header_text(headers, "svix-timestamp").unwrap_or_default(),
         signature: header_text(headers, "svix-signature").unwrap_or_default(),
-    };
-    webhook::verify(&state.webhook_secret, &signed, body, state.lethe.clock.now())
+    }
 }
 
 fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {

@@ -49,7 +49,7 @@ pub async fn delete(
     if !is_confirmed(&body) {
         return Err(ErrorCode::ConfirmationMissing.into());
     }
-    deletion::authorize(&state, &user)?;
+    deletion::authorize(&state, &user).await?;
     deletion::start_and_wait(&state, &context, &user).await
 }
 

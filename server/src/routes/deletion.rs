@@ -75,14 +75,14 @@ pub async fn delete(
     Extension(context): Extension<RequestContext>,
     user: CurrentUser,
 ) -> Result<Response, Problem> {
-    authorize(&state, &user)?;
+    authorize(&state, &user).await?;
     start_and_wait(&state, &context, &user).await
 }
 
 /// Refuses a user who may not request a deletion now.
-pub(super) fn authorize(state: &AppState, user: &CurrentUser) -> Result<(), Problem> {
+pub(super) async fn authorize(state: &AppState, user: &CurrentUser) -> Result<(), Problem> {
     user.require_fresh_sign_in()?;
-    state.rate_limits.deletions.check(&user.clerk_user_id)
+    Ok(state.rate_limits.deletions.check(&state.lethe, &user.clerk_user_id).await?)
 }
 
 /// Records the deletion, starts it and waits for it.

@@ -47,6 +47,8 @@ struct ExportAborted;
         (status = 401, body = ProblemDocument, content_type = "application/problem+json"),
         (status = 403, body = ProblemDocument, content_type = "application/problem+json",
             description = "the session is impersonated, or, with `clerk_error` as Clerk's helpers read it, the last verification is too old"),
+        (status = 409, body = ProblemDocument, content_type = "application/problem+json",
+            description = "another export of the same user is running"),
         (status = 429, body = ProblemDocument, content_type = "application/problem+json"),
         (status = 503, body = ProblemDocument, content_type = "application/problem+json"),
     )
@@ -107,8 +109,8 @@ pub(super) async fn start_export(
         return Err(Problem::from_status(StatusCode::METHOD_NOT_ALLOWED));
     }
     user.require_fresh_sign_in()?;
-    state.rate_limits.exports.check(&user.clerk_user_id)?;
-    let export = export::start(&state.lethe, &user.clerk_user_id, shape).await?;
+    let lethe = state.lethe.refreshed();
+    let export = export::start(&lethe, &user.clerk_user_id, shape, &state.rate_limits.exports).await?;
     // The body is sent after the request's span was left.
     let span = tracing::Span::current();
     let body = export.body.map_err(move |error| {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State;
-use lethe::{Lethe, data_map};
+use lethe::database::SchemaState;
+use lethe::drift;
 use lethe_error_code::ErrorCode;
 use serde_json::{Value, json};
 
@@ -19,36 +20,33 @@ pub async fn liveness() -> Json<Value> {
     Json(json!({"status": "ok"}))
 }
 
-/// The process can serve: the database responds and contains Lethe's tables.
+/// The process can serve: the database responds, contains Lethe's tables, those of this version or of a newer one on which
+/// this version can serve, and doesn't wait for a replay.
 ///
 /// Clerk's status is reported and doesn't affect readiness: sessions are verified with cached keys, consent and deletions
 /// wait in the job queue, and no other instance would reach Clerk any better. Neither does a data map that doesn't fit:
 /// exports and erasures wait for its correction, everything else works.
 pub async fn readiness(State(state): State<AppState>) -> Result<Json<Value>, Problem> {
     let unavailable = || Problem::new(ErrorCode::Unavailable);
-    let is_migrated = tokio::time::timeout(DATABASE_TIMEOUT, lethe::database::is_migrated(&state.lethe.database))
+    let schema = tokio::time::timeout(DATABASE_TIMEOUT, lethe::database::schema_state(&state.lethe.database))
         .await
         .map_err(|error| unavailable().with_source(error))?
         .map_err(|error| unavailable().with_source(error))?;
-    if !is_migrated {
-        return Err(unavailable().with_source("the database isn't migrated"));
+    match schema {
+        SchemaState::Ready { .. } => {}
+        SchemaState::Outdated => return Err(unavailable().with_source("the database isn't migrated")),
+        SchemaState::TooNew { .. } => {
+            return Err(unavailable().with_source("the database's schema is too new for this version"));
+        }
     }
-    let data_map = tokio::time::timeout(DATABASE_TIMEOUT, data_map_state(&state.lethe))
+    if state.maintenance.is_active() {
+        return Err(ErrorCode::Maintenance.into());
+    }
+    let fit = tokio::time::timeout(DATABASE_TIMEOUT, drift::look(&state.lethe))
         .await
         .map_err(|error| unavailable().with_source(error))?
         .map_err(|error| unavailable().with_source(error))?;
     let clerk = if state.lethe.clerk.is_reachable() { "ok" } else { "down" };
-    Ok(Json(json!({"status": "ready", "clerk": clerk, "data_map": data_map})))
-}
-
-/// Compares the data map with the live schema.
-async fn data_map_state(lethe: &Lethe) -> Result<&'static str, data_map::Error> {
-    let mut connection = lethe.database.acquire().await.map_err(data_map::Error::Database)?;
-    let (state, fits) = match data_map::resolve(&lethe.data_map, &mut connection).await {
-        Ok(_) => ("ok", 1.0),
-        Err(data_map::Error::Mismatch(_)) => ("mismatch", 0.0),
-        Err(error) => return Err(error),
-    };
-    metrics::gauge!("lethe_data_map_fits").set(fits);
-    Ok(state)
+    let file = if state.lethe.active_map.is_file_rejected() { "rejected" } else { "ok" };
+    Ok(Json(json!({"status": "ready", "clerk": clerk, "data_map": fit.name(), "data_map_file": file})))
 }

@@ -6,17 +6,16 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
 use http::header;
-use http::request::Parts;
+use lethe::deletion::due_dates::{self, Figures};
 use lethe_error_code::ErrorCode;
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use ring::digest::{SHA256, digest};
-use secrecy::{ExposeSecret, SecretString};
 
+use crate::bearer_token;
 use crate::error::Problem;
 use crate::middleware::client_ip;
 use crate::state::AppState;
 
-/// How long the query for the job queue's length may take.
+/// How long each query may take.
 const BACKLOG_TIMEOUT: Duration = Duration::from_secs(2);
 const EXPOSITION_FORMAT: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Upper bounds of the histograms' buckets, in seconds.
@@ -42,7 +41,7 @@ pub fn recorder() -> PrometheusHandle {
 pub async fn render(State(state): State<AppState>, request: Request) -> Response {
     let (parts, _body) = request.into_parts();
     let is_allowed = match &state.metrics_token {
-        Some(expected) => has_token(expected, &parts),
+        Some(expected) => bearer_token::is_sent(expected, &parts.headers),
         // A proxy on this machine that adds no header looks like this, too; with a token it doesn't matter.
         None => client_ip::is_direct_loopback(&parts),
     };
@@ -54,6 +53,9 @@ pub async fn render(State(state): State<AppState>, request: Request) -> Response
     let idle = u32::try_from(pool.num_idle()).unwrap_or(u32::MAX);
     metrics::gauge!("lethe_database_connections", "state" => "idle").set(f64::from(idle));
     // While the database is down, these keep their last value.
+    if let Ok(Ok(figures)) = tokio::time::timeout(BACKLOG_TIMEOUT, due_dates::figures(&state.lethe)).await {
+        set_deletion_gauges(&figures);
+    }
     if let Ok(Ok((waiting, failed))) = tokio::time::timeout(BACKLOG_TIMEOUT, lethe::queue::backlog(pool)).await {
         metrics::gauge!("lethe_jobs_waiting").set(gauge_value(waiting));
         metrics::gauge!("lethe_jobs_retrying").set(gauge_value(failed));
@@ -61,18 +63,17 @@ pub async fn render(State(state): State<AppState>, request: Request) -> Response
     ([(header::CONTENT_TYPE, EXPOSITION_FORMAT)], state.metrics.render()).into_response()
 }
 
-fn gauge_value(count: i64) -> f64 {
-    u32::try_from(count).map_or(f64::from(u32::MAX), f64::from)
+fn set_deletion_gauges(figures: &Figures) {
+    let states = [("open", figures.open), ("attention", figures.attention), ("overdue", figures.overdue)];
+    for (state, count) in states {
+        metrics::gauge!("lethe_deletions", "state" => state).set(gauge_value(count));
+    }
+    metrics::gauge!("lethe_deletions_oldest_seconds").set(figures.oldest_seconds);
+    metrics::gauge!("lethe_purges_overdue").set(gauge_value(figures.late_purges));
+    metrics::gauge!("lethe_clerk_events_waiting").set(gauge_value(figures.waiting_clerk_events));
+    metrics::gauge!("lethe_audit_unsealed_seconds").set(figures.unsealed_seconds);
 }
 
-fn has_token(expected: &SecretString, parts: &Parts) -> bool {
-    let token = parts
-        .headers
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "));
-    // Digests are compared, so that the time taken says nothing about the token.
-    token.is_some_and(|token| {
-        digest(&SHA256, token.as_bytes()).as_ref() == digest(&SHA256, expected.expose_secret().as_bytes()).as_ref()
-    })
+fn gauge_value(count: i64) -> f64 {
+    u32::try_from(count).map_or(f64::from(u32::MAX), f64::from)
 }

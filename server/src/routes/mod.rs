@@ -10,7 +10,9 @@ pub mod export;
 pub mod gpc;
 pub mod health;
 pub mod metrics;
+pub mod operator;
 pub mod pages;
+pub mod receipt;
 pub mod renewal;
 pub mod sign_out;
 
@@ -27,6 +29,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::auth::{self, authenticate};
+use crate::maintenance;
 use crate::middleware::{self, csrf};
 use crate::state::AppState;
 
@@ -51,10 +54,15 @@ pub fn router(state: AppState) -> Result<Router, ConfigError> {
         .split_for_parts();
     let (api, mut description) = OpenApiRouter::<AppState>::with_openapi(ApiDescription::openapi())
         .routes(routes!(consent::read, consent::change))
+        .routes(routes!(consent::purposes))
         .routes(routes!(deletion::delete))
         .routes(routes!(compliance::delete))
+        .routes(routes!(receipt::read))
         .split_for_parts();
+    let (operator, operator_description) =
+        OpenApiRouter::<AppState>::new().routes(routes!(operator::list_deletions)).split_for_parts();
     description.merge(streams_description);
+    description.merge(operator_description);
 
     // Pages are compressed on each request: a better level would save a seventh and take three times as long.
     let compression = CompressionLayer::new().quality(CompressionLevel::Precise(1));
@@ -80,9 +88,14 @@ pub fn router(state: AppState) -> Result<Router, ConfigError> {
         .route("/readyz", get(health::readiness))
         .route("/metrics", get(metrics::render))
         .route("/api/openapi.json", get(async move || Json(description.clone())))
-        .layer(compression);
+        .layer(compression.clone());
 
-    let router = with_session.merge(webhooks).merge(without_session).merge(assets::routes(&state.site));
+    // A database that waits for a replay isn't read for anybody.
+    let served = with_session
+        .merge(webhooks)
+        .merge(operator.layer(compression))
+        .layer(from_fn_with_state(state.maintenance.clone(), maintenance::refuse));
+    let router = served.merge(without_session).merge(assets::routes(&state.site));
     Ok(wrap(router, &state).with_state(state))
 }
 

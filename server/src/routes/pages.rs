@@ -8,9 +8,9 @@ use leptos::nonce::Nonce;
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{handle_server_fns_with_context, render_app_async_with_context};
 use lethe::deletion::ReceiptCode;
-use lethe_app::server::context::{RequestContext, SignInUrl};
+use lethe_app::server::context::{DepartingUser, RequestContext, SignInUrl};
 use lethe_app::server::current_user::Authentication;
-use lethe_app::server_fns::{PREVIEW_PATHS, REQUEST_DELETION_PATH, SAVE_PREFERENCES_PATH};
+use lethe_app::server_fns::{CONFIRM_CHANGED_PLAN_PATH, PREVIEW_PATHS, REQUEST_DELETION_PATH, SAVE_PREFERENCES_PATH};
 use lethe_error_code::ErrorCode;
 
 use crate::cookie_check;
@@ -19,37 +19,43 @@ use crate::state::AppState;
 
 /// Renders the page of the request's path.
 pub async fn page(State(state): State<AppState>, request: Request) -> Response {
-    if let Err(problem) = check_limits(&state, &request) {
+    let (parts, body) = request.into_parts();
+    if let Err(problem) = check_limits(&state, &parts).await {
         return problem.into_response();
     }
+    let request = Request::from_parts(parts, body);
     let options = state.site.options.clone();
     let render = render_app_async_with_context(leptos_context(&state), move || lethe_app::shell(options.clone()));
     render(request).await
 }
 
 /// Runs a server function.
-pub async fn server_function(State(state): State<AppState>, mut request: Request) -> Response {
-    if let Err(problem) = check_limits(&state, &request) {
+pub async fn server_function(State(state): State<AppState>, request: Request) -> Response {
+    let (mut parts, body) = request.into_parts();
+    if let Err(problem) = check_limits(&state, &parts).await {
         return problem.into_response();
     }
     // Leptos redirects a browser without script back to where it came from, which may be another site. Lethe's own forms
     // are sent elsewhere by name.
-    request.headers_mut().remove(header::REFERER);
+    parts.headers.remove(header::REFERER);
+    let request = Request::from_parts(parts, body);
     handle_server_fns_with_context(leptos_context(&state), request).await.into_response()
 }
 
 /// Counts what is expensive, per user.
-fn check_limits(state: &AppState, request: &Request) -> Result<(), Problem> {
-    let Some(Ok(user)) = request.extensions().get::<Authentication>() else { return Ok(()) };
+async fn check_limits(state: &AppState, request: &Parts) -> Result<(), Problem> {
+    let extensions = &request.extensions;
+    let departing = || extensions.get::<DepartingUser>().map(|DepartingUser(user)| user);
+    let user = extensions.get::<Authentication>().and_then(|user| user.as_ref().ok()).or_else(departing);
+    let Some(user) = user else { return Ok(()) };
     let limits = &state.rate_limits;
-    match request.uri().path() {
-        REQUEST_DELETION_PATH => limits.deletions.check(&user.clerk_user_id),
-        SAVE_PREFERENCES_PATH => limits.consent_changes.check(&user.clerk_user_id),
-        path if PREVIEW_PATHS.contains(&path) || matches!(path, "/data" | "/delete") => {
-            limits.previews.check(&user.clerk_user_id)
-        }
-        _ => Ok(()),
-    }
+    let limit = match request.uri.path() {
+        REQUEST_DELETION_PATH | CONFIRM_CHANGED_PLAN_PATH => &limits.deletions,
+        SAVE_PREFERENCES_PATH => &limits.consent_changes,
+        path if PREVIEW_PATHS.contains(&path) || matches!(path, "/data" | "/delete") => &limits.previews,
+        _ => return Ok(()),
+    };
+    Ok(limit.check(&state.lethe, &user.clerk_user_id).await?)
 }
 
 /// The fallback: a page for people, a document for programs.
@@ -79,6 +85,9 @@ fn leptos_context(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static
         }
         if let Some(receipt) = parts.extensions.get::<ReceiptCode>() {
             provide_context(receipt.clone());
+        }
+        if let Some(departing) = parts.extensions.get::<DepartingUser>() {
+            provide_context(departing.clone());
         }
         let mut sign_in_url = state.authenticator.sign_in_url_for(&parts);
         if !cookie_check::has_cookies(&parts) {

@@ -6,6 +6,7 @@ use axum::Extension;
 use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::header::SET_COOKIE;
+use lethe::subject;
 use lethe_app::dto::UserHandle;
 use lethe_app::server::flash::{self, Flash};
 
@@ -29,8 +30,11 @@ pub async fn sign_out(State(state): State<AppState>, session: Option<Extension<S
     response
 }
 
-/// Revokes a session at Clerk.
+/// Ends a session, here and at Clerk.
 pub(super) async fn revoke_session(state: &AppState, SessionId(session): SessionId) {
+    if let Err(error) = subject::end_session(&state.lethe, &session).await {
+        tracing::warn!(error = lethe::error_chain(&error), "tokens of an ended session stay valid until they expire");
+    }
     let clerk = state.lethe.clerk.clone();
     let revocation = tokio::spawn(async move {
         if let Err(error) = clerk.revoke_session(&session).await {

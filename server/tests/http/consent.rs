@@ -6,7 +6,8 @@ use lethe_demo::testing::TokenOptions;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-use crate::support::{Browser, TestApp, TestOptions, eventually, json, limit, masked, problem};
+use crate::forms::Form;
+use crate::support::{Browser, TestApp, TestOptions, displayed_texts, eventually, json, limit, masked, problem};
 
 const PATH: &str = "/api/privacy/consent";
 
@@ -54,7 +55,10 @@ async fn impersonated_session_withdraws_consent_and_never_gives_it() {
     let form = support
         .post("/api/_/save_preferences")
         .header("content-type", "application/x-www-form-urlencoded")
-        .body(format!("granted[0]=marketing&granted[1]=analytics&shown[0]=marketing&person={handle}"));
+        .body(format!(
+            "granted[0]=marketing&granted[1]=analytics&shown[0]=marketing&person={handle}{}",
+            displayed_texts(&app.lethe)
+        ));
     assert_eq!(json(form.send().await.unwrap(), StatusCode::FORBIDDEN).await["code"], "impersonated");
     let unchanged = json(ada.get(PATH).send().await.unwrap(), StatusCode::OK).await;
     assert_eq!((&unchanged["marketing"], &unchanged["analytics"]), (&json!(true), &json!(false)));
@@ -64,6 +68,82 @@ async fn impersonated_session_withdraws_consent_and_never_gives_it() {
     let sources: Vec<String> =
         sqlx::query_scalar("select source from lethe.consent_entry order by id").fetch_all(app.pool()).await.unwrap();
     assert_eq!(sources, ["api", "on_behalf"]);
+}
+
+#[tokio::test]
+async fn program_names_the_text_that_it_displayed() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    let purposes = json(ada.get("/api/privacy/purposes").send().await.unwrap(), StatusCode::OK).await;
+    let analytics = &purposes[1];
+    assert_eq!((&analytics["key"], &analytics["version"]), (&json!("analytics"), &json!("2026-11-01")), "{purposes}");
+    assert_eq!(analytics["granted"], false);
+    let change = json!({"analytics": {"granted": true, "text": analytics["textId"]}, "marketing": true});
+    let record = json(ada.post(PATH).json(&change).send().await.unwrap(), StatusCode::OK).await;
+    assert_eq!((&record["analytics"], &record["marketing"]), (&json!(true), &json!(true)));
+    let other = format!("{}:2020-01-01", "0".repeat(64));
+    let change = json!({"thirdParty": {"granted": true, "text": other}});
+    problem(ada.post(PATH).json(&change).send().await.unwrap(), StatusCode::CONFLICT, "text_changed").await;
+}
+
+#[tokio::test]
+async fn form_without_the_text_that_it_displayed_is_refused_calmly() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    let handle = app.lethe.keys.user_handle(&ClerkUserId::parse(&person(0).id).unwrap());
+    let page = ada.navigate("/").send().await.unwrap().text().await.unwrap();
+    let text = page.split("value=\"marketing:").nth(1).and_then(|rest| rest.split('"').next()).unwrap();
+    let form = |text: &str| {
+        ada.post("/api/_/save_preferences").header("accept", "text/html").form(&[
+            ("granted[0]", "marketing"),
+            ("person", handle.as_str()),
+            ("texts[0]", text),
+        ])
+    };
+    let earlier = format!("marketing:{}:2020-01-01", "0".repeat(64));
+    let refused = form(&earlier).send().await.unwrap();
+    assert_eq!(refused.status(), StatusCode::SEE_OTHER);
+    let cookie = refused.headers()["set-cookie"].to_str().unwrap().split(';').next().unwrap().to_owned();
+    let cookies = format!("{}; {cookie}", ada.token.cookies);
+    let page = app.navigate("/").header("cookie", cookies).send().await.unwrap().text().await.unwrap();
+    assert!(page.contains("The text changed while this page was open"), "{page}");
+    assert_eq!(form(&format!("marketing:{text}")).send().await.unwrap().status(), StatusCode::SEE_OTHER);
+    let record = json(ada.get(PATH).send().await.unwrap(), StatusCode::OK).await;
+    assert_eq!(record["marketing"], true);
+}
+
+/// The ledger is authoritative: whoever edits Clerk's copy finds it as it was.
+#[tokio::test]
+async fn edited_copy_at_clerk_is_put_right() {
+    let app = TestApp::with(TestOptions { run_jobs: true, ..TestOptions::default() }).await;
+    let ada = app.sign_in(0).await;
+    json(ada.post(PATH).json(&json!({"analytics": true})).send().await.unwrap(), StatusCode::OK).await;
+    let id = person(0).id;
+    let copy = async || app.clerk.user(&id).await.unwrap()["public_metadata"]["consent"].clone();
+    eventually("the mirror", async || copy().await["analytics"] == json!(true)).await;
+    let mirrored = copy().await;
+    let subject = ClerkUserId::parse(&id).unwrap();
+    let deliver = async |delivery: &str| {
+        let user = lethe::clerk::User::from_value(app.clerk.user(&id).await.unwrap()).unwrap();
+        let event = lethe::clerk::webhook::Event::UserUpdated(user);
+        lethe::deletion::clerk_events::receive(&app.lethe, delivery, &event).await.unwrap();
+    };
+    app.clerk.forget_requests();
+    deliver("msg_unchanged").await;
+    tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+    assert_eq!(
+        app.clerk.requests("PATCH /v1/users/{user_id}/metadata"),
+        0,
+        "what Lethe itself wrote needs no correction"
+    );
+
+    let edit = json!({"consent": {"analytics": false, "marketing": true, "theirs": 1}});
+    app.lethe.clerk.merge_metadata(&subject, edit).await.unwrap();
+    deliver("msg_edited").await;
+    eventually("the correction", async || copy().await["marketing"] == json!(false)).await;
+    let corrected = copy().await;
+    assert_eq!((&corrected["analytics"], &corrected["theirs"]), (&json!(true), &json!(1)));
+    assert_eq!(corrected["updatedAt"], mirrored["updatedAt"]);
 }
 
 #[tokio::test]

@@ -164,6 +164,39 @@ async fn failed_step_is_reported_and_retried_in_the_background() {
 }
 
 #[tokio::test]
+async fn receipt_as_a_document_names_where_was_looked_and_what_stays() {
+    let app = TestApp::start().await;
+    let grace = app.sign_in(1).await;
+    let deleted = json(grace.delete("/api/privacy/delete").send().await.unwrap(), StatusCode::OK).await;
+    let page = deleted["receipt"].as_str().unwrap();
+    let path = format!("/api/receipts/{}", page.trim_start_matches("/receipt/"));
+    let receipt = json(app.get(&path).send().await.unwrap(), StatusCode::OK).await;
+    assert!(receipt["finishedAt"].is_string(), "{receipt}");
+    let results = receipt["results"].as_array().unwrap();
+    let of = |table: &str| results.iter().find(|result| result["table"] == table).unwrap();
+    let profile = of("public.profiles");
+    assert_eq!(
+        (&profile["outcome"]["kind"], &profile["key"]),
+        (&serde_json::json!("scrubbed"), &serde_json::json!("user_id"))
+    );
+    assert_eq!(profile["outcome"]["reason"], "names the author of published results");
+    assert!(
+        receipt["searched"]["tables"].as_array().unwrap().contains(&serde_json::json!("public.projects")),
+        "{receipt}"
+    );
+    assert_eq!(receipt["searched"]["unsearched"], serde_json::json!([]));
+    let page = app.navigate(page).send().await.unwrap().text().await.unwrap();
+    for text in ["Tables checked", "public.projects", "with your user ID (user_id)", "What stays keeps your user ID."] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    assert!(!page.contains("everything") && !page.contains("nothing left"), "{page}");
+    for code in ["7Q2M-9KXA-41TD-0000-ABCD", "nonsense"] {
+        problem(app.get(&format!("/api/receipts/{code}")).send().await.unwrap(), StatusCode::NOT_FOUND, "not_found")
+            .await;
+    }
+}
+
+#[tokio::test]
 async fn token_of_a_deleted_user_is_refused() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;

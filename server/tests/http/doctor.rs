@@ -94,6 +94,21 @@ async fn healthy_installation_passes_all_checks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn data_map_without_purposes_is_a_warning() {
+    let healthy = Healthy::new().await;
+    let map = healthy.installation.directory.path().join("data-map.toml");
+    let sample = include_str!("../../../demo/data-map.toml");
+    std::fs::write(&map, sample.split_once("[[purpose]]").unwrap().0).unwrap();
+    let (document, code) = healthy.with(&[("LETHE_DATA_MAP", map.to_str().unwrap())]);
+    assert_eq!(
+        (code, checks_with_status(&document, "warning")),
+        (Some(0), vec!["purposes".to_owned()]),
+        "{document:#}"
+    );
+    assert!(check(&document, "purposes")["message"].as_str().unwrap().contains("no [[purpose]]"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn missing_settings_are_one_line_each() {
     let directory = Directory::new();
     let output = run(&[], directory.path(), &["doctor", "--json"]);
@@ -207,6 +222,7 @@ async fn inconsistent_settings_are_reported() {
         // The sign-in page sends nobody to an origin that it doesn't know.
         ("LETHE_URL", "http://privacy.example.org", vec!["https", "sign_in_url"]),
         ("LETHE_ALERT_TO", "", vec!["mail"]),
+        ("LETHE_URL", "https://privacy.example.org", vec!["trusted_proxies", "sign_in_url"]),
     ] {
         let (document, code) = healthy.with(&[(name, value)]);
         assert_eq!(checks_with_status(&document, "warning"), checks, "{document:#}");
@@ -222,6 +238,7 @@ async fn unusable_folders_are_reported() {
     let file = healthy.installation.directory.path().join("a-file");
     std::fs::write(&file, "no folder").unwrap();
     healthy.assert_wrong(&[("LETHE_STORAGE", file.join("storage").to_str().unwrap())], &["store"]);
+    healthy.assert_wrong(&[("LETHE_EXPORT_FOLDER", file.to_str().unwrap())], &["export_folder"]);
     healthy.assert_wrong(&[("LETHE_SITE", file.to_str().unwrap())], &["site"]);
     std::fs::remove_file(healthy.installation.directory.path().join("site/pkg/lethe-1.css")).unwrap();
     healthy.assert_wrong(&[], &["site"]);

@@ -4,7 +4,8 @@ use lethe_demo::people::person;
 use serde_json::{Value, json};
 
 use crate::installation::{Installation, stderr_text, stdout_json, text};
-use crate::support::rows_of;
+use crate::process::{Process, wait_until};
+use crate::support::{limit, rows_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn orphans_are_listed_and_deleted_with_erase() {
@@ -94,6 +95,47 @@ async fn invalid_line_prevents_all_deletions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn unusually_many_deletions_at_clerk_wait_for_an_operator() {
+    let mut installation = Installation::new().await;
+    installation.environment.push(("LETHE_CLERK_DELETIONS_PER_HOUR", limit(2)));
+    let (environment, url) = (&installation.environment, &installation.url);
+    let server = Process::serve(environment, installation.directory.path(), url).await;
+    installation.clerk.set_webhook_url(&format!("{url}/api/webhooks/clerk"));
+    let pool = installation.database.pool();
+    let erased = async || -> i64 {
+        sqlx::query_scalar("select count(*) from lethe.deletion_request where finished_at is not null")
+            .fetch_one(pool)
+            .await
+            .unwrap()
+    };
+    for index in 0..5 {
+        installation.clerk.delete_user(&person(index).id).await;
+    }
+    wait_until("every event is received", async || {
+        let received = "select count(*) from lethe.webhook_delivery where kind = 'user.deleted'";
+        sqlx::query_scalar::<_, i64>(received).fetch_one(pool).await.unwrap() == 5
+    })
+    .await;
+    wait_until("two erasures", async || erased().await == 2).await;
+    let listed = stdout_json(&installation.run(&["deletions", "list", "--json"]), 3);
+    assert_eq!(listed["waiting_clerk_events"], 3);
+    let listed = text(&installation.run(&["deletions", "list"]).stdout);
+    assert!(listed.contains("lethe deletions resume-clerk-events"), "{listed}");
+    let held: String =
+        sqlx::query_scalar("select clerk_id from lethe.held_clerk_event limit 1").fetch_one(pool).await.unwrap();
+    assert_eq!(erased().await, 2);
+    assert!(rows_of(pool, &held).await.iter().any(|(_, rows)| !rows.is_empty()));
+
+    let resumed = stdout_json(&installation.run(&["deletions", "resume-clerk-events", "--json"]), 0);
+    assert_eq!(resumed, json!({"requested": 3, "obsolete": 0, "still_at_clerk": 0}));
+    wait_until("the other erasures", async || erased().await == 5).await;
+    assert_eq!(stdout_json(&installation.run(&["deletions", "list", "--json"]), 0)["waiting_clerk_events"], 0);
+    let nothing = stdout_json(&installation.run(&["deletions", "resume-clerk-events", "--discard", "--json"]), 0);
+    assert_eq!(nothing, json!({"discarded": 0}));
+    assert!(server.stop().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn replay_erases_who_was_erased_since_the_backup() {
     let mut installation = Installation::new().await;
     let backup = installation.database.copy().await;
@@ -156,7 +198,7 @@ async fn deletion_that_fails_is_listed_displayed_and_retried() {
     let erase = ["erase", "--file", file.to_str().unwrap(), "--json"];
     assert_eq!(
         stdout_json(&installation.run(&["deletions", "list", "--json"]), 0),
-        json!({"deletions": [], "attention": 0})
+        json!({"deletions": [], "attention": 0, "next": null, "waiting_clerk_events": 0})
     );
     installation.clerk.fail(lethe_demo::testing::Fault {
         operation: Some("DELETE /v1/users/{user_id}".to_owned()),
@@ -216,7 +258,7 @@ async fn deletion_that_fails_is_listed_displayed_and_retried() {
 async fn unknown_deletion_is_a_failure_that_repeats_no_input() {
     let installation = Installation::new().await;
     let user = person(0).id;
-    for command in ["show", "retry"] {
+    for command in ["show", "retry", "replan", "release"] {
         for reference in [user.as_str(), lethe::deletion::ReceiptCode::EXAMPLE] {
             let complaint = stderr_text(&installation.run(&["deletions", command, reference]), 1);
             assert!(complaint.contains("there is no such deletion") && !complaint.contains(&user), "{complaint}");

@@ -100,6 +100,64 @@ async fn impersonated_session_cannot_export() {
     }
 }
 
+/// Cookies come along with such a navigation.
+#[tokio::test]
+async fn navigation_from_another_site_starts_no_export() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    let before = app.audit_entries().await;
+    for path in [FULL, TABLES] {
+        for site in ["cross-site", "same-site"] {
+            let response = ada.get(path).header("sec-fetch-site", site).send().await.unwrap();
+            problem(response, StatusCode::FORBIDDEN, "cross_origin").await;
+            // The state of a handshake is of no use without the cookie, nor the cookie without the state.
+            let with_state = format!("{path}?handshake_state=AAAAAAAAAAAAAAAAAAAAAA");
+            let response = ada.get(&with_state).header("sec-fetch-site", site).send().await.unwrap();
+            problem(response, StatusCode::FORBIDDEN, "cross_origin").await;
+        }
+    }
+    assert_eq!(app.audit_entries().await, before);
+    for site in ["none", "same-origin"] {
+        json(ada.get(FULL).header("sec-fetch-site", site).send().await.unwrap(), StatusCode::OK).await;
+    }
+}
+
+/// The redirects by way of Clerk count as another site's, but they began here.
+#[tokio::test]
+async fn browser_that_comes_back_from_a_handshake_gets_its_export() {
+    let app = TestApp::start().await;
+    let expired = app.clerk.sign_in_expired(&person(0).id).await.cookies;
+    let mut jar: Vec<(String, String)> = expired
+        .split("; ")
+        .filter(|pair| !pair.starts_with("__refresh"))
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+    let (mut url, mut site) = (format!("{}{FULL}", app.url), "same-origin");
+    for _ in 0..8 {
+        let cookies = jar.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ");
+        let request = app.http.get(&url).header("cookie", cookies).header("sec-fetch-site", site);
+        let request = request.header("sec-fetch-dest", "document").header("accept", "text/html");
+        let response = request.send().await.unwrap();
+        for line in response.headers().get_all("set-cookie") {
+            let (name, value) = line.to_str().unwrap().split(';').next().unwrap().split_once('=').unwrap();
+            jar.retain(|(known, _)| known != name);
+            jar.push((name.to_owned(), value.to_owned()));
+        }
+        let location = header(response.headers(), "location").to_owned();
+        if location.is_empty() {
+            let file = json(response, StatusCode::OK).await;
+            assert!(file["applicationData"].is_object());
+            return;
+        }
+        url = reqwest::Url::parse(&url).unwrap().join(&location).unwrap().into();
+        if !url.starts_with(&app.url) {
+            site = "cross-site";
+        }
+    }
+    panic!("no download: {url}");
+}
+
 #[tokio::test]
 async fn head_request_starts_no_export() {
     let app = TestApp::start().await;

@@ -24,27 +24,45 @@ pub(crate) struct Installation {
 impl Installation {
     /// A migrated database with the sample's data.
     pub(crate) async fn new() -> Self {
-        let installation = Self::unmigrated().await;
+        Self::with_people(8).await
+    }
+
+    pub(crate) async fn with_people(people: usize) -> Self {
+        let installation = Self::seeded(people).await;
         assert!(installation.run(&["migrate"]).status.success());
         installation
     }
 
     pub(crate) async fn unmigrated() -> Self {
+        Self::seeded(8).await
+    }
+
+    async fn seeded(people: usize) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let port = Port::hold();
         let url = port.url();
         let database = Database::create().await;
         let clerk = ClerkStandIn::start(StandInOptions {
-            people: 8,
+            people,
             application_origin: Some(url.clone()),
             ..StandInOptions::default()
         })
         .await;
-        seed(database.pool(), &SeedOptions { people: 8, rows_per_person: 2 }).await.unwrap();
+        seed(database.pool(), &SeedOptions { people, rows_per_person: 2 }).await.unwrap();
         let directory = Directory::new();
         site(&directory.path().join("site"));
         let environment = environment(&url, &clerk, database.url(), directory.path());
         Self { _port: port, url, clerk, database, directory, environment }
+    }
+
+    /// Sets a setting, or replaces it.
+    pub(crate) fn set(&mut self, name: &'static str, value: String) {
+        self.environment.retain(|(other, _)| *other != name);
+        self.environment.push((name, value));
+    }
+
+    pub(crate) fn setting(&self, name: &str) -> String {
+        self.environment.iter().find(|(other, _)| *other == name).expect("it is set").1.clone()
     }
 
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {

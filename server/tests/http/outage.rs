@@ -23,7 +23,10 @@ async fn clerk_outage_is_shown_and_sessions_and_consent_still_work() {
     let page = async |app: &TestApp| {
         app.navigate("/").header("cookie", &ada.cookies).send().await.unwrap().text().await.unwrap()
     };
-    assert_eq!(readiness(&app).await, json!({"status": "ready", "clerk": "ok", "data_map": "ok"}));
+    assert_eq!(
+        readiness(&app).await,
+        json!({"status": "ready", "clerk": "ok", "data_map": "ok", "data_map_file": "ok"})
+    );
     assert!(!page(&app).await.contains("a little longer"));
 
     app.clerk.stop().await;

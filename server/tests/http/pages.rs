@@ -5,7 +5,7 @@ use lethe_demo::testing::Fault;
 use reqwest::{Method, StatusCode};
 use serde_json::json;
 
-use crate::support::{Browser, TestApp, eventually, header, json};
+use crate::support::{Browser, TestApp, displayed_texts, eventually, header, json};
 
 const COOKIE_CHECK: &str = "lethe-cookie-check=1; Path=/; SameSite=Lax; Max-Age=600";
 
@@ -135,7 +135,7 @@ async fn plain_form_is_answered_with_a_redirect() {
         .header("accept", "text/html,application/xhtml+xml")
         .header("referer", format!("{}/", app.url))
         .header("content-type", "application/x-www-form-urlencoded")
-        .body(format!("granted[0]=marketing&person={user_handle}"))
+        .body(format!("granted[0]=marketing&person={user_handle}{}", displayed_texts(&app.lethe)))
         .send()
         .await
         .unwrap();

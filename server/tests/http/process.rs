@@ -9,24 +9,43 @@ const PROCESS_TIMEOUT: Duration = Duration::from_secs(150);
 
 /// The binary with the settings of a test, and nothing else from this process's environment.
 pub(crate) fn lethe(environment: &[(&'static str, String)], directory: &Path, arguments: &[&str]) -> Command {
-    let log = std::fs::File::options().create(true).append(true).open(directory.join("log")).unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_lethe"));
-    command
-        .args(arguments)
-        .env_clear()
-        .envs(environment.iter().map(|(name, value)| (*name, value)))
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(log);
-    command
+    Process::command(env!("CARGO_BIN_EXE_lethe"), environment, directory, arguments)
 }
 
 /// A serving child that doesn't outlive its test.
 pub(crate) struct Process(Child);
 
 impl Process {
+    /// A command of this or another binary, with the settings of a test.
+    pub(crate) fn command(
+        program: &str,
+        environment: &[(&'static str, String)],
+        directory: &Path,
+        arguments: &[&str],
+    ) -> Command {
+        let log = std::fs::File::options().create(true).append(true).open(directory.join("log")).unwrap();
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .env_clear()
+            .envs(environment.iter().map(|(name, value)| (*name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        command
+    }
+
     pub(crate) async fn serve(environment: &[(&'static str, String)], directory: &Path, url: &str) -> Self {
-        let mut server = Self(lethe(environment, directory, &["serve"]).spawn().unwrap());
+        Self::serve_with(env!("CARGO_BIN_EXE_lethe"), environment, directory, url).await
+    }
+
+    pub(crate) async fn serve_with(
+        program: &str,
+        environment: &[(&'static str, String)],
+        directory: &Path,
+        url: &str,
+    ) -> Self {
+        let mut server = Self(Self::command(program, environment, directory, &["serve"]).spawn().unwrap());
         let started = std::time::Instant::now();
         while reqwest::get(format!("{url}/readyz")).await.is_err() {
             let ended = server.0.try_wait().unwrap();
@@ -43,10 +62,19 @@ impl Process {
         self.0.wait().unwrap();
     }
 
+    /// A worker without HTTP, which the caller waits for by what it does.
+    pub(crate) fn work(environment: &[(&'static str, String)], directory: &Path) -> Self {
+        Self(lethe(environment, directory, &["work"]).spawn().unwrap())
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([name, &self.0.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+    }
+
     /// SIGTERM: asks it to stop. Answers whether it ended well.
     pub(crate) async fn stop(mut self) -> bool {
-        let asked = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().unwrap();
-        assert!(asked.success());
+        self.signal("-TERM");
         let mut ended = None;
         wait_until("it stops", async || {
             ended = self.0.try_wait().unwrap();

@@ -77,7 +77,7 @@ async fn health_endpoints_need_no_session() {
     assert_eq!(json(app.get("/healthz").send().await.unwrap(), StatusCode::OK).await, json!({"status": "ok"}));
     assert_eq!(
         json(app.get("/readyz").send().await.unwrap(), StatusCode::OK).await,
-        json!({"status": "ready", "clerk": "ok", "data_map": "ok"})
+        json!({"status": "ready", "clerk": "ok", "data_map": "ok", "data_map_file": "ok"})
     );
     sqlx::query("alter schema lethe rename to elsewhere").execute(app.pool()).await.unwrap();
     problem(app.get("/readyz").send().await.unwrap(), StatusCode::SERVICE_UNAVAILABLE, "unavailable").await;

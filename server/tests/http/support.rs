@@ -123,6 +123,11 @@ impl TestApp {
         self.database.pool()
     }
 
+    /// Asks the server to stop as a signal does.
+    pub(crate) fn stop_gracefully(&self) {
+        self.shutdown.cancel();
+    }
+
     /// A request without a session.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.url))
@@ -292,6 +297,14 @@ pub(crate) fn masked(document: &Value, member: &str) -> Value {
 
 pub(crate) fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
     headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// The part of a form that says which texts it showed.
+pub(crate) fn displayed_texts(lethe: &Lethe) -> String {
+    let texts = lethe.purposes.iter().enumerate();
+    let texts: Vec<String> =
+        texts.map(|(index, purpose)| format!("&texts[{index}]={}:{}", purpose.key, purpose.text_id())).collect();
+    texts.concat()
 }
 
 /// A limit as a setting.

@@ -1,15 +1,20 @@
 //! What Clerk tells: believed when signed, counted once, in any order.
 
+use std::time::Duration;
+
 use data_encoding::BASE64;
 use lethe_demo::people::person;
 use reqwest::{Method, RequestBuilder, StatusCode};
 use ring::hmac;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-use crate::support::{TestApp, TestOptions, eventually, header, json, limit, problem};
+use crate::support::{Browser, TestApp, TestOptions, eventually, header, json, limit, problem};
 
 const PATH: &str = "/api/webhooks/clerk";
+const CONSENT: &str = "/api/privacy/consent";
 
 #[tokio::test]
 async fn user_deleted_at_clerk_is_deleted_here() {
@@ -86,6 +91,63 @@ async fn timestamp_outside_five_minutes_is_refused() {
     }
     let response = signed(&app, "msg_9", -290, &deleted(&person(0).id)).send().await.unwrap();
     json(response, StatusCode::OK).await;
+}
+
+/// The body is announced and never sent: only a server that doesn't wait for it responds.
+#[tokio::test]
+async fn delivery_with_invalid_headers_is_refused_before_its_body_is_read() {
+    let app = TestApp::start().await;
+    let signature = format!("v1,{}", BASE64.encode(&[7; 32]));
+    let headers = |time: i64, signature: &str| {
+        format!("svix-id: msg_1\r\nsvix-timestamp: {time}\r\nsvix-signature: {signature}\r\n")
+    };
+    let (at, expected) = (now(), Some("HTTP/1.1 400"));
+    assert_eq!(response_without_body(&app, "").await.as_deref(), expected);
+    assert_eq!(response_without_body(&app, &headers(at - 301, &signature)).await.as_deref(), expected);
+    assert_eq!(response_without_body(&app, &headers(at, "v1,bm8=")).await.as_deref(), expected);
+    assert_eq!(response_without_body(&app, &headers(at, &signature)).await, None, "the body decides");
+}
+
+/// Sends the header of a delivery of a MiB. Returns the first words of the response, if there is one soon.
+async fn response_without_body(app: &TestApp, headers: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(app.url.trim_start_matches("http://")).await.unwrap();
+    let request = format!("POST {PATH} HTTP/1.1\r\nhost: lethe\r\ncontent-length: 1000000\r\n{headers}\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut start = [0; 12];
+    let read = tokio::time::timeout(Duration::from_secs(2), stream.read_exact(&mut start)).await;
+    read.ok().map(|read| read.map(|_| String::from_utf8_lossy(&start).into_owned()).unwrap())
+}
+
+/// The log of what Lethe did can't be shortened.
+#[tokio::test]
+async fn event_that_changes_nothing_is_not_recorded() {
+    let app = TestApp::start().await;
+    let before = app.audit_entries().await;
+    for (index, kind) in ["user.updated", "session.created", "session.ended"].into_iter().enumerate() {
+        let body = json!({"object": "event", "type": kind, "data": {"id": "sess_1", "user_id": person(2).id}});
+        let response = signed(&app, &format!("msg_{index}"), 0, &body.to_string()).send().await.unwrap();
+        json(response, StatusCode::OK).await;
+    }
+    assert_eq!(app.audit_entries().await, before);
+}
+
+#[tokio::test]
+async fn token_of_an_ended_session_is_refused_at_once() {
+    let app = TestApp::start().await;
+    let (ada, grace) = (app.sign_in(0).await, app.sign_in(1).await);
+    let read = async |browser: &Browser<'_>| browser.bearer(Method::GET, CONSENT).send().await.unwrap().status();
+    assert_eq!(read(&ada).await, StatusCode::OK);
+    // Clerk's times are in whole seconds.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    let data = json!({"object": "session", "id": ada.token.session_id, "user_id": person(0).id, "status": "revoked"});
+    let body = json!({"object": "event", "type": "session.revoked", "data": data}).to_string();
+    json(signed(&app, "msg_1", 0, &body).send().await.unwrap(), StatusCode::OK).await;
+    assert_eq!(read(&ada).await, StatusCode::UNAUTHORIZED);
+    assert_eq!(read(&grace).await, StatusCode::OK);
+    // Signing out here does the same, although the cookies are only in one browser.
+    let signed_out = grace.post("/sign-out").send().await.unwrap();
+    assert!(signed_out.status().is_redirection(), "{}", signed_out.status());
+    assert_eq!(read(&grace).await, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]

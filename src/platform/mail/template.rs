@@ -28,6 +28,12 @@ pub(crate) enum Template<'a> {
     DeletionReceipt { brand: &'a str, finished_at: &'a str, link: &'a str, receipt_code: &'a str, summary: DataSummary },
     /// To the operators, about a deletion that keeps failing. Holds nothing about the person.
     OperatorAlert { brand: &'a str, request: &'a str, step: &'a str, failure: &'a str, attempts: i32 },
+    /// To the operators, when the data map can't be used. Holds tables and columns, and nothing about a person.
+    DataMapAlert { brand: &'a str, is_rejected: bool, problems: &'a [String] },
+    /// To the person, when what they confirmed isn't what would happen any more.
+    PlanChanged { brand: &'a str, link: &'a str, receipt_link: &'a str },
+    /// To the operators, about anything else: what is the matter, and the command that displays more.
+    OperatorNotice { brand: &'a str, title: &'a str, message: &'a str, command: &'a str },
 }
 
 impl Template<'_> {
@@ -42,6 +48,13 @@ impl Template<'_> {
             }
             Self::OperatorAlert { brand, request, step, failure, attempts } => {
                 ("operator_alert", context! { brand, request, step, failure, attempts })
+            }
+            Self::DataMapAlert { brand, is_rejected, problems } => {
+                ("data_map_alert", context! { brand, is_rejected, problems => problems.to_vec() })
+            }
+            Self::PlanChanged { brand, link, receipt_link } => ("plan_changed", context! { brand, link, receipt_link }),
+            Self::OperatorNotice { brand, title, message, command } => {
+                ("operator_notice", context! { brand, title, message, command })
             }
         };
         let subject = part(&format!("{name}/subject.txt"), &values)?;
@@ -63,11 +76,17 @@ fn part(name: &str, values: &Value) -> Result<String, Error> {
 }
 
 /// The templates of subjects and plain texts, with their names. The HTML parts say the same.
-pub const SOURCES: [(&str, &str); 4] = [
+pub const SOURCES: [(&str, &str); 10] = [
     ("deletion_receipt/subject.txt", include_str!("templates/deletion_receipt/subject.txt")),
     ("deletion_receipt/body.txt", include_str!("templates/deletion_receipt/body.txt")),
     ("operator_alert/subject.txt", include_str!("templates/operator_alert/subject.txt")),
     ("operator_alert/body.txt", include_str!("templates/operator_alert/body.txt")),
+    ("data_map_alert/subject.txt", include_str!("templates/data_map_alert/subject.txt")),
+    ("data_map_alert/body.txt", include_str!("templates/data_map_alert/body.txt")),
+    ("plan_changed/subject.txt", include_str!("templates/plan_changed/subject.txt")),
+    ("plan_changed/body.txt", include_str!("templates/plan_changed/body.txt")),
+    ("operator_notice/subject.txt", include_str!("templates/operator_notice/subject.txt")),
+    ("operator_notice/body.txt", include_str!("templates/operator_notice/body.txt")),
 ];
 
 static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
@@ -80,6 +99,9 @@ static TEMPLATES: LazyLock<Environment<'static>> = LazyLock::new(|| {
         ("layout.html", include_str!("inlined/layout.html")),
         ("deletion_receipt/body.html", include_str!("inlined/deletion_receipt/body.html")),
         ("operator_alert/body.html", include_str!("inlined/operator_alert/body.html")),
+        ("data_map_alert/body.html", include_str!("inlined/data_map_alert/body.html")),
+        ("plan_changed/body.html", include_str!("inlined/plan_changed/body.html")),
+        ("operator_notice/body.html", include_str!("inlined/operator_notice/body.html")),
     ];
     for (name, source) in SOURCES.iter().chain(&html) {
         environment.add_template(name, source).expect("the templates are part of the program and are valid");
@@ -117,6 +139,11 @@ mod tests {
         .unwrap()
     }
 
+    fn notice(brand: &str, message: &str) -> Email {
+        let (title, command) = ("Users deleted at Clerk wait for you", "lethe deletions resume-clerk-events");
+        Template::OperatorNotice { brand, title, message, command }.render().unwrap()
+    }
+
     fn rendered(email: &Email) -> String {
         format!("Subject: {}\n\n=== text\n{}\n=== html\n{}", email.subject, email.text, email.html)
     }
@@ -131,9 +158,56 @@ mod tests {
         insta::assert_snapshot!(rendered(&alert("Acme & Söhne", "clerk_unavailable")));
     }
 
+    fn map_alert(brand: &str, is_rejected: bool, problem: &str) -> Email {
+        let problems =
+            [problem.to_owned(), "public.notes: the database has no such table. Correct the name".to_owned()];
+        Template::DataMapAlert { brand, is_rejected, problems: &problems }.render().unwrap()
+    }
+
+    fn plan_changed(brand: &str) -> Email {
+        let link = "https://privacy.example.org/delete";
+        let receipt_link = "https://privacy.example.org/receipt/AAAAA-BBBBB-CCCCC-DDDDD-EEEEE";
+        Template::PlanChanged { brand, link, receipt_link }.render().unwrap()
+    }
+
+    #[test]
+    fn data_map_alert_has_every_problem_and_what_to_do() {
+        let problem = "public.surprise: this table references users. Add an entry";
+        for (is_rejected, consequence) in
+            [(false, "Exports and deletions wait"), (true, "The earlier map stays in force")]
+        {
+            let alert = map_alert("Acme & Söhne", is_rejected, problem);
+            assert_eq!(alert.subject, "Acme & Söhne: the data map needs attention");
+            for part in [&alert.text, &alert.html] {
+                for expected in [problem, "public.notes", consequence, "lethe map check"] {
+                    assert!(part.contains(expected), "{expected}: {part}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn changed_plan_leads_to_the_page_that_shows_it() {
+        let email = plan_changed("Acme");
+        for part in [&email.text, &email.html] {
+            assert!(
+                part.contains("privacy.example.org") && part.contains("delete") && part.contains("AAAAA-BBBBB"),
+                "{part}"
+            );
+            assert!(part.contains("has changed since you confirmed it"), "{part}");
+        }
+    }
+
+    #[test]
+    fn operator_notice_matches_its_snapshot() {
+        insta::assert_snapshot!(rendered(&notice("Acme & Söhne", "The data of 7 users isn’t deleted yet.")));
+    }
+
     #[test]
     fn hostile_values_are_escaped_in_html() {
-        for email in [receipt(HOSTILE), alert(HOSTILE, HOSTILE)] {
+        for email in
+            [receipt(HOSTILE), alert(HOSTILE, HOSTILE), map_alert(HOSTILE, false, HOSTILE), notice(HOSTILE, HOSTILE)]
+        {
             assert!(!email.html.contains("<script"), "{}", email.html);
             assert!(email.html.contains("&quot;&gt;&lt;script&gt;alert(&#x27;x&#x27;)"), "{}", email.html);
             // Values are text: what looks like a template in them stays as it is.
@@ -152,7 +226,9 @@ mod tests {
 
     #[test]
     fn html_parts_need_no_style_sheet() {
-        for email in [receipt("Acme"), alert("Acme", "")] {
+        for email in
+            [receipt("Acme"), alert("Acme", ""), map_alert("Acme", true, ""), plan_changed("Acme"), notice("Acme", "")]
+        {
             assert!(!email.html.contains("class=") && email.html.contains("style="));
         }
     }

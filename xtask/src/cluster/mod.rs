@@ -15,7 +15,7 @@ use nix::sys::signal::{Signal, kill};
 
 use crate::data_folder::{DataFolder, write_private};
 use crate::process::{self, RunAs, Service};
-use crate::{interrupt, ports};
+use crate::{interrupt, ports, postgres};
 
 /// The cluster's only role.
 const ROLE: &str = "lethe";
@@ -33,12 +33,14 @@ pub(crate) enum Durability {
 #[derive(Debug)]
 pub(crate) struct Cluster {
     server: Service,
+    /// The folder of the client programs.
     binaries: PathBuf,
     directory: PathBuf,
     temporary: bool,
     port: u16,
-    durability: Durability,
     password: String,
+    /// Starts the server.
+    command: Command,
 }
 
 impl Cluster {
@@ -49,22 +51,44 @@ impl Cluster {
         let binaries = location::binaries(&existing.unwrap_or_default().join("data"))?;
         let run_as = location::run_as()?;
         let directory = location::directory(data.path(), run_as.as_ref())?;
+        Self::start_in(directory, &binaries, binaries.clone(), data, durability, run_as.as_ref())
+    }
+
+    /// Creates a cluster in a new data folder with the server of a package, and starts it. The client programs are those of
+    /// the machine.
+    pub(crate) fn start_packaged(data: &DataFolder, durability: Durability, package: &Path) -> Result<Self> {
+        let client = location::binaries(Path::new(""))?;
+        let run_as = location::run_as()?;
+        let directory = location::directory(data.path(), run_as.as_ref())?;
+        // Postgres' user can read this folder, but often not the target folder.
+        let server = postgres::extract(package, &directory.join("server"))?;
+        Self::start_in(directory, &server, client, data, durability, run_as.as_ref())
+    }
+
+    fn start_in(
+        directory: PathBuf,
+        server: &Path,
+        client: PathBuf,
+        data: &DataFolder,
+        durability: Durability,
+        run_as: Option<&RunAs>,
+    ) -> Result<Self> {
         let password = data.secrets()?.postgres_password;
         let files = directory.join("data");
         if !files.exists() {
-            initialise(&binaries, &directory, &password, durability, run_as.as_ref())?;
+            initialise(server, &directory, &password, durability, run_as)?;
         }
         stale::clear(&files)?;
         let port = last_port(&directory).map_or_else(ports::free, Ok)?;
-        let command = server_command(&binaries, &files, port, durability);
-        let server = start_server(&command, &data.log("postgres"), &files, run_as.as_ref()).with_context(|| {
+        let command = server_command(server, &files, port, durability);
+        let server = start_server(&command, &data.log("postgres"), &files, run_as).with_context(|| {
             format!(
                 "the cluster in {} did not start; `cargo xtask reset` deletes it with its data, and the next run creates a new one",
                 directory.display()
             )
         })?;
         write_private(&directory.join("port"), &port.to_string())?;
-        Ok(Self { server, binaries, directory, temporary: data.is_temporary(), port, durability, password })
+        Ok(Self { server, binaries: client, directory, temporary: data.is_temporary(), port, password, command })
     }
 
     /// Ends the server at once, without a checkpoint, and starts it again on the same port. It recovers from its log.
@@ -72,8 +96,7 @@ impl Cluster {
         let files = self.directory.join("data");
         kill(process::process_id(self.server.id()), Signal::SIGQUIT)?;
         self.server.stop();
-        let command = server_command(&self.binaries, &files, self.port, self.durability);
-        self.server = start_server(&command, &data.log("postgres"), &files, location::run_as()?.as_ref())?;
+        self.server = start_server(&self.command, &data.log("postgres"), &files, location::run_as()?.as_ref())?;
         Ok(())
     }
 

@@ -12,11 +12,12 @@ use crate::build::{Frontend, Programs};
 use crate::cluster::{Cluster, Durability};
 use crate::data_folder::DataFolder;
 use crate::ports::Ports;
+use crate::postgres::Server;
 use crate::size::FirstLoad;
 use crate::stack::{Sample, Stack};
 use crate::tools::CARGO_SHEAR;
 use crate::workspace::Workspace;
-use crate::{chaos, generate, graph, links, prepare, styles, vocabulary};
+use crate::{chaos, generate, graph, install, links, prepare, styles, vocabulary};
 
 /// How long the stage `chaos` lets things fail.
 const CHAOS_SECONDS: u32 = 60;
@@ -106,12 +107,7 @@ impl<'a> Context<'a> {
 
     fn tests(&mut self) -> Result<Count> {
         let url = self.cluster()?.url("postgres");
-        let mut command = self.workspace.cargo();
-        command.args(["test", "--no-fail-fast"]).env("LETHE_TEST_DATABASE_URL", url);
-        if std::env::var_os("RUST_TEST_THREADS").is_none() {
-            command.env("RUST_TEST_THREADS", test_threads()?.to_string());
-        }
-        count_tests(&command)
+        count_tests(&cargo_test(self.workspace, &url)?)
     }
 
     /// Returns a cluster for temporary databases.
@@ -163,6 +159,32 @@ impl<'a> Context<'a> {
         }
         Ok(&self.stacks)
     }
+}
+
+/// The integration tests of the package `lethe`. They are selected by name: if the package were, its dependencies would have
+/// other features than in the workspace, and be compiled anew.
+const CORE_TESTS: [&str; 6] = ["clerk", "core", "data_map", "erasure", "export", "export_memory"];
+
+/// Runs the core's integration tests with another server than Debian's.
+pub(crate) fn test_core_on(workspace: &Workspace, server: &Server) -> Result<Count> {
+    let package = server.package(workspace)?;
+    let data = DataFolder::temporary("postgres")?;
+    let cluster = Cluster::start_packaged(&data, Durability::None, &package)?;
+    println!("{}", cluster.query("postgres", "SELECT version()")?);
+    let mut command = cargo_test(workspace, &cluster.url("postgres"))?;
+    command.args(CORE_TESTS.iter().flat_map(|name| ["--test", name]));
+    count_tests(&command)
+}
+
+/// Returns `cargo test` with a cluster for its temporary databases.
+pub(super) fn cargo_test(workspace: &Workspace, url: &str) -> Result<Command> {
+    let mut command = workspace.cargo();
+    command.args(["test", "--no-fail-fast"]).env("LETHE_TEST_DATABASE_URL", url);
+    command.env("LETHE_TEST_PGBOUNCER", install::pgbouncer()?);
+    if std::env::var_os("RUST_TEST_THREADS").is_none() {
+        command.env("RUST_TEST_THREADS", test_threads()?.to_string());
+    }
+    Ok(command)
 }
 
 /// Tests mostly wait for Postgres, timers and other processes, so more of them run at a time than there are cores, but

@@ -1,10 +1,12 @@
 //! Counts of passed and failed tests, read from the output of test runners.
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde_json::Value;
+
+use crate::interrupt;
 
 /// How many tests of a stage passed and failed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -86,7 +88,21 @@ pub(crate) struct Summary {
 }
 
 impl Summary {
-    pub(crate) fn add(&mut self, name: String, count: Count, time: Duration) {
+    /// Runs a part, prints its result and adds it. An error is a failed check, unless this program is being stopped.
+    pub(crate) fn run(&mut self, name: String, part: impl FnOnce() -> Result<Count>) -> Result<()> {
+        println!("\n=== {name}");
+        let start = Instant::now();
+        let count = part().unwrap_or_else(|error| {
+            println!("{error:#}");
+            Count::failed()
+        });
+        interrupt::check()?;
+        println!("=== {name}: {count}, {:.1} s", start.elapsed().as_secs_f64());
+        self.add(name, count, start.elapsed());
+        Ok(())
+    }
+
+    fn add(&mut self, name: String, count: Count, time: Duration) {
         self.stages.push((name, count, time));
     }
 

@@ -189,6 +189,7 @@ fn Plan(state: RwSignal<State>) -> impl IntoView {
 fn lead(state: &State) -> String {
     match &state.phase {
         Phase::Loading(_) => texts::PLAN_LOADING.to_owned(),
+        Phase::Ready(preview, _) if preview.is_unlisted() => texts::PLAN_UNLISTED.to_owned(),
         Phase::Ready(..) => texts::plan_of(browser::attribute(SECTION_ID, "data-account")),
         Phase::Submitting(_) => texts::DELETING.to_owned(),
         Phase::Checking { found: Some(Found::Unknown), .. } => texts::UNKNOWN.to_owned(),

@@ -8,7 +8,7 @@ use crate::error::PublicError;
 /// What a deletion would do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Preview {
-    /// The plan's hash, which the user confirms.
+    /// The plan's hash, which the user confirms. Empty while the server can't say what would happen.
     pub(super) plan: String,
     pub(super) idempotency_key: String,
     /// The code of the receipt that this attempt would get.
@@ -17,6 +17,13 @@ pub(super) struct Preview {
     pub(super) table: String,
     /// Why the user can't start the deletion now.
     pub(super) refused: Option<ErrorCode>,
+}
+
+impl Preview {
+    /// Whether the user can only confirm that they want to be deleted, and not what happens to which data.
+    pub(super) const fn is_unlisted(&self) -> bool {
+        self.plan.is_empty()
+    }
 }
 
 /// What the dialog shows.
@@ -315,6 +322,15 @@ mod tests {
         assert_eq!(state.typed, "");
         state.reduce(Event::PlanLoaded(preview(None)));
         assert_eq!(state.phase, Phase::Ready(preview(None), Some(without_incident(ErrorCode::PlanChanged))));
+    }
+
+    #[test]
+    fn deletion_is_requested_without_a_plan_where_there_is_none() {
+        let unlisted = Preview { plan: String::new(), table: String::new(), ..preview(None) };
+        assert!(unlisted.is_unlisted() && !preview(None).is_unlisted());
+        let mut state = state(Phase::Ready(unlisted.clone(), None), CONFIRMATION);
+        let expected = Command::RequestDeletion { preview: unlisted, confirmation: CONFIRMATION.to_owned() };
+        assert_eq!(state.reduce(Event::Submitted), Some(expected));
     }
 
     #[test]

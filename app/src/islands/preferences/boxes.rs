@@ -12,6 +12,9 @@ use crate::islands::http::Reply;
 /// The field set around the boxes, which has what the server knows.
 pub(crate) const BOXES_ID: &str = "choices";
 
+/// The name of the fields that say which texts are shown.
+pub(crate) const TEXTS_NAME: &str = "texts[]";
+
 /// The id of a purpose's box.
 pub(crate) fn box_id(purpose: &str) -> String {
     ["purpose-", purpose].concat()
@@ -81,8 +84,17 @@ pub(super) fn record(reply: &Reply) -> Record {
     Record { purposes, revision: reply.text("revision"), changed }
 }
 
+/// The texts that are shown, as the server named them.
+pub(super) fn texts() -> Vec<String> {
+    inputs_of("#choices input[name^=texts]").iter().map(HtmlInputElement::value).collect()
+}
+
 fn inputs() -> Vec<HtmlInputElement> {
-    let Ok(found) = document().query_selector_all("#choices input[type=checkbox]") else { return Vec::new() };
+    inputs_of("#choices input[type=checkbox]")
+}
+
+fn inputs_of(selector: &str) -> Vec<HtmlInputElement> {
+    let Ok(found) = document().query_selector_all(selector) else { return Vec::new() };
     let mut inputs = Vec::new();
     for index in 0..found.length() {
         if let Some(Ok(input)) = found.item(index).map(JsCast::dyn_into::<HtmlInputElement>) {

@@ -16,7 +16,7 @@ use lethe_error_code::ErrorCode;
 
 pub(crate) use self::boxes::BOXES_ID;
 #[cfg(feature = "ssr")]
-pub(crate) use self::boxes::box_id;
+pub(crate) use self::boxes::{TEXTS_NAME, box_id};
 use self::draft_store::DraftStore;
 use self::state::{Command, EarlierChoice, Event, Record, State, Status, Submission};
 use super::browser;
@@ -248,6 +248,8 @@ impl FormController {
         let mut fields = vec![("person", user.as_str())];
         fields.extend(submission.granted.iter().map(|key| ("granted[]", key.as_str())));
         fields.extend(submission.previously_granted.iter().map(|key| ("shown[]", key.as_str())));
+        let texts = boxes::texts();
+        fields.extend(texts.iter().map(|text| (boxes::TEXTS_NAME, text.as_str())));
         fields.extend(submission.base.iter().map(|base| ("base", base.as_str())));
         let call = Call::new(Method::Post, SavePreferences::PATH, &fields);
         spawn_local(async move {

@@ -301,7 +301,11 @@ impl State {
         let unsaved = self.unsaved();
         match code {
             ErrorCode::AccountDeleted => vec![Command::RemoveStored, Command::Reload],
-            ErrorCode::InvalidInput | ErrorCode::Impersonated | ErrorCode::OtherUser | ErrorCode::NotFound => {
+            ErrorCode::InvalidInput
+            | ErrorCode::Impersonated
+            | ErrorCode::OtherUser
+            | ErrorCode::NotFound
+            | ErrorCode::TextChanged => {
                 self.status = Status::NotSaved(code);
                 Vec::new()
             }

@@ -9,6 +9,7 @@ fn purpose(key: &str, title: &str, granted: bool) -> PurposeChoice {
         key: key.to_owned(),
         title: title.to_owned(),
         text: format!("{title}, in a sentence."),
+        text_id: "00ff:1".to_owned(),
         granted,
         status: if granted { "On since 3 March 2026".to_owned() } else { "Off".to_owned() },
         note: None,
@@ -54,6 +55,7 @@ fn data(title: &str) -> CenterData {
             id: 7,
             at: time("2026-03-03T09:41:00.000000Z", "3 March 2026, 09:41 UTC"),
             text: format!("You turned on {title}"),
+            earlier_texts: Vec::new(),
         }],
     }
 }

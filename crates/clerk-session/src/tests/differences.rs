@@ -37,7 +37,12 @@ async fn refresh_sends_no_credentials_to_clerk() {
     let backend = HttpBackend::new(http_client(), world.clerk.secret_key()).unwrap().with_api_url(&api_url);
     let authenticator = Authenticator::new(config, backend).unwrap();
 
-    let headers = [("cookie", &*cookies), ("authorization", "Basic c2VjcmV0"), ("user-agent", "A browser")];
+    let headers = [
+        ("cookie", &*cookies),
+        ("authorization", "Basic c2VjcmV0"),
+        ("user-agent", "A browser"),
+        ("x-api-key", "secret"),
+    ];
     authenticator.authenticate(&request("POST", "/", &headers)).await;
 
     let bodies = bodies.lock().unwrap();

@@ -288,14 +288,82 @@ async fn ended_session_is_not_refreshed() {
     assert!(seen.set_cookies.is_empty());
 }
 
+/// What a browser has that was sent on a handshake: a cookie, and the same in the URL that it comes back to.
+const STATE: &str = "handshake_state=AAAAAAAAAAAAAAAAAAAAAA";
+const STATE_COOKIE: &str = "__handshake_state=AAAAAAAAAAAAAAAAAAAAAA";
+
+/// The path, with query, at which a browser whose token has expired comes back from Clerk. Its cookies are left out.
+async fn way_back(world: &World) -> String {
+    let cookies = world.left_open().await;
+    let cookies: Vec<&str> = cookies.split("; ").filter(|pair| !pair.starts_with("__refresh")).collect();
+    let seen = world.document("/?tab=2", &cookies.join("; ")).await;
+    let Outcome::Redirect { location, .. } = &seen.outcome else { panic!("{}", outcome(&seen)) };
+    let response = http_client().get(location).header("cookie", cookies.join("; ")).send().await.unwrap();
+    let back = Url::parse(response.headers()["location"].to_str().unwrap()).unwrap();
+    assert_eq!(back.origin().ascii_serialization(), HERE);
+    back[url::Position::BeforePath..].to_owned()
+}
+
+#[tokio::test]
+async fn handshake_of_another_browser_is_not_believed() {
+    let world = world().await;
+    for own_cookie in ["", STATE_COOKIE] {
+        let path = way_back(&world).await;
+        assert!(path.contains("__clerk_handshake_nonce="), "{path}");
+        world.clerk.forget_requests();
+        let seen = world.document(&path, own_cookie).await;
+        assert_eq!(outcome(&seen), "handshake dev-browser-missing", "it is sent on a handshake of its own");
+        assert_eq!(world.clerk.requests(NONCE), 0);
+        let Outcome::Redirect { location, .. } = &seen.outcome else { panic!("a redirect") };
+        assert!(!location.contains("nonce%3D"), "{location}");
+    }
+    // Whoever is signed in stays who they are.
+    let path = way_back(&world).await;
+    let other = world.clerk.sign_in(&person(1).id).await;
+    assert_eq!(outcome(&world.document(&path, &other.cookies).await), format!("signed in {}", person(1).id));
+}
+
+/// Clerk brings browsers back by itself, with a cookie, after signing in elsewhere on the domain.
+#[tokio::test]
+async fn browser_that_clerk_brings_back_is_sent_on_a_handshake() {
+    let world = world().await;
+    let production = authenticator(&world.clerk, |config| {
+        config.publishable_key = PRODUCTION.to_owned();
+        config.public_url = Url::parse("https://privacy.example.org").unwrap();
+    });
+    let seen = production.authenticate(&document("/", "__clerk_handshake_nonce=of_clerk")).await;
+    assert_eq!(outcome(&seen), "handshake session-token-and-uat-missing");
+    let lines: Vec<&str> = seen.set_cookies.iter().map(|line| line.to_str().unwrap()).collect();
+    assert!(lines.iter().any(|line| line.starts_with("__clerk_handshake_nonce=; ")), "it isn't sent again: {lines:?}");
+    let state = lines.iter().find(|line| line.starts_with("__Host-handshake_state=")).unwrap();
+    assert!(state.ends_with("; Path=/; Max-Age=300; HttpOnly; SameSite=Lax; Secure"), "{state}");
+    // What isn't a navigation can't be redirected.
+    let call = request("POST", "/", &[("cookie", "__clerk_handshake_nonce=of_clerk")]);
+    assert_eq!(outcome(&production.authenticate(&call).await), "signed out session-token-and-uat-missing");
+}
+
+#[tokio::test]
+async fn pages_that_open_at_once_have_one_state() {
+    let world = world().await;
+    let state_of = |seen: &Authenticated| {
+        let line = seen.set_cookies.iter().find(|line| line.to_str().unwrap().starts_with("__handshake_state"));
+        line.unwrap().to_str().unwrap().split(';').next().unwrap().to_owned()
+    };
+    let first = state_of(&world.document("/", "").await);
+    assert_eq!(state_of(&world.document("/delete", &first).await), first);
+    assert_ne!(state_of(&world.document("/", "").await), first);
+    assert_ne!(state_of(&world.document("/", "__handshake_state=short").await), "__handshake_state=short");
+}
+
 #[tokio::test]
 async fn made_up_nonces_of_one_client_do_not_use_up_the_rate_limit() {
     let world = world().await;
     world.clerk.forget_requests();
     let start = std::time::Instant::now();
     for number in 0..80 {
-        let path = format!("/?__clerk_handshake_nonce=made_up_{number}");
-        let seen = world.document_from("203.0.113.1", &path, "__clerk_redirect_count=3").await;
+        let path = format!("/?{STATE}&__clerk_handshake_nonce=made_up_{number}");
+        let cookies = format!("{STATE_COOKIE}; __clerk_redirect_count=3");
+        let seen = world.document_from("203.0.113.1", &path, &cookies).await;
         assert!(
             matches!(seen.outcome, Outcome::Redirect { reason: None, .. } | Outcome::SignedOut(_)),
             "{}",
@@ -307,11 +375,12 @@ async fn made_up_nonces_of_one_client_do_not_use_up_the_rate_limit() {
     let calls = world.clerk.requests(NONCE);
     assert!(calls <= allowed, "{calls}");
     // Who comes back from Clerk meanwhile is let in.
-    world.document_from("203.0.113.2", "/?__clerk_handshake_nonce=of_another", "").await;
+    let other = format!("/?{STATE}&__clerk_handshake_nonce=of_another");
+    world.document_from("203.0.113.2", &other, STATE_COOKIE).await;
     assert_eq!(world.clerk.requests(NONCE), calls + 1);
-    let long = format!("/?__clerk_handshake_nonce={}", "n".repeat(2_000));
+    let long = format!("/?{STATE}&__clerk_handshake_nonce={}", "n".repeat(2_000));
     world.clerk.forget_requests();
-    world.document(&long, "").await;
+    world.document(&long, STATE_COOKIE).await;
     assert_eq!(world.clerk.all_requests(), 0);
 }
 
@@ -321,7 +390,8 @@ async fn unresolvable_nonce_falls_back_to_the_cookies() {
     let token = world.sign_in().await;
     world.authenticator.warm_up().await;
     world.clerk.fail(Fault { status: Some(503), ..Fault::default() });
-    let seen = world.document("/?__clerk_handshake_nonce=abc", &token.cookies).await;
+    let path = format!("/?{STATE}&__clerk_handshake_nonce=abc");
+    let seen = world.document(&path, &format!("{STATE_COOKIE}; {}", token.cookies)).await;
     assert_eq!(outcome(&seen), signed_in());
 }
 
@@ -351,6 +421,20 @@ async fn reason_is_sent_in_headers() {
     seen.apply(&mut headers);
     assert_eq!(headers["x-clerk-auth-status"], "signed-out");
     assert_eq!(headers["x-clerk-auth-reason"], "dev-browser-missing");
+}
+
+#[tokio::test]
+async fn refused_refresh_is_not_repeated() {
+    let world = world().await;
+    let cookies = world.left_open().await;
+    world.clerk.delete_user(&person(0).id).await;
+    world.clerk.forget_requests();
+    let parts = request("POST", "/", &[("cookie", &cookies)]);
+    let first = outcome(&world.authenticator.authenticate(&parts).await);
+    for _ in 0..3 {
+        assert_eq!(outcome(&world.authenticator.authenticate(&parts).await), first);
+    }
+    assert_eq!(world.clerk.requests(REFRESH), 1);
 }
 
 #[tokio::test]

@@ -4,6 +4,73 @@ use super::*;
 use crate::token::Token;
 use crate::{PublicKey, RefreshFailure, TokenError};
 
+/// A JSON list would fill in the members of header and claims by their position.
+#[test]
+fn list_in_place_of_an_object_is_refused() {
+    let claims = json!([
+        "user_1",
+        "sess_1",
+        null,
+        ORIGIN,
+        "https://clerk.clerk.dev",
+        NOW + 50,
+        NOW - 20,
+        NOW - 10,
+        "active",
+        [3, -1]
+    ]);
+    for (header, claims) in [
+        (header(), claims.clone()),
+        (json!(["JWT", "RS256", "ins_1", "cl_B7d4PD111AAA"]), self::claims("clerk.clerk.dev")),
+        (json!(["JWT", "RS256", "ins_1"]), claims),
+    ] {
+        let decision = decided_by_bearer(&sign(KEY, &header, &claims), &validated(DEVELOPMENT));
+        assert_eq!(decision, signed_out(Reason::Token(TokenError::Invalid)));
+    }
+}
+
+/// `fetch` joins them to one value, which is no token.
+#[test]
+fn several_authorization_headers_are_no_token() {
+    let good = format!("Bearer {}", token(&json!({})));
+    for second in [&*good, "Bearer other", "nonsense"] {
+        let parts = request("GET", "/", &[("authorization", &good), ("authorization", second)]);
+        assert_eq!(
+            decided(&parts, &validated(DEVELOPMENT)),
+            signed_out(Reason::Token(TokenError::Invalid)),
+            "{second}"
+        );
+    }
+}
+
+#[test]
+fn key_that_is_not_for_signatures_verifies_nothing() {
+    let key = |changes: Value| {
+        let jwks: Jwks = serde_json::from_value(json!({"keys": [with(jwk("ins_1", KEY), &changes)]})).unwrap();
+        KeyRing::new(&jwks)
+    };
+    for changes in [json!({}), json!({"use": "absent"}), json!({"use": "absent", "key_ops": ["verify"]})] {
+        assert!(key(changes.clone()).get("ins_1").is_some(), "{changes}");
+    }
+    for changes in
+        [json!({"use": "enc"}), json!({"key_ops": ["encrypt"]}), json!({"key_ops": ["sign"]}), json!({"d": "AQ"})]
+    {
+        assert!(key(changes.clone()).get("ins_1").is_none(), "{changes}");
+    }
+}
+
+#[test]
+fn of_two_keys_with_one_id_the_last_counts() {
+    let ring_of = |first: &[u8], last: &[u8]| {
+        let jwks: Jwks = serde_json::from_value(json!({"keys": [jwk("ins_1", first), jwk("ins_1", last)]})).unwrap();
+        KeyRing::new(&jwks)
+    };
+    let single = ring();
+    let expected = single.get("ins_1").unwrap();
+    assert!(ring_of(OTHER_KEY, KEY).get("ins_1").unwrap().is_same_key(expected));
+    assert!(!ring_of(KEY, OTHER_KEY).get("ins_1").unwrap().is_same_key(expected));
+}
+
 /// The decision for a bearer token, where no handshake is possible.
 fn decided_by_bearer(token: &str, validated: &ValidatedConfig) -> Decision {
     let authorization = format!("Bearer {token}");

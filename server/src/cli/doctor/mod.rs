@@ -34,6 +34,9 @@ pub(super) async fn run(loaded: Result<Values, ConfigError>, as_json: bool) -> a
 async fn run_checks(mut values: Values) -> Vec<CheckResult> {
     ServerConfig::read(&mut values);
     let mut results = config_results(values.take_problems());
+    results.extend(values.warnings().iter().map(|warning| {
+        CheckResult::warning("secret_files", warning.clone(), "let only the process's user read the file (chmod 600)")
+    }));
     results.extend(settings::check_settings(&values));
     let (clerk, database, mail, storage) = join!(
         clerk::check_clerk(&values),
@@ -43,7 +46,7 @@ async fn run_checks(mut values: Values) -> Vec<CheckResult> {
     );
     results.extend(clerk);
     results.extend(database);
-    results.extend([mail, storage, resources::check_site(&values)]);
+    results.extend([mail, storage, resources::check_export_folder(&values), resources::check_site(&values)]);
     results
 }
 

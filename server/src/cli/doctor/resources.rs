@@ -4,7 +4,9 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use lethe::connection::{self, Connected, Pooling, TimeLimits};
 use lethe::data_map::{self, DataMap, Error};
+use lethe::database::SchemaState;
 use lethe::mail::{Mailer, SmtpCheckError};
 use lethe::storage::Storage;
 use lethe::{Random, error_chain};
@@ -16,27 +18,32 @@ use crate::bootstrap;
 use crate::config::{DatabaseConfig, PostgresUrl, Values, database};
 use crate::routes::assets;
 
+const DATABASE: &str = "database";
+const POOLING: &str = "database_pooling";
 const MIGRATED: &str = "database_migrated";
 const DATA_MAP: &str = "data_map";
 
 pub(super) async fn check_database(values: &Values) -> Vec<CheckResult> {
-    const CHECK: &str = "database";
     let loaded_map = load_data_map(values);
     let mut results = Vec::new();
-    let pool = match connect(values).await {
-        Ok(pool) => {
-            results.push(CheckResult::ok(CHECK, "the connection works"));
-            pool
-        }
+    let (config, connected) = match connect(values).await {
+        Ok(connected) => connected,
         Err(result) => {
             results.push(result);
+            results.push(CheckResult::skipped(POOLING, "requires the database"));
             results.push(CheckResult::skipped(MIGRATED, "requires the database"));
             let unresolved = || CheckResult::skipped(DATA_MAP, "the file is readable; the rest requires the database");
             results.push(loaded_map.map_or_else(|result| result, |_map| unresolved()));
             return results;
         }
     };
+    results.push(CheckResult::ok(DATABASE, "the connection works"));
+    results.push(with_timeout(POOLING, check_pooling(&config, &connected)).await);
+    let pool = connected.pool;
     results.push(with_timeout(MIGRATED, check_migrations(&pool)).await);
+    if let Ok(map) = &loaded_map {
+        results.push(check_purposes(map));
+    }
     match loaded_map {
         Ok(map) => match tokio::time::timeout(CHECK_TIMEOUT, check_data_map(&map, &pool)).await {
             Ok(map_results) => results.extend(map_results),
@@ -51,33 +58,67 @@ pub(super) async fn check_database(values: &Values) -> Vec<CheckResult> {
     results
 }
 
-async fn connect(values: &Values) -> Result<PgPool, CheckResult> {
-    const CHECK: &str = "database";
+async fn connect(values: &Values) -> Result<(DatabaseConfig, Connected), CheckResult> {
     const NAME: &str = "DATABASE_URL";
     if values.text(NAME).is_none() {
-        return Err(CheckResult::not_set(CHECK, NAME));
+        return Err(CheckResult::not_set(DATABASE, NAME));
     }
     let remedy = "check that Postgres is running there and that the role in DATABASE_URL may connect";
     let mut values = values.clone();
     let (url, ca) = (values.read::<PostgresUrl>(&database::URL), values.read::<Option<PathBuf>>(&database::CA));
-    let (Some(url), Some(ca)) = (url, ca) else {
-        return Err(CheckResult::skipped(CHECK, "requires a valid DATABASE_URL and LETHE_DATABASE_CA"));
+    let direct_url = values.read::<Option<PostgresUrl>>(&database::DIRECT_URL);
+    let (Some(url), Some(direct_url), Some(ca)) = (url, direct_url, ca) else {
+        let message = "requires a valid DATABASE_URL, LETHE_DATABASE_DIRECT_URL and LETHE_DATABASE_CA";
+        return Err(CheckResult::skipped(DATABASE, message));
     };
-    let config = DatabaseConfig { url, ca, connections: NonZeroU32::MIN };
-    match tokio::time::timeout(CHECK_TIMEOUT, bootstrap::connect_database(&config)).await {
-        Ok(Ok(pool)) => Ok(pool),
-        Ok(Err(error)) => Err(CheckResult::wrong(CHECK, error_chain(error.as_ref()), remedy)),
+    let config = DatabaseConfig { url, direct_url, ca, connections: NonZeroU32::MIN };
+    match tokio::time::timeout(CHECK_TIMEOUT, bootstrap::connect_database(&config, TimeLimits::REQUEST)).await {
+        Ok(Ok(connected)) => Ok((config, connected)),
+        Ok(Err(error)) => Err(CheckResult::wrong(DATABASE, error_chain(error.as_ref()), remedy)),
         Err(_) => {
             let message = format!("no response within {} seconds", CHECK_TIMEOUT.as_secs());
-            Err(CheckResult::wrong(CHECK, message, remedy))
+            Err(CheckResult::wrong(DATABASE, message, remedy))
         }
     }
 }
 
+/// Whether there is an address for what needs a session of its own, and whether statements end through the other one.
+async fn check_pooling(config: &DatabaseConfig, connected: &Connected) -> CheckResult {
+    if connected.pooling == Pooling::Session && config.direct_url.is_none() {
+        return CheckResult::ok(POOLING, "no pooler in transaction mode was noticed");
+    }
+    if let Err(error) = bootstrap::connect_directly(config, NonZeroU32::MIN, TimeLimits::REQUEST).await {
+        let remedy = "let LETHE_DATABASE_DIRECT_URL lead to the database itself, or to a pooler in session mode";
+        return CheckResult::wrong(POOLING, error_chain(error.as_ref()), remedy);
+    }
+    if connected.pooling == Pooling::Session {
+        return CheckResult::ok(POOLING, "LETHE_DATABASE_DIRECT_URL works; DATABASE_URL was noticed to need none");
+    }
+    match connection::has_statement_timeout(&connected.pool).await {
+        Ok(true) => CheckResult::ok(POOLING, "a pooler in transaction mode, and LETHE_DATABASE_DIRECT_URL past it"),
+        Ok(false) => CheckResult::warning(
+            POOLING,
+            "through the pooler, statements of pages and jobs end at no time limit",
+            "run `alter role … set statement_timeout = '10s'` and `… set lock_timeout = '3s'` for the role in DATABASE_URL",
+        ),
+        Err(error) => CheckResult::wrong(POOLING, error_chain(&error), "check the pooler"),
+    }
+}
+
 async fn check_migrations(pool: &PgPool) -> CheckResult {
-    match lethe::database::is_migrated(pool).await {
-        Ok(true) => CheckResult::ok(MIGRATED, "Lethe's tables are up to date"),
-        Ok(false) => CheckResult::wrong(MIGRATED, "Lethe's tables are not up to date", "run `lethe migrate`"),
+    match lethe::database::schema_state(pool).await {
+        Ok(SchemaState::Ready { is_newer: false }) => CheckResult::ok(MIGRATED, "Lethe's tables are up to date"),
+        Ok(SchemaState::Ready { is_newer: true }) => {
+            CheckResult::ok(MIGRATED, "a newer version has updated Lethe's tables; this version can use them")
+        }
+        Ok(SchemaState::Outdated) => {
+            CheckResult::wrong(MIGRATED, "Lethe's tables are not up to date", "run `lethe migrate`")
+        }
+        Ok(SchemaState::TooNew { .. }) => CheckResult::wrong(
+            MIGRATED,
+            "a newer version has updated Lethe's tables, and this version can't use them any more",
+            "run the newer version, or restore a backup from before the update",
+        ),
         Err(error) => CheckResult::wrong(
             MIGRATED,
             format!("the role can't read Lethe's tables: {}", error_chain(&error)),
@@ -94,6 +135,19 @@ fn load_data_map(values: &Values) -> Result<DataMap, CheckResult> {
         let remedy = "`lethe map draft` prints a first one; `lethe map check` lists the problems";
         CheckResult::wrong(DATA_MAP, error_chain(&error), remedy)
     })
+}
+
+/// There are none that Lethe brings along: what users are asked is up to the operator.
+fn check_purposes(map: &DataMap) -> CheckResult {
+    const CHECK: &str = "purposes";
+    match map.purposes().map(|purposes| purposes.keys().join(", ")) {
+        Some(keys) => CheckResult::ok(CHECK, format!("users decide on {keys}")),
+        None => CheckResult::warning(
+            CHECK,
+            "the data map has no [[purpose]]: users are asked for no consent",
+            "add a [[purpose]] for each thing that needs consent, or that users may object to (see docs/data-map.md)",
+        ),
+    }
 }
 
 /// Includes the role's privileges on the mapped tables.
@@ -176,6 +230,19 @@ pub(super) async fn check_storage(values: &Values) -> CheckResult {
         Ok(true) => CheckResult::ok(CHECK, format!("{folder} can be written and read")),
         Ok(false) => CheckResult::wrong(CHECK, format!("{folder} returns other data than was written"), remedy),
         Err(error) => CheckResult::wrong(CHECK, format!("{folder}: {}", error_chain(error.as_ref())), remedy),
+    }
+}
+
+/// Creates a temporary file as an export does.
+pub(super) fn check_export_folder(values: &Values) -> CheckResult {
+    const CHECK: &str = "export_folder";
+    match lethe::export::check_folder(values.text("LETHE_EXPORT_FOLDER").map(Path::new)) {
+        Ok(()) => CheckResult::ok(CHECK, "temporary files of exports can be created"),
+        Err(error) => CheckResult::wrong(
+            CHECK,
+            format!("no temporary file can be created: {error}"),
+            "set LETHE_EXPORT_FOLDER to a folder that the process may write to, on a disk with free space",
+        ),
     }
 }
 

@@ -21,6 +21,7 @@ pub(super) fn check_settings(values: &Values) -> Vec<CheckResult> {
         explain_webhook_delivery(),
         check_authorized_parties(values),
         check_https(values),
+        check_trusted_proxies(values),
         check_request_budget(values),
         check_secret(values),
     ]
@@ -113,10 +114,10 @@ fn check_webhook_secret(values: &Values) -> CheckResult {
     }
 }
 
-/// Delivery can't be tried without a trace: a signed event is recorded in the audit log whatever it contains, and a forged
-/// one gets the same response as an unreadable one.
+/// Delivery can't be tried without a trace: the id of a signed event is recorded, and a forged one gets the same response as
+/// an unreadable one.
 fn explain_webhook_delivery() -> CheckResult {
-    CheckResult::skipped("webhook_delivery", "not tested: an accepted event would stay in the audit log").with_remedy(
+    CheckResult::skipped("webhook_delivery", "not tested: an accepted delivery would be recorded").with_remedy(
         "send a test event from Clerk's dashboard (Webhooks, the endpoint, Testing) and check that it succeeds",
     )
 }
@@ -164,6 +165,24 @@ fn check_https(values: &Values) -> CheckResult {
     }
 }
 
+fn check_trusted_proxies(values: &Values) -> CheckResult {
+    const CHECK: &str = "trusted_proxies";
+    let proxies = values.list("LETHE_TRUSTED_PROXIES");
+    if !proxies.is_empty() {
+        return CheckResult::ok(CHECK, format!("clients' addresses are taken from {}", proxies.join(", ")));
+    }
+    let is_proxied = url_setting(values, "LETHE_URL").is_some_and(|url| url.scheme() == "https");
+    if is_proxied {
+        return CheckResult::warning(
+            CHECK,
+            "LETHE_TRUSTED_PROXIES isn't set, and LETHE_URL is https, which a reverse proxy speaks: rate limits count all its \
+             clients as one address",
+            "set LETHE_TRUSTED_PROXIES to the reverse proxy's address",
+        );
+    }
+    CheckResult::ok(CHECK, "no forwarded address is trusted")
+}
+
 fn check_request_budget(values: &Values) -> CheckResult {
     const CHECK: &str = "rate";
     const NAME: &str = "CLERK_REQUESTS_PER_TEN_SECONDS";
@@ -189,7 +208,14 @@ fn check_secret(values: &Values) -> CheckResult {
     const NAME: &str = "LETHE_SECRET";
     match values.secret(NAME).map(|secret| Keys::derive(&secret)) {
         None => CheckResult::not_set(CHECK, NAME),
-        Some(Ok(_)) => CheckResult::ok(CHECK, "LETHE_SECRET is long enough; keep a copy apart from database backups"),
+        Some(Ok(keys)) => {
+            let ids: Vec<String> = keys.ids().map(|id| id.to_string()).collect();
+            let message = format!(
+                "LETHE_SECRET is long enough (id {}); keep a copy apart from database backups",
+                ids.join(", then ")
+            );
+            CheckResult::ok(CHECK, message)
+        }
         Some(Err(error)) => {
             CheckResult::wrong(CHECK, error.to_string(), "set LETHE_SECRET to the output of `openssl rand -base64 32`")
         }

@@ -1,0 +1,78 @@
+// The data map doesn't fit the database for a while: requests to delete are taken in and wait, and go on by themselves.
+
+import { query } from '../support/database.ts';
+import * as clerk from '../support/clerk.ts';
+import * as pages from '../support/pages.ts';
+import { newcomer } from '../support/people.ts';
+import { expect, hydrated, test } from '../support/test.ts';
+
+/** The longest time until a check of the map, and what follows. */
+const GOES_ON = { timeout: 75_000 };
+
+const misfit = () =>
+  query('create table public.surprise (id bigint primary key, user_id text references public.users (clerk_id))');
+const fit = () => query('drop table if exists public.surprise');
+
+test.afterEach(async () => {
+  await fit();
+});
+
+for (const script of [true, false]) {
+  test.describe(`${script ? 'with' : 'without'} JavaScript`, () => {
+    test('a request is taken without a list while the map misfits', async ({ another }) => {
+      const page = await another({ javaScriptEnabled: script });
+      const person = await newcomer('blog');
+      await pages.signIn(page, person);
+      await misfit();
+      let form = page.getByRole('main');
+      if (script) {
+        await hydrated(page);
+        await page.getByRole('link', { name: 'Delete account…' }).click();
+        form = page.getByRole('dialog');
+      } else {
+        await page.goto('/delete');
+      }
+      await expect(form.getByText('Our list of the data we hold is out of date right now')).toBeVisible();
+      await expect(form.getByRole('row')).toHaveCount(0);
+      await form.getByRole('textbox').fill(pages.CONFIRMATION);
+      await form.getByRole('button', { name: 'Delete account' }).click();
+      await expect(page.getByRole('heading', { name: 'Your account is being deleted' })).toBeVisible();
+      await expect(page.getByText('Your request is recorded.')).toBeVisible();
+      expect(await clerk.user(person.id)).toBeDefined();
+
+      await fit();
+      await expect(page.getByRole('heading', { name: /^Your account .*ha(s|ve) been deleted$/ })).toBeVisible(GOES_ON);
+      await expect(page.getByText('When you asked, we couldn’t list what would happen.')).toBeVisible();
+      expect(await clerk.user(person.id)).toBeUndefined();
+    });
+  });
+}
+
+test('whoever confirmed something else is asked again, and one sign-in is enough', async ({ page, another, complaints }) => {
+  complaints.tolerate(/status of 401|status of 503/);
+  const person = await newcomer('blog');
+  await pages.signIn(page, person);
+  await misfit();
+  await page.goto('/delete');
+  await page.getByRole('textbox').fill(pages.CONFIRMATION);
+  await page.getByRole('button', { name: 'Delete account' }).click();
+  await expect(page.getByText('Your request is recorded.')).toBeVisible();
+  // As if a list without any table had been confirmed.
+  await query(`update lethe.deletion_request set plan_hash = repeat('0', 64) where clerk_id = $1`, [person.id]);
+  await fit();
+  await expect(page.getByText('What would happen to your data has changed since you confirmed.')).toBeVisible(GOES_ON);
+
+  const later = await another();
+  await pages.signIn(later, person, '/delete');
+  await expect(later.getByRole('heading', { name: 'Confirm the deletion again' })).toBeVisible();
+  await expect(later.getByRole('table').first().getByText('You confirmed: not on the list').first()).toBeVisible();
+  await later.goto('/');
+  await expect(later.getByRole('link', { name: 'See the progress' })).toBeVisible();
+  await expect(later.getByRole('link', { name: 'Sign in', exact: true })).toHaveCount(0);
+  await later.goto('/delete');
+  await later.getByRole('textbox').fill(pages.CONFIRMATION);
+  await later.getByRole('button', { name: 'Delete account' }).click();
+  await pages.receipt(later);
+  await expect(later.getByText('You confirmed the change on')).toBeVisible();
+  expect(await clerk.user(person.id)).toBeUndefined();
+});

@@ -1,0 +1,124 @@
+//! `/api/receipts/{code}`: a deletion's receipt as a document. Open to everybody who has the code, as the page is.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use lethe::deletion::{self, Outcome, ReceiptCode, TableResult, UnsearchedReason};
+use lethe_error_code::ErrorCode;
+use serde::Serialize;
+use time::OffsetDateTime;
+use utoipa::openapi::{Object, ObjectBuilder, Type};
+
+use crate::error::{Problem, ProblemDocument};
+use crate::state::AppState;
+
+/// What was requested, what was done, and where was looked afterwards.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Receipt {
+    #[serde(with = "time::serde::rfc3339")]
+    requested_at: OffsetDateTime,
+    /// The deadline for the deletion.
+    #[serde(with = "time::serde::rfc3339")]
+    due_at: OffsetDateTime,
+    /// Null while steps remain.
+    #[serde(with = "time::serde::rfc3339::option")]
+    finished_at: Option<OffsetDateTime>,
+    /// What was done, by table; empty before it is.
+    results: Vec<ReceiptLine>,
+    /// Where was looked for what should be gone. Nothing is known of anything else. Null before, and in receipts of older
+    /// versions.
+    searched: Option<ReceiptSearch>,
+}
+
+/// What was done with rows of a table.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceiptLine {
+    #[schema(example = "public.posts")]
+    table: String,
+    /// What users read instead of the name.
+    label: String,
+    rows: u64,
+    /// Whether they are other people's rows, of which only the link is removed.
+    others: bool,
+    /// What became of them: `kind` is `deleted`, `scrubbed`, `stamped`, `kept` or `detached`; the other members say which
+    /// columns, until when and why.
+    #[schema(schema_with = outcome_schema)]
+    outcome: Outcome,
+    /// The column by which rows that stay still lead to the user: it holds the user id, or references a row that does.
+    key: Option<String>,
+}
+
+/// Where was looked.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceiptSearch {
+    /// Tables whose rows of the user were looked for.
+    #[schema(example = json!(["public.posts"]))]
+    tables: Vec<String>,
+    /// Columns that were searched for the user id, as `schema.table.column`.
+    #[schema(example = json!(["public.tags.created_by"]))]
+    columns: Vec<String>,
+    /// Tables that weren't searched, or not completely.
+    unsearched: Vec<UnsearchedTable>,
+}
+
+/// A table that wasn't searched, or not completely.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct UnsearchedTable {
+    #[schema(example = "public.salaries")]
+    table: String,
+    /// `no_privilege`, `row_level_security`, `materialized_view` or `foreign_table`.
+    #[schema(schema_with = reason_schema)]
+    reason: UnsearchedReason,
+}
+
+/// Returns a receipt.
+#[utoipa::path(
+    get,
+    path = "/api/receipts/{code}",
+    params(("code" = String, Path, description = "the receipt's code")),
+    responses(
+        (status = 200, body = Receipt),
+        (status = 404, body = ProblemDocument, content_type = "application/problem+json"),
+    )
+)]
+pub async fn read(State(state): State<AppState>, Path(code): Path<String>) -> Result<Json<Receipt>, Problem> {
+    let code = ReceiptCode::parse(&code).map_err(|_| ErrorCode::NotFound)?;
+    let receipt = deletion::receipt(&state.lethe, &code).await?;
+    let searched = receipt.searched.map(|searched| ReceiptSearch {
+        tables: searched.tables,
+        columns: searched.columns.into_iter().map(|found| format!("{}.{}", found.table, found.column)).collect(),
+        unsearched: searched
+            .unsearched
+            .into_iter()
+            .map(|found| UnsearchedTable { table: found.table, reason: found.reason })
+            .collect(),
+    });
+    let line = |TableResult { line, .. }: TableResult| ReceiptLine {
+        table: line.table,
+        label: line.label,
+        rows: line.rows,
+        others: line.others,
+        outcome: line.outcome,
+        key: line.key,
+    };
+    Ok(Json(Receipt {
+        requested_at: receipt.requested_at,
+        due_at: receipt.due_at,
+        finished_at: receipt.finished_at,
+        results: receipt.results.into_iter().filter(|result| result.line.rows > 0).map(line).collect(),
+        searched,
+    }))
+}
+
+fn outcome_schema() -> Object {
+    ObjectBuilder::new().schema_type(Type::Object).build()
+}
+
+fn reason_schema() -> Object {
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(["no_privilege", "row_level_security", "materialized_view", "foreign_table"]))
+        .build()
+}
