@@ -23,6 +23,21 @@ test('what we hold stands before any button, with counts and what happens to it'
   expect(first).not.toBe('data');
 });
 
+test('cards stand apart, beside the navigation where there is room', async ({ page }) => {
+  await pages.signIn(page, await newcomer('blog'));
+  await hydrated(page);
+  for (const [width, isBeside] of [[1280, true], [390, false]] as const) {
+    await page.setViewportSize({ width, height: 900 });
+    const cards = await page.locator('.cards section.card').evaluateAll((cards) =>
+      cards.map((card) => card.getBoundingClientRect()).map(({ top, bottom, left }) => ({ top, bottom, left })),
+    );
+    expect(cards).toHaveLength(5);
+    cards.slice(1).forEach((card, index) => expect(card.top - cards[index]!.bottom).toBeGreaterThanOrEqual(16));
+    const navigation = (await page.getByRole('navigation', { name: 'On this page' }).boundingBox())!;
+    expect(navigation.x + navigation.width <= cards[0]!.left, `${width} pixels`).toBe(isBeside);
+  }
+});
+
 test('what we hold is a page where no script runs', async ({ another }) => {
   const page = await another({ javaScriptEnabled: false });
   const person = await newcomer('blog');

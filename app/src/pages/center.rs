@@ -162,7 +162,7 @@ fn Center(data: CenterData, messages: Messages) -> impl IntoView {
                 <a href="#deletion">{texts::DELETION}</a>
                 <a href="#activity">{texts::ACTIVITY}</a>
             </nav>
-            <div class="grid gap-6 min-w-0">
+            <div class="cards grid gap-6 min-w-0">
                 {impersonated.then(|| view! { <p class="note note-warning">{texts::IMPERSONATED}</p> })}
                 {delay.map(|delay| view! { <p class="note note-warning" role="status">{delay.message()}</p> })}
                 {held_data}

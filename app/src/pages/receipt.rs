@@ -133,7 +133,7 @@ fn Rechecks(rechecks: Vec<deletion::Recheck>) -> impl IntoView {
                 <div class="card-head"><h2 id="rechecks-title">{texts::RECHECKS}</h2></div>
                 <div class="card-body">
                     {(!is_over).then(|| view! { <p class="text-soft">{texts::RECHECKS_LEAD}</p> })}
-                    <ol class="events">{rechecks.into_iter().map(recheck).collect_view()}</ol>
+                    <ol class="events mt-3">{rechecks.into_iter().map(recheck).collect_view()}</ol>
                 </div>
             </section>
         }
