@@ -1,4 +1,4 @@
-// A further server on the demo's database, with another data map.
+// A further server on the demo's database, with other purposes.
 
 import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -11,10 +11,10 @@ import { environment } from './settings.ts';
 export type Server = { url: string; stop: () => Promise<void> };
 
 /**
- * Starts a server with the demo's data map, but these purposes, and waits until it is ready. It runs no jobs: they would bring
- * everybody's copy at Clerk up to its purposes.
+ * Starts a server with the demo's data map, but these purposes, and waits until `health` responds well: until it is ready to
+ * serve, or merely runs. It runs no jobs: they would bring everybody's copy at Clerk up to its purposes.
  */
-export async function startServer(purposes: string): Promise<Server> {
+export async function startServer(purposes: string, health: '/readyz' | '/healthz' = '/readyz'): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), 'lethe-server-'));
   const map = join(folder, 'data-map.toml');
   const [tables] = (await readFile(environment['LETHE_DATA_MAP']!, 'utf8')).split('[[purpose]]');
@@ -33,11 +33,11 @@ export async function startServer(purposes: string): Promise<Server> {
   };
   for (let attempt = 0; attempt < 300; attempt += 1) {
     if (server.exitCode !== null) break;
-    if (await fetch(`${url}/readyz`).then(({ ok }) => ok, () => false)) return { url, stop };
+    if (await fetch(url + health).then(({ ok }) => ok, () => false)) return { url, stop };
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   await stop();
-  throw new Error('the server with another data map did not start');
+  throw new Error('the further server did not start');
 }
 
 async function freePort(): Promise<number> {

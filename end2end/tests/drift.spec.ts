@@ -2,6 +2,7 @@
 
 import { query } from '../support/database.ts';
 import * as clerk from '../support/clerk.ts';
+import { inspect } from '../support/inspection.ts';
 import * as pages from '../support/pages.ts';
 import { newcomer } from '../support/people.ts';
 import { expect, hydrated, test } from '../support/test.ts';
@@ -36,15 +37,18 @@ for (const script of [true, false]) {
       }
       await expect(form.getByText('Our list of the data we hold is out of date right now')).toBeVisible();
       await expect(form.getByRole('row')).toHaveCount(0);
+      if (script) await inspect(page, 'dialog, without a list');
       await form.getByRole('textbox').fill(pages.CONFIRMATION);
       await form.getByRole('button', { name: 'Delete account' }).click();
       await expect(page.getByRole('heading', { name: 'Your account is being deleted' })).toBeVisible();
       await expect(page.getByText('Your request is recorded.')).toBeVisible();
       expect(await clerk.user(person.id)).toBeDefined();
+      if (script) await inspect(page, 'receipt, waiting for the list');
 
       await fit();
       await expect(page.getByRole('heading', { name: /^Your account .*ha(s|ve) been deleted$/ })).toBeVisible(GOES_ON);
       await expect(page.getByText('When you asked, we couldn’t list what would happen.')).toBeVisible();
+      if (script) await inspect(page, 'receipt, confirmed without a list');
       expect(await clerk.user(person.id)).toBeUndefined();
     });
   });
@@ -63,13 +67,16 @@ test('whoever confirmed something else is asked again, and one sign-in is enough
   await query(`update lethe.deletion_request set plan_hash = repeat('0', 64) where clerk_id = $1`, [person.id]);
   await fit();
   await expect(page.getByText('What would happen to your data has changed since you confirmed.')).toBeVisible(GOES_ON);
+  await inspect(page, 'receipt, to be confirmed again');
 
   const later = await another();
   await pages.signIn(later, person, '/delete');
   await expect(later.getByRole('heading', { name: 'Confirm the deletion again' })).toBeVisible();
   await expect(later.getByRole('table').first().getByText('You confirmed: not on the list').first()).toBeVisible();
+  await inspect(later, 'delete page, confirm again');
   await later.goto('/');
   await expect(later.getByRole('link', { name: 'See the progress' })).toBeVisible();
+  await inspect(later, 'landing, deletion under way');
   await expect(later.getByRole('link', { name: 'Sign in', exact: true })).toHaveCount(0);
   await later.goto('/delete');
   await later.getByRole('textbox').fill(pages.CONFIRMATION);

@@ -71,6 +71,10 @@ test('user deleted at Clerk is signed out and erased', async ({ page, request })
   expect(answer.ok()).toBe(true);
   expect(await clerk.user(person.id)).toBeUndefined();
   await expect.poll(async () => total(await rows(person.id)), { message: 'the webhook erases the data', timeout: 60_000 }).toBe(0);
-  await page.goto('/');
+  // The rows go before the deletion's last steps; until those are done, the page leads to its progress.
+  await expect(async () => {
+    await page.goto('/');
+    await expect(page.getByRole('link', { name: 'Sign in', exact: true })).toBeVisible({ timeout: 1000 });
+  }).toPass({ timeout: 30_000 });
   await pages.expectSignedOut(page);
 });

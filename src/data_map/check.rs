@@ -147,8 +147,9 @@ fn check_privileges(MappedTable { rule, relation, .. }: &MappedTable<'_>, proble
     }
     let changes_others = !rule.references.is_empty();
     let strategy = rule.erase.strategy();
-    let updates = changes_others || strategy.updates_rows();
     let deletes = changes_others || strategy.removal() != Removal::Never;
+    // Rows are locked before they are deleted, for which Postgres wants UPDATE.
+    let updates = deletes || strategy.updates_rows();
     let needed = [
         ("SELECT", true, relation.privileges.select),
         ("UPDATE", updates, relation.privileges.update),

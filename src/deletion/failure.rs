@@ -23,12 +23,14 @@ pub enum Failure {
     Database,
     /// Another transaction held a lock for too long, or both waited for each other.
     Locked,
+    /// Lethe's role isn't allowed to do what the erasure needs.
+    MissingPrivilege,
     /// Anything else.
     Other,
 }
 
 impl Failure {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Clerk,
         Self::ManagedByScim,
         Self::DataMapMismatch,
@@ -37,6 +39,7 @@ impl Failure {
         Self::Storage,
         Self::Database,
         Self::Locked,
+        Self::MissingPrivilege,
         Self::Other,
     ];
 
@@ -44,6 +47,7 @@ impl Failure {
     pub(crate) fn of(error: &Error) -> Self {
         match error.database_failure() {
             Some(DatabaseFailure::Contention) => return Self::Locked,
+            Some(DatabaseFailure::MissingPrivilege) => return Self::MissingPrivilege,
             Some(DatabaseFailure::Unavailable | DatabaseFailure::Other) => return Self::Database,
             None => {}
         }
@@ -60,7 +64,14 @@ impl Failure {
 
     /// Whether an operator must act before a retry can succeed.
     pub(super) const fn is_blocking(self) -> bool {
-        matches!(self, Self::ManagedByScim | Self::DataMapMismatch | Self::PlanChanged | Self::RowsRemaining)
+        matches!(
+            self,
+            Self::ManagedByScim
+                | Self::DataMapMismatch
+                | Self::PlanChanged
+                | Self::RowsRemaining
+                | Self::MissingPrivilege
+        )
     }
 
     /// How often a step may fail in this way before operators are alerted, if a retry can succeed without them. What the
@@ -84,6 +95,7 @@ impl Failure {
             Self::Storage => "archive_store_failed",
             Self::Database => "database_failed",
             Self::Locked => "rows_locked",
+            Self::MissingPrivilege => "privilege_missing",
             Self::Other => "failed",
         }
     }
@@ -105,6 +117,7 @@ impl Failure {
             Self::Storage => "the store failed",
             Self::Database => "the database failed",
             Self::Locked => "another transaction locked rows or tables for too long",
+            Self::MissingPrivilege => "Lethe's database role lacks a privilege",
             Self::Other => "an unexpected error",
         }
     }
@@ -139,6 +152,10 @@ impl Failure {
             Self::Locked => {
                 "Nothing: it is retried every half minute. If it goes on, find the transaction that holds the lock \
                  (pg_stat_activity, pg_blocking_pids)."
+            }
+            Self::MissingPrivilege => {
+                "The log has the table or function. Grant Lethe's role what it needs, also for what triggers do: they \
+                 run with its rights unless their function is SECURITY DEFINER. It is retried every minute."
             }
             Self::Other => "The log has the cause.",
         }

@@ -38,15 +38,7 @@ pub async fn hold(lethe: &Lethe, reference: &Reference, reason: &str) -> Result<
     let mut transaction = lethe.database.begin().await?;
     // The step that erases takes the same lock.
     let was_held = is_held_locked(&mut transaction, request).await?;
-    let is_erased = sqlx::query_scalar!(
-        r#"select status = $3 as "is_erased!" from lethe.deletion_step where request_id = $1 and position = $2"#,
-        request,
-        Step::ApplicationData.position(),
-        Status::Done.name(),
-    )
-    .fetch_one(&mut *transaction)
-    .await?;
-    if is_erased {
+    if is_erased(&mut transaction, request).await? {
         return Ok(Some(Hold::TooLate));
     }
     sqlx::query!(
@@ -98,6 +90,18 @@ pub(super) async fn is_held_locked(connection: &mut PgConnection, request: Uuid)
     Ok(sqlx::query_scalar!(
         r#"select held_at is not null as "held!" from lethe.deletion_request where id = $1 for no key update"#,
         request,
+    )
+    .fetch_one(connection)
+    .await?)
+}
+
+/// Whether the application's rows are erased.
+pub(super) async fn is_erased(connection: &mut PgConnection, request: Uuid) -> Result<bool> {
+    Ok(sqlx::query_scalar!(
+        r#"select status = $3 as "is_erased!" from lethe.deletion_step where request_id = $1 and position = $2"#,
+        request,
+        Step::ApplicationData.position(),
+        Status::Done.name(),
     )
     .fetch_one(connection)
     .await?)

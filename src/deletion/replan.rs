@@ -7,6 +7,7 @@ use sqlx::{PgConnection, PgTransaction};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
+use super::hold::is_erased;
 use super::plan::{Plan, PlanLine, plan};
 use super::reference::{self, Reference};
 use super::step::{Status, Step};
@@ -256,15 +257,7 @@ pub async fn accept_change(lethe: &Lethe, reference: &Reference) -> Result<Optio
     let Some(request) = reference::find(lethe, reference).await? else { return Ok(None) };
     let mut transaction = lethe.database.begin().await?;
     lock(&mut transaction, request).await?;
-    let is_erased = sqlx::query_scalar!(
-        r#"select status = $3 as "is_erased!" from lethe.deletion_step where request_id = $1 and position = $2"#,
-        request,
-        Step::ApplicationData.position(),
-        Status::Done.name(),
-    )
-    .fetch_one(&mut *transaction)
-    .await?;
-    if is_erased {
+    if is_erased(&mut transaction, request).await? {
         return Ok(Some(Replan::TooLate));
     }
     let Some(deletion) = Replaceable::load(&mut transaction, request).await? else {

@@ -6,12 +6,18 @@ use super::failure::Failure;
 
 /// The longest delay between two attempts.
 const MAX_DELAY: Duration = Duration::from_mins(15);
+/// The delay while a privilege is missing: once it is granted, nobody should have to do more.
+const DELAY_WITHOUT_PRIVILEGE: Duration = Duration::from_mins(1);
 /// The longest delay after another transaction held a lock.
 const MAX_DELAY_WHILE_LOCKED: Duration = Duration::from_secs(30);
 
 /// Returns one second, doubled with each attempt, 15 minutes at most, or half a minute for locks. Jitter adds up to a
-/// quarter, so that many deletions don't retry at the same moment. A blocked step always waits for the longest delay.
+/// quarter, so that many deletions don't retry at the same moment. A blocked step always waits for the longest delay, or for a
+/// minute where a privilege is missing.
 pub(super) fn retry_delay(attempt: i32, failure: Failure, jitter: u8) -> Duration {
+    if failure == Failure::MissingPrivilege {
+        return DELAY_WITHOUT_PRIVILEGE;
+    }
     if failure.is_blocking() {
         return MAX_DELAY;
     }
@@ -35,6 +41,7 @@ mod tests {
     #[test]
     fn delay_of_a_blocked_step_is_the_longest() {
         assert_eq!(retry_delay(1, Failure::PlanChanged, 255), MAX_DELAY);
+        assert_eq!(retry_delay(50, Failure::MissingPrivilege, 255), DELAY_WITHOUT_PRIVILEGE);
     }
 
     #[test]

@@ -103,8 +103,13 @@ impl PlannedStatement<'_> {
         )
     }
 
-    /// Returns a statement that locks the rows in a stable order and counts them.
+    /// Returns a statement that counts the rows, and locks those that will change in a stable order.
+    ///
+    /// A lock writes to its row, and needs the privilege UPDATE. Rows that stay as they are need neither.
     pub(super) fn lock_sql(&self) -> String {
+        if matches!(self.effect, Effect::Nothing) {
+            return format!("SELECT count(*) FROM {} AS t WHERE {}", self.table.quoted_name, self.condition);
+        }
         format!(
             "SELECT count(*) FROM (SELECT FROM {} AS t WHERE {} ORDER BY {} FOR UPDATE) AS locked",
             self.table.quoted_name,

@@ -101,7 +101,11 @@ pub async fn start(lethe: &Lethe, subject: &ClerkUserId, shape: Shape, limit: &R
 /// `BEGIN` was under way when its future was dropped. The next user of the connection would be in it.
 async fn record_completion(lethe: Lethe, subject: ClerkUserId, bytes: u64, rows: u64) -> Result<()> {
     let recording = async move {
-        audit::record(&lethe, &subject, AuditEvent::ExportCompleted { bytes, rows }).await?;
+        match audit::record(&lethe, &subject, AuditEvent::ExportCompleted { bytes, rows }).await {
+            // The account was deleted meanwhile, and nothing is recorded about it any more. The file is complete.
+            Err(error) if error.public() == ErrorCode::AccountDeleted => {}
+            recorded => recorded?,
+        }
         tracing::info!(rows, bytes, "export completed");
         Ok::<(), Error>(())
     };

@@ -11,6 +11,8 @@ pub(crate) enum DatabaseFailure {
     Unavailable,
     /// Somebody else holds a lock: the same statement can succeed a moment later.
     Contention,
+    /// Lethe's role isn't allowed to do what a statement, or a trigger behind it, does.
+    MissingPrivilege,
     /// Anything else, a defect in a statement included.
     Other,
 }
@@ -54,6 +56,8 @@ fn of_code(code: &str) -> DatabaseFailure {
     match code {
         // serialization_failure, deadlock_detected, lock_not_available
         "40001" | "40P01" | "55P03" => DatabaseFailure::Contention,
+        // insufficient_privilege
+        "42501" => DatabaseFailure::MissingPrivilege,
         // read_only_sql_transaction, idle_in_transaction_session_timeout, query_canceled (by a timeout), admin_shutdown,
         // crash_shutdown, cannot_connect_now, idle_session_timeout
         "25006" | "25P03" | "57014" | "57P01" | "57P02" | "57P03" | "57P05" => DatabaseFailure::Unavailable,
@@ -75,7 +79,8 @@ mod tests {
         for code in ["40001", "40P01", "55P03"] {
             assert_eq!(of_code(code), DatabaseFailure::Contention, "{code}");
         }
-        for code in ["23505", "42P01", "42501", "22P02"] {
+        assert_eq!(of_code("42501"), DatabaseFailure::MissingPrivilege);
+        for code in ["23505", "42P01", "22P02"] {
             assert_eq!(of_code(code), DatabaseFailure::Other, "{code}");
         }
     }

@@ -125,6 +125,67 @@ async fn deadlock_with_the_application_is_retried_without_an_alert() {
     assert!(!deletion::progress(&world.lethe, request).await.unwrap().needs_attention);
 }
 
+/// As a trigger of the application does that writes to a table of its own.
+#[tokio::test]
+async fn erasure_goes_on_within_a_minute_after_a_privilege_is_granted() {
+    let world = World::start().await;
+    let request = request(&world.lethe, 0).await.unwrap();
+    advance_to_erasure(&world, request).await;
+    sqlx::raw_sql(
+        "create function lethe.refuse() returns trigger language plpgsql as $$ begin
+            raise insufficient_privilege using message = 'permission denied for table post_history';
+        end $$;
+        create trigger refuse before delete on public.posts for each row execute function lethe.refuse();",
+    )
+    .execute(world.pool())
+    .await
+    .unwrap();
+    assert_eq!(deletion::advance(&world.lethe, request).await.unwrap(), Advance::RetryLater);
+    assert_eq!(failure_of(&world, request).await, "privilege_missing");
+    assert!(deletion::progress(&world.lethe, request).await.unwrap().needs_attention);
+    let due_soon = "select next_attempt_at between now() + interval '50 s' and now() + interval '1 min'
+        from lethe.deletion_step where request_id = $1 and step = 'application_data'";
+    assert!(sqlx::query_scalar::<_, bool>(due_soon).bind(request).fetch_one(world.pool()).await.unwrap());
+    sqlx::raw_sql("drop trigger refuse on public.posts").execute(world.pool()).await.unwrap();
+    sqlx::query("update lethe.deletion_step set next_attempt_at = now()").execute(world.pool()).await.unwrap();
+    assert_eq!(deletion::advance(&world.lethe, request).await.unwrap(), Advance::StepDone);
+}
+
+/// The erasure takes six seconds, and for five of them the database refuses to renew its lease.
+#[tokio::test]
+async fn lease_that_is_not_renewed_at_once_ends_no_erasure() {
+    let world = World::start().await;
+    let request = request(&world.lethe, 0).await.unwrap();
+    advance_to_erasure(&world, request).await;
+    sqlx::raw_sql(
+        "create sequence lethe.refused_renewal;
+        create table lethe.refusal_ends as select clock_timestamp() + interval '5 s' as at;
+        create function lethe.refuse_renewal() returns trigger language plpgsql as $$ begin
+            if clock_timestamp() < (select at from lethe.refusal_ends) then
+                perform nextval('lethe.refused_renewal');
+                raise 'out of order';
+            end if;
+            return new;
+        end $$;
+        create trigger refuse_renewal before update on lethe.deletion_step for each row
+            when (old.status = 'running' and new.status = 'running') execute function lethe.refuse_renewal();
+        create function lethe.take_time() returns trigger language plpgsql as $$ begin
+            perform pg_sleep(6);
+            return null;
+        end $$;
+        create trigger take_time after delete on public.posts for each statement execute function lethe.take_time();",
+    )
+    .execute(world.pool())
+    .await
+    .unwrap();
+    assert_eq!(deletion::advance(&world.lethe, request).await.unwrap(), Advance::StepDone);
+    let refused = "select last_value from lethe.refused_renewal where is_called";
+    let refused: Option<i64> = sqlx::query_scalar(refused).fetch_optional(world.pool()).await.unwrap();
+    assert!(refused.is_some_and(|renewals| renewals >= 2), "{refused:?}");
+    let details = inspection::details(&world.lethe, &Reference::Request(request)).await.unwrap().unwrap();
+    assert_eq!((details.steps[2].status, details.steps[2].attempts), (Status::Done, 1));
+}
+
 #[tokio::test]
 async fn transaction_without_statements_is_ended_by_the_server() {
     let world = World::start().await;

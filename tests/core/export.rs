@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt};
+use lethe::deletion::{self, NewRequest, Origin};
 use lethe::export::{self, Export, Shape};
 use lethe::rate_limit::RateLimit;
 use lethe::{Error, overview};
@@ -87,4 +89,22 @@ async fn aborted_export_is_not_logged_as_completed() {
     drop(export);
     assert_eq!(kinds(&world, 1).await, ["export.requested"]);
     assert_eq!(export::latest(&world.lethe, &subject(1)).await.unwrap(), None);
+}
+
+/// The whole file was read from the database before the erasure began.
+#[tokio::test]
+async fn export_of_a_person_who_deletes_the_account_meanwhile_is_whole() {
+    let world = World::start().await;
+    let export = export::start(&world.lethe, &subject(1), Shape::Full, &limit()).await.unwrap();
+    let new = NewRequest {
+        subject: &subject(1),
+        origin: Origin::Api,
+        confirmed_plan: None,
+        contact: None,
+        idempotency_key: None,
+    };
+    let request = deletion::request(&world.lethe, new).await.unwrap();
+    assert!(deletion::run(&world.lethe, request.id, Duration::from_secs(20)).await.unwrap().finished);
+    let read: Value = serde_json::from_slice(&read(export).await).unwrap();
+    assert_eq!(read["applicationData"]["profiles"][0]["user_id"], subject(1).as_str());
 }

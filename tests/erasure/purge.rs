@@ -3,8 +3,9 @@
 use lethe::Error;
 use lethe::data_map;
 use lethe::deletion::{self, TableResult};
+use sqlx::AssertSqlSafe;
 
-use crate::support::{SAMPLE, count, erase, everything, of, resolve, run, seeded, subject};
+use crate::support::{NOW, SAMPLE, count, erase, everything, named, of, only, resolve, rows_of, run, seeded, subject};
 
 #[tokio::test]
 async fn stamped_and_kept_rows_are_purged_after_their_period() {
@@ -50,4 +51,52 @@ async fn purge_needs_a_rule_and_spares_rows_that_the_map_now_keeps() {
     assert_eq!(purged, 0);
     let unknown = deletion::purge(&resolved, &mut connection, "public.gone", &subject(1)).await;
     assert!(matches!(unknown, Err(Error::Map(data_map::Error::Mismatch(_)))));
+}
+
+/// They are counted without a lock, which would need the privilege UPDATE.
+#[tokio::test]
+async fn rows_that_stay_are_only_read() {
+    let role = format!("lethe_test_keeper_{}", std::process::id());
+    let database = only(&format!(
+        "CREATE TABLE people (clerk_id text PRIMARY KEY);
+        CREATE TABLE invoices (id bigint PRIMARY KEY, user_id text NOT NULL REFERENCES people);
+        CREATE TABLE notes (id bigint PRIMARY KEY, user_id text NOT NULL REFERENCES people);
+        INSERT INTO people VALUES ('user_a');
+        INSERT INTO invoices VALUES (1, 'user_a'), (2, 'user_a');
+        INSERT INTO notes VALUES (1, 'user_a');
+        CREATE ROLE {role};
+        GRANT USAGE ON SCHEMA public TO {role};
+        GRANT SELECT ON people, invoices TO {role};
+        GRANT SELECT, UPDATE, DELETE ON notes TO {role}"
+    ))
+    .await;
+    let map = r#"
+        [[subject]]
+        table = "public.people"
+        key = "clerk_id"
+        export = "all"
+        erase = { keep = "named in invoices" }
+        [[table]]
+        name = "public.invoices"
+        owner = "user_id"
+        export = "all"
+        erase = { keep = "tax law" }
+        [[table]]
+        name = "public.notes"
+        owner = "user_id"
+        export = "all"
+        erase = "delete"
+    "#;
+    let mut transaction = database.pool().begin().await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(format!("SET LOCAL ROLE {role}"))).execute(&mut *transaction).await.unwrap();
+    let resolved = resolve(map, &mut transaction).await;
+    let results = deletion::erase(&resolved, &mut transaction, &named("user_a"), NOW).await.unwrap();
+    let rows = rows_of(&results);
+    assert_eq!((rows[&("public.invoices".to_owned(), false)], rows[&("public.notes".to_owned(), false)]), (2, 1));
+    sqlx::raw_sql("RESET ROLE").execute(&mut *transaction).await.unwrap();
+    let locked: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM invoices WHERE xmax <> 0").fetch_one(&mut *transaction).await.unwrap();
+    assert_eq!(locked, 0);
+    transaction.rollback().await.unwrap();
+    run(database.pool(), &format!("DROP OWNED BY {role}; DROP ROLE {role}")).await;
 }

@@ -174,4 +174,19 @@ mod tests {
         assert_eq!(error.code, None);
         assert!(!format!("{error} {error:?}").contains("ada"));
     }
+
+    /// [`crate::Authenticator`] then decides by the cookies, as it does during an outage.
+    #[tokio::test]
+    async fn handshake_payload_with_an_entry_that_is_no_text_counts_as_an_outage() {
+        let payload = async || axum::Json(json!({"directives": ["__session=a", 1]}));
+        let routes = axum::Router::new().route("/v1/clients/handshake_payload", axum::routing::get(payload));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url: Url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        tokio::spawn(async { axum::serve(listener, routes).await });
+        let http = crate::tests::stand_in::http_client();
+        let backend = HttpBackend::new(http, "sk_test_secret").unwrap().with_api_url(&url);
+        let error = backend.handshake_payload("nonce").await.unwrap_err();
+        assert_eq!(error.kind, BackendErrorKind::Unavailable);
+        assert!(!format!("{error} {error:?}").contains("__session"), "its content isn't quoted");
+    }
 }

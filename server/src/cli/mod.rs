@@ -5,6 +5,7 @@
 mod audit;
 mod config_docs;
 mod deletion_json;
+mod deletion_text;
 mod deletions;
 mod doctor;
 mod erase;

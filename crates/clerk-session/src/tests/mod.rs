@@ -8,7 +8,7 @@ mod order;
 mod properties;
 mod redirects;
 mod satellites;
-mod stand_in;
+pub(crate) mod stand_in;
 mod tokens;
 
 use data_encoding::BASE64URL_NOPAD;

@@ -1,190 +1,17 @@
-//! Deletions as operators see them: which are open, why one doesn't go on, and a retry without waiting.
-//!
-//! Knows the tables of deletions and retention, and the queue. Knows nothing of what steps do, and returns nothing
-//! about the person: a Clerk user id finds a deletion and is in no result.
+//! Reads deletions, one or many.
 
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::failure::Failure;
-use super::reference::{self, Reference};
-use super::retention::RetryPurges;
-use super::step::{Status, Step};
-use super::wake::wake;
-use crate::audit::{self, AuditEvent};
+use super::model::{
+    DeletionDetails, DeletionSummary, OperatorHold, Page, RecheckDetails, RetentionDetails, State, StepDetails,
+    Unfinished, Work,
+};
+use crate::deletion::failure::Failure;
+use crate::deletion::reference::{self, Reference};
+use crate::deletion::step::{Status, Step};
 use crate::receipt_code::ReceiptCode;
 use crate::{Error, Lethe, Result};
-
-/// How a deletion stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Steps remain, and nothing says that an operator must look at it.
-    Open,
-    /// Operators were alerted: a step of an open deletion kept failing, or afterwards a purge or a recheck does.
-    Attention,
-    /// Every step is done.
-    Completed,
-}
-
-impl State {
-    const ALL: [Self; 3] = [Self::Open, Self::Attention, Self::Completed];
-
-    /// Those of deletions of which something remains to be done.
-    pub const UNFINISHED: &'static [Self] = &[Self::Open, Self::Attention];
-
-    /// Returns the name in queries and in the output of commands.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Open => "open",
-            Self::Attention => "attention",
-            Self::Completed => "completed",
-        }
-    }
-
-    fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == name)
-    }
-}
-
-/// A deletion in one line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeletionSummary {
-    /// Identifies it in alerts and in the log.
-    pub request: Uuid,
-    /// Opens the receipt.
-    pub receipt: ReceiptCode,
-    /// When it was requested.
-    pub requested_at: OffsetDateTime,
-    /// The deadline for the deletion (GDPR 12(3)).
-    pub due_at: OffsetDateTime,
-    /// When it was completed.
-    pub finished_at: Option<OffsetDateTime>,
-    /// How it stands.
-    pub state: State,
-    /// Since when an operator holds it, and why.
-    pub hold: Option<OperatorHold>,
-    /// The first step that isn't done; if all are, the purge or recheck that has failed most often of those that operators
-    /// were alerted to. `None` if there is neither.
-    pub current: Option<Unfinished>,
-}
-
-/// An operator's decision that a deletion waits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OperatorHold {
-    /// Since when.
-    pub since: OffsetDateTime,
-    /// The operator's reason.
-    pub reason: String,
-}
-
-/// A part of a list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// The deletions, the oldest first.
-    pub deletions: Vec<DeletionSummary>,
-    /// The last one's id, if there are more after it.
-    pub next: Option<Uuid>,
-}
-
-/// What a deletion waits for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unfinished {
-    /// A step, a purge or a recheck.
-    pub work: Work,
-    /// How many times it was started.
-    pub attempts: u32,
-    /// The time of the next attempt after a failure. `None` if none is scheduled: it is due, or being executed.
-    pub next_attempt_at: Option<OffsetDateTime>,
-    /// Why the last attempt failed. `None` if none has failed.
-    pub failure: Option<Failure>,
-}
-
-/// A part of a deletion.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Work {
-    /// A step.
-    Step(Step),
-    /// The purge of the rows of this table, schema included.
-    Purge(String),
-    /// The search for rows that came late.
-    Recheck,
-}
-
-/// A deletion with all its parts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DeletionDetails {
-    /// The deletion in one line.
-    pub summary: DeletionSummary,
-    /// Every step, in order.
-    pub steps: Vec<StepDetails>,
-    /// Tables of which rows stay for a time and aren't purged yet, in the order of their purges.
-    pub retention: Vec<RetentionDetails>,
-    /// When the data is looked for again, or was, in order.
-    pub rechecks: Vec<RecheckDetails>,
-}
-
-/// A step, its state and its failure.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StepDetails {
-    /// Which step.
-    pub step: Step,
-    /// Its state.
-    pub status: Status,
-    /// How many times it was started.
-    pub attempts: u32,
-    /// The time of the next attempt after a failure. `None` if none is scheduled.
-    pub next_attempt_at: Option<OffsetDateTime>,
-    /// When it was finished.
-    pub finished_at: Option<OffsetDateTime>,
-    /// Why the last attempt failed. `None` if none has failed, or the step is done.
-    pub failure: Option<Failure>,
-}
-
-/// Rows of one table that are purged later.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RetentionDetails {
-    /// Schema and table.
-    pub table: String,
-    /// When its rows are purged.
-    pub due_at: OffsetDateTime,
-    /// How many times the purge has failed.
-    pub attempts: u32,
-    /// The time of the next attempt after a failure. `None` if none has failed, or the next one is due.
-    pub next_attempt_at: Option<OffsetDateTime>,
-    /// Why the last attempt failed.
-    pub failure: Option<Failure>,
-}
-
-/// A search for rows that came late.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RecheckDetails {
-    /// When it is due.
-    pub due_at: OffsetDateTime,
-    /// When it was done.
-    pub finished_at: Option<OffsetDateTime>,
-    /// How many rows it erased.
-    pub rows: u64,
-    /// How many times it has failed.
-    pub attempts: u32,
-    /// The time of the next attempt after a failure. `None` if none has failed, or the next one is due.
-    pub next_attempt_at: Option<OffsetDateTime>,
-    /// Why the last attempt failed.
-    pub failure: Option<Failure>,
-}
-
-/// What a retry made due.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Retry {
-    /// The deletion, as it was before the retry.
-    pub summary: DeletionSummary,
-    /// The step whose next attempt is due now. `None` if every step is done, or an operator holds the deletion.
-    pub step: Option<Step>,
-    /// How many failed purges are due now.
-    pub purges: u64,
-    /// How many failed rechecks are due now.
-    pub rechecks: u64,
-}
 
 /// A row of the query behind [`DeletionSummary`].
 struct SummaryRow {
@@ -281,43 +108,7 @@ pub async fn details(lethe: &Lethe, reference: &Reference) -> Result<Option<Dele
     Ok(Some(DeletionDetails { steps: steps.collect::<Result<_>>()?, retention, rechecks, summary }))
 }
 
-/// Makes the next attempt of a deletion due now, and those of its failed purges and rechecks, and wakes the worker. Returns what is
-/// due, or `None` if there is no such deletion.
-///
-/// A step that is being executed is left alone: the process that has it goes on.
-pub async fn retry(lethe: &Lethe, reference: &Reference) -> Result<Option<Retry>> {
-    let Some(summary) = summary(lethe, reference).await? else { return Ok(None) };
-    let request = summary.request;
-    let mut transaction = lethe.database.begin().await?;
-    let step = if summary.hold.is_none() { wake(lethe, &mut transaction, request).await? } else { None };
-    let purges = sqlx::query!(
-        "update lethe.retention set next_attempt_at = null
-        where request_id = $1 and finished_at is null and failure is not null",
-        request,
-    )
-    .execute(&mut *transaction)
-    .await?
-    .rows_affected();
-    if purges > 0 {
-        lethe.queue().enqueue(&mut transaction, RetryPurges { request }).await?;
-    }
-    // A schedule runs them within a minute.
-    let rechecks = sqlx::query!(
-        "update lethe.recheck set next_attempt_at = null
-        where request_id = $1 and finished_at is null and failure is not null",
-        request,
-    )
-    .execute(&mut *transaction)
-    .await?
-    .rows_affected();
-    if step.is_some() || purges > 0 || rechecks > 0 {
-        audit::append(lethe, &mut transaction, None, AuditEvent::DeletionRetried { request }).await?;
-    }
-    transaction.commit().await?;
-    Ok(Some(Retry { summary, step, purges, rechecks }))
-}
-
-async fn summary(lethe: &Lethe, reference: &Reference) -> Result<Option<DeletionSummary>> {
+pub(super) async fn summary(lethe: &Lethe, reference: &Reference) -> Result<Option<DeletionSummary>> {
     let Some(request) = reference::find(lethe, reference).await? else { return Ok(None) };
     Ok(summaries(lethe, &State::ALL, Some(request), None, 1).await?.pop())
 }
