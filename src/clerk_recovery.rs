@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::{Lethe, Result, consent, deletion};
+use crate::{Lethe, Result, consent, deletion, error_chain};
 
 /// How often Clerk is called while something waits for it. With [`CALL_TIMEOUT`] it is noticed within ten seconds.
 const CHECK_INTERVAL: Duration = Duration::from_secs(3);
@@ -55,7 +55,7 @@ pub(crate) async fn watch(lethe: &Lethe) {
     loop {
         tokio::time::sleep(CHECK_INTERVAL).await;
         if let Err(error) = recovery.check(lethe).await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "what waits for Clerk can't be read");
+            tracing::debug!(error = error_chain(&error), "what waits for Clerk can't be read");
         }
     }
 }

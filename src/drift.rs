@@ -4,7 +4,7 @@
 //! operators are alerted. Must not know where the map's file is.
 
 use crate::data_map::PlanHash;
-use crate::{Lethe, Result, data_map, deletion, map_alert};
+use crate::{Lethe, Result, data_map, deletion, error_chain, map_alert};
 
 /// Whether the data map in force fits the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub async fn check(lethe: &Lethe, before: Option<Fit>) -> Result<Fit> {
     match inspect(lethe).await? {
         Ok(plan) => {
             // Also if it fitted before: a deletion may have met a mismatch between two checks.
-            let woken = deletion::wake_waiting(lethe, &plan).await?;
+            let woken = deletion::wake_waiting(lethe, &plan, before.is_none()).await?;
             if before == Some(Fit::Mismatch) || woken > 0 {
                 tracing::info!(deletions = woken, "the data map fits the database; what waited for it goes on");
             }
@@ -50,7 +50,7 @@ pub async fn check(lethe: &Lethe, before: Option<Fit>) -> Result<Fit> {
             map_alert::report_now(lethe, &error).await?;
             if before != Some(Fit::Mismatch) {
                 tracing::error!(
-                    error = &error as &dyn std::error::Error,
+                    error = error_chain(&error),
                     "the data map doesn't fit the database: exports and erasures wait until `lethe map check` finds no problem"
                 );
             }

@@ -11,7 +11,7 @@ use tracing::Instrument as _;
 
 use crate::deletion::{self, clerk_events, due_dates, orphans, recheck, retention, schedule};
 use crate::platform::queue::{self, Job, Payload, Registered, SCHEMA};
-use crate::{CoreConfig, Lethe, Result, audit, clerk_recovery, consent, map_alert};
+use crate::{CoreConfig, Lethe, Result, audit, clerk_recovery, consent, error_chain, map_alert};
 
 /// How often the audit log's chain is extended, and so the longest time that an entry isn't part of it.
 const SEAL_INTERVAL: Duration = Duration::from_secs(1);
@@ -202,7 +202,7 @@ async fn run(
         let outcome = if result.is_ok() { "done" } else { "failed" };
         metrics::counter!("lethe_jobs_total", "job" => name, "outcome" => outcome).increment(1);
         result.map_err(|error| {
-            tracing::warn!(error = &error as &dyn std::error::Error, "job failed; it will be retried");
+            tracing::warn!(error = error_chain(&error), "job failed; it will be retried");
             // The queue stores this text. The causes, which may quote anything, are in the log only.
             "failed".to_owned()
         })
@@ -226,7 +226,7 @@ pub async fn run_worker(lethe: Lethe, shutdown: impl Future<Output = ()> + Send 
     }
     // Include what the last jobs wrote.
     if let Err(error) = audit::seal(&lethe).await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "the last entries will be sealed at the next start");
+        tracing::warn!(error = error_chain(&error), "the last entries will be sealed at the next start");
     }
 }
 
@@ -240,11 +240,7 @@ async fn supervise_queue(lethe: &Lethe, kind: Kind, shutdown: Shared<BoxFuture<'
         }
         match ended {
             Ok(()) => tracing::warn!(?kind, "a job queue ended and is started again"),
-            Err(error) => tracing::warn!(
-                ?kind,
-                error = &error as &dyn std::error::Error,
-                "a job queue failed and is started again"
-            ),
+            Err(error) => tracing::warn!(?kind, error = error_chain(&error), "a job queue failed and is started again"),
         }
         metrics::counter!("lethe_queue_restarts_total").increment(1);
         if started.elapsed() > MAX_RESTART_PAUSE {
@@ -295,10 +291,7 @@ async fn seal_periodically(lethe: &Lethe) {
             // Once for each outage, not each second.
             Err(error) if !is_failing => {
                 is_failing = true;
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "sealing the audit log failed; it will be retried"
-                );
+                tracing::warn!(error = error_chain(&error), "sealing the audit log failed; it will be retried");
             }
             Err(_) => {}
         }

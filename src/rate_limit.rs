@@ -62,6 +62,23 @@ impl RateLimit {
     }
 }
 
+impl RateLimit {
+    /// Takes back one that [`RateLimit::check`] counted, because the fault was the server's.
+    pub async fn give_back(&self, lethe: &Lethe, subject: &ClerkUserId) -> Result<()> {
+        let user_handle = lethe.keys.user_handle(subject);
+        sqlx::query!(
+            "update lethe.rate_limit set used_until = used_until - make_interval(secs => $3)
+            where action = $1 and user_handle = $2",
+            self.action,
+            user_handle.as_str(),
+            self.interval.as_secs_f64(),
+        )
+        .execute(&lethe.database)
+        .await?;
+        Ok(())
+    }
+}
+
 /// Deletes counters that say nothing any more, the leases of exports whose process died, and ended sessions whose tokens have
 /// all expired.
 pub async fn remove_idle(lethe: &Lethe) -> Result<()> {

@@ -18,9 +18,8 @@ use lethe::storage::Storage;
 use lethe::{ActiveMap, Clock, Dependencies, Lethe, Random};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
-use url::Url;
 
-use crate::config::{ClerkConfig, DatabaseConfig, MailConfig, PostgresUrl, ServerConfig, database};
+use crate::config::{ClerkConfig, DatabaseConfig, DatabaseTls, MailConfig, PostgresUrl, ServerConfig, database};
 
 /// Follows the name of a setting.
 const NEEDS_DIRECT_URL: &str = "leads to a connection pooler in transaction mode, which carries neither migrations nor the \
@@ -65,7 +64,7 @@ async fn connect(
         .parse()
         // The error may quote the URL with its password.
         .map_err(|_| anyhow::anyhow!("{name} is not a valid Postgres URL"))?;
-    let options = with_tls(options, url, config);
+    let options = with_tls(options, config);
     let target =
         format!("{}:{}/{}", options.get_host(), options.get_port(), options.get_database().unwrap_or_default());
     connection::connect(options, connections, limits)
@@ -73,17 +72,30 @@ async fn connect(
         .with_context(|| format!("can't connect to the database at {target} ({name})"))
 }
 
-/// Verifies the server's certificate, unless the server is on this machine or the URL says otherwise.
-fn with_tls(options: PgConnectOptions, url: &PostgresUrl, config: &DatabaseConfig) -> PgConnectOptions {
+/// Verifies the server's certificate, unless the server is on this machine or the operator says otherwise.
+fn with_tls(options: PgConnectOptions, config: &DatabaseConfig) -> PgConnectOptions {
     let options = match &config.ca {
         Some(file) => options.ssl_root_cert(file),
         None => options,
     };
-    let has_mode = Url::parse(url.expose())
-        .is_ok_and(|url| url.query_pairs().any(|(name, _)| matches!(&*name, "sslmode" | "ssl-mode")));
     // A path is the folder of a socket.
     let is_local = options.get_host().starts_with('/') || is_loopback(options.get_host());
-    if has_mode || is_local { options } else { options.ssl_mode(PgSslMode::VerifyFull) }
+    let in_url = options.get_ssl_mode();
+    let mode = match config.tls {
+        Some(DatabaseTls::VerifyCa) => PgSslMode::VerifyCa,
+        Some(DatabaseTls::Require) => PgSslMode::Require,
+        Some(DatabaseTls::Disable) => PgSslMode::Disable,
+        None if is_local || matches!(in_url, PgSslMode::VerifyCa | PgSslMode::Disable) => in_url,
+        Some(DatabaseTls::VerifyFull) | None => PgSslMode::VerifyFull,
+    };
+    options.ssl_mode(mode)
+}
+
+/// Returns what protects the connection to the database, as `lethe doctor` reports it.
+#[must_use]
+pub fn database_protection(config: &DatabaseConfig) -> Option<PgSslMode> {
+    let options: PgConnectOptions = config.url.expose().parse().ok()?;
+    Some(with_tls(options, config).get_ssl_mode())
 }
 
 /// Builds what operations need. Sends no request to Clerk.
@@ -224,20 +236,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn certificates_are_verified_unless_the_server_is_local_or_the_url_says_otherwise() {
-        let mode = |url: &str| {
+    fn certificates_are_verified_unless_the_server_is_local_or_the_operator_says_otherwise() {
+        let mode_with = |url: &str, tls| {
             let url = PostgresUrl(SecretString::from(url));
-            let config = DatabaseConfig { url: url.clone(), direct_url: None, ca: None, connections: NonZeroU32::MIN };
-            let options: PgConnectOptions = url.expose().parse().expect("it is a URL");
-            format!("{:?}", with_tls(options, &url, &config).get_ssl_mode())
+            let config = DatabaseConfig { url, direct_url: None, tls, ca: None, connections: NonZeroU32::MIN };
+            format!("{:?}", database_protection(&config).expect("it is a URL"))
         };
+        let mode = |url: &str| mode_with(url, None);
         for local in ["postgres://u:p@localhost/db", "postgres://u:p@127.0.0.1:5432/db", "postgres://u:p@[::1]/db"] {
             assert_eq!(mode(local), "Prefer", "{local}");
         }
         assert_eq!(mode("postgres://u:p@db.example.org/db"), "VerifyFull");
         assert_eq!(mode("postgres://u:p@10.0.0.5/db"), "VerifyFull");
         assert_eq!(mode("postgres://u:sslmode=disable@db.example.org/db"), "VerifyFull", "it is the password");
-        assert_eq!(mode("postgres://u:p@db.example.org/db?sslmode=require"), "Require");
+        for weak in ["require", "prefer", "allow"] {
+            let url = format!("postgres://u:p@db.example.org/db?sslmode={weak}");
+            assert_eq!(mode(&url), "VerifyFull", "hosting services write it into their URLs");
+        }
+        assert_eq!(mode("postgres://u:p@db.example.org/db?sslmode=verify-ca"), "VerifyCa");
         assert_eq!(mode("postgres://u:p@db.example.org/db?sslmode=disable"), "Disable");
+        assert_eq!(mode_with("postgres://u:p@db.example.org/db", Some(DatabaseTls::Require)), "Require");
+        assert_eq!(mode_with("postgres://u:p@localhost/db", Some(DatabaseTls::VerifyFull)), "VerifyFull");
     }
 }

@@ -52,6 +52,22 @@ impl Maintenance {
         Ok(())
     }
 
+    /// Logs if the store lacks tombstones of the database: a restore of the database from an earlier backup wouldn't be noticed.
+    pub async fn check_store(lethe: &Lethe) -> anyhow::Result<()> {
+        let missing = restore::tombstones_missing_in_store(lethe)
+            .await
+            .context("the store can't be compared with the database")?;
+        if missing > 0 {
+            tracing::error!(
+                tombstones = missing,
+                "the store lacks tombstones that the database has: LETHE_STORAGE is another folder than before, or not the one \
+                 that all servers share. After a restore, whoever they are about could be back unnoticed. `lethe replay` copies \
+                 them to the store"
+            );
+        }
+        Ok(())
+    }
+
     /// Waits until maintenance is over.
     pub async fn until_over(&self, lethe: &Lethe) {
         while self.is_active() {

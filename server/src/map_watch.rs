@@ -112,7 +112,7 @@ impl MapWatch {
     async fn reject(&mut self, error: &data_map::Error, content: Content) {
         if self.rejected.as_ref().is_none_or(|known| known.content != content) {
             tracing::error!(
-                error = error as &dyn std::error::Error,
+                error = lethe::error_chain(error),
                 "the data map's file has changed and can't be used: the earlier map stays in force"
             );
         }

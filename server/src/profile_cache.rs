@@ -7,12 +7,16 @@ use std::time::Duration;
 use lethe::ClerkUserId;
 use lethe::clerk::{Client, User};
 use moka::future::Cache;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 const MAX_ENTRIES: u64 = 20_000;
 const TIME_TO_LIVE: Duration = Duration::from_mins(10);
 /// How long the first page view after a sign-in waits for the name. Other page views never wait.
 const SIGN_IN_TIMEOUT: Duration = Duration::from_secs(1);
+/// How many profiles are fetched at a time. Deletions and withdrawals need Clerk's rate limit more than names do: beyond that,
+/// pages show none until the next view.
+const MAX_FETCHES: usize = 8;
 
 /// What pages show of a user.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +32,7 @@ pub struct Profile {
 pub struct ProfileCache {
     clerk: Client,
     profiles: Cache<ClerkUserId, Arc<Profile>>,
+    fetches: Arc<Semaphore>,
 }
 
 impl ProfileCache {
@@ -35,7 +40,7 @@ impl ProfileCache {
     #[must_use]
     pub fn new(clerk: Client) -> Self {
         let profiles = Cache::builder().max_capacity(MAX_ENTRIES).time_to_live(TIME_TO_LIVE).build();
-        Self { clerk, profiles }
+        Self { clerk, profiles, fetches: Arc::new(Semaphore::new(MAX_FETCHES)) }
     }
 
     /// Returns the cached profile. On a miss, fetches it in the background for the next request.
@@ -68,11 +73,13 @@ impl ProfileCache {
         self.profiles.invalidate(user).await;
     }
 
-    /// Fetches a profile in the background. Concurrent calls for one user share a request to Clerk.
+    /// Fetches a profile in the background, unless too many are being fetched. Concurrent calls for one user share a request to
+    /// Clerk.
     fn fetch(&self, user: &ClerkUserId) -> JoinHandle<Option<Arc<Profile>>> {
-        let Self { clerk, profiles } = self.clone();
+        let Self { clerk, profiles, fetches } = self.clone();
         let user = user.clone();
         tokio::spawn(async move {
+            let _permit = fetches.try_acquire().ok()?;
             let fetched = profiles.try_get_with(user.clone(), async {
                 clerk.user(&user).await.map(|user| Arc::new(user.as_ref().map(profile).unwrap_or_default()))
             });

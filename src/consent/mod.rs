@@ -40,6 +40,11 @@ pub async fn register_purposes(lethe: &Lethe) -> Result<()> {
 /// Returns the state of `subject`. With `gpc`, the browser's Global Privacy Control signal, the purposes that
 /// it concerns are off (11 CCR 7025(c)).
 pub async fn current(lethe: &Lethe, subject: &ClerkUserId, gpc: bool) -> Result<ConsentState> {
+    let state = current_on(lethe, &mut *lethe.database.acquire().await?, subject, gpc).await?;
+    if !state.has_unrecorded_signal() {
+        return Ok(state);
+    }
+    record_signal(lethe, subject).await?;
     current_on(lethe, &mut *lethe.database.acquire().await?, subject, gpc).await
 }
 

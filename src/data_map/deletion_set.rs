@@ -5,6 +5,8 @@ use super::erase::Removal;
 use super::grammar::ReferenceAction;
 use super::index::TableIndex;
 use super::resolved::{ReferenceTarget, Resolved, ResolvedReference};
+use super::rules::Owner;
+use super::sql::quote_identifier;
 
 /// The rows that are deleted together.
 pub(crate) struct DeletionSet<'a> {
@@ -67,11 +69,7 @@ impl<'a> DeletionSet<'a> {
             ReferenceTarget::Rows { table, columns } => {
                 let inner = format!("{alias}_");
                 let parent = &self.resolved.tables[*table];
-                // References to the person's rows that stay are cut by the deletion itself.
-                let stays = is_deletion && parent.removal() == Removal::Never;
-                let referenced = self
-                    .deleted_rows(*table, &inner)
-                    .or_else(|| stays.then(|| self.resolved.owned_rows(*table, &inner)))?;
+                let referenced = self.cut_off_rows(*table, columns, &inner)?;
                 let (here, there): (Vec<_>, Vec<_>) =
                     columns.iter().map(|(here, there)| (format!("{alias}.{here}"), format!("{inner}.{there}"))).unzip();
                 Some(format!(
@@ -82,6 +80,24 @@ impl<'a> DeletionSet<'a> {
                 ))
             }
         }
+    }
+
+    /// Returns a condition for the rows of `parent` that nothing of other people may reference any more, or `None` where there
+    /// are none: the deleted ones and, after a deletion, the person's rows that stay for good, or that stay for a time and are
+    /// referenced by the person's Clerk user id, which would stay with them.
+    fn cut_off_rows(&self, parent: TableIndex, columns: &[(String, String)], alias: &str) -> Option<String> {
+        let rule = &self.resolved.tables[parent].rule;
+        let is_user_id =
+            |column: &String| matches!(&rule.owner, Owner::Column(owner) if *column == quote_identifier(owner));
+        let is_cut = self.cause == Cause::Deletion
+            && match rule.erase.strategy().removal() {
+                Removal::Immediate => false,
+                Removal::Never => true,
+                Removal::After(_) => columns.iter().any(|(_, there)| is_user_id(there)),
+            };
+        let staying = is_cut.then(|| self.resolved.owned_rows(parent, alias));
+        let conditions: Vec<String> = self.deleted_rows(parent, alias).into_iter().chain(staying).collect();
+        (!conditions.is_empty()).then(|| format!("({})", conditions.join(" OR ")))
     }
 
     /// Returns a condition for other people's rows that reference deleted rows by `reference`, or `None` where there

@@ -40,7 +40,7 @@ pub use rules::{DataMap, ExportRule, IgnoredTable, Owner, Reference, TableRule};
 pub(crate) use deletion_set::DeletionSet;
 pub(crate) use erase::{Removal, RowAction};
 pub(crate) use index::TableIndex;
-pub(crate) use resolved::{ResolvedOwner, ResolvedReference};
+pub(crate) use resolved::{ResolvedOwner, ResolvedReference, UserIdSearch};
 
 /// Checks `map` against the live catalog and returns what SQL is made of, or every mismatch.
 ///

@@ -29,6 +29,8 @@ pub(crate) enum Topic {
     Orphans,
     /// Events of Clerk that wait for an operator.
     ClerkEvents,
+    /// Jobs of one kind that keep failing; the reference is the kind.
+    Jobs,
 }
 
 impl Topic {
@@ -41,6 +43,7 @@ impl Topic {
             Self::Schedule => "schedule",
             Self::Orphans => "orphans",
             Self::ClerkEvents => "clerk_events",
+            Self::Jobs => "jobs",
         }
     }
 }

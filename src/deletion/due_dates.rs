@@ -1,17 +1,22 @@
 //! Watches when deletions must be completed (GDPR 12(3)), and says how things stand in numbers.
 
+use sqlx::PgConnection;
 use time::Duration;
 use uuid::Uuid;
 
 use super::alert::{self, Repeat, Topic};
 use super::clerk_events;
 use super::operator_notice::{Notice, send_later};
+use super::wake::AdvanceDeletion;
+use crate::platform::queue::{self, Job as _};
 use crate::{Lethe, Result};
 
 /// How long before the due date operators are alerted.
 const NOTICE_PERIOD: Duration = Duration::days(7);
 /// How long before the due date they are alerted again.
 const LAST_DAY: Duration = Duration::days(1);
+/// A job that has failed so often waits since an hour: the queue doubles its pauses and more.
+const ATTEMPTS_OF_AN_HOUR: i32 = 8;
 /// How late a purge or a recheck may be before it counts as overdue: purges start every hour.
 const GRACE_PERIOD: Duration = Duration::hours(2);
 
@@ -46,8 +51,22 @@ pub async fn watch_due_dates(lethe: &Lethe) -> Result<u64> {
     if clerk_events::waiting(lethe).await? > 0 {
         clerk_events::alert(lethe, &mut transaction).await?;
     }
+    watch_jobs(lethe, &mut transaction).await?;
     transaction.commit().await?;
     Ok(reported)
+}
+
+/// Alerts operators to jobs that keep failing: receipts that no mail server takes, consent that Clerk refuses.
+async fn watch_jobs(lethe: &Lethe, connection: &mut PgConnection) -> Result<()> {
+    for (name, jobs) in queue::failing(connection, ATTEMPTS_OF_AN_HOUR).await? {
+        // Deletions have alerts of their own.
+        if name != AdvanceDeletion::NAME
+            && alert::is_due(lethe, connection, Topic::Jobs, &name, "failing", Repeat::Growing).await?
+        {
+            send_later(lethe, connection, Notice::JobsFailing { name, jobs }).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Deletions that must be completed soon.

@@ -128,7 +128,7 @@ impl ErasureRun<'_> {
     }
 
     /// Fails if there are rows that can't exist according to the map.
-    async fn refuse_forbidden_references(&self, connection: &mut PgConnection) -> Result<()> {
+    pub(super) async fn refuse_forbidden_references(&self, connection: &mut PgConnection) -> Result<()> {
         for (table_index, table) in self.resolved.tables.enumerate() {
             for reference in table.references.iter().filter(|reference| reference.action == ReferenceAction::Forbid) {
                 let Some(condition) = self.deletion_set.rows_of_others(table_index, reference, "t") else { continue };

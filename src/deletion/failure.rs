@@ -113,7 +113,9 @@ impl Failure {
             Self::ManagedByScim => "a directory manages the user (SCIM), so Clerk doesn't delete them",
             Self::DataMapMismatch => "the data map doesn't fit the database",
             Self::PlanChanged => "the data map was changed after the user had confirmed what would happen",
-            Self::RowsRemaining => "rows remain that should have been erased",
+            Self::RowsRemaining => {
+                "rows have the user's id that the data map has no rule for, or remain after the erasure"
+            }
             Self::Storage => "the store failed",
             Self::Database => "the database failed",
             Self::Locked => "another transaction locked rows or tables for too long",
@@ -141,8 +143,8 @@ impl Failure {
                  accept the present ones with `lethe deletions replan`."
             }
             Self::RowsRemaining => {
-                "The log has table and column. Give them a rule in the data map, or find what writes the rows, then \
-                 run `lethe deletions retry`."
+                "The log has table and column. Give them a rule in the data map, which is read by itself, or find what \
+                 writes the rows and run `lethe deletions retry`."
             }
             Self::Storage => "Run `lethe doctor`, which checks that the store (LETHE_STORAGE) can be written.",
             Self::Database => {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::failure::Failure;
 use super::step::{Status, Step};
-use crate::{Error, Lethe, Result};
+use crate::{Error, Lethe, Result, error_chain};
 
 /// How long a lease lasts without renewal. After a crash another process can take the step over when it ends.
 pub(super) const LEASE_DURATION: Duration = Duration::from_secs(10);
@@ -84,7 +84,7 @@ impl Lease {
                     return error.into();
                 }
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "a lease wasn't renewed; trying again");
+                    tracing::warn!(error = error_chain(&error), "a lease wasn't renewed; trying again");
                     pause = RENEWAL_RETRY_PAUSE;
                 }
             }

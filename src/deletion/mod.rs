@@ -15,9 +15,12 @@ mod erasure;
 mod failure;
 mod hold;
 pub mod inspection;
+mod known_user;
 mod late_rows;
 mod lease;
+mod misfit;
 mod notice;
+mod obstacle;
 mod operator_mail;
 mod operator_notice;
 pub mod orphans;
@@ -42,12 +45,14 @@ mod step_actions;
 mod summary;
 mod tombstone;
 mod verification;
+mod waiting;
 mod wake;
 
 pub use confirmation::{CONFIRMATION, confirms};
 pub use erasure::{TableResult, erase};
 pub use failure::Failure;
 pub use hold::{Hold, Release, hold, release};
+pub use known_user::is_known;
 pub use plan::{Plan, PlanLine, plan};
 pub use progress::{Progress, StepStatus, Waiting, progress, progress_of};
 pub use purge::purge;
@@ -60,7 +65,7 @@ pub use runner::{Advance, advance, resume_all, run};
 pub use step::{Status, Step};
 pub use summary::Summary;
 pub use verification::{Leftover, Searched, SearchedColumn, searched, verify};
-pub use wake::wake_waiting;
+pub use waiting::wake_waiting;
 
 pub(crate) use notice::{
     AskAgain, SendAlert, SendReceipt, SendRetentionAlert, ask_again, send_alert, send_receipt, send_retention_alert,

@@ -67,5 +67,13 @@ async fn content(lethe: &Lethe, notice: Notice) -> Result<Option<Content>> {
             ),
             command: "lethe doctor".to_owned(),
         }),
+        Notice::JobsFailing { name, jobs } => Some(Content {
+            title: "Background jobs keep failing",
+            message: format!(
+                "{jobs} jobs of the kind {name} have failed again and again for more than an hour. They are retried. The log has \
+                 the cause."
+            ),
+            command: "lethe doctor".to_owned(),
+        }),
     })
 }

@@ -22,6 +22,8 @@ pub(crate) enum Notice {
     OrphanSearchRefused { people: u64 },
     /// A scheduled job keeps failing.
     ScheduleFailing { name: String, failure: String, attempts: i32 },
+    /// Jobs that somebody waits for keep failing, for example e-mails with receipts.
+    JobsFailing { name: String, jobs: i64 },
 }
 
 /// The job that sends an e-mail to the operators.

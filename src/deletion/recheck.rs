@@ -13,14 +13,16 @@ use uuid::Uuid;
 use super::alert::{self, Repeat, Topic};
 use super::failure::Failure;
 use super::late_rows::erase_late;
+use super::misfit::map_error;
 use super::notice::SendRetentionAlert;
 use crate::audit::{self, AuditEvent};
 use crate::ids::ClerkUserId;
-use crate::{Error, Lethe, Result};
+use crate::platform::connection::TimeLimits;
+use crate::{Error, Lethe, Result, error_chain, map_alert};
 
 /// When the data is looked for again, counted from the completion: after the longest life of a session token, a minute and
 /// the leeway of five seconds for clocks, and when the application's background jobs have ended too.
-const DELAYS: [time::Duration; 2] = [time::Duration::seconds(65), time::Duration::days(1)];
+const DELAYS: [Duration; 2] = [Duration::from_secs(65), Duration::from_hours(24)];
 /// Operators are alerted when a recheck has failed this many times.
 const ATTEMPTS_BEFORE_ALERT: i32 = 3;
 /// The longest pause between two attempts.
@@ -64,12 +66,13 @@ pub(super) async fn schedule(
 ) -> Result<()> {
     for (position, delay) in (0_i16..).zip(DELAYS) {
         sqlx::query!(
-            "insert into lethe.recheck (request_id, position, clerk_id, due_at) values ($1, $2, $3, $4)
+            "insert into lethe.recheck (request_id, position, clerk_id, due_at)
+            values ($1, $2, $3, clock_timestamp() + make_interval(secs => $4))
             on conflict on constraint recheck_pkey do nothing",
             request,
             position,
             lethe.keys.seal_user_id(request, subject, &lethe.random),
-            lethe.clock.now() + delay,
+            delay.as_secs_f64(),
         )
         .execute(&mut **transaction)
         .await?;
@@ -99,8 +102,8 @@ pub(super) async fn rechecks_of(lethe: &Lethe, request: Uuid) -> Result<Vec<Rech
 pub async fn recheck_due(lethe: &Lethe) -> Result<Rechecked> {
     let mut rechecked = Rechecked::default();
     loop {
-        let mut transaction = lethe.database.begin().await?;
-        let Some((due, clerk_id)) = next_due(lethe, &mut transaction).await? else { return Ok(rechecked) };
+        let mut transaction = TimeLimits::ERASURE.begin(&lethe.database).await?;
+        let Some((due, clerk_id)) = next_due(&mut transaction).await? else { return Ok(rechecked) };
         match recheck_one(lethe, transaction, &due, &clerk_id).await {
             Ok(rows) => {
                 rechecked.done += 1;
@@ -115,12 +118,11 @@ pub async fn recheck_due(lethe: &Lethe) -> Result<Rechecked> {
 }
 
 /// Locks the oldest one whose attempt is due. Those that another process works on are left out.
-async fn next_due(lethe: &Lethe, transaction: &mut PgTransaction<'_>) -> Result<Option<(DueRecheck, Vec<u8>)>> {
+async fn next_due(transaction: &mut PgTransaction<'_>) -> Result<Option<(DueRecheck, Vec<u8>)>> {
     let row = sqlx::query!(
         r#"select request_id, position, clerk_id as "clerk_id!", attempts from lethe.recheck
-        where finished_at is null and due_at <= $1 and (next_attempt_at is null or next_attempt_at <= $1)
+        where finished_at is null and due_at <= now() and (next_attempt_at is null or next_attempt_at <= now())
         order by due_at, request_id limit 1 for update skip locked"#,
-        lethe.clock.now(),
     )
     .fetch_optional(&mut **transaction)
     .await?;
@@ -164,30 +166,33 @@ async fn recheck_one(
 async fn record_failure(lethe: &Lethe, due: &DueRecheck, error: &Error) -> Result<()> {
     let (failure, attempts) = (Failure::of(error), due.attempts.saturating_add(1));
     tracing::warn!(
-        request = %due.request, attempts, error = error as &dyn std::error::Error,
+        request = %due.request, attempts, error = error_chain(error),
         "a recheck failed; it will be retried"
     );
     let doublings = u32::try_from(attempts.clamp(1, 7) - 1).unwrap_or_default();
     let pause = (Duration::from_mins(1) * (1 << doublings)).min(MAX_PAUSE);
     let needs_attention = failure.is_blocking() || attempts >= ATTEMPTS_BEFORE_ALERT;
+    let map_error = map_error(lethe, error).await?;
     let mut transaction = lethe.database.begin().await?;
     let recorded = sqlx::query!(
-        "update lethe.recheck set attempts = $3, next_attempt_at = $4, failure = $5,
-            attention_since = case when $6 then coalesce(attention_since, $7::timestamptz) end
+        "update lethe.recheck set attempts = $3, next_attempt_at = now() + make_interval(secs => $4), failure = $5,
+            attention_since = case when $6 then coalesce(attention_since, now()) end
         where request_id = $1 and position = $2 and finished_at is null and attempts = $3 - 1",
         due.request,
         due.position,
         attempts,
-        lethe.clock.now() + pause,
+        pause.as_secs_f64(),
         failure.name(),
         needs_attention,
-        lethe.clock.now(),
     )
     .execute(&mut *transaction)
     .await?;
     let is_recorded = recorded.rows_affected() == 1;
     let reference = due.request.to_string();
-    if is_recorded
+    // One alert about the map, and not one for each recheck that waits for it.
+    if let Some(error) = map_error {
+        map_alert::report(lethe, &mut transaction, error).await?;
+    } else if is_recorded
         && needs_attention
         && alert::is_due(lethe, &mut transaction, Topic::Recheck, &reference, failure.name(), Repeat::Growing).await?
     {

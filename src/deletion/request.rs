@@ -2,6 +2,7 @@
 
 use sqlx::PgTransaction;
 use time::{Duration, OffsetDateTime};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::plan::{Plan, plan};
@@ -17,6 +18,11 @@ use crate::{Error, ErrorCode, Lethe, Result};
 
 /// GDPR 12(3): without undue delay and within one month of the request.
 const RESPONSE_DEADLINE: Duration = Duration::days(30);
+/// A preview counts rows in every mapped table. More at a time would leave no connections to others.
+const MAX_PREVIEWS: usize = 6;
+static PREVIEW_PERMITS: Semaphore = Semaphore::const_new(MAX_PREVIEWS);
+/// How long a preview waits until there are fewer.
+const PREVIEW_WAIT: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// Where a deletion was requested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,8 +89,10 @@ pub struct Request {
     pub receipt: ReceiptCode,
 }
 
-/// Returns what a deletion of `subject` would do now.
+/// Returns what a deletion of `subject` would do now. Fails with [`ErrorCode::TooManyRequests`] while too many others ask.
 pub async fn preview(lethe: &Lethe, subject: &ClerkUserId) -> Result<Plan> {
+    let permit = tokio::time::timeout(PREVIEW_WAIT, PREVIEW_PERMITS.acquire()).await;
+    let Ok(Ok(_permit)) = permit else { return Err(ErrorCode::TooManyRequests.into()) };
     let mut transaction = TimeLimits::PREVIEW.begin(&lethe.database).await?;
     let resolved = data_map::resolve(&lethe.data_map, &mut transaction).await?;
     plan(&resolved, &mut transaction, subject, lethe.clock.now()).await

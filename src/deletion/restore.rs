@@ -17,6 +17,15 @@ pub async fn missing_tombstones(lethe: &Lethe) -> Result<u64> {
     Ok(missing(lethe).await?.len() as u64)
 }
 
+/// Returns how many tombstones of the database the store lacks. It has all of them unless it is another store, lost files, or
+/// isn't the one that other servers use. Costs as much as [`missing_tombstones`].
+pub async fn tombstones_missing_in_store(lethe: &Lethe) -> Result<u64> {
+    let copies = tombstone::copies(lethe).await?.digests;
+    let mut connection = lethe.database.acquire().await?;
+    let stored = tombstone::all(&mut connection).await?;
+    Ok(stored.into_iter().filter(|digest| !copies.contains(digest)).count() as u64)
+}
+
 /// Records that the missing tombstones are not replayed, in the audit log too. Returns how many there are. The copies in the
 /// store stay, so a replay can still be run.
 pub async fn waive(lethe: &Lethe) -> Result<u64> {

@@ -8,13 +8,14 @@ use uuid::Uuid;
 
 use super::alert::{self, Repeat, Topic};
 use super::failure::Failure;
+use super::misfit::map_error;
 use super::notice::SendRetentionAlert;
 use super::purge::purge;
 use crate::audit::{self, AuditEvent};
 use crate::ids::ClerkUserId;
 use crate::platform::connection::TimeLimits;
 use crate::platform::queue::Job;
-use crate::{Error, Lethe, Result, data_map};
+use crate::{Error, Lethe, Result, data_map, error_chain, map_alert};
 
 /// Operators are alerted when an entry has failed this many times.
 const ATTEMPTS_BEFORE_ALERT: i32 = 3;
@@ -145,12 +146,13 @@ async fn table_exists(connection: &mut PgConnection, table: &str) -> Result<bool
 async fn record_failure(lethe: &Lethe, due: &DueRetention, error: &Error) -> Result<()> {
     let attempts = due.attempts + 1;
     tracing::warn!(
-        request = %due.request, table = due.table, attempts, error = error as &dyn std::error::Error,
+        request = %due.request, table = due.table, attempts, error = error_chain(error),
         "a purge failed; it will be retried"
     );
     metrics::counter!("lethe_purges_failed_total").increment(1);
     let doublings = u32::try_from(attempts.clamp(1, 10) - 1).unwrap_or_default();
     let pause = (Duration::from_mins(10) * (1 << doublings)).min(MAX_PAUSE);
+    let map_error = map_error(lethe, error).await?;
     let mut transaction = lethe.database.begin().await?;
     let needs_alert = sqlx::query_scalar!(
         r#"update lethe.retention
@@ -168,7 +170,10 @@ async fn record_failure(lethe: &Lethe, due: &DueRetention, error: &Error) -> Res
     .await?;
     let reference = due.id.to_string();
     let cause = Failure::of(error).name();
-    if needs_alert == Some(true)
+    // One alert about the map, and not one for each purge that waits for it.
+    if let Some(error) = map_error {
+        map_alert::report(lethe, &mut transaction, error).await?;
+    } else if needs_alert == Some(true)
         && alert::is_due(lethe, &mut transaction, Topic::Purge, &reference, cause, Repeat::Growing).await?
     {
         lethe.queue().enqueue(&mut transaction, SendRetentionAlert { request: due.request }).await?;

@@ -1,14 +1,18 @@
 //! Executes deletions step by step. Each step takes a lease, does its work, records it, and enqueues the next step.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use sqlx::PgTransaction;
+use tokio::time::Instant;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::alert::{self, Repeat, Topic};
 use super::failure::Failure;
 use super::hold;
 use super::lease::{LEASE_DURATION, Lease, StepError};
+use super::misfit::map_error;
 use super::notice::{AskAgain, SendAlert};
 use super::progress::{Progress, progress};
 use super::retry::retry_delay;
@@ -18,7 +22,7 @@ use super::wake::AdvanceDeletion;
 use crate::audit::{self, AuditEvent};
 use crate::platform::connection::TimeLimits;
 use crate::platform::queue::Job;
-use crate::{Error, Lethe, Result, data_map, map_alert};
+use crate::{Error, Lethe, Result, error_chain, map_alert};
 
 /// How long to wait before trying again to take a step that another process executes.
 const LEASE_POLL_INTERVAL: Duration = Duration::from_millis(25);
@@ -51,9 +55,17 @@ pub async fn advance(lethe: &Lethe, request: Uuid) -> Result<Advance> {
     name = "deletion_step", skip_all, fields(request = %lease.request, step = lease.step.name(), attempt = lease.attempt)
 )]
 async fn advance_leased(lethe: &Lethe, lease: &Lease) -> Result<Advance> {
+    let mut step = pin!(execute_step(lethe, lease));
+    // A step that loses its lease isn't dropped: its statement would go on all the same. It ends with `LeaseLost` unless
+    // nobody has taken it over.
     let outcome = tokio::select! {
-        outcome = execute_step(lethe, lease) => outcome,
-        error = lease.keep(lethe) => Err(error),
+        outcome = &mut step => outcome,
+        error = lease.keep(lethe) => {
+            if let StepError::Failed(error) = error {
+                tracing::warn!(error = error_chain(&error), "a lease couldn't be renewed, and ends before its step");
+            }
+            step.await
+        }
     };
     match outcome {
         Ok(advance) => Ok(advance),
@@ -95,7 +107,7 @@ async fn execute_step(lethe: &Lethe, lease: &Lease) -> Result<Advance, StepError
     }
     // The worker seals the log every second; this only saves the receipt that wait.
     if let Err(error) = audit::seal(lethe).await {
-        tracing::warn!(error = &error as &dyn std::error::Error, "sealing the audit log failed; the worker will retry");
+        tracing::warn!(error = error_chain(&error), "sealing the audit log failed; the worker will retry");
     }
     Ok(Advance::Finished)
 }
@@ -108,7 +120,7 @@ async fn record_failure(lethe: &Lethe, lease: &Lease, error: &Error) -> Result<(
     let failure = Failure::of(error);
     let blocked = failure.is_blocking();
     count_step(lease.step, "failed");
-    tracing::warn!(blocked, error = error as &dyn std::error::Error, "deletion step failed; it will be retried");
+    tracing::warn!(blocked, error = error_chain(error), "deletion step failed; it will be retried");
     let delay = retry_delay(lease.attempt, failure, lethe.random.bytes::<1>()[0]);
     let status = if blocked { Status::Blocked } else { Status::Retrying };
     let map_error = map_error(lethe, error).await?;
@@ -129,13 +141,6 @@ async fn record_failure(lethe: &Lethe, lease: &Lease, error: &Error) -> Result<(
     lethe.queue().enqueue_in(&mut transaction, AdvanceDeletion { request: lease.request }, delay).await?;
     transaction.commit().await?;
     Ok(())
-}
-
-/// Returns the error if it is that the map doesn't fit the database, and not that rows refuse what a fitting map says.
-async fn map_error<'a>(lethe: &Lethe, error: &'a Error) -> Result<Option<&'a data_map::Error>> {
-    let Error::Map(error @ data_map::Error::Mismatch(_)) = error else { return Ok(None) };
-    let fits = data_map::resolve(&lethe.data_map, &mut *lethe.database.acquire().await?).await.is_ok();
-    Ok((!fits).then_some(error))
 }
 
 /// Records that a deletion needs attention. With `sends_alert`, operators are alerted: at once for every new cause, and again
@@ -263,19 +268,25 @@ pub(crate) async fn make_clerk_failures_due(lethe: &Lethe) -> Result<u64> {
 
 /// Executes a deletion in this process until it is finished, a step fails, or `timeout` has passed. The queue continues
 /// it in any case.
+///
+/// A step that has begun by then is finished in the background: whoever waits sets no limit to an erasure.
 pub async fn run(lethe: &Lethe, request: Uuid, timeout: Duration) -> Result<Progress> {
-    let steps = async {
-        loop {
-            match advance(lethe, request).await? {
-                Advance::StepDone => {}
-                Advance::LeasedElsewhere => tokio::time::sleep(LEASE_POLL_INTERVAL).await,
-                Advance::Finished | Advance::RetryLater => return Ok::<_, Error>(()),
-            }
-        }
-    };
-    // If a step is interrupted here, the queue executes it again when its lease has ended.
-    if let Ok(result) = tokio::time::timeout(timeout, steps).await {
-        result?;
+    let deadline = Instant::now() + timeout;
+    let steps = tokio::spawn(advance_until(lethe.clone(), request, deadline).in_current_span());
+    if let Ok(joined) = tokio::time::timeout_at(deadline, steps).await {
+        joined.unwrap_or(Err(Error::Internal("the task of a deletion failed")))?;
     }
     progress(lethe, request).await
+}
+
+/// Begins no step after `deadline`.
+async fn advance_until(lethe: Lethe, request: Uuid, deadline: Instant) -> Result<()> {
+    while Instant::now() < deadline {
+        match advance(&lethe, request).await? {
+            Advance::StepDone => {}
+            Advance::LeasedElsewhere => tokio::time::sleep(LEASE_POLL_INTERVAL).await,
+            Advance::Finished | Advance::RetryLater => break,
+        }
+    }
+    Ok(())
 }

@@ -8,6 +8,7 @@ use super::alert::{self, Topic};
 use super::erasure::erase;
 use super::late_rows::{erase_late, store_retention};
 use super::notice::SendReceipt;
+use super::obstacle;
 use super::recheck;
 use super::step::Step;
 use super::tombstone;
@@ -66,6 +67,7 @@ pub(super) struct ExternalResult {
 pub(super) async fn run_external(lethe: &Lethe, deletion: &OpenDeletion, step: Step) -> Result<ExternalResult> {
     match step {
         Step::EndSessions => {
+            obstacle::ensure_none(lethe, &deletion.subject).await?;
             let sealed_contact = if deletion.has_contact { None } else { sealed_contact(lethe, deletion).await? };
             let ended = lethe.clerk.end_sessions(&deletion.subject).await?;
             Ok(ExternalResult { sealed_contact, detail: json!({"sessions": ended}), ..ExternalResult::default() })

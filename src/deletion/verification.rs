@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 
 use super::statements::{BindParams as _, not_yet_erased};
 use crate::Result;
-use crate::data_map::{Resolved, RowAction, Unsearched, sql};
+use crate::data_map::{Resolved, RowAction, Unsearched, UserIdSearch, sql};
 use crate::ids::ClerkUserId;
 
 /// Rows that should have been deleted or changed.
@@ -85,4 +85,25 @@ pub async fn verify(
     let counts = query.bind_params(resolved, subject, OffsetDateTime::UNIX_EPOCH).fetch_one(connection).await?;
     let found = names.into_iter().zip(counts).filter(|(_, rows)| *rows > 0);
     Ok(found.map(|((table, column), rows)| Leftover { table, column, rows: rows.unsigned_abs() }).collect())
+}
+
+/// Searches the columns that may hold a Clerk user id, of tables without a rule. Nothing would erase what is found.
+pub(super) async fn rows_without_rule(
+    resolved: &Resolved,
+    connection: &mut PgConnection,
+    subject: &ClerkUserId,
+) -> Result<Vec<Leftover>> {
+    let searches = || resolved.user_id_searches.iter().filter(|search| search.table.is_none());
+    let counts: Vec<String> = searches()
+        .map(|search| format!("(SELECT count(*) FROM {} AS t WHERE t.{} = $1)", search.quoted_name, search.column))
+        .collect();
+    let query = sql::query_scalar::<Vec<i64>>(format!("SELECT ARRAY[{}]::bigint[]", counts.join(", ")));
+    let counts = query.bind_params(resolved, subject, OffsetDateTime::UNIX_EPOCH).fetch_one(connection).await?;
+    let found = searches().zip(counts).filter(|(_, rows)| *rows > 0);
+    let leftover = |(search, rows): (&UserIdSearch, i64)| Leftover {
+        table: search.name.clone(),
+        column: Some(search.column_name.clone()),
+        rows: rows.unsigned_abs(),
+    };
+    Ok(found.map(leftover).collect())
 }

@@ -1,12 +1,10 @@
-//! The job that executes the next step of a deletion, and what makes a waiting one due.
+//! The job that executes the next step of a deletion, and what makes its next attempt due.
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::failure::Failure;
 use super::step::Step;
-use crate::data_map::PlanHash;
 use crate::platform::queue::Job;
 use crate::{Error, Lethe, Result};
 
@@ -41,27 +39,4 @@ pub(super) async fn wake(lethe: &Lethe, connection: &mut PgConnection, request: 
     // It replaces the job that waits for the next attempt.
     lethe.queue().enqueue(connection, AdvanceDeletion { request }).await?;
     Step::from_name(&step).map(Some).ok_or(Error::Internal("unknown step in the database"))
-}
-
-/// Wakes the deletions that waited for a data map which fits the database, and those that waited for the plan that it gives.
-/// Returns their number.
-pub async fn wake_waiting(lethe: &Lethe, plan: &PlanHash) -> Result<u64> {
-    let mut transaction = lethe.database.begin().await?;
-    let waiting = sqlx::query_scalar!(
-        "select request.id from lethe.deletion_request request
-        join lethe.deletion_step step on step.request_id = request.id
-        where request.finished_at is null and step.status = 'blocked'
-          and (step.failure = $1 or (step.failure = $2 and request.plan_hash = $3))
-        order by request.requested_at",
-        Failure::DataMapMismatch.name(),
-        Failure::PlanChanged.name(),
-        plan.as_str(),
-    )
-    .fetch_all(&mut *transaction)
-    .await?;
-    for request in &waiting {
-        wake(lethe, &mut transaction, *request).await?;
-    }
-    transaction.commit().await?;
-    Ok(waiting.len() as u64)
 }

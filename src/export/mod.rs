@@ -116,6 +116,15 @@ async fn record_completion(lethe: Lethe, subject: ClerkUserId, bytes: u64, rows:
 /// Does what can fail before the first byte, and starts reading from the database.
 async fn read_ahead(lethe: &Lethe, subject: &ClerkUserId, shape: Shape, limit: &RateLimit) -> Result<(Spool, Tally)> {
     limit.check(lethe, subject).await?;
+    let read = read(lethe, subject, shape).await;
+    if read.is_err() {
+        // An outage uses up nobody's exports.
+        limit.give_back(lethe, subject).await?;
+    }
+    read
+}
+
+async fn read(lethe: &Lethe, subject: &ClerkUserId, shape: Shape) -> Result<(Spool, Tally)> {
     let envelope = match shape {
         Shape::Full => Envelope::full(&profile(lethe, subject).await?, lethe.clock.now())?,
         Shape::TablesOnly => Envelope::default(),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use sqlx::PgPool;
 
 use super::database_failure::DatabaseFailure;
+use super::error_chain::error_chain;
 use super::queue;
 
 /// Why the database couldn't be migrated.
@@ -49,7 +50,7 @@ pub async fn migrate(pool: &PgPool) -> Result<(), MigrationError> {
                 if attempt < MIGRATION_ATTEMPTS && DatabaseFailure::of(&error) == Some(DatabaseFailure::Contention) =>
             {
                 attempt += 1;
-                tracing::warn!(error = &error as &dyn std::error::Error, "a migration waits for a lock; trying again");
+                tracing::warn!(error = error_chain(&error), "a migration waits for a lock; trying again");
                 tokio::time::sleep(MIGRATION_PAUSE).await;
             }
             Err(error) => return Err(error.into()),

@@ -50,6 +50,11 @@ fn database_message(error: &PgDatabaseError) -> String {
             let _ = write!(text, ", {name} {value}");
         }
     }
+    // A refusal by the server itself names the object, also within a trigger of the application.
+    if error.routine() == Some("aclcheck_error") {
+        let _ = write!(text, ": {}", error.message());
+        return text;
+    }
     // Without a context, no function of the application was running.
     if error.r#where().is_none() && CLASSES_WITHOUT_VALUES.iter().any(|class| code.starts_with(class)) {
         let _ = write!(text, ": {}", error.message());

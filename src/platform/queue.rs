@@ -221,6 +221,18 @@ pub async fn backlog(pool: &PgPool) -> Result<(i64, i64), sqlx::Error> {
     .await
 }
 
+/// Returns how many jobs of each kind have failed at least `attempts` times and wait for the next one.
+pub async fn failing(connection: &mut PgConnection, attempts: i32) -> Result<Vec<(String, i64)>, sqlx::Error> {
+    sqlx::query_as(
+        "select task_identifier, count(*) from lethe_jobs.jobs
+        where attempts >= $1 and attempts < max_attempts and locked_at is null
+        group by task_identifier order by task_identifier",
+    )
+    .bind(attempts)
+    .fetch_all(connection)
+    .await
+}
+
 /// Deletes the jobs that are never run again: those that failed for good, and those that were replaced while they ran and
 /// then failed.
 pub async fn delete_leftovers(pool: &PgPool) -> Result<(), Error> {

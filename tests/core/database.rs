@@ -125,6 +125,30 @@ async fn deadlock_with_the_application_is_retried_without_an_alert() {
     assert!(!deletion::progress(&world.lethe, request).await.unwrap().needs_attention);
 }
 
+/// Whoever asks for a deletion waits for ten seconds, and the erasure takes longer.
+#[tokio::test]
+async fn step_goes_on_when_its_caller_stops_waiting() {
+    let world = World::start().await;
+    let request = request(&world.lethe, 0).await.unwrap();
+    sqlx::raw_sql(
+        "create function lethe.take_time() returns trigger language plpgsql as $$ begin
+            perform pg_sleep(3);
+            return null;
+        end $$;
+        create trigger take_time after delete on public.posts for each statement execute function lethe.take_time();",
+    )
+    .execute(world.pool())
+    .await
+    .unwrap();
+    assert!(!deletion::run(&world.lethe, request, Duration::from_secs(2)).await.unwrap().finished);
+    eventually("the step ends", async || {
+        let details = inspection::details(&world.lethe, &Reference::Request(request)).await.unwrap().unwrap();
+        details.steps[2].status == Status::Done && details.steps[2].attempts == 1
+    })
+    .await;
+    assert!(deletion::run(&world.lethe, request, TIMEOUT).await.unwrap().finished);
+}
+
 /// As a trigger of the application does that writes to a table of its own.
 #[tokio::test]
 async fn erasure_goes_on_within_a_minute_after_a_privilege_is_granted() {
@@ -219,6 +243,7 @@ async fn every_session_and_every_kind_of_work_has_its_limits() {
         ("tcp_keepalives_interval", "5"),
         ("tcp_keepalives_count", "3"),
         ("tcp_user_timeout", "30000"),
+        ("client_connection_check_interval", "10s"),
     ] {
         assert_eq!(setting(&mut connection, name).await, expected, "{name}");
     }

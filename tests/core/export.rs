@@ -75,6 +75,22 @@ async fn full_export_fails_without_clerk() {
 }
 
 #[tokio::test]
+async fn exports_that_an_outage_refuses_are_not_counted() {
+    let world = World::start().await;
+    world.clerk.fail(Fault { status: Some(503), times: Some(30), ..Fault::default() });
+    let two = RateLimit::per_hour("export", NonZeroU32::new(2).unwrap());
+    for _ in 0..5 {
+        let refused = export::start(&world.lethe, &subject(1), Shape::Full, &two).await.err().unwrap();
+        assert!(matches!(refused, Error::Clerk(_)), "{refused}");
+    }
+    for _ in 0..2 {
+        read(export::start(&world.lethe, &subject(1), Shape::TablesOnly, &two).await.unwrap()).await;
+    }
+    let refused = export::start(&world.lethe, &subject(1), Shape::TablesOnly, &two).await.err().unwrap();
+    assert!(matches!(refused, Error::RateLimited(_)), "{refused}");
+}
+
+#[tokio::test]
 async fn aborted_export_is_not_logged_as_completed() {
     let world = World::start().await;
     sqlx::query(

@@ -10,6 +10,7 @@ mod deletion;
 mod drift;
 mod export;
 mod inspection;
+mod obstacles;
 mod queues;
 mod rechecks;
 mod replay;

@@ -8,8 +8,9 @@ use lethe::data_map::DataMap;
 use lethe::deletion::{self, NewRequest, Origin, Outcome, Status, Step, UnsearchedReason, orphans, retention};
 use lethe::{Error, overview};
 use lethe_demo::testing::Fault;
+use sqlx::AssertSqlSafe;
 
-use crate::world::{World, eventually, subject};
+use crate::world::{RunningWorker, World, eventually, subject};
 
 const TIMEOUT: Duration = Duration::from_secs(20);
 const MAP: &str = include_str!("../../demo/data-map.toml");
@@ -256,6 +257,8 @@ async fn opt_out_signal_is_recorded_once_and_mirrored() {
     let world = World::start().await;
     let granted = Choice { purpose: "thirdParty".to_owned(), granted: true };
     consent::set(&world.lethe, &subject(0), &[granted], Source::Page, false).await.unwrap();
+    // As the HTTP interface reads it, and as the page does.
+    assert!(!consent::current(&world.lethe, &subject(0), true).await.unwrap().granted("thirdParty"));
     for _ in 0..3 {
         let overview = overview::read(&world.lethe, &subject(0), true, 10).await.unwrap();
         assert!(!overview.consent.granted("thirdParty"));
@@ -340,4 +343,38 @@ async fn message_of_a_trigger_is_not_logged() {
         let error = lethe::Error::from(statement(sql).await.unwrap_err());
         assert_eq!(lethe::error_chain(&error), format!("database error: {expected}"), "{sql}");
     }
+}
+
+/// Operators must learn what to grant, also where a function of the application lacks it.
+#[tokio::test]
+async fn missing_privilege_is_named_in_the_log() {
+    let world = World::start().await;
+    // Roles belong to the whole cluster.
+    let role = format!("lethe_test_definer_{}", std::process::id());
+    let run = async |sql: String| sqlx::raw_sql(AssertSqlSafe(sql)).execute(world.pool()).await;
+    run(format!(
+        "create role {role}; grant usage, create on schema public to {role};
+        create function public.peek() returns bigint security definer language sql
+            set search_path = public as 'select count(*) from posts';
+        alter function public.peek() owner to {role}"
+    ))
+    .await
+    .unwrap();
+    let error = lethe::Error::from(run("select public.peek()".to_owned()).await.unwrap_err());
+    run(format!("drop owned by {role} cascade; drop role {role}")).await.unwrap();
+    let expected = "database error: database error 42501: permission denied for table posts";
+    assert_eq!(lethe::error_chain(&error), expected);
+}
+
+#[tokio::test]
+async fn receipt_counts_as_sent_only_where_a_mail_server_took_it() {
+    let world = World::start().await;
+    let lethe = world.without_mail();
+    let request = deletion::request(&lethe, by(&subject(0), Origin::Api)).await.unwrap();
+    assert!(deletion::run(&lethe, request.id, TIMEOUT).await.unwrap().finished);
+    let _working = RunningWorker::start(&lethe);
+    let entries = "select count(*) from lethe.audit_entry where kind = 'receipt.not_sent'";
+    eventually("the entry", async || count(&world, entries).await == 1).await;
+    assert_eq!(count(&world, "select count(*) from lethe.audit_entry where kind = 'receipt.sent'").await, 0);
+    assert_eq!(world.inbox.messages().await.len(), 0);
 }

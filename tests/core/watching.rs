@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use lethe::clerk::webhook::Event;
+use lethe::consent;
 use lethe::deletion::{self, NewRequest, Origin, Status, clerk_events, due_dates, orphans};
 use lethe::{Lethe, deletion::inspection};
 use lethe_demo::testing::Fault;
@@ -55,6 +56,26 @@ async fn due_dates_alert_a_week_before_on_the_day_and_afterwards() {
     let _working = RunningWorker::start(&lethe);
     let command = format!("lethe deletions show {}", request.id);
     eventually("an e-mail", async || mails(&world, &command).await > 0).await;
+}
+
+#[tokio::test]
+async fn jobs_that_keep_failing_alert_operators_once() {
+    let world = World::start().await;
+    let choice = consent::Choice { purpose: "marketing".to_owned(), granted: true };
+    consent::set(&world.lethe, &subject(0), &[choice], consent::Source::Page, false).await.unwrap();
+    let watch = async || due_dates::watch_due_dates(&world.lethe).await.unwrap();
+    watch().await;
+    assert_eq!(queued(&world, "send_notice").await, 0, "it has not failed yet");
+    sqlx::query("update lethe_jobs._private_jobs set attempts = 8, run_at = now() + interval '1 hour'")
+        .execute(world.pool())
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        watch().await;
+        assert_eq!(queued(&world, "send_notice").await, 1);
+    }
+    let _working = world.start_worker();
+    eventually("an e-mail", async || mails(&world, "mirror_consent").await > 0).await;
 }
 
 /// Makes the next attempt of every step due now.

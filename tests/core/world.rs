@@ -113,6 +113,11 @@ impl World {
         })
     }
 
+    /// The same installation without a mail server.
+    pub(crate) fn without_mail(&self) -> Lethe {
+        self.with(|dependencies| dependencies.mailer = Mailer::none())
+    }
+
     fn with(&self, change: impl FnOnce(&mut Dependencies)) -> Lethe {
         let map = include_str!("../../demo/data-map.toml");
         let mut dependencies =

@@ -157,3 +157,51 @@ async fn cycles_of_foreign_keys_are_erased() {
         }
     }
 }
+
+/// The parent's rows stay for a month, but what others have of the person's id goes with the deletion.
+#[tokio::test]
+async fn references_by_the_user_id_are_cut_although_their_rows_are_purged_later() {
+    let schema = "
+        CREATE TABLE people (clerk_id text PRIMARY KEY);
+        CREATE TABLE profiles (user_id text PRIMARY KEY REFERENCES people, deleted_at timestamptz);
+        CREATE TABLE follows (id bigint PRIMARY KEY, user_id text NOT NULL REFERENCES people,
+            followed text REFERENCES profiles);
+        INSERT INTO people VALUES ('user_a'), ('user_b');
+        INSERT INTO profiles VALUES ('user_a'), ('user_b');
+        INSERT INTO follows VALUES (1, 'user_a', 'user_b'), (2, 'user_b', 'user_a'), (3, 'user_b', 'user_b');
+    ";
+    for (others, left) in [("detach", vec!["(2,user_b,)", "(3,user_b,user_b)"]), ("delete", vec!["(3,user_b,user_b)"])]
+    {
+        let database = only(schema).await;
+        let map = format!(
+            r#"
+            [[subject]]
+            table = "public.people"
+            key = "clerk_id"
+            export = "all"
+            erase = {{ keep = "named in invoices" }}
+            [[table]]
+            name = "public.profiles"
+            owner = "user_id"
+            export = "all"
+            erase = {{ stamp = ["deleted_at"], purge_after = "30 days" }}
+            [[table]]
+            name = "public.follows"
+            owner = "user_id"
+            export = "all"
+            erase = "delete"
+            [[table.reference]]
+            column = "followed"
+            others = "{others}"
+            reason = "decided"
+            "#
+        );
+        erase(database.pool(), &map, &named("user_a")).await.unwrap();
+        let rows: Vec<String> = sqlx::query_scalar("SELECT t::text FROM follows AS t ORDER BY id")
+            .fetch_all(database.pool())
+            .await
+            .unwrap();
+        assert_eq!(rows, left, "{others}");
+        assert_eq!(count(database.pool(), "profiles").await, 2, "the purge comes later");
+    }
+}

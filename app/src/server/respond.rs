@@ -1,8 +1,6 @@
 //! How a server function responds: with a value, or with the next page if the browser sent a plain form. Errors
 //! become public here, and are logged here, once.
 
-use std::error::Error;
-
 use lethe_error_code::ErrorCode;
 
 use super::flash::{self, Flash};
@@ -58,7 +56,7 @@ pub(crate) fn stash_form<T>(
 pub(crate) fn into_public(error: &lethe::Error) -> PublicError {
     let code = error.public();
     if matches!(code, ErrorCode::Internal | ErrorCode::Unavailable) {
-        tracing::error!(error = error as &dyn Error, "page or server function failed");
+        tracing::error!(error = lethe::error_chain(error), "page or server function failed");
     }
     PublicError { code, incident: context::incident() }
 }

@@ -29,6 +29,8 @@ pub(super) struct BatchOutcome {
     pub(super) unfinished: usize,
     /// Users who were erased before. Nothing was done about them.
     pub(super) erased_before: usize,
+    /// Ids of which neither the application, nor Lethe, nor Clerk knows anything. Nothing was done about them.
+    pub(super) unknown: usize,
 }
 
 impl Display for BatchOutcome {
@@ -39,6 +41,9 @@ impl Display for BatchOutcome {
         }
         if self.erased_before > 0 {
             write!(formatter, ", {} erased before", self.erased_before)?;
+        }
+        if self.unknown > 0 {
+            write!(formatter, ", {} unknown to the application and to Clerk", self.unknown)?;
         }
         formatter.write_str(".")
     }
@@ -53,13 +58,17 @@ pub(super) async fn run(lethe: &Lethe, file: &Path, report: Option<&Path>, as_js
         report.finish(&users)?;
     }
     if as_json {
-        output::print_json(
-            &json!({"people": users.len(), "erased": outcome.completed, "unfinished": outcome.unfinished, "erased_before": outcome.erased_before}),
-        )?;
+        output::print_json(&json!({
+            "people": users.len(),
+            "erased": outcome.completed,
+            "unfinished": outcome.unfinished,
+            "erased_before": outcome.erased_before,
+            "unknown": outcome.unknown,
+        }))?;
     } else {
         println!("{outcome}");
     }
-    Ok(if outcome.unfinished > 0 { Exit::Attention } else { Exit::Success })
+    Ok(if outcome.unfinished > 0 || outcome.unknown > 0 { Exit::Attention } else { Exit::Success })
 }
 
 /// Deletes all of `users`. All requests are recorded before the first one runs, so that none is lost when the process
@@ -78,6 +87,14 @@ pub(super) async fn delete_all(
             outcome.erased_before += 1;
             if let Some(report) = &mut report {
                 report.add_erased_before(subject)?;
+            }
+            continue;
+        }
+        // Orphans are unknown to Clerk, and have rows.
+        if origin == Origin::Operator && !deletion::is_known(lethe, subject).await? {
+            outcome.unknown += 1;
+            if let Some(report) = &mut report {
+                report.add_unknown(subject)?;
             }
             continue;
         }

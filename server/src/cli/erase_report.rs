@@ -76,6 +76,11 @@ impl Report {
         }
     }
 
+    /// Adds an id of which nothing is known.
+    pub(super) fn add_unknown(&mut self, subject: &ClerkUserId) -> anyhow::Result<()> {
+        self.write(subject, format!("{},unknown,,", subject.as_str()))
+    }
+
     fn write(&mut self, subject: &ClerkUserId, line: String) -> anyhow::Result<()> {
         writeln!(self.file, "{line}").with_context(|| format!("can't write {}", self.path.display()))?;
         self.lines.insert(subject.as_str().to_owned(), line);

@@ -114,6 +114,20 @@ enum Command {
     Config(config_docs::ConfigCommand),
 }
 
+impl Command {
+    /// Whether it deletes users at Clerk.
+    const fn erases(&self) -> bool {
+        matches!(
+            self,
+            Self::Serve { no_work: false }
+                | Self::Work
+                | Self::Orphans { erase: true, .. }
+                | Self::Erase { .. }
+                | Self::Replay { dry_run: false, waive: false }
+        )
+    }
+}
+
 impl Cli {
     /// Runs the command and returns the process's exit code.
     pub async fn run(self) -> ExitCode {
@@ -146,6 +160,9 @@ impl Cli {
         }
         for warning in values.warnings() {
             tracing::warn!("{warning}");
+        }
+        if self.command.erases() {
+            doctor::ensure_one_instance(&values).await?;
         }
         match self.command {
             Command::Serve { no_work } => serve::run(&load_config(values)?, !no_work).await,

@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
 use crate::config::ServerConfig;
+use crate::maintenance::Maintenance;
 use crate::{bootstrap, serve};
 
 pub(super) async fn run(config: &ServerConfig, with_jobs: bool) -> anyhow::Result<Exit> {
@@ -14,6 +15,7 @@ pub(super) async fn run(config: &ServerConfig, with_jobs: bool) -> anyhow::Resul
     let state = serve::build_state(config, lethe.clone())?;
     let maintenance = state.maintenance.clone();
     maintenance.check(&lethe).await?;
+    Maintenance::check_store(&lethe).await?;
     let address = config.http.listen;
     let listener =
         TcpListener::bind(address).await.with_context(|| format!("LETHE_LISTEN: can't listen on {address}"))?;

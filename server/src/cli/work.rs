@@ -13,6 +13,7 @@ pub(super) async fn run(config: &ServerConfig) -> anyhow::Result<Exit> {
     tracing::info!(workers = config.core.workers, "worker started");
     let maintenance = Maintenance::default();
     maintenance.check(&lethe).await?;
+    Maintenance::check_store(&lethe).await?;
     let shutdown = CancellationToken::new();
     let worker = serve::spawn_worker(lethe.clone(), maintenance, &shutdown);
     let watch = serve::spawn_map_watch(lethe.clone(), config, fit, &shutdown);

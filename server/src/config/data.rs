@@ -20,7 +20,7 @@ section! {
         /// needs it: keep it, and keep it apart from the database's backups. Several are separated by commas, the newest
         /// first.
         secret: MasterSecret = Setting::new("LETHE_SECRET").secret();
-        /// Folder for copies of tombstones. Back it up apart from the database.
+        /// Folder for copies of tombstones, the same for all servers and workers. Back it up apart from the database.
         storage: PathBuf = Setting::new("LETHE_STORAGE").default("storage");
     }
 }

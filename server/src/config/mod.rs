@@ -35,7 +35,7 @@ pub use pages::PagesConfig;
 pub use proxies::TrustedProxies;
 pub use section::{Section, SectionDoc};
 pub use setting::{Setting, SettingDoc, Syntax, Value};
-pub use types::{LogFormat, PostgresUrl};
+pub use types::{DatabaseTls, LogFormat, PostgresUrl};
 pub use values::{ConfigError, Values};
 
 /// Every section, in the order of the documentation.
@@ -109,6 +109,14 @@ impl ServerConfig {
         let limits = LimitConfig::read(values);
         if let (Some(clerk), Some(core)) = (&clerk, &core) {
             clerk.check(&core.public_url, values);
+        }
+        // Links in mails and redirects begin at the origin.
+        if let Some(core) = core.as_ref().filter(|core| core.public_url.path() != "/") {
+            let problem = format!(
+                "is `{}`; it must have no path: give Lethe a host of its own, such as https://privacy.example.org",
+                core.public_url
+            );
+            values.report(&general::URL, &problem);
         }
         if let Some(mail) = &mail {
             mail.check(values);

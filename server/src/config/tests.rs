@@ -75,6 +75,8 @@ fn missing_settings_are_reported_together() {
 #[rstest]
 #[case("LETHE_LISTEN", "3000", "LETHE_LISTEN is `3000`")]
 #[case("LETHE_URL", "ftp://example.org", "LETHE_URL is `ftp://example.org`")]
+#[case("LETHE_URL", "https://example.org/privacy", "it must have no path")]
+#[case("LETHE_DATABASE_TLS", "prefer", "LETHE_DATABASE_TLS is `prefer`")]
 #[case("LETHE_TRUSTED_PROXIES", "10.0.0.0/99", "`10.0.0.0/99` is neither an address nor a network")]
 #[case("LETHE_WORKERS", "0", "LETHE_WORKERS is `0`")]
 #[case("LETHE_LOG_FORMAT", "xml", "LETHE_LOG_FORMAT is `xml`")]
@@ -165,6 +167,18 @@ fn secret_file_that_everybody_can_read_is_a_warning() {
     let values = values_with_secret_file(&secret_file(SECRET, 0o644));
     assert!(values.warnings()[0].contains("LETHE_SECRET_FILE") && values.warnings()[0].contains("every user"));
     assert_eq!(values_with_secret_file(&secret_file(SECRET, 0o640)).warnings().len(), 0);
+}
+
+#[test]
+fn configuration_with_secrets_that_everybody_can_read_is_a_warning() {
+    let warnings = |content: &str, mode| {
+        let path = secret_file(content, mode);
+        from_sources(Some(std::path::Path::new(&path)), Vec::<(String, String)>::new()).expect("TOML").warnings().len()
+    };
+    let secret = format!("secret = \"{SECRET}\"\n");
+    assert_eq!(warnings(&secret, 0o644), 1);
+    assert_eq!(warnings(&secret, 0o600), 0);
+    assert_eq!(warnings("brand = \"Northwind\"\n", 0o644), 0);
 }
 
 #[test]

@@ -205,6 +205,33 @@ impl Value for LogFormat {
     }
 }
 
+/// How a connection to the database is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DatabaseTls {
+    /// The certificate is by a known authority and for this host.
+    VerifyFull,
+    /// The certificate is by a known authority.
+    VerifyCa,
+    /// Encrypted; nothing is verified.
+    Require,
+    /// In clear.
+    Disable,
+}
+
+impl Value for DatabaseTls {
+    const ACCEPTED: &'static str = "`verify-full`, `verify-ca`, `require` or `disable`";
+
+    fn from_text(text: &str) -> Result<Self, String> {
+        match text {
+            "verify-full" => Ok(Self::VerifyFull),
+            "verify-ca" => Ok(Self::VerifyCa),
+            "require" => Ok(Self::Require),
+            "disable" => Ok(Self::Disable),
+            _ => Err("unknown".to_owned()),
+        }
+    }
+}
+
 impl PostgresUrl {
     /// Returns the URL, with the password.
     #[must_use]

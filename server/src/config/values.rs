@@ -59,12 +59,21 @@ impl Values {
         environment: impl IntoIterator<Item = (impl AsRef<str>, String)>,
     ) -> Result<Self, ConfigError> {
         let mut figment = Figment::new();
+        let mut warnings = Vec::new();
         if let Some(path) = file {
             if !path.is_file() {
                 let problem = format!("LETHE_CONFIG names {}, which is not a readable file", path.display());
                 return Err(ConfigError(vec![problem]));
             }
-            figment = figment.merge(Toml::file_exact(path));
+            let toml = Figment::from(Toml::file_exact(path));
+            let has_secret = known.iter().any(|setting| setting.is_secret && toml.contains(&setting.key()));
+            if has_secret && std::fs::metadata(path).is_ok_and(|file| is_readable_by_all(&file)) {
+                warnings.push(format!(
+                    "LETHE_CONFIG names {}, which has secrets and which every user of this machine can read",
+                    path.display()
+                ));
+            }
+            figment = figment.merge(toml);
         }
         let environment: BTreeMap<String, String> = environment
             .into_iter()
@@ -82,7 +91,7 @@ impl Values {
         let unknown = |given: &&String| !known.iter().any(|setting| is_of(setting, given));
         let problems = entries.keys().filter(unknown).map(|given| unknown_key(&known, given)).collect();
         let entries = entries.into_iter().map(|(key, value)| (key, value.into_text())).collect();
-        let mut values = Self { known, entries, problems, warnings: Vec::new(), unreadable: BTreeSet::new() };
+        let mut values = Self { known, entries, problems, warnings, unreadable: BTreeSet::new() };
         values.read_secret_files();
         Ok(values)
     }
@@ -191,7 +200,11 @@ fn read_secret(path: &Path) -> io::Result<(String, bool)> {
     if text.trim().is_empty() {
         return Err(io::Error::new(io::ErrorKind::InvalidData, "it is empty"));
     }
-    Ok((text.trim().to_owned(), std::fs::metadata(path)?.mode() & 0o004 != 0))
+    Ok((text.trim().to_owned(), is_readable_by_all(&std::fs::metadata(path)?)))
+}
+
+fn is_readable_by_all(file: &std::fs::Metadata) -> bool {
+    file.mode() & 0o004 != 0
 }
 
 fn unknown_key(known: &[Setting], given: &str) -> String {

@@ -50,6 +50,8 @@ async fn check_limits(state: &AppState, request: &Parts) -> Result<(), Problem> 
     let Some(user) = user else { return Ok(()) };
     let limits = &state.rate_limits;
     let limit = match request.uri.path() {
+        // Whoever has to sign in again first, and may then delete the account, uses up nothing.
+        REQUEST_DELETION_PATH if user.require_fresh_sign_in().is_err() => return Ok(()),
         REQUEST_DELETION_PATH | CONFIRM_CHANGED_PLAN_PATH => &limits.deletions,
         SAVE_PREFERENCES_PATH => &limits.consent_changes,
         path if PREVIEW_PATHS.contains(&path) || matches!(path, "/data" | "/delete") => &limits.previews,

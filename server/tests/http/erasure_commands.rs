@@ -1,6 +1,7 @@
 //! The commands that erase: `orphans`, `erase`, `replay`, `purge`, and `deletions`, which looks at what they began.
 
 use lethe_demo::people::person;
+use lethe_demo::testing::{ClerkStandIn, StandInOptions};
 use serde_json::{Value, json};
 
 use crate::installation::{Installation, stderr_text, stdout_json, text};
@@ -286,4 +287,72 @@ async fn purge_erases_expired_rows() {
     for table in ["projects", "reports", "experiments", "pipelines", "datasets", "usage_logs"] {
         assert!(!left.contains(&table), "{table}: {left:?}");
     }
+}
+
+/// In both formats: the cause without what the application's trigger quotes.
+#[tokio::test(flavor = "multi_thread")]
+async fn log_of_a_failed_step_quotes_no_row() {
+    let mut installation = Installation::new().await;
+    sqlx::raw_sql(
+        "create function lethe.quote() returns trigger language plpgsql as $$ begin
+            raise exception 'not now, ada@example.org';
+        end $$;
+        create trigger quote before delete on public.posts for each row execute function lethe.quote();",
+    )
+    .execute(installation.database.pool())
+    .await
+    .unwrap();
+    for (format, index) in [("text", 0), ("json", 2)] {
+        installation.set("LETHE_LOG_FORMAT", format.to_owned());
+        let file = installation.directory.path().join("ids");
+        std::fs::write(&file, person(index).id).unwrap();
+        let output = installation.run(&["erase", "--file", file.to_str().unwrap()]);
+        let (log, printed) = (text(&output.stderr), text(&output.stdout));
+        assert!(log.contains("database error P0001"), "{format}: {log}");
+        assert!(!log.contains("ada@example.org") && !printed.contains("ada@example.org"), "{format}: {log}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_id_is_not_reported_as_erased() {
+    let installation = Installation::new().await;
+    let file = installation.directory.path().join("ids");
+    let report = installation.directory.path().join("report.csv");
+    let (known, unknown) = (person(0).id, "user_2doesnotexist000000000001");
+    std::fs::write(&file, format!("{unknown}\n{known}\n")).unwrap();
+    let command = ["erase", "--file", file.to_str().unwrap(), "--report", report.to_str().unwrap(), "--json"];
+    let outcome = stdout_json(&installation.run(&command), 3);
+    assert_eq!((&outcome["erased"], &outcome["unknown"]), (&json!(1), &json!(1)));
+    let report = std::fs::read_to_string(&report).unwrap();
+    assert!(report.contains(&format!("\n{unknown},unknown,,\n")), "{report}");
+    let requests: i64 = sqlx::query_scalar("select count(*) from lethe.deletion_request")
+        .fetch_one(installation.database.pool())
+        .await
+        .unwrap();
+    assert_eq!(requests, 1, "nothing was recorded about the other one");
+    // Who has rows is known although Clerk doesn't know them.
+    installation.clerk.delete_user(&person(2).id).await;
+    std::fs::write(&file, person(2).id).unwrap();
+    let outcome = stdout_json(&installation.run(&["erase", "--file", file.to_str().unwrap(), "--json"]), 0);
+    assert_eq!((&outcome["erased"], &outcome["unknown"]), (&json!(1), &json!(0)));
+}
+
+/// To the other instance every user is unknown, so that each deletion would seem complete while the accounts live.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_of_two_instances_are_refused_before_anything_is_erased() {
+    let mut installation = Installation::new().await;
+    let other = ClerkStandIn::start(StandInOptions::default()).await;
+    // Stand-ins are copies of one template: only with a new key is this one another instance.
+    let rotated = reqwest::Client::new().post(format!("{}/control/keys", other.url())).json(&json!({"forget": true}));
+    assert!(rotated.send().await.unwrap().status().is_success());
+    installation.set("CLERK_PUBLISHABLE_KEY", other.publishable_key().to_owned());
+    installation.set("CLERK_PROXY_URL", other.url().to_owned());
+    let file = installation.directory.path().join("ids");
+    std::fs::write(&file, person(0).id).unwrap();
+    let before = rows_of(installation.database.pool(), &person(0).id).await;
+    for command in [&["erase", "--file", file.to_str().unwrap()][..], &["orphans", "--erase"], &["work"], &["serve"]] {
+        let refused = stderr_text(&installation.run(command), 1);
+        assert!(refused.contains("of different instances"), "{command:?}: {refused}");
+    }
+    assert_eq!(rows_of(installation.database.pool(), &person(0).id).await, before);
 }

@@ -55,6 +55,7 @@ async fn slow_readers_hold_up_neither_others_nor_the_database() {
     site(&directory.path().join("site"));
     let mut environment = environment(&url, &clerk, database.url(), directory.path());
     environment.push(("CLERK_REQUESTS_PER_TEN_SECONDS", "10000".to_owned()));
+    environment.push(("LETHE_METRICS_TOKEN", "number-reader".to_owned()));
     let migrated = lethe(&environment, directory.path(), &["migrate"]).status().unwrap();
     assert!(migrated.success());
     let server = Process::serve(&environment, directory.path(), &url).await;
@@ -83,7 +84,8 @@ async fn slow_readers_hold_up_neither_others_nor_the_database() {
         sqlx::query_scalar("select count(*) from lethe.running_export").fetch_one(database.pool()).await.unwrap();
     assert_eq!(running, i64::try_from(SLOW_READERS).unwrap(), "while all of them still read");
     assert!(readers.iter().all(|reader| !reader.is_finished()));
-    let metrics = http.get(format!("{url}/metrics")).send().await.unwrap().text().await.unwrap();
+    let metrics = http.get(format!("{url}/metrics")).bearer_auth("number-reader").send().await.unwrap();
+    let metrics = metrics.text().await.unwrap();
     assert!(metrics.contains(&format!("lethe_exports_running {SLOW_READERS}")), "{metrics}");
     for reader in readers {
         reader.abort();

@@ -91,8 +91,15 @@ async fn gpc_statement_is_served() {
     assert_eq!(statement["gpc"], true);
 }
 
+/// A proxy on this machine looks like a local program.
 #[tokio::test]
-async fn metrics_require_the_token_once_one_is_set() {
+async fn without_a_token_there_are_no_metrics() {
+    let app = TestApp::start().await;
+    problem(app.get("/metrics").send().await.unwrap(), StatusCode::NOT_FOUND, "not_found").await;
+}
+
+#[tokio::test]
+async fn metrics_require_the_token() {
     let settings = vec![("LETHE_METRICS_TOKEN", "number-reader".to_owned())];
     let app = TestApp::with(TestOptions { settings, ..TestOptions::default() }).await;
     json(app.get("/healthz").send().await.unwrap(), StatusCode::OK).await;

@@ -130,3 +130,22 @@ async fn waived_replay_is_recorded_and_ends_maintenance() {
     let found = stdout_json(&installation.run(&["replay", "--dry-run", "--json"]), 3);
     assert_eq!(found["restored"], json!([person(0).id]), "a replay can still be run");
 }
+
+/// A restore from an earlier backup wouldn't be noticed with this store.
+#[tokio::test(flavor = "multi_thread")]
+async fn store_that_lacks_tombstones_of_the_database_is_logged_at_the_start() {
+    let mut installation = Installation::new().await;
+    erase(&installation, &[person(0).id]);
+    let log = installation.directory.path().join("log");
+    let starts = async |installation: &Installation| {
+        let _ = std::fs::remove_file(&log);
+        let server = Process::serve(&installation.environment, installation.directory.path(), &installation.url).await;
+        assert!(server.stop().await);
+        std::fs::read_to_string(&log).unwrap()
+    };
+    assert!(!starts(&installation).await.contains("the store lacks tombstones"));
+    let other = installation.directory.path().join("other-store");
+    installation.set("LETHE_STORAGE", other.to_str().unwrap().to_owned());
+    let logged = starts(&installation).await;
+    assert!(logged.contains("the store lacks tombstones") && logged.contains("tombstones=1"), "{logged}");
+}

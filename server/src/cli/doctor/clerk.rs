@@ -1,5 +1,6 @@
 //! Checks of the Clerk instance, with the secret key and with the publishable key.
 
+use anyhow::bail;
 use clerk_session::{Config, PublicKey, ValidatedConfig};
 use futures::join;
 use lethe::Clock;
@@ -115,24 +116,41 @@ fn check_frontend_api(result: &ProbeResult) -> CheckResult {
     }
 }
 
-fn check_keys_belong_together(backend: &ProbeResult, frontend: &ProbeResult) -> CheckResult {
-    const CHECK: &str = "keys_belong_together";
-    let (Some(Ok(backend)), Some(Ok(frontend))) = (backend, frontend) else {
-        return CheckResult::skipped(CHECK, "requires the keys of both APIs");
-    };
+/// Fails if the secret key and the publishable key are of different instances: users of the one are unknown to the other, and
+/// their deletion would seem complete while their accounts live. What can't be reached proves nothing.
+pub(in crate::cli) async fn ensure_one_instance(values: &Values) -> anyhow::Result<()> {
+    let frontend_url = frontend_and_sign_in_urls(values).and_then(|(url, _)| url.join(".well-known/jwks.json").ok());
+    let secret_key = values.secret("CLERK_SECRET_KEY");
+    let backend_url = backend_url(values);
+    let (backend, frontend) =
+        join!(probe_url(backend_url.as_ref(), secret_key.as_ref()), probe_url(frontend_url.as_ref(), None));
+    if are_keys_of_one_instance(&backend, &frontend) == Some(false) {
+        bail!("CLERK_SECRET_KEY and CLERK_PUBLISHABLE_KEY: {DIFFERENT_INSTANCES}; {COPY_BOTH_KEYS}");
+    }
+    Ok(())
+}
+
+const DIFFERENT_INSTANCES: &str =
+    "secret key and publishable key are of different instances: no session would be accepted";
+const COPY_BOTH_KEYS: &str = "copy both keys from the same instance in Clerk's dashboard";
+
+/// Returns `None` where it can't be told.
+fn are_keys_of_one_instance(backend: &ProbeResult, frontend: &ProbeResult) -> Option<bool> {
+    let (Some(Ok(backend)), Some(Ok(frontend))) = (backend, frontend) else { return None };
     let (backend, frontend) = (published_keys(backend), published_keys(frontend));
     if backend.is_empty() || frontend.is_empty() {
-        return CheckResult::skipped(CHECK, "requires the keys of both APIs");
+        return None;
     }
-    let is_shared = backend.iter().any(|one| frontend.iter().any(|other| one.kid == other.kid && one.n == other.n));
-    if is_shared {
-        return CheckResult::ok(CHECK, "secret key and publishable key are of one instance");
+    Some(backend.iter().any(|one| frontend.iter().any(|other| one.kid == other.kid && one.n == other.n)))
+}
+
+fn check_keys_belong_together(backend: &ProbeResult, frontend: &ProbeResult) -> CheckResult {
+    const CHECK: &str = "keys_belong_together";
+    match are_keys_of_one_instance(backend, frontend) {
+        None => CheckResult::skipped(CHECK, "requires the keys of both APIs"),
+        Some(true) => CheckResult::ok(CHECK, "secret key and publishable key are of one instance"),
+        Some(false) => CheckResult::wrong(CHECK, DIFFERENT_INSTANCES, COPY_BOTH_KEYS),
     }
-    CheckResult::wrong(
-        CHECK,
-        "secret key and publishable key are of different instances: no session would be accepted",
-        "copy both keys from the same instance in Clerk's dashboard",
-    )
 }
 
 fn check_clock(backend: &ProbeResult, frontend: &ProbeResult) -> CheckResult {

@@ -15,6 +15,7 @@ use futures::join;
 use super::exit::Exit;
 use super::output;
 use crate::config::{ConfigError, ServerConfig, Values};
+pub(super) use clerk::ensure_one_instance;
 use report::CheckResult;
 use timeout::with_timeout;
 

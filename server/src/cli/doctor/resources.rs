@@ -11,11 +11,12 @@ use lethe::mail::{Mailer, SmtpCheckError};
 use lethe::storage::Storage;
 use lethe::{Random, error_chain};
 use sqlx::PgPool;
+use sqlx::postgres::PgSslMode;
 
 use super::report::CheckResult;
 use super::timeout::{CHECK_TIMEOUT, with_timeout};
 use crate::bootstrap;
-use crate::config::{DatabaseConfig, PostgresUrl, Values, database};
+use crate::config::{DatabaseConfig, DatabaseTls, PostgresUrl, Values, database};
 use crate::routes::assets;
 
 const DATABASE: &str = "database";
@@ -38,6 +39,7 @@ pub(super) async fn check_database(values: &Values) -> Vec<CheckResult> {
         }
     };
     results.push(CheckResult::ok(DATABASE, "the connection works"));
+    results.push(check_protection(&config));
     results.push(with_timeout(POOLING, check_pooling(&config, &connected)).await);
     let pool = connected.pool;
     results.push(with_timeout(MIGRATED, check_migrations(&pool)).await);
@@ -67,11 +69,13 @@ async fn connect(values: &Values) -> Result<(DatabaseConfig, Connected), CheckRe
     let mut values = values.clone();
     let (url, ca) = (values.read::<PostgresUrl>(&database::URL), values.read::<Option<PathBuf>>(&database::CA));
     let direct_url = values.read::<Option<PostgresUrl>>(&database::DIRECT_URL);
-    let (Some(url), Some(direct_url), Some(ca)) = (url, direct_url, ca) else {
-        let message = "requires a valid DATABASE_URL, LETHE_DATABASE_DIRECT_URL and LETHE_DATABASE_CA";
+    let tls = values.read::<Option<DatabaseTls>>(&database::TLS);
+    let (Some(url), Some(direct_url), Some(tls), Some(ca)) = (url, direct_url, tls, ca) else {
+        let message =
+            "requires a valid DATABASE_URL, LETHE_DATABASE_DIRECT_URL, LETHE_DATABASE_TLS and LETHE_DATABASE_CA";
         return Err(CheckResult::skipped(DATABASE, message));
     };
-    let config = DatabaseConfig { url, direct_url, ca, connections: NonZeroU32::MIN };
+    let config = DatabaseConfig { url, direct_url, tls, ca, connections: NonZeroU32::MIN };
     match tokio::time::timeout(CHECK_TIMEOUT, bootstrap::connect_database(&config, TimeLimits::REQUEST)).await {
         Ok(Ok(connected)) => Ok((config, connected)),
         Ok(Err(error)) => Err(CheckResult::wrong(DATABASE, error_chain(error.as_ref()), remedy)),
@@ -79,6 +83,25 @@ async fn connect(values: &Values) -> Result<(DatabaseConfig, Connected), CheckRe
             let message = format!("no response within {} seconds", CHECK_TIMEOUT.as_secs());
             Err(CheckResult::wrong(DATABASE, message, remedy))
         }
+    }
+}
+
+/// What protects the connection, by the settings: behind a pooler, the server knows only the pooler's.
+fn check_protection(config: &DatabaseConfig) -> CheckResult {
+    const CHECK: &str = "database_tls";
+    let remedy = "set LETHE_DATABASE_TLS to verify-full and, where a private authority signed the certificate, \
+         LETHE_DATABASE_CA to its root";
+    match bootstrap::database_protection(config) {
+        Some(PgSslMode::VerifyFull) => CheckResult::ok(CHECK, "encrypted, certificate and host name verified"),
+        Some(PgSslMode::VerifyCa) => CheckResult::ok(CHECK, "encrypted, certificate verified, but not its host name"),
+        Some(PgSslMode::Require) => {
+            CheckResult::warning(CHECK, "encrypted, but nothing is verified: anybody in between could answer", remedy)
+        }
+        Some(PgSslMode::Disable) => CheckResult::warning(CHECK, "not encrypted", remedy),
+        Some(PgSslMode::Allow | PgSslMode::Prefer) => {
+            CheckResult::ok(CHECK, "the database is on this machine; encrypted if it offers that")
+        }
+        None => CheckResult::skipped(CHECK, "requires a valid DATABASE_URL"),
     }
 }
 
@@ -227,6 +250,12 @@ pub(super) async fn check_storage(values: &Values) -> CheckResult {
     };
     let remedy = "set LETHE_STORAGE to a folder that the process may write to, on a disk with free space";
     match round_trip.await {
+        // Started elsewhere, the process would find an empty store, and a restore wouldn't be noticed.
+        Ok(true) if Path::new(folder).is_relative() => CheckResult::warning(
+            CHECK,
+            format!("{folder} can be written and read, but depends on the folder in which the process is started"),
+            "set LETHE_STORAGE to an absolute path",
+        ),
         Ok(true) => CheckResult::ok(CHECK, format!("{folder} can be written and read")),
         Ok(false) => CheckResult::wrong(CHECK, format!("{folder} returns other data than was written"), remedy),
         Err(error) => CheckResult::wrong(CHECK, format!("{folder}: {}", error_chain(error.as_ref())), remedy),
