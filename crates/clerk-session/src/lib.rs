@@ -80,7 +80,8 @@
 //! * A nonce that can't be resolved because Clerk is down, or because too many come at once, falls back to the
 //!   request's cookies instead of signing the user out.
 //! * Only Clerk's own cookies, whose names begin with `__`, are set from a handshake.
-//! * A handshake token with a bad signature on a development instance is logged and signed out; the SDK throws.
+//! * A handshake token that can't be used on a development instance, for a bad signature or any other reason, is logged
+//!   and signed out; the SDK throws.
 //! * Keys are fetched again in the background after five minutes, and the old ones are used for up to an hour while
 //!   Clerk can't be reached; the SDK signs everyone out.
 //! * The public address is a setting. `Host` isn't trusted at all, and `X-Forwarded-*` only from proxies that the
@@ -101,13 +102,23 @@
 //! * A user id (`sub`) must be `user_` and letters, digits or underscores, 64 characters at most. A session whose id is
 //!   not made of letters, digits and underscores, 80 at most, is not refreshed.
 //! * Times beyond the range of a JavaScript `Date` are compared as numbers.
-//! * JSON that is not UTF-8 or begins with a byte order mark, and a `kid` that is not a string, are refused.
-//! * RSA keys below 2048 bits, and JWKs with an unsupported `alg`, verify nothing. A JWK that is not for signatures is
+//! * JSON that is not UTF-8, begins with a byte order mark, has lone surrogates, numbers beyond the range of a double or
+//!   more than 128 levels, and a `kid` that is not a string, are refused.
+//! * An audience that is empty matches no configured one, and an empty configured audience none at all.
+//! * RSA keys below 2048 bits, and JWKs with an unsupported `alg` or a padded modulus, verify nothing. A JWK that is not for signatures is
 //!   left out, so that its `kid` is unknown.
 //! * An unknown `kid` causes the next fetch no sooner than ten seconds after the last one. Keys that are between five and
 //!   ten minutes old decide the request that starts the fetch in the background; older ones are fetched first.
 //! * Of several `Sec-Fetch-Dest` or `Referer` headers the first counts, as with Node's own server.
-//! * Cookies are read as UTF-8; redirect counters and `__client_uat` as plain decimal numbers.
+//! * Cookies are read as UTF-8, with a broken percent escape as it is, and only where there is an equals sign; redirect
+//!   counters and `__client_uat` as plain decimal numbers. A line of a handshake that can't be a header is left out; the
+//!   SDK drops the whole handshake. `Accept` counts only if it is ASCII.
+//! * Of two cookies, which session is the newer one is told by numbers; JavaScript also takes texts and lists for them.
+//! * A path that begins with two slashes stays on this host when handshake parameters are removed; behind a proxy the
+//!   SDK redirects to the host that it names.
+//! * A malformed claim `o` is ignored; the SDK fails. A request whose `Origin` is the sign-in page's is decided; the SDK
+//!   throws for a satellite. PEM keys may have written `\n`.
+//! * Reasons for a failed refresh and for missing keys may be worded differently.
 //! * Forwarded values must form an origin: `http` or `https`, and no user, path or query.
 //! * A satellite needs a sign-in URL in production too.
 //! * Nonces are resolved and sessions refreshed only so often for each client, each session and in all: see

@@ -109,7 +109,7 @@ export const differences: Difference[] = [
     without: (theirs) => ({ ...theirs, cookies: theirs.cookies.filter((line) => name(line).startsWith('__')) }),
   },
   {
-    entry: 'A handshake token with a bad signature on a development instance',
+    entry: 'A handshake token that can\'t be used on a development instance',
     explains: (drawn, theirs, ours) =>
       isDevelopment(drawn) && hasHandshake(drawn) && theirs.status === 'throws' && ours.status === 'signed-out',
   },

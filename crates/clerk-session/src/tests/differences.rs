@@ -60,3 +60,42 @@ async fn organization_url_activates_no_organization() {
         assert_eq!(outcome(&world.document(path, &token.cookies).await), signed_in(), "{path}");
     }
 }
+
+/// Some of the "further differences": what Clerk doesn't issue is refused.
+#[test]
+fn unusual_tokens_and_headers_are_decided_as_documented() {
+    let validated = validated(DEVELOPMENT);
+    let decision = |changes: &Value| {
+        let authorization = format!("Bearer {}", token(changes));
+        summary(&decided(&request("GET", "/", &[("authorization", &authorization)]), &validated))
+    };
+    let id = |length: usize| format!("user_{}", "a".repeat(length - "user_".len()));
+    let refused = "signed out token-verification-failed";
+    for (changes, expected) in [
+        (json!({"sub": id(64)}), "signed in sess_1"),
+        (json!({"sub": id(65)}), refused),
+        (json!({"sub": "user_a-b"}), refused),
+        (json!({"sub": "alice"}), refused),
+        // Beyond the range of a JavaScript `Date`.
+        (json!({"nbf": 9_000_000_000_000_u64}), "signed out session-token-nbf"),
+        (json!({"exp": 9_000_000_000_000_u64}), "signed in sess_1"),
+    ] {
+        assert_eq!(decision(&changes), expected, "{changes}");
+    }
+    // The first of several headers counts.
+    let mut parts = document("/", "");
+    parts.headers.append("sec-fetch-dest", "empty".parse().unwrap());
+    assert!(summary(&decided(&parts, &validated)).starts_with("handshake "));
+}
+
+/// The session's id becomes part of a path.
+#[test]
+fn session_whose_id_is_no_path_segment_is_not_refreshed() {
+    let validated = validated(DEVELOPMENT);
+    for (sid, is_refreshed) in [("sess_1", true), ("a/b", false), ("a?b", false), ("..", false)] {
+        let expired = token(&json!({"exp": NOW - 60, "sid": sid}));
+        let cookies = format!("__clerk_db_jwt=b; __session={expired}; __client_uat=1; __refresh_QvfNY2dr=r");
+        let decision = summary(&decided(&document("/", &cookies), &validated));
+        assert_eq!(decision.starts_with("refresh "), is_refreshed, "{sid}: {decision}");
+    }
+}
