@@ -92,7 +92,7 @@ fn Question(question: Question) -> impl IntoView {
             </section>
             <form class="card mt-6" method="post" action=ConfirmChangedPlan::url() autocomplete="off" data-once=texts::DELETING>
                 <div class="card-body">
-                    <p>{texts::plan_lead(&account)} " " {texts::CANT_BE_UNDONE}</p>
+                    <p class="mb-4">{texts::plan_lead(&account)} " " {texts::CANT_BE_UNDONE}</p>
                     <div class="plan-frame">
                         <PlanTable rows caption=texts::PLAN_CAPTION outcome_heading=texts::COLUMN_NOW/>
                     </div>
