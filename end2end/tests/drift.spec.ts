@@ -41,7 +41,7 @@ for (const script of [true, false]) {
       await form.getByRole('textbox').fill(pages.CONFIRMATION);
       await form.getByRole('button', { name: 'Delete account' }).click();
       await expect(page.getByRole('heading', { name: 'Your account is being deleted' })).toBeVisible();
-      await expect(page.getByText('Your request is recorded.')).toBeVisible();
+      await pages.eventually(page, page.getByText('Your request is recorded.'));
       expect(await clerk.user(person.id)).toBeDefined();
       if (script) await inspect(page, 'receipt, waiting for the list');
 
