@@ -59,6 +59,8 @@ pub struct PurposeChoice {
     pub text_id: String,
     /// Whether the user consents.
     pub granted: bool,
+    /// When that was decided, in RFC 3339; empty if it never was.
+    pub since: String,
     /// The choice and its date, e.g. `On since 3 March 2026`.
     #[serde(rename = "standing")]
     pub status: String,

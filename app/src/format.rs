@@ -109,19 +109,19 @@ pub(crate) fn outcome_text(outcome: &Outcome, tense: Tense) -> (String, Option<S
     }
 }
 
-/// One sentence for each kind of outcome: `51 items deleted. 60 items hidden now and deleted on 26 December 2026.`
+/// One sentence for each kind of outcome, what stays first: `8 items kept. 51 items deleted.`
 pub(crate) fn summary(summary: &Summary) -> String {
     let mut sentences = Vec::new();
-    if summary.deleted > 0 {
-        sentences.push(texts::summary_deleted(items(summary.deleted)));
-    }
-    if let Some(at) = summary.deleted_by {
-        sentences.push(texts::summary_later_by(items(summary.deleted_later), date_of(at)));
-    }
     match (summary.retained, summary.retained_until) {
         (0, _) => {}
         (retained, Some(until)) => sentences.push(texts::summary_retained_until(items(retained), date_of(until))),
         (retained, None) => sentences.push(texts::summary_retained(items(retained))),
+    }
+    if let Some(at) = summary.deleted_by {
+        sentences.push(texts::summary_later_by(items(summary.deleted_later), date_of(at)));
+    }
+    if summary.deleted > 0 {
+        sentences.push(texts::summary_deleted(items(summary.deleted)));
     }
     sentences.join(" ")
 }
@@ -155,7 +155,7 @@ pub(crate) const fn step_title(step: Step, tense: Tense) -> &'static str {
     }
 }
 
-/// `Display name is kept: names the author of published results`.
+/// `Display name is kept: it credits you as the author of published results`.
 fn retained_columns(columns: &[String], reason: Option<&str>) -> String {
     let names = capitalize(&join_human(columns));
     match (columns.len(), reason) {
@@ -275,8 +275,8 @@ mod tests {
         };
         assert_eq!(
             summary(&all),
-            "51 items deleted. 60 items hidden now and deleted by 26 December 2026. 1 item kept, the last until 26 \
-             November 2028."
+            "1 item kept, the last until 26 November 2028. 60 items hidden now and deleted by 26 December 2026. 51 items \
+             deleted."
         );
         assert_eq!(summary(&Summary { deleted: 3, ..Summary::default() }), "3 items deleted.");
         assert_eq!(summary(&Summary { retained: 2, ..Summary::default() }), "2 items kept.");

@@ -58,6 +58,7 @@ texts! {
         CENTER_LEAD = "Choose how we use your data, download a copy, or delete your account. You never have to give a reason.";
         ON_THIS_PAGE = "On this page";
         SIGNED_OUT = "You’ve signed out.";
+        OTHER_USER = "You’re now signed in with another account. We’ve canceled what you started with the first one.";
         DELETION_UNDER_WAY = "Your account is being deleted.";
         SEE_PROGRESS = "See the progress";
         IMPERSONATED = "You’re signed in on someone’s behalf. You can turn preferences off for them, but not on, and you can’t download or delete their data.";
@@ -112,6 +113,8 @@ texts! {
         OFF = "Off";
         OFF_BY_SIGNAL = "Off (your browser asks for this)";
         ON_BY_DEFAULT = "On unless you turn it off";
+        ON_ONCE_SAVED = "On once you save";
+        OFF_ONCE_SAVED = "Off once you save";
 
         // A copy.
         COPY = "Download your data";
@@ -130,6 +133,7 @@ texts! {
         DELETE = "Delete account";
         DELETE_QUESTION = "Delete your account?";
         PLAN_LOADING = "Checking what we hold…";
+        PLAN_OF_READER = "Here’s what will happen to your data.";
         PLAN_FAILED = "We can’t show what would be deleted, so you can’t delete your account right now. Nothing has been deleted.";
         PLAN_UNLISTED = "Our list of the data we hold is out of date right now, so we can’t show what will be deleted and what we must keep. You can ask anyway: your request counts from today, goes on by itself once the list is correct, and your receipt will say what was done. If you’d rather see the list first, come back later.";
         COLUMN_NOW = "What would happen now";
@@ -137,7 +141,7 @@ texts! {
         CHANGES_CAPTION = "What has changed since you confirmed";
         CHANGE_TITLE = "Confirm the deletion again";
         CHANGE_LEAD = "You asked us to delete your account. What would happen to your data has changed since you confirmed, so we’ve deleted nothing of it yet.";
-        CHANGE_DETAILS_ONLY = "Only details have changed. Check the list, then confirm again.";
+        CHANGE_DETAILS_ONLY = "Only details have changed. Check the list below, then confirm again.";
         CHANGE_WAITS = "Your request stays open until you confirm.";
         CHECK_CHANGE = "Sign in to check what has changed";
         CANT_BE_UNDONE = "This can’t be undone.";
@@ -159,7 +163,7 @@ texts! {
         STEPS = "Steps";
         RESULTS = "What happened to your data";
         RESULTS_NOTHING = "In the tables we checked, there was nothing of yours. Your sign-in account has been deleted.";
-        RETAINED_UNTIL_DATES = "What we keep until a date is deleted automatically on that date.";
+        RETAINED_UNTIL_DATES = "Where a date is given, the data is deleted automatically on that date.";
         STEPS_DONE = "What we did, and when (UTC)";
         RECHECKS = "Late arrivals";
         RECHECKS_LEAD = "Data can still arrive just after a deletion, so we look again. Until the last time, we keep your sign-in ID, encrypted.";
@@ -170,8 +174,11 @@ texts! {
         AUDIT_LOG = "Audit log";
         COPY_LINK = "Copy link";
         LINK_COPIED = "Link copied";
+        LINK_NOT_COPIED = "Not copied. Copy the address of this page instead.";
         PRINT = "Print";
         SAVE_LINK = "Save this page’s link as proof. It opens without signing in.";
+        SAVE_PROGRESS_LINK = "Save this page’s link: it works without signing in and will become your receipt.";
+        CHECK_AGAIN = "Check again";
         PENDING = "Waiting";
         WAITING_HOLD = "Paused";
         WAITING_CONFIRMATION = "Needs your confirmation";
@@ -202,6 +209,9 @@ texts! {
         TO_CENTER = "Go to the privacy center";
         UNAVAILABLE = "Temporarily unavailable";
         FAILED = "Something went wrong";
+        BACK_SOON = "Back soon";
+        COOKIES_BLOCKED = "Cookies are blocked";
+        REQUEST_BLOCKED = "Request blocked";
 
         // Steps of a deletion, before and after.
         STEP_END_SESSIONS = "Sign you out everywhere";
@@ -233,7 +243,7 @@ texts! {
         signed_in_as(account) = "Signed in as {account}";
         other_user(account) = "You’re now signed in as {account}. We’ve canceled what you started with the other account.";
         reference(incident) = "Reference: {incident}";
-        gpc_keeps_off(titles) = "So we turned {titles} off and keep it off, even if you had turned it on before.";
+        gpc_keeps_off(titles) = "So we keep {titles} off.";
         on_since(date) = "On since {date}";
         off_since(date) = "Off since {date}";
         changed_since(date) = "This has changed since you agreed on {date}, so it’s off until you choose.";
@@ -291,6 +301,11 @@ texts! {
         text_then(text) = "The text was: “{text}”";
         you_downloaded(items) = "You downloaded your data ({items})";
     }
+}
+
+/// Introduces the list of what a deletion does. The account has no name where Clerk's profile isn't known.
+pub(crate) fn plan_lead(account: &str) -> String {
+    if account.is_empty() { PLAN_OF_READER.to_owned() } else { plan_of(account) }
 }
 
 #[cfg(all(test, feature = "ssr"))]

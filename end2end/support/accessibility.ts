@@ -26,35 +26,58 @@ export async function cutTexts(page: Page): Promise<string[]> {
   });
 }
 
-/** Walks the page with Tab and returns every stop at which nothing of the focused element can be seen (WCAG 2.4.11). */
+/**
+ * Walks the page with Tab, from its beginning to its end. Returns every stop at which nothing of the focused element can be seen
+ * (WCAG 2.4.11), and every control to which Tab doesn't lead (WCAG 2.1.1).
+ */
 export async function hiddenFocus(page: Page): Promise<string[]> {
-  await page.evaluate(() => {
-    (document.activeElement as HTMLElement | null)?.blur();
-    window.scrollTo(0, 0);
-  });
-  const hidden = new Set<string>();
-  let first: string | undefined;
-  for (let press = 0; press < 120; press += 1) {
+  const problems = new Set<string>();
+  await page.evaluate(focusBeginning);
+  for (let press = 0; press < 200; press += 1) {
     await page.keyboard.press('Tab');
-    const stop = await page.evaluate(() => {
-      const element = document.activeElement;
-      if (!element || element === document.body) return undefined;
-      const box = element.getBoundingClientRect();
-      const parts = [element, ...((element as HTMLInputElement).labels ?? [])];
-      const isSeen = [0.1, 0.5, 0.9].some((x) =>
-        [0.1, 0.5, 0.9].some((y) => {
-          const hit = document.elementFromPoint(box.left + box.width * x, box.top + box.height * y);
-          return hit !== null && parts.some((part) => part.contains(hit));
-        }),
-      );
-      return { what: `${element.outerHTML.slice(0, 90)} at ${Math.round(box.top)}`, key: element.outerHTML.slice(0, 200), isSeen };
-    });
+    const stop = await page.evaluate(visitFocused);
     if (!stop) break;
-    first ??= stop.key;
-    if (press > 0 && stop.key === first) break;
-    if (!stop.isSeen) hidden.add(stop.what);
+    if (!stop.isVisible) problems.add(stop.element);
   }
-  return [...hidden];
+  for (const element of await page.evaluate(unvisitedControls)) problems.add(`never focused: ${element}`);
+  return [...problems];
+}
+
+/** Runs in the page. Puts the focus before the first control: Tab goes on from wherever it was last. */
+function focusBeginning(): void {
+  const root = document.querySelector<HTMLElement>('dialog:modal') ?? document.body;
+  const tabIndex = root.getAttribute('tabindex');
+  root.tabIndex = -1;
+  root.focus({ preventScroll: true });
+  if (tabIndex === null) root.removeAttribute('tabindex');
+  window.scrollTo(0, 0);
+  Object.assign(window, { visited: new Set<Element>() });
+}
+
+/** Runs in the page. Returns nothing at its end, where the browser's own controls have the focus. */
+function visitFocused(): { element: string; isVisible: boolean } | undefined {
+  const { visited } = window as unknown as { visited: Set<Element> };
+  const element = document.activeElement;
+  if (!element || element === document.body || visited.has(element)) return undefined;
+  visited.add(element);
+  const box = element.getBoundingClientRect();
+  const parts = [element, ...((element as HTMLInputElement).labels ?? [])];
+  const isVisible = [0.1, 0.5, 0.9].some((x) =>
+    [0.1, 0.5, 0.9].some((y) => {
+      const hit = document.elementFromPoint(box.left + box.width * x, box.top + box.height * y);
+      return hit !== null && parts.some((part) => part.contains(hit));
+    }),
+  );
+  return { element: `${element.outerHTML.slice(0, 90)} at ${Math.round(box.top)}`, isVisible };
+}
+
+/** Runs in the page. */
+function unvisitedControls(): string[] {
+  const { visited } = window as unknown as { visited: Set<Element> };
+  const root = document.querySelector('dialog:modal') ?? document;
+  const controls = [...root.querySelectorAll<HTMLElement>('a[href], button, input:not([type=hidden]), summary, [tabindex="0"]')];
+  const reachable = controls.filter((control) => control.tabIndex >= 0 && !control.matches(':disabled') && control.checkVisibility({ visibilityProperty: true }));
+  return reachable.filter((control) => !visited.has(control)).map((control) => control.outerHTML.slice(0, 90));
 }
 
 /** What axe finds. */

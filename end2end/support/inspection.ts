@@ -37,6 +37,16 @@ export async function inspect(page: Page, state: string): Promise<void> {
   expect.soft(await violations(page), `axe: ${state}, forced colours`).toEqual([]);
   await page.emulateMedia({ forcedColors: 'none' });
 
+  await inspectLayout(page, state);
+  for (const size of LOW) {
+    await page.setViewportSize(size);
+    expect.soft(await hiddenFocus(page), `focus: ${state}, ${size.width} × ${size.height}`).toEqual([]);
+  }
+  await page.setViewportSize(DESKTOP);
+}
+
+/** Checks the room at every width. Needs no script in the page. */
+export async function inspectLayout(page: Page, state: string): Promise<void> {
   for (const size of [DESKTOP, TABLET, PHONE, NARROW]) {
     await page.setViewportSize(size);
     const about = `${state}, ${size.width}`;
@@ -52,10 +62,6 @@ export async function inspect(page: Page, state: string): Promise<void> {
       expect.soft(await cutTexts(page), `cut off: ${about}, ${setting}`).toEqual([]);
       await sheet.evaluate((sheet) => (document.adoptedStyleSheets = document.adoptedStyleSheets.filter((one) => one !== sheet)));
     }
-  }
-  for (const size of LOW) {
-    await page.setViewportSize(size);
-    expect.soft(await hiddenFocus(page), `focus not seen: ${state}, ${size.width} × ${size.height}`).toEqual([]);
   }
   await page.setViewportSize(DESKTOP);
 }

@@ -60,5 +60,5 @@ function becomes(table: Table, isPlan: boolean): RegExp {
   if (blogTables.includes(table)) return /^Deleted$/;
   if (SOFT_DELETED.includes(table)) return isPlan ? /^Hidden now, deleted on \d+ \w+ \d{4} What stays keeps your user ID\.$/ : /^Hidden, will be deleted on \d+ \w+ \d{4} What stays keeps your user ID\.$/;
   if (KEPT.includes(table)) return /^Kept until \d+ \w+ \d{4} .*Art\. /;
-  return table === 'profiles' ? /^Email removed Display name is kept: names the author of published results What stays keeps your user ID\.$/ : /^Revoked\. The entry itself is kept\. What stays keeps your user ID\.$/;
+  return table === 'profiles' ? /^Email removed Display name is kept: it credits you as the author of published results What stays keeps your user ID\.$/ : /^Revoked\. The entry itself is kept\. What stays keeps your user ID\.$/;
 }

@@ -14,7 +14,10 @@ export type Server = { url: string; stop: () => Promise<void> };
  * Starts a server with the demo's data map, but these purposes, and waits until `health` responds well: until it is ready to
  * serve, or merely runs. It runs no jobs: they would bring everybody's copy at Clerk up to its purposes.
  */
-export async function startServer(purposes: string, health: '/readyz' | '/healthz' = '/readyz'): Promise<Server> {
+export async function startServer(
+  purposes: string,
+  { health = '/readyz', brand }: { health?: '/readyz' | '/healthz'; brand?: string } = {},
+): Promise<Server> {
   const folder = await mkdtemp(join(tmpdir(), 'lethe-server-'));
   const map = join(folder, 'data-map.toml');
   const [tables] = (await readFile(environment['LETHE_DATA_MAP']!, 'utf8')).split('[[purpose]]');
@@ -22,7 +25,7 @@ export async function startServer(purposes: string, health: '/readyz' | '/health
   const url = `http://127.0.0.1:${await freePort()}`;
   const program = environment['LETHE_PROGRAM'] ?? fileURLToPath(new URL('../../target/debug/lethe', import.meta.url));
   const server = spawn(program, ['serve', '--no-work'], {
-    env: { ...environment, LETHE_URL: url, LETHE_LISTEN: new URL(url).host, LETHE_DATA_MAP: map, LETHE_LOG: 'warn' },
+    env: { ...environment, LETHE_URL: url, LETHE_LISTEN: new URL(url).host, LETHE_DATA_MAP: map, LETHE_LOG: 'warn', ...(brand && { LETHE_BRAND: brand }) },
     stdio: ['ignore', 'inherit', 'inherit'],
   });
   const exited = new Promise<void>((resolve) => server.once('exit', () => resolve()));

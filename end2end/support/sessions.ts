@@ -34,6 +34,14 @@ export async function signInLongAgo(context: BrowserContext, person: Person): Pr
   await use(context, token, claims(token).iat - 60);
 }
 
+/** Signs a person in as somebody else acts for them (the claim `act`). */
+export async function signInOnBehalf(context: BrowserContext, person: Person): Promise<void> {
+  const own = claims(await clerk.tokenOf(await clerk.createSession(person.id)));
+  const [token = ''] = await clerk.signTokens([{ claims: { ...own, act: { sub: 'user_support' } } }]);
+  await context.addCookies([cookie('__clerk_db_jwt', 'dvb_of_a_test'), cookie(`__clerk_db_jwt_${SUFFIX}`, 'dvb_of_a_test')]);
+  await use(context, token, own.iat - 60);
+}
+
 async function use(context: BrowserContext, token: string, signedInAt: number): Promise<void> {
   const values = { __session: token, __client_uat: String(signedInAt) };
   const named = Object.entries(values).flatMap(([name, value]) => [cookie(name, value), cookie(`${name}_${SUFFIX}`, value)]);

@@ -2,6 +2,7 @@
 
 import type { BrowserContextOptions, Page } from '@playwright/test';
 import * as clerk from './clerk.ts';
+import { query } from './database.ts';
 import * as pages from './pages.ts';
 import * as sessions from './sessions.ts';
 import { newcomer, type Person } from './people.ts';
@@ -29,6 +30,30 @@ async function longAgo(page: Page, path: string): Promise<Person> {
   await page.goto(path);
   return person;
 }
+
+/** The deletion stays in progress until the test removes all faults. */
+async function deletionUnderWay(page: Page): Promise<Person> {
+  const person = await lab(page, '/delete');
+  await clerk.addFault({ operation: 'DELETE /v1/users/{user_id}', path: person.id, status: 503 });
+  await page.getByRole('textbox').fill(pages.CONFIRMATION);
+  await page.getByRole('button', { name: 'Delete account' }).click();
+  await pages.eventually(page, page.getByText('Deleted your data'));
+  return person;
+}
+
+/** Pages as they are where no script runs. */
+export const statesWithoutScript: Record<string, (page: Page) => Promise<unknown>> = {
+  landing: (page) => page.goto('/'),
+  center: async (page) => pages.signIn(page, await newcomer('blog', 'Ada', 'Lovelace')),
+  'what we hold': (page) => lab(page, '/data'),
+  activity: (page) => lab(page, '/activity'),
+  'delete page': (page) => lab(page, '/delete'),
+  'receipt, in progress': deletionUnderWay,
+  'receipt, lab': async (page) => {
+    await lab(page);
+    await pages.deleteAccount(page);
+  },
+};
 
 export const states: Record<string, (page: Page, another: Another) => Promise<Page>> = {
   async landing(page) {
@@ -218,12 +243,7 @@ export const states: Record<string, (page: Page, another: Another) => Promise<Pa
   },
 
   async 'receipt, in progress'(page) {
-    const person = await lab(page, '/delete');
-    // The deletion stays in progress until the test removes all faults.
-    await clerk.addFault({ operation: 'DELETE /v1/users/{user_id}', path: person.id, status: 503 });
-    await page.getByRole('textbox').fill(pages.CONFIRMATION);
-    await page.getByRole('button', { name: 'Delete account' }).click();
-    await expect(page.getByText('Deleted your data')).toBeVisible();
+    await deletionUnderWay(page);
     await hydrated(page);
     return page;
   },
@@ -272,6 +292,57 @@ export const states: Record<string, (page: Page, another: Another) => Promise<Pa
     return page;
   },
 
+  async 'center, signed in on behalf'(page) {
+    const person = await newcomer('blog', 'Ada', 'Lovelace');
+    await sessions.signInOnBehalf(page.context(), person);
+    await page.goto('/');
+    await expect(page.getByText('You’re signed in on someone’s behalf.')).toBeVisible();
+    return page;
+  },
+
+  async 'center, download failed'(page) {
+    const person = await center(page);
+    await clerk.addFault({ operation: 'GET /v1/users/{user_id}', path: person.id, status: 503 });
+    await page.getByRole('link', { name: 'Download my data' }).click();
+    await expect(page.locator('#copy')).toContainText(/Reference: [0-9A-Z]{13}/);
+    await hydrated(page);
+    return page;
+  },
+
+  async 'center, what we hold failed'(page) {
+    await page.route('**/api/_/held_data*', (route) => route.fulfill({ status: 503, json: { code: 'unavailable', incident: '' } }));
+    await center(page);
+    await expect(page.locator('#data')).toContainText('We can’t show this right now.');
+    return page;
+  },
+
+  async 'center, sign-in service down'(page) {
+    const person = await center(page);
+    await clerk.addFault({ operation: 'GET /v1/users/{user_id}', path: person.id, status: 503 });
+    await expect(async () => {
+      await page.request.get('/api/privacy/export');
+      await page.goto('/');
+      await expect(page.getByText('Our sign-in service is down.')).toBeVisible({ timeout: 500 });
+    }).toPass();
+    return page;
+  },
+
+  async 'receipt, taking longer'(page) {
+    const person = await deletionUnderWay(page);
+    await query('update lethe.deletion_request set attention_since = now() where clerk_id = $1', [person.id]);
+    await page.reload();
+    await expect(page.getByText('This is taking longer than it should.')).toBeVisible();
+    await hydrated(page);
+    return page;
+  },
+
+  async 'cookies blocked'(page) {
+    // As a browser that refuses cookies comes back from the sign-in service.
+    await page.goto('/?cookie-check=1');
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText('Cookies are blocked');
+    return page;
+  },
+
   async 'what we hold'(page) {
     await lab(page, '/data');
     return page;
@@ -317,7 +388,7 @@ export const states: Record<string, (page: Page, another: Another) => Promise<Pa
       document.body.append(form);
       form.submit();
     }, `${settings.url}/sign-out`);
-    await expect(page.getByRole('heading', { name: 'Something went wrong' })).toBeVisible();
+    await expect(page.getByRole('heading', { name: 'Request blocked' })).toBeVisible();
     return page;
   },
 

@@ -61,6 +61,59 @@ test('download that fails keeps the page and says why', async ({ page, complaint
   await clerk.endFaults();
 });
 
+test('download that fails gives the focus back to its button, which says why', async ({ page, complaints }) => {
+  complaints.tolerate(/status of 503/);
+  const person = await newcomer('blog');
+  await pages.signIn(page, person);
+  await hydrated(page);
+  await clerk.addFault({ operation: 'GET /v1/users/{user_id}', path: person.id, status: 503 });
+  await page.getByRole('link', { name: 'Download my data' }).click();
+  await expect(page.locator('#copy')).toContainText(/Reference: [0-9A-Z]{13}/);
+  const button = page.getByRole('link', { name: 'Download my data' });
+  await expect(button).toBeFocused();
+  await expect(button).toHaveAccessibleDescription('Not downloaded. A service we need isn’t responding. Try again in a minute.');
+  await clerk.endFaults();
+});
+
+test('download that is refused by the script has a reference, and the way on', async ({ page, complaints }) => {
+  complaints.tolerate(/status of 401|status of 500/);
+  await pages.signIn(page, await newcomer('blog'));
+  await hydrated(page);
+  const card = page.locator('#copy');
+  await page.route('**/api/_/prepare_export', (route) => route.fulfill({ status: 500, json: { code: 'internal', incident: '7Q2M9KXA41TD0' } }), { times: 1 });
+  await card.getByRole('link', { name: 'Download my data' }).click();
+  await expect(card.getByRole('status')).toContainText('Reference: 7Q2M9KXA41TD0');
+  await sessions.end(page.context());
+  await card.getByRole('link', { name: 'Download my data' }).click();
+  await expect(card.getByRole('status')).toHaveText('Not downloaded. You’ve been signed out.');
+  await expect(card.getByRole('link', { name: 'Sign in again' })).toBeVisible();
+});
+
+test('activity follows a download without a reload', async ({ page }) => {
+  await pages.signIn(page, await newcomer('blog'));
+  await hydrated(page);
+  await pages.download(page);
+  await expect(page.locator('#activity').getByRole('listitem')).toHaveText([/You downloaded your data \(\d+ items\)$/]);
+});
+
+test('message that is in the page when it opens is put in once more, for screen readers', async ({ page }) => {
+  await pages.signIn(page, await newcomer('blog'));
+  // What screen readers announce is what changes in a live region.
+  await page.addInitScript(() => {
+    const added: string[] = [];
+    Object.assign(window, { added });
+    new MutationObserver((records) => {
+      for (const { target, addedNodes } of records) {
+        const region = (target as HTMLElement).closest?.('[role=status], [role=alert]');
+        if (region && addedNodes.length > 0 && document.readyState === 'complete') added.push(region.textContent!);
+      }
+    }).observe(document, { childList: true, subtree: true });
+  });
+  await page.getByRole('button', { name: 'Sign out' }).click();
+  await expect(page.getByRole('status')).toHaveText('You’ve signed out.');
+  await expect.poll(() => page.evaluate(() => (window as unknown as { added: string[] }).added)).toEqual(['You’ve signed out.']);
+});
+
 test('download without a connection keeps the page', async ({ page, context, complaints }) => {
   complaints.tolerate(/ERR_INTERNET_DISCONNECTED/);
   const person = await newcomer('blog');

@@ -51,6 +51,8 @@ for (const script of [true, false]) {
       await page.getByText('Selling your reading history', { exact: true }).click();
       await pages.save(page);
       await expect(pages.saving(page)).toHaveText('Saved');
+      await expect(page.getByText('so it’s off until you choose'), 'the note is about an earlier choice').toBeHidden();
+      await expect(box).toHaveAccessibleDescription(/ On since \d+ \w+ \d{4}$/);
       await page.goto('/activity');
       await expect(page.getByText('You turned on Selling your reading history')).toBeVisible();
       await expect(page.getByText('You turned on Reading statistics')).toBeVisible();

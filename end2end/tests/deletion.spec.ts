@@ -2,9 +2,9 @@
 
 import type { Page } from '@playwright/test';
 import * as clerk from '../support/clerk.ts';
-import { rows, total } from '../support/database.ts';
+import { query, rows, total } from '../support/database.ts';
 import * as pages from '../support/pages.ts';
-import { newcomer } from '../support/people.ts';
+import { newcomer, type Person } from '../support/people.ts';
 import { expect, hydrated, test } from '../support/test.ts';
 
 const DELETE_USER = 'DELETE /v1/users/{user_id}';
@@ -76,7 +76,7 @@ for (const script of [true, false]) {
     await page.getByRole('textbox').fill(pages.CONFIRMATION);
     await page.getByRole('button', { name: 'Delete account' }).click();
     await expect(page.getByRole('heading', { name: 'Your account is being deleted' })).toBeVisible();
-    await expect(page.getByText('Deleted your data')).toBeVisible();
+    await pages.eventually(page, page.getByText('Deleted your data'));
     await page.reload();
     await expect(page.getByText('Deleted your data')).toBeVisible();
     await expect(page.getByText('Delete your sign-in account')).toBeVisible();
@@ -122,7 +122,7 @@ test('what changed since it was counted is shown again', async ({ page, complain
   );
   await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
   await dialog.getByRole('button', { name: 'Delete account' }).click();
-  await expect(dialog.getByRole('alert')).toContainText('What would happen has changed since you opened this page');
+  await expect(dialog.getByRole('alert')).toContainText('What would happen has changed since you opened this page. Check the list, then confirm again.');
   await expect(dialog.getByRole('row', { name: /Sign-in account/ })).toBeVisible();
   expect(await clerk.user(person.id)).toBeDefined();
   await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
@@ -152,6 +152,101 @@ test('confirmed deletion offers nothing that pretends to stop it', async ({ page
   await expect(dialog, 'whatever closes it').toBeVisible();
   await pages.receipt(page);
   expect(await clerk.user(person.id)).toBeUndefined();
+});
+
+test('page whose deletion was confirmed offers nothing that pretends to stop it', async ({ page, complaints }) => {
+  complaints.tolerate(/status of 401/);
+  const person = await newcomer('blog');
+  await pages.signIn(page, person, '/delete');
+  const main = page.getByRole('main');
+  await expect(main.getByText('Cancel'), 'without script, too').toHaveCount(0);
+  let requests = 0;
+  await page.route('**/api/_/request_deletion', async (route) => {
+    requests += 1;
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    await route.continue();
+  });
+  await main.getByRole('textbox').fill(pages.CONFIRMATION);
+  // In the page, as locators wait for the navigation to end.
+  const submitted = await page.evaluate(() => {
+    const button = document.querySelector<HTMLElement>('main button')!;
+    for (const _ of ['press', 'press again']) button.click();
+    const isVisible = document.querySelector('main form a')!.checkVisibility();
+    return { status: document.querySelector('main form [role=status]')!.textContent, isVisible };
+  });
+  expect(submitted, 'no way back is offered').toEqual({ status: 'Deleting your account…', isVisible: false });
+  await pages.receipt(page);
+  expect(requests).toBe(1);
+  expect(await clerk.user(person.id)).toBeUndefined();
+
+  await page.goBack();
+  await expect(main.getByRole('button', { name: 'Delete account' }), 'it isn’t offered again').toHaveCount(0);
+});
+
+for (const script of [true, false]) {
+  test(`whoever goes back while the deletion starts is led to its progress, ${script ? 'with' : 'without'} JavaScript`, async ({ another }) => {
+    const page = await another({ javaScriptEnabled: script });
+    const person = await newcomer('blog');
+    await clerk.addFault({ operation: DELETE_USER, path: person.id, status: 503 });
+    await pages.signIn(page, person);
+    await page.goto('/delete');
+    let release = () => {};
+    const held = new Promise<void>((resolve) => (release = resolve));
+    await page.route('**/api/_/request_deletion', async (route) => {
+      // The server has the request, and the browser no response yet.
+      const response = await route.fetch({ maxRedirects: 0 });
+      await held;
+      await route.fulfill({ response }).catch(() => {});
+    });
+    await page.getByRole('textbox').fill(pages.CONFIRMATION);
+    await page.getByRole('button', { name: 'Delete account' }).click({ noWaitAfter: true });
+    await expect.poll(() => requests(person)).toBe(1);
+    await page.goto('/');
+    release();
+    await expect(page.getByText('Your account is being deleted.')).toBeVisible();
+    await page.getByRole('link', { name: 'See the progress' }).click();
+    await expect(page.getByRole('heading', { level: 1 })).toHaveText('Your account is being deleted');
+  });
+}
+
+test('focus stays where the reader is, whatever the dialog shows', async ({ page, context, complaints }) => {
+  complaints.tolerate(/ERR_INTERNET_DISCONNECTED/, /status of 403/);
+  const person = await newcomer('blog');
+  await pages.signIn(page, person);
+  await hydrated(page);
+  const focused = page.locator('dialog :focus');
+  await context.setOffline(true);
+  await page.getByRole('link', { name: 'Delete account…' }).click();
+  const dialog = page.getByRole('dialog');
+  const again = dialog.getByRole('button', { name: 'Try again' });
+  await again.focus();
+  await page.keyboard.press('Enter');
+  await expect(dialog.getByRole('status').first()).toContainText('you can’t delete your account right now');
+  await expect(again, 'it failed once more').toBeFocused();
+  await context.setOffline(false);
+  await page.keyboard.press('Enter');
+  await expect(dialog.getByRole('row', { name: /Sign-in account/ })).toBeVisible();
+  await expect(focused, 'Try again has become Delete account').toHaveText('Delete account');
+
+  await page.route(
+    '**/api/_/request_deletion',
+    (route) => route.fulfill({ status: 403, json: { code: 'reverification_needed', incident: '' } }),
+    { times: 1 },
+  );
+  await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
+  await dialog.getByRole('button', { name: 'Delete account' }).focus();
+  await page.keyboard.press('Enter');
+  await expect(dialog.getByRole('button', { name: pages.CONFIRM })).toBeVisible();
+  await expect(focused, 'the button is gone, the dialog is not').toHaveText('Delete your account?');
+
+  await dialog.getByRole('button', { name: 'Cancel' }).click();
+  await pages.openDialog(page);
+  await page.route('**/api/_/request_deletion', () => {});
+  await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
+  await dialog.getByRole('button', { name: 'Delete account' }).focus();
+  await page.keyboard.press('Enter');
+  await expect(dialog.getByRole('status').first()).toHaveText('Deleting your account…');
+  await expect(focused).toHaveText('Deleting your account…');
 });
 
 test('deletion request that never arrives is reported as such, with a reference', async ({ page, complaints }) => {
@@ -240,6 +335,11 @@ test('a plan that could not be shown is asked for again', async ({ page, context
   await dialog.getByRole('button', { name: 'Delete account' }).click();
   await pages.receipt(page);
 });
+
+/** How many deletions were requested for a person. */
+async function requests(person: Person): Promise<number> {
+  return (await query('select from lethe.deletion_request where clerk_id = $1', [person.id])).length;
+}
 
 test('another site can delete nobody', async ({ page, another, complaints }) => {
   complaints.tolerate(/status of 403/);

@@ -173,6 +173,7 @@ async function confirmOnPage(page: Page, person: Person, before: Awaited<ReturnT
   await page.getByRole('textbox').fill('yes, please');
   await page.getByRole('button', { name: 'Delete account' }).click();
   await expect(page.getByRole('alert')).toHaveText('Type “delete my account” exactly as shown. Nothing was deleted.');
+  await expect(page.getByRole('textbox'), 'what was typed can be corrected').toHaveValue('yes, please');
   expect(await rows(person.id)).toEqual(before);
   await page.getByRole('textbox').fill(pages.CONFIRMATION);
   await page.getByRole('button', { name: 'Delete account' }).click();

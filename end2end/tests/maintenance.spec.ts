@@ -7,7 +7,7 @@ import { newcomer } from '../support/people.ts';
 import { startServer } from '../support/server.ts';
 import { expect, test } from '../support/test.ts';
 
-type Tombstone = { digest: Buffer; request_id: string; erased_at: Date };
+type Tombstone = { digest: Buffer; erased_at: Date; key_id: string | null };
 
 test('page during maintenance says so, and nothing else', async ({ page, another, complaints }) => {
   complaints.tolerate(/status of 503/);
@@ -16,9 +16,9 @@ test('page during maintenance says so, and nothing else', async ({ page, another
   // As in a database from before the deletion: the store alone has its tombstone.
   const [tombstone] = await query<Tombstone>(
     `delete from lethe.tombstone where digest = (select digest from lethe.tombstone order by erased_at desc limit 1)
-     returning digest, request_id, erased_at`,
+     returning digest, erased_at, key_id`,
   );
-  const server = await startServer('', '/healthz');
+  const server = await startServer('', { health: '/healthz' });
   try {
     const visitor = await another({ baseURL: server.url });
     for (const path of ['/', '/receipt', '/delete']) {
@@ -29,7 +29,7 @@ test('page during maintenance says so, and nothing else', async ({ page, another
     await inspect(visitor, 'maintenance');
   } finally {
     await server.stop();
-    const { digest, request_id: request, erased_at: at } = tombstone!;
-    await query('insert into lethe.tombstone (digest, request_id, erased_at) values ($1, $2, $3)', [digest, request, at]);
+    const { digest, erased_at: at, key_id: key } = tombstone!;
+    await query('insert into lethe.tombstone (digest, erased_at, key_id) values ($1, $2, $3)', [digest, at, key]);
   }
 });

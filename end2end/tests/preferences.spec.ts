@@ -187,6 +187,24 @@ test('saving records only what was changed, and the activity follows', async ({ 
   await expect(page.getByRole('listitem').filter({ hasText: 'You turned on Analytics' })).toHaveCount(1);
 });
 
+test('activity has older pages', async ({ page, request, complaints }) => {
+  complaints.tolerate(/status of 401/);
+  const person = await newcomer('blog');
+  const headers = { authorization: `Bearer ${await clerk.token(person.id)}` };
+  for (let change = 0; change < 101; change += 1) {
+    const response = await request.post('/api/privacy/consent', { headers, data: { analytics: change % 2 === 0 } });
+    expect(response.status()).toBe(200);
+  }
+  await pages.signIn(page, person, '/activity');
+  const entries = page.getByRole('listitem').filter({ hasText: 'in the app' });
+  await expect(entries).toHaveCount(100);
+  await page.getByRole('link', { name: 'Older activity' }).click();
+  await expect(entries).toHaveText([/Analytics turned on in the app$/]);
+  await expect(page.getByRole('link', { name: 'Older activity' })).toHaveCount(0);
+  await page.getByRole('link', { name: 'Newest activity' }).click();
+  await expect(entries).toHaveCount(100);
+});
+
 test('all purposes are turned off with one button', async ({ page }) => {
   const person = await newcomer('lab');
   await pages.signIn(page, person);
@@ -273,6 +291,84 @@ test('a kept choice is not laid over a newer one without asking', async ({ page,
   await expect(pages.saving(later)).toHaveText('Saved');
   await later.reload();
   await pages.expectPreferences(later, true, true, false);
+});
+
+test('withdrawal is sent at the next visit although another purpose was changed, and nothing else with it', async ({ page, context, another, complaints }) => {
+  complaints.tolerate(/ERR_INTERNET_DISCONNECTED/);
+  const person = await newcomer('blog');
+  await pages.signIn(page, person);
+  await hydrated(page);
+  await pages.tick(page, 'marketing', true);
+  await pages.save(page);
+  await expect(pages.saving(page)).toHaveText('Saved');
+  await context.setOffline(true);
+  await pages.tick(page, 'marketing', false);
+  await pages.save(page);
+  await expect(pages.saving(page)).toContainText('keep your choice on this device');
+  await page.close();
+
+  const elsewhere = await another();
+  await pages.signIn(elsewhere, person);
+  await hydrated(elsewhere);
+  await pages.tick(elsewhere, 'analytics', true);
+  await pages.save(elsewhere);
+  await expect(pages.saving(elsewhere)).toHaveText('Saved');
+
+  await context.setOffline(false);
+  const later = await context.newPage();
+  // Ticked before the script comes, and not saved.
+  let release = () => {};
+  const held = new Promise<void>((resolve) => (release = resolve));
+  await later.route(/\.wasm$/, async (route) => {
+    await held;
+    await route.continue();
+  });
+  await later.goto('/');
+  await later.locator('#purpose-thirdParty-title').click();
+  release();
+  await hydrated(later);
+  await expect(pages.saving(later)).toHaveText('Unsaved changes');
+  await pages.expectPreferences(later, false, true, true);
+  await expect.poll(() => ledger(person.id)).toEqual([
+    { purpose: 'marketing', granted: false },
+    { purpose: 'analytics', granted: true },
+    { purpose: 'marketing', granted: true },
+  ]);
+});
+
+test('focus goes to the boxes when the current choice is to stay', async ({ page, context, complaints }) => {
+  complaints.tolerate(/ERR_INTERNET_DISCONNECTED/);
+  await pages.signIn(page, await newcomer('lab'));
+  await hydrated(page);
+  await context.setOffline(true);
+  await pages.tick(page, 'analytics', true);
+  await pages.save(page);
+  await expect(pages.saving(page)).toContainText('keep your choice on this device');
+  await page.close();
+  await context.setOffline(false);
+  const later = await context.newPage();
+  await later.goto('/');
+  await hydrated(later);
+  await later.getByRole('button', { name: 'Keep the current ones' }).focus();
+  await later.keyboard.press('Enter');
+  await expect(later.getByRole('group', { name: 'Your earlier choice' })).toBeHidden();
+  await expect(pages.purpose(later, 'marketing')).toBeFocused();
+});
+
+test('tag beside a box says what saving does', async ({ page }) => {
+  const person = await newcomer('blog');
+  await pages.signIn(page, person);
+  await hydrated(page);
+  const box = pages.purpose(page, 'analytics');
+  await expect(box).toHaveAccessibleDescription(/ Off$/);
+  await pages.tick(page, 'analytics', true);
+  await expect(box).toHaveAccessibleDescription(/ On once you save$/);
+  await pages.save(page);
+  await expect(box).toHaveAccessibleDescription(/ On since \d+ \w+ \d{4}$/);
+  await pages.tick(page, 'analytics', false);
+  await expect(box).toHaveAccessibleDescription(/ Off once you save$/);
+  await pages.tick(page, 'analytics', true);
+  await expect(box).toHaveAccessibleDescription(/ On since \d+ \w+ \d{4}$/);
 });
 
 test('where the script never comes, the forms do', async ({ page, complaints }) => {

@@ -33,7 +33,7 @@ for (const script of [true, false]) {
       await pages.choose(page, person);
       const place = script ? page.getByRole('dialog', { name: 'Delete your account?' }) : page.getByRole('main');
       await expect(place.getByRole('row', { name: /Sign-in account/ })).toBeVisible();
-      if (!script) await expect(place.getByRole('status')).toContainText('Thanks, it’s you. Nothing has been deleted yet.');
+      if (!script) await expect(place.getByRole('status').first()).toContainText('Thanks, it’s you. Nothing has been deleted yet.');
       expect(await clerk.user(person.id)).toBeDefined();
       await place.getByRole('textbox').fill(pages.CONFIRMATION);
       await place.getByRole('button', { name: 'Delete account' }).click();
@@ -58,11 +58,23 @@ for (const script of [true, false]) {
       await expect(page.getByRole('heading', { name: 'Who are you today?' })).toBeVisible();
       await page.goto('/');
       await pages.expectSignedOut(page);
+      await expect(page.getByRole('status')).toHaveText('You’ve been signed out. Nothing was deleted.');
+      await page.reload();
+      await expect(page.getByRole('status'), 'a message is shown once').toHaveCount(0);
       const errand = (await page.context().cookies(settings.url)).find((cookie) => cookie.name === 'lethe-errand')!;
       expect(errand).toMatchObject({ httpOnly: true, sameSite: 'Lax' });
       expect(errand.expires - Date.now() / 1000).toBeLessThanOrEqual(15 * 60);
       for (const trace of [person.id, person.email, person.name]) expect(errand.value).not.toContain(trace);
       expect(await clerk.user(person.id)).toBeDefined();
+    });
+
+    test('whoever leaves a download there reads that they were signed out', async ({ page }) => {
+      await sessions.signInLongAgo(page.context(), await newcomer('blog'));
+      await page.goto('/');
+      await page.locator('#copy').getByRole('button', { name: pages.CONFIRM }).click();
+      await expect(page.getByRole('heading', { name: 'Who are you today?' })).toBeVisible();
+      await page.goto('/');
+      await expect(page.getByRole('status')).toHaveText('Not downloaded. You’ve been signed out.');
     });
 
     test('who still confirms nothing is told so, and not sent round again', async ({ page }) => {

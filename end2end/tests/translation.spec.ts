@@ -12,7 +12,7 @@ async function translate(page: Page): Promise<void> {
     const texts: Text[] = [];
     while (walker.nextNode()) texts.push(walker.currentNode as Text);
     for (const text of texts) {
-      if (!text.data.trim() || text.parentElement?.closest('script, style')) continue;
+      if (!text.data.trim() || text.parentElement?.closest('script, style, [translate=no]')) continue;
       const [outer, inner] = [document.createElement('font'), document.createElement('font')];
       inner.textContent = `«${text.data}»`;
       outer.append(inner);
@@ -45,6 +45,30 @@ test('statuses change on a translated page', async ({ page, context, complaints 
   const lead = page.getByRole('dialog').getByRole('status').first();
   await expect(lead).toContainText('Here’s what will happen');
 });
+
+for (const form of ['dialog', 'page'] as const) {
+  test(`account is deleted by typing what a translated ${form} asks for`, async ({ page, complaints }) => {
+    complaints.tolerate(/status of 401/);
+    const person = await newcomer('blog');
+    await pages.signIn(page, person, form === 'page' ? '/delete' : '/');
+    if (form === 'dialog') {
+      await hydrated(page);
+      await pages.openDialog(page);
+    }
+    await translate(page);
+    const root = page.locator(form === 'dialog' ? 'dialog' : 'main');
+    const phrase = root.locator('label.confirm [translate=no]');
+    await root.getByRole('textbox').fill('ein anderer Satz');
+    await root.locator('button.button-destroy').click();
+    const error = form === 'dialog' ? root.locator('#deletion-hint') : root.getByRole('alert');
+    await expect(error).toContainText('exactly as shown');
+    await translate(page);
+    await expect(error.locator('[translate=no]:visible'), 'the error repeats it').toHaveText((await phrase.textContent())!);
+    await root.getByRole('textbox').fill((await phrase.textContent())!);
+    await root.locator('button.button-destroy').click();
+    await pages.receipt(page);
+  });
+}
 
 test('page that is translated before its script arrives hydrates and saves', async ({ page }) => {
   let release = () => {};

@@ -32,6 +32,9 @@ const DOWNLOAD_ROUTES: [&str; 2] = ["/api/privacy/export", "/api/compliance/gdpr
 /// The receipt opens without an account, and therefore also while Clerk is down.
 const RECEIPT_ROUTE: &str = "/receipt/{code}";
 
+/// The page on which a deletion is confirmed, and confirmed again.
+const CONFIRMATION_ROUTE: &str = "/delete";
+
 /// A token younger than this was just issued, so the browser is coming from Clerk and can wait for it once more.
 const FRESH_TOKEN_SECONDS: i64 = 5;
 
@@ -167,10 +170,10 @@ async fn authentication(
     match presence {
         Presence::Active => Ok(Ok(current_user(state, session, user_id).await)),
         Presence::Deleting(receipt) => {
-            state.profiles.remove(&user_id).await;
             // The page leads them to it.
             parts.extensions.insert(receipt);
-            parts.extensions.insert(DepartingUser(user_of_claims(state, session, user_id)));
+            let user = departing_user(state, parts, session, user_id).await;
+            parts.extensions.insert(DepartingUser(user));
             Ok(Err(ErrorCode::AccountDeleted))
         }
         Presence::Erased => {
@@ -185,8 +188,20 @@ async fn current_user(state: &AppState, session: &Session, user_id: ClerkUserId)
         (Some(_), Some(_)) => None,
         _ => profile(state, session, &user_id).await,
     };
+    with_profile(user_of_claims(state, session, user_id), profile)
+}
+
+/// A user whose deletion is under way. Their profile is read only for the page that asks them to confirm, and not cached.
+async fn departing_user(state: &AppState, parts: &Parts, session: &Session, user_id: ClerkUserId) -> CurrentUser {
+    let is_asked = parts.method == Method::GET && is_route(parts, CONFIRMATION_ROUTE);
+    let profile = if is_asked { state.profiles.get_or_wait(&user_id).await } else { None };
+    state.profiles.remove(&user_id).await;
+    with_profile(user_of_claims(state, session, user_id), profile.map(|profile| (*profile).clone()))
+}
+
+/// Adds what the token doesn't say.
+fn with_profile(user: CurrentUser, profile: Option<Profile>) -> CurrentUser {
     let profile = profile.unwrap_or_default();
-    let user = user_of_claims(state, session, user_id);
     CurrentUser { email: user.email.or(profile.email), name: user.name.or(profile.name), ..user }
 }
 

@@ -3,6 +3,7 @@
 
 #[cfg(feature = "ssr")]
 mod activity_entry;
+mod confirmation_phrase;
 #[cfg(feature = "ssr")]
 mod error_notice;
 mod icon;
@@ -12,6 +13,7 @@ mod plan_table;
 #[cfg(feature = "ssr")]
 mod steps;
 
+pub(crate) use confirmation_phrase::{WithPhrase, quoted_phrase};
 pub(crate) use icon::Check;
 pub(crate) use live_text::LiveText;
 #[cfg(feature = "ssr")]

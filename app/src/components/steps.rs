@@ -9,7 +9,7 @@ use crate::texts;
 /// One line for each step.
 #[component]
 pub(crate) fn Steps(steps: Vec<StepProgress>) -> impl IntoView {
-    steps.into_iter().map(|step| view! { <Step step/> }).collect_view()
+    view! { <ol class="steps">{steps.into_iter().map(|step| view! { <Step step/> }).collect_view()}</ol> }
 }
 
 #[component]

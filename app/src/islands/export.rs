@@ -11,6 +11,7 @@ use lethe_error_code::ErrorCode;
 use super::browser;
 use super::http::{Call, Method, Reply};
 use crate::components::{Check, LiveText};
+use crate::error::PublicError;
 use crate::server_fns::{LatestExport, PrepareExport};
 use crate::texts;
 
@@ -21,6 +22,8 @@ const MAX_POLLS: u32 = 500;
 const EXPORT_PATH: &str = "/api/privacy/export";
 /// The section around the island, which has what the server knows.
 const SECTION_ID: &str = "copy";
+const STATUS_ID: &str = "copy-status";
+const BUTTON_ID: &str = "copy-button";
 
 #[derive(Clone, PartialEq, Eq)]
 enum State {
@@ -32,7 +35,7 @@ enum State {
     /// Polling failed. The download may continue.
     Unknown,
     /// The server refused the download.
-    Refused(ErrorCode),
+    Refused(PublicError),
 }
 
 /// The download button and its state.
@@ -44,7 +47,10 @@ pub(crate) fn ExportButton() -> impl IntoView {
         newest_known.set_value(browser::attribute(SECTION_ID, "data-now"));
         let refused = browser::attribute(SECTION_ID, "data-refused");
         if !refused.is_empty() {
-            state.set(State::Refused(ErrorCode::parse(&refused)));
+            // The page says which incident it was.
+            state.set(State::Refused(PublicError { code: ErrorCode::parse(&refused), incident: String::new() }));
+            // The page was loaded again under whoever had pressed the button, which says why.
+            browser::focus(BUTTON_ID);
         }
     });
     let start = move |event: leptos::ev::MouseEvent| {
@@ -62,7 +68,7 @@ pub(crate) fn ExportButton() -> impl IntoView {
                 }
                 // The page that is loaded says how to go on.
                 Err(error) if error.code == ErrorCode::ReverificationNeeded => browser::navigate(EXPORT_PATH),
-                Err(error) => state.set(State::Refused(error.code)),
+                Err(error) => state.set(State::Refused(error)),
             }
         });
     };
@@ -72,6 +78,7 @@ pub(crate) fn ExportButton() -> impl IntoView {
         <div class="card-foot">
             <p
                 class="state"
+                id=STATUS_ID
                 role="status"
                 data-state=move || state.with(|state| match state {
                     State::Done(_) => "success",
@@ -83,9 +90,12 @@ pub(crate) fn ExportButton() -> impl IntoView {
                 <span class="spinner" aria-hidden="true" hidden=move || state.with(|state| *state != State::Preparing)></span>
                 <LiveText first text=move || state.with(status_text)/>
             </p>
+            <a class="link" href="/" hidden=move || !state.with(needs_sign_in)>{texts::SIGN_IN_AGAIN}</a>
             <a
                 class="button"
+                id=BUTTON_ID
                 href=EXPORT_PATH
+                aria-describedby=STATUS_ID
                 aria-disabled=move || state.with(|state| *state == State::Preparing).then_some("true")
                 on:click=start
             >
@@ -107,8 +117,17 @@ fn status_text(state: &State) -> String {
         State::Preparing => texts::COPY_PREPARING.to_owned(),
         State::Done(content) => texts::downloaded(content),
         State::Unknown => texts::COPY_LOST.to_owned(),
-        State::Refused(code) => texts::not_downloaded(code.message()),
+        State::Refused(error) if error.incident.is_empty() || needs_sign_in(state) => {
+            texts::not_downloaded(error.code.message())
+        }
+        State::Refused(error) => {
+            [texts::not_downloaded(error.code.message()), texts::reference(&error.incident)].join(" ")
+        }
     }
+}
+
+fn needs_sign_in(state: &State) -> bool {
+    matches!(state, State::Refused(error) if error.code == ErrorCode::NotSignedIn)
 }
 
 /// Polls until the server has completed a newer export than `newest_known`.

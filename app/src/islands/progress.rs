@@ -21,11 +21,11 @@ const SECTION_ID: &str = "progress";
 /// The steps, and a line that sums them up.
 #[island]
 pub(crate) fn ReceiptProgress(children: Children) -> impl IntoView {
-    let steps = NodeRef::<html::Ol>::new();
+    let steps = NodeRef::<html::Div>::new();
     let status = RwSignal::new(browser::first_text());
     let is_warning = RwSignal::new(false);
     let tone = browser::first_tone();
-    // The page's script loads the page again unless it finds this mark.
+    // The page hides the link that looks again if it finds this attribute.
     let is_hydrated = RwSignal::new(false);
     Effect::new(move |_| {
         is_hydrated.set(true);
@@ -35,9 +35,7 @@ pub(crate) fn ReceiptProgress(children: Children) -> impl IntoView {
         Poll { code: browser::attribute(SECTION_ID, "data-code"), steps, status, is_warning }.schedule();
     });
     view! {
-        <div class="card-body">
-            <ol class="steps" node_ref=steps data-awake=move || is_hydrated.get().then_some("true")>{children()}</ol>
-        </div>
+        <div class="card-body" node_ref=steps data-awake=move || is_hydrated.get().then_some("true")>{children()}</div>
         <div class="card-foot">
             <p
                 class="state"
@@ -54,7 +52,7 @@ pub(crate) fn ReceiptProgress(children: Children) -> impl IntoView {
 #[derive(Clone)]
 struct Poll {
     code: String,
-    steps: NodeRef<html::Ol>,
+    steps: NodeRef<html::Div>,
     status: RwSignal<String>,
     is_warning: RwSignal<bool>,
 }

@@ -15,8 +15,9 @@ use super::layout::Layout;
 use crate::components::{ErrorNotice, PlanTable};
 use crate::dto::{PlanChangeRow, PlanRow, UserHandle};
 use crate::response::set_status;
+use crate::server::context;
 use crate::server::current_user::CurrentUser;
-use crate::server::flash::{self, Flash};
+use crate::server::flash;
 use crate::server::view_model;
 use crate::server_fns::ConfirmChangedPlan;
 use crate::texts;
@@ -24,10 +25,7 @@ use crate::texts;
 /// What there is to confirm, or, where nothing waits for the user, the way to the progress.
 #[component]
 pub(super) fn ConfirmAgain(lethe: Lethe, user: CurrentUser) -> impl IntoView {
-    let refused = match flash::take(&lethe, Some(&user)) {
-        Some(Flash::DeletionRefused(code)) => Some(code),
-        _ => None,
-    };
+    let refused = flash::take_refused_deletion(&lethe, &user);
     Suspend::new(async move {
         match deletion::pending_change(&lethe, &user.clerk_user_id).await {
             Ok(Some(change)) => EitherOf3::A(view! { <Question question=Question::new(&change, &user, refused)/> }),
@@ -43,6 +41,8 @@ pub(super) fn ConfirmAgain(lethe: Lethe, user: CurrentUser) -> impl IntoView {
 /// What the page asks.
 struct Question {
     user_handle: UserHandle,
+    /// What the user calls the account.
+    account: String,
     /// The hash of what would happen now.
     plan: String,
     changes: Vec<PlanChangeRow>,
@@ -50,12 +50,16 @@ struct Question {
     receipt: String,
     /// Why the last confirmation wasn't accepted.
     refused: Option<ErrorCode>,
+    /// What was typed instead of the phrase.
+    mistyped: Option<String>,
 }
 
 impl Question {
-    fn new(change: &PlanChange, user: &CurrentUser, refused: Option<ErrorCode>) -> Self {
+    fn new(change: &PlanChange, user: &CurrentUser, (refused, mistyped): (Option<ErrorCode>, Option<String>)) -> Self {
         Self {
             user_handle: user.user_handle.clone(),
+            account: user.account().unwrap_or_default().to_owned(),
+            mistyped,
             plan: change.current.hash.to_string(),
             changes: view_model::plan_changes(change),
             rows: view_model::planned_rows(&change.current),
@@ -67,7 +71,7 @@ impl Question {
 
 #[component]
 fn Question(question: Question) -> impl IntoView {
-    let Question { user_handle, plan, changes, rows, receipt, refused } = question;
+    let Question { user_handle, account, plan, changes, rows, receipt, refused, mistyped } = question;
     let is_open = refused != Some(ErrorCode::Impersonated);
     // What is wrong with the field stands at the field.
     let notice = refused.filter(|code| *code != ErrorCode::ConfirmationMissing);
@@ -86,16 +90,18 @@ fn Question(question: Question) -> impl IntoView {
                     }}
                 </div>
             </section>
-            <form class="card mt-6" method="post" action=ConfirmChangedPlan::url() autocomplete="off">
+            <form class="card mt-6" method="post" action=ConfirmChangedPlan::url() autocomplete="off" data-once=texts::DELETING>
                 <div class="card-body">
+                    <p class="mb-4">{texts::plan_lead(&account)} " " {texts::CANT_BE_UNDONE}</p>
                     <div class="plan-frame">
                         <PlanTable rows caption=texts::PLAN_CAPTION outcome_heading=texts::COLUMN_NOW/>
                     </div>
                     <input type="hidden" name="plan" value=plan/>
                     <input type="hidden" name="person" value=user_handle.as_str().to_owned()/>
-                    {is_open.then(|| view! { <ConfirmationField refused typed=None/> })}
+                    {is_open.then(|| view! { <ConfirmationField refused typed=mistyped/> })}
                 </div>
                 <div class="card-foot card-foot-end">
+                    <p class="state" role="status"></p>
                     <a class="button button-quiet" href=format!("/receipt/{receipt}")>{texts::SEE_PROGRESS}</a>
                     {is_open.then(|| view! { <button class="button button-destroy">{texts::DELETE}</button> })}
                 </div>
@@ -110,7 +116,7 @@ fn Changes(changes: Vec<PlanChangeRow>) -> impl IntoView {
     let rows = changes.into_iter().map(|change| {
         view! {
             <tr role="row">
-                <th scope="row" role="rowheader" dir="auto">{change.label}</th>
+                <th scope="row" role="rowheader" dir="auto"><span lang=context::content_language()>{change.label}</span></th>
                 <td class="outcome" role="cell">
                     <span>{change.current}</span>
                     <small>{texts::confirmed_before(change.confirmed)}</small>
@@ -143,6 +149,8 @@ mod tests {
     async fn question(label: &'static str, refused: Option<ErrorCode>) -> Page {
         let question = move || Question {
             user_handle: UserHandle::new("00ff00ff".to_owned()),
+            account: "ada@example.org".to_owned(),
+            mistyped: None,
             plan: "5f0ca91e".to_owned(),
             changes: vec![PlanChangeRow {
                 label: label.to_owned(),
@@ -171,6 +179,7 @@ mod tests {
         assert!(page.html.contains("You confirmed: Deleted") && page.html.contains("Kept until 22 November 2028"));
         assert!(page.tag(r#"name="plan""#).contains(r#"value="5f0ca91e""#));
         assert!(page.tag(r#"name="confirmation""#).contains("required") && page.html.contains(texts::CHANGE_LEAD));
+        assert!(page.html.contains(&texts::plan_of("ada@example.org")) && page.html.contains(texts::CANT_BE_UNDONE));
     }
 
     #[tokio::test]

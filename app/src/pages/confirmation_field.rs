@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use lethe_error_code::ErrorCode;
 
-use crate::dto::CONFIRMATION;
+use crate::components::{WithPhrase, quoted_phrase};
 use crate::texts;
 
 /// The field for the words that confirm.
@@ -11,7 +11,7 @@ use crate::texts;
 pub(super) fn ConfirmationField(refused: Option<ErrorCode>, typed: Option<String>) -> impl IntoView {
     let is_invalid = refused == Some(ErrorCode::ConfirmationMissing);
     view! {
-        <label class="confirm" for="deletion-confirmation">{texts::type_to_confirm(format!("“{CONFIRMATION}”"))}</label>
+        <label class="confirm" for="deletion-confirmation"><WithPhrase sentence=texts::type_to_confirm(quoted_phrase())/></label>
         <input
             id="deletion-confirmation"
             class="field"
@@ -28,7 +28,7 @@ pub(super) fn ConfirmationField(refused: Option<ErrorCode>, typed: Option<String
         />
         {is_invalid.then(|| view! {
             <p id="deletion-refused" class="field-hint" role="alert" data-invalid="true">
-                {ErrorCode::ConfirmationMissing.message()}
+                <WithPhrase sentence=ErrorCode::ConfirmationMissing.message().to_owned()/>
             </p>
         })}
     }

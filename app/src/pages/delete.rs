@@ -17,7 +17,7 @@ use crate::dto::{DeletionPreview, UserHandle};
 use crate::response::set_status;
 use crate::server::context;
 use crate::server::current_user::{Authentication, CurrentUser};
-use crate::server::flash::{self, Flash};
+use crate::server::flash;
 use crate::server::resume::{self, PendingAction, Resumed, ReturnTo};
 use crate::server::view_model;
 use crate::server_fns::RequestDeletion;
@@ -39,10 +39,7 @@ pub(crate) fn Delete() -> impl IntoView {
 }
 
 fn delete_page(lethe: Lethe, user: CurrentUser) -> impl IntoView {
-    let refused_before = match flash::take(&lethe, Some(&user)) {
-        Some(Flash::DeletionRefused(code)) => Some(code),
-        _ => None,
-    };
+    let (refused_before, mistyped) = flash::take_refused_deletion(&lethe, &user);
     let refused_now = resume::require_fresh_sign_in(&lethe, &user).err();
     // The user may have signed in since.
     let outdated = [ErrorCode::NotSignedIn, ErrorCode::ReverificationNeeded];
@@ -51,6 +48,7 @@ fn delete_page(lethe: Lethe, user: CurrentUser) -> impl IntoView {
         resumed: resume::take(&lethe, &user, |action| {
             matches!(action, PendingAction::Confirm(ReturnTo::Page) | PendingAction::Deletion(_))
         }),
+        mistyped,
         account: user.account().unwrap_or_default().to_owned(),
         user_handle: user.user_handle.clone(),
     };
@@ -74,30 +72,32 @@ struct DeletePageData {
     account: String,
     /// Why nothing was, or can be, deleted.
     refused: Option<ErrorCode>,
+    /// What was typed instead of the phrase.
+    mistyped: Option<String>,
     /// What the user was about to do before signing in.
     resumed: Option<Resumed>,
 }
 
 #[component]
 fn ConfirmDeletion(preview: DeletionPreview, data: DeletePageData) -> impl IntoView {
-    let DeletePageData { user_handle, account, refused, resumed } = data;
+    let DeletePageData { user_handle, account, refused, mistyped, resumed } = data;
     // There is nothing to type if it would be refused.
     let is_open = preview.refused.is_none();
     let typed = match &resumed {
         Some(Resumed::Continue(PendingAction::Deletion(typed))) => Some(typed.clone()),
-        _ => None,
+        _ => mistyped,
     };
     let has_failed = refused.is_some_and(|code| code != ErrorCode::ReverificationNeeded);
     let title = if has_failed { [texts::ERROR_PREFIX, texts::DELETION].concat() } else { texts::DELETION.to_owned() };
     let is_unlisted = preview.plan.is_empty();
-    let lead = if is_unlisted { String::new() } else { texts::plan_of(account) + " " };
+    let lead = if is_unlisted { String::new() } else { texts::plan_lead(&account) + " " };
     view! {
         <Layout title>
             <h1>{texts::DELETE_QUESTION}</h1>
             <p class="lead">{lead} {texts::CANT_BE_UNDONE}</p>
             {is_unlisted.then(|| view! { <div class="mt-6"><StatusNotice text=texts::PLAN_UNLISTED/></div> })}
             <Notes refused resumed/>
-            <form class="card mt-6" method="post" action=RequestDeletion::url() autocomplete="off">
+            <form class="card mt-6" method="post" action=RequestDeletion::url() autocomplete="off" data-once=texts::DELETING>
                 <div class="card-body">
                     {(!is_unlisted).then(|| view! { <div class="plan-frame" inner_html=preview.table></div> })}
                     <input type="hidden" name="plan" value=preview.plan/>
@@ -106,7 +106,9 @@ fn ConfirmDeletion(preview: DeletionPreview, data: DeletePageData) -> impl IntoV
                     {is_open.then(|| view! { <ConfirmationField refused typed/> })}
                 </div>
                 <div class="card-foot card-foot-end">
-                    <a class="button button-quiet" href="/">{texts::CANCEL}</a>
+                    <p class="state" role="status"></p>
+                    // Not "Cancel", which would pretend to stop a deletion that was confirmed before.
+                    <a class="button button-quiet" href="/">{texts::BACK_TO_CENTER}</a>
                     {is_open.then(|| view! { <button class="button button-destroy">{texts::DELETE}</button> })}
                 </div>
             </form>
@@ -208,7 +210,7 @@ mod tests {
     #[tokio::test]
     async fn wrong_confirmation_is_reported_at_the_field() {
         let page = confirm("Comments", Some(ErrorCode::ConfirmationMissing)).await;
-        assert!(page.html.contains(ErrorCode::ConfirmationMissing.message()));
+        assert!(page.html.contains("exactly as shown."));
         let field = page.tag(r#"name="confirmation""#);
         assert!(field.contains(r#"aria-invalid="true""#) && field.contains(r#"aria-describedby="deletion-refused""#));
     }
@@ -232,6 +234,7 @@ mod tests {
     async fn returning_user_continues_where_they_were() {
         let page = resumed_page(Resumed::Continue(PendingAction::Confirm(ReturnTo::Page))).await;
         assert!(page.html.contains(texts::CONFIRMED_PAGE));
+        assert!(page.html.contains(texts::PLAN_OF_READER), "an account whose name isn't known");
         let page = resumed_page(Resumed::OtherUser(PendingAction::Confirm(ReturnTo::Page))).await;
         assert!(page.html.contains("We’ve canceled what you started"));
         let page = resumed_page(Resumed::Continue(PendingAction::Deletion("delete my".to_owned()))).await;

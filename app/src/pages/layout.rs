@@ -7,10 +7,12 @@ use leptos_meta::Title;
 
 use crate::server::context::{self, Site};
 use crate::server::current_user::CurrentUser;
+use crate::server::error_texts;
 use crate::texts;
 
-/// Small conveniences where script runs: times in the reader's zone, the buttons that copy a link and print. It also keeps
-/// the islands' markup, and puts it back before they hydrate: a translation or an extension may have changed it, and
+/// Small conveniences where script runs: times in the reader's zone, the buttons that copy a link and print. A form that starts
+/// a deletion is sent once, and offers no way back meanwhile. Notices are put in once more after the page has opened: screen
+/// readers announce what changes in a live region, not what is there from the start. It also keeps the islands' markup, and puts it back before they hydrate: a translation or an extension may have changed it, and
 /// hydration needs what the server rendered.
 const PAGE_SCRIPT: &str = include_str!("page.js");
 
@@ -31,7 +33,7 @@ pub(crate) fn Layout(
     let site = use_context::<Site>();
     let brand = site.as_ref().map(|site| site.brand.clone()).unwrap_or_default();
     let user = context::current_user().ok().filter(|_| is_personal);
-    let has_suffix = !brand.to_lowercase().contains("privacy");
+    let suffix = error_texts::brand_suffix(&brand);
     view! {
         <Title text=title + " · " + &brand/>
         <a class="skip" href="#main">{texts::SKIP}</a>
@@ -41,7 +43,7 @@ pub(crate) fn Layout(
                     <path d="M3 8c3-3 6 3 9 0s6 3 9 0M3 15c3-3 6 3 9 0s6 3 9 0"/>
                 </svg>
                 <span dir="auto">
-                    {brand} {has_suffix.then(|| view! { <span class="brand-suffix">{texts::BRAND_SUFFIX}</span> })}
+                    {brand} {suffix.map(|suffix| view! { <span class="brand-suffix">{suffix}</span> })}
                 </span>
             </a>
             {user.map(|user| view! { <UserMenu user/> })}

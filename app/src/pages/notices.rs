@@ -44,6 +44,7 @@ pub(super) fn StatusNotice(#[prop(into)] text: String) -> impl IntoView {
 #[component]
 pub(super) fn OtherUserNotice() -> impl IntoView {
     let user = context::current_user().ok();
-    let account = user.as_ref().and_then(|user| user.account()).unwrap_or_default().to_owned();
-    view! { <p class="note note-warning" role="status">{texts::other_user(account)}</p> }
+    let account = user.as_ref().and_then(|user| user.account());
+    let text = account.map_or_else(|| texts::OTHER_USER.to_owned(), texts::other_user);
+    view! { <p class="note note-warning" role="status">{text}</p> }
 }

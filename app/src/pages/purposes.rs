@@ -107,9 +107,10 @@ fn grouped(purposes: Vec<PurposeChoice>) -> Vec<(Option<String>, Vec<PurposeChoi
 /// a plain form, that the purpose was granted when the form was rendered.
 #[component]
 fn PurposeBox(purpose: PurposeChoice, checked: bool) -> impl IntoView {
-    let PurposeChoice { key, title, text, text_id, granted, status, note, locked, .. } = purpose;
+    let PurposeChoice { key, title, text, text_id, granted, since, status, note, locked, .. } = purpose;
     let text_id = format!("{key}:{text_id}");
     let id = box_id(&key);
+    let has_note = note.is_some();
     view! {
         <div class="choice">
             <input
@@ -120,12 +121,13 @@ fn PurposeBox(purpose: PurposeChoice, checked: bool) -> impl IntoView {
                 checked=checked
                 disabled=locked
                 data-granted=granted.then_some("true")
+                data-since=Some(since).filter(|since| !since.is_empty())
                 aria-describedby=format!("{id}-text {id}-status")
             />
             <label for=id.clone() id=format!("{id}-title") dir="auto" lang=context::content_language()>{title}</label>
             <div class="choice-text" id=format!("{id}-text")>
                 <p dir="auto" lang=context::content_language()>{text}</p>
-                {note.map(|note| view! { <p class="choice-note">{note}</p> })}
+                <p class="choice-note" id=format!("{id}-note") hidden=!has_note>{note}</p>
             </div>
             <span class="tag" id=format!("{id}-status")>{status}</span>
             <input type="hidden" name=TEXTS_NAME value=text_id/>

@@ -16,10 +16,9 @@ use crate::islands::{FirstText, ReceiptProgress};
 use crate::server::view_model;
 use crate::texts;
 
-/// Seconds after which the page of a running deletion reloads without script.
-const RELOAD_SECONDS: &str = "4";
-/// Reloads the page if scripts run, but the island's bundle never arrives.
-const RELOAD_UNLESS_HYDRATED: &str = "setTimeout(()=>document.querySelector('[data-awake]')||location.reload(),6000)";
+/// Hides the link that looks again where scripts run, unless the island's bundle doesn't arrive.
+const HIDE_LINK_IF_HYDRATED: &str = "{const a=document.getElementById('check-again');a.hidden=true;\
+    setTimeout(()=>{a.hidden=!!document.querySelector('[data-awake]')},6000)}";
 
 /// Stands for a time in a sentence.
 const TIME: &str = "\0";
@@ -52,16 +51,15 @@ fn InProgress(receipt: deletion::Receipt) -> impl IntoView {
     let asks = receipt.progress.waiting == Some(Waiting::Confirmation);
     view! {
         <Scripts/>
-        <script nonce=use_nonce()>{RELOAD_UNLESS_HYDRATED}</script>
-        // Not in the head: that is rendered by a second look at the deletion, which may find it finished already. Then
-        // nothing would reload this page.
-        <noscript><meta http-equiv="refresh" content=RELOAD_SECONDS/></noscript>
         <Layout title=texts::DELETING_TITLE is_personal=false>
             <h1>{texts::DELETING_TITLE}</h1>
-            <p class="lead">{time_sentence(&texts::requested(TIME), receipt.requested_at)} " " {texts::SAVE_LINK}</p>
+            <p class="lead">{time_sentence(&texts::requested(TIME), receipt.requested_at)} " " {texts::SAVE_PROGRESS_LINK}</p>
             <section class="card mt-6" id="progress" aria-label=texts::STEPS data-code=code>
                 <ReceiptProgress><Steps steps/></ReceiptProgress>
             </section>
+            // No timed reload: it would take readers away from where they are (WCAG 2.2.1).
+            <p class="mt-6" id="check-again"><a class="button button-quiet" href="">{texts::CHECK_AGAIN}</a></p>
+            <script nonce=use_nonce()>{HIDE_LINK_IF_HYDRATED}</script>
             {asks.then(|| view! { <p class="mt-6"><a class="button" href="/delete">{texts::CHECK_CHANGE}</a></p> })}
             <p class="mt-6 text-soft">{texts::RECEIPT} " " <code>{receipt.code.as_str().to_owned()}</code></p>
         </Layout>
@@ -91,7 +89,7 @@ fn Completed(receipt: deletion::Receipt) -> impl IntoView {
             {replanned.map(|text| view! { <p class="mt-4">{text}</p> })}
             <div class="card-actions mt-4">
                 // Shown by the page's script, which they need.
-                <button type="button" class="button button-quiet" hidden data-copy=texts::LINK_COPIED>{texts::COPY_LINK}</button>
+                <button type="button" class="button button-quiet" hidden data-copy=texts::LINK_COPIED data-failed=texts::LINK_NOT_COPIED>{texts::COPY_LINK}</button>
                 <button type="button" class="button button-quiet" hidden data-print="">{texts::PRINT}</button>
                 <span role="status"></span>
             </div>

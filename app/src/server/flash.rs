@@ -19,6 +19,9 @@ const COOKIE: SealedCookie = SealedCookie {
     lifetime: Duration::minutes(5),
 };
 
+/// Bytes of what was typed that a cookie holds.
+const MAX_TYPED: usize = 200;
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Flash {
@@ -30,6 +33,8 @@ pub enum Flash {
     ExportRefused(ErrorCode, String),
     /// The deletion was refused.
     DeletionRefused(ErrorCode),
+    /// The deletion was refused because this was typed instead of the phrase.
+    ConfirmationMistyped(String),
     /// The user signed out.
     SignedOut,
 }
@@ -59,4 +64,21 @@ pub(crate) fn take(lethe: &Lethe, user: Option<&CurrentUser>) -> Option<Flash> {
     COOKIE.remove(lethe);
     let concerns_user = user.is_none_or(|user| user.has_handle(&concerned) || concerned == UserHandle::default());
     concerns_user.then_some(flash)
+}
+
+/// Returns why the user's deletion was refused, and what they had typed if that was the reason.
+pub(crate) fn take_refused_deletion(lethe: &Lethe, user: &CurrentUser) -> (Option<ErrorCode>, Option<String>) {
+    match take(lethe, Some(user)) {
+        Some(Flash::DeletionRefused(code)) => (Some(code), None),
+        Some(Flash::ConfirmationMistyped(typed)) => (Some(ErrorCode::ConfirmationMissing), Some(typed)),
+        _ => (None, None),
+    }
+}
+
+/// The message about a refused deletion. A cookie holds what was typed if it is short.
+pub(crate) fn refused_deletion(code: ErrorCode, typed: String) -> Flash {
+    match code {
+        ErrorCode::ConfirmationMissing if typed.len() <= MAX_TYPED => Flash::ConfirmationMistyped(typed),
+        code => Flash::DeletionRefused(code),
+    }
 }

@@ -4,6 +4,7 @@
 pub(crate) mod activity_text;
 pub mod context;
 pub mod current_user;
+pub mod error_texts;
 pub mod flash;
 pub(crate) mod markup;
 pub(crate) mod respond;

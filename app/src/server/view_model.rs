@@ -50,6 +50,7 @@ fn purpose_choice(state: &PurposeState) -> PurposeChoice {
         text: purpose.text.clone(),
         text_id: purpose.text_id().to_string(),
         granted: *granted,
+        since: since.map(format::rfc3339_micros).unwrap_or_default(),
         status,
         note,
         group: purpose.group.clone(),

@@ -46,7 +46,6 @@ pub async fn request_deletion(
     use lethe::deletion::{self, NewRequest, Origin, PlanHash};
     use lethe_error_code::ErrorCode;
 
-    use crate::server::flash::Flash;
     use crate::server::resume::{self, PendingAction};
     use crate::server::{context, respond};
 
@@ -69,12 +68,10 @@ pub async fn request_deletion(
     };
     let started =
         started.await.map(|request| DeletionStarted { receipt: format!("/receipt/{}", request.receipt.as_str()) });
-    respond::stash_form(&started, &user_handle, || PendingAction::Deletion(confirmation));
+    respond::stash_form(&started, &user_handle, || PendingAction::Deletion(confirmation.clone()));
     respond::respond_to_form(started, &user_handle, |outcome| match outcome {
         Ok(started) => (started.receipt.clone(), None),
-        // The field takes the focus by itself, which browsers skip for an address with a fragment.
-        Err(code @ ErrorCode::ConfirmationMissing) => ("/delete".to_owned(), Some(Flash::DeletionRefused(code))),
-        Err(code) => ("/delete#deletion-refused".to_owned(), Some(Flash::DeletionRefused(code))),
+        Err(code) => refused_page(code, confirmation),
     })
 }
 
@@ -98,9 +95,7 @@ pub async fn confirm_changed_plan(
     use lethe::deletion::{self, PlanHash};
     use lethe_error_code::ErrorCode;
 
-    use crate::server::context;
-    use crate::server::flash::Flash;
-    use crate::server::respond;
+    use crate::server::{context, respond};
 
     let confirmed = async {
         let user = context::departing_user()?;
@@ -119,9 +114,17 @@ pub async fn confirm_changed_plan(
         confirmed.await.map(|receipt| DeletionStarted { receipt: format!("/receipt/{}", receipt.as_str()) });
     respond::respond_to_form(confirmed, &user_handle, |outcome| match outcome {
         Ok(started) => (started.receipt.clone(), None),
-        Err(code @ ErrorCode::ConfirmationMissing) => ("/delete".to_owned(), Some(Flash::DeletionRefused(code))),
-        Err(code) => ("/delete#deletion-refused".to_owned(), Some(Flash::DeletionRefused(code))),
+        Err(code) => refused_page(code, confirmation),
     })
+}
+
+/// The page that says why a confirmation wasn't accepted.
+#[cfg(feature = "ssr")]
+fn refused_page(code: lethe_error_code::ErrorCode, typed: String) -> (String, Option<crate::server::flash::Flash>) {
+    // The field takes the focus by itself, which browsers skip for an address with a fragment.
+    let is_at_field = code == lethe_error_code::ErrorCode::ConfirmationMissing;
+    let path = if is_at_field { "/delete" } else { "/delete#deletion-refused" };
+    (path.to_owned(), Some(crate::server::flash::refused_deletion(code, typed)))
 }
 
 /// Returns a deletion's progress. Open to everybody who knows the receipt's code, as the receipt is.

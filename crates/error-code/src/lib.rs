@@ -85,7 +85,7 @@ error_codes! {
         "You’ve switched accounts since opening this page. Nothing was changed. Reload the page.";
     /// The deletion's plan changed since it was shown.
     PlanChanged = "plan_changed", 409,
-        "What would happen has changed since you opened this page. Check it, then confirm again.";
+        "What would happen has changed since you opened this page. Check the list, then confirm again.";
     /// The text of a purpose isn't the one that the form showed.
     TextChanged = "text_changed", 409,
         "The text changed while this page was open. Reload the page, read it again, then choose.";

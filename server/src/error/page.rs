@@ -3,31 +3,30 @@
 
 use axum::response::{Html, IntoResponse, Response};
 use lethe_app::server::context::Site;
-use lethe_error_code::ErrorCode;
+use lethe_app::server::error_texts;
 
 use super::Problem;
 
 /// Renders the page.
 #[must_use]
 pub fn error_page(site: &Site, incident: &str, problem: &Problem) -> Response {
+    let texts = error_texts::of(problem.code());
+    let reference =
+        texts.reference.map(|label| format!("<p class=\"mt-4 text-soft\">{label} <code>{incident}</code></p>"));
+    let suffix = error_texts::brand_suffix(&site.brand);
     let html = format!(
         include_str!("page.html"),
-        title = title(problem.code()),
+        title = texts.title,
         brand = escape_html(&site.brand),
+        suffix = suffix.map(|suffix| format!("<span class=\"brand-suffix\">{suffix}</span>")).unwrap_or_default(),
         style = escape_html(&site.style_path),
         message = escape_html(problem.code().message()),
-        incident = incident,
+        reference = reference.unwrap_or_default(),
+        start = texts.start,
     );
     let mut response = (problem.status(), Html(html)).into_response();
     problem.set_headers(&mut response);
     response
-}
-
-const fn title(code: ErrorCode) -> &'static str {
-    match code {
-        ErrorCode::Maintenance => "Back soon",
-        _ => "Something went wrong",
-    }
 }
 
 fn escape_html(text: &str) -> String {

@@ -11,6 +11,7 @@ use http::header::SET_COOKIE;
 use http::{StatusCode, Uri};
 use http_body_util::BodyExt;
 use lethe_app::server::current_user::Authentication;
+use lethe_app::server::flash::{self, Flash};
 use lethe_app::server::resume::{self, PendingAction, ReturnTo};
 use lethe_error_code::ErrorCode;
 use url::{Url, form_urlencoded};
@@ -47,7 +48,18 @@ pub async fn begin(State(state): State<AppState>, request: Request) -> Result<Re
     if let Some(cookie) = resume::to_cookie(&state.lethe, &user.user_handle, PendingAction::Confirm(return_to)) {
         response.headers_mut().append(SET_COOKIE, cookie);
     }
+    if let Some(cookie) = flash::to_cookie(&state.lethe, &user.user_handle, left_undone(return_to)) {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
     Ok(response)
+}
+
+/// What the page says to a user who comes back without having signed in.
+fn left_undone(return_to: ReturnTo) -> Flash {
+    match return_to {
+        ReturnTo::Export => Flash::ExportRefused(ErrorCode::NotSignedIn, String::new()),
+        ReturnTo::Dialog | ReturnTo::Page => Flash::DeletionRefused(ErrorCode::NotSignedIn),
+    }
 }
 
 fn return_to(body: &Bytes) -> Option<ReturnTo> {

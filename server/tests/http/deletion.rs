@@ -179,7 +179,7 @@ async fn receipt_as_a_document_names_where_was_looked_and_what_stays() {
         (&profile["outcome"]["kind"], &profile["key"]),
         (&serde_json::json!("scrubbed"), &serde_json::json!("user_id"))
     );
-    assert_eq!(profile["outcome"]["reason"], "names the author of published results");
+    assert_eq!(profile["outcome"]["reason"], "it credits you as the author of published results");
     assert!(
         receipt["searched"]["tables"].as_array().unwrap().contains(&serde_json::json!("public.projects")),
         "{receipt}"

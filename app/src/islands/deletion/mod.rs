@@ -16,8 +16,7 @@ use self::state::{Command, Event, Found, Phase, Preview, State};
 use super::browser;
 use super::held_data::Skeleton;
 use super::http::{self, Call, Method, Reply};
-use crate::components::LiveText;
-use crate::dto::CONFIRMATION;
+use crate::components::{LiveText, WithPhrase, quoted_phrase};
 use crate::error::PublicError;
 use crate::server_fns::{PreviewDeletion, RequestDeletion};
 use crate::texts;
@@ -165,7 +164,8 @@ fn Plan(state: RwSignal<State>) -> impl IntoView {
     // Whatever had the focus may be gone.
     let phase = Memo::new(move |_| state.with(|state| state.phase.clone()));
     Effect::new(move |_| {
-        phase.track();
+        // Not `track`, which doesn't compute a memo, so that nothing would be tracked.
+        phase.with(|_| ());
         browser::focus_if_lost(TITLE_ID);
     });
     let is_waiting = move || state.with(|state| matches!(state.phase, Phase::Submitting(_) | Phase::Checking { .. }));
@@ -190,7 +190,7 @@ fn lead(state: &State) -> String {
     match &state.phase {
         Phase::Loading(_) => texts::PLAN_LOADING.to_owned(),
         Phase::Ready(preview, _) if preview.is_unlisted() => texts::PLAN_UNLISTED.to_owned(),
-        Phase::Ready(..) => texts::plan_of(browser::attribute(SECTION_ID, "data-account")),
+        Phase::Ready(..) => texts::plan_lead(&browser::attribute(SECTION_ID, "data-account")),
         Phase::Submitting(_) => texts::DELETING.to_owned(),
         Phase::Checking { found: Some(Found::Unknown), .. } => texts::UNKNOWN.to_owned(),
         Phase::Checking { .. } => texts::CHECKING.to_owned(),
@@ -251,7 +251,7 @@ fn Confirmation(controller: DialogController) -> impl IntoView {
     let has_mismatch = move || state.with(|state| state.has_mismatch);
     view! {
         <div hidden=hidden>
-            <label class="confirm" for=FIELD_ID>{texts::type_to_confirm(format!("“{CONFIRMATION}”"))}</label>
+            <label class="confirm" for=FIELD_ID><WithPhrase sentence=texts::type_to_confirm(quoted_phrase())/></label>
             <input
                 id=FIELD_ID
                 class="field"
@@ -260,7 +260,6 @@ fn Confirmation(controller: DialogController) -> impl IntoView {
                 autocomplete="off"
                 autocapitalize="none"
                 spellcheck="false"
-                translate="no"
                 readonly=inactive
                 aria-invalid=move || has_mismatch().then_some("true")
                 aria-describedby="deletion-hint"
@@ -268,9 +267,10 @@ fn Confirmation(controller: DialogController) -> impl IntoView {
                 on:input=move |event| controller.dispatch(Event::Typed(event_target_value(&event)))
             />
             <p id="deletion-hint" class="field-hint" role="status" data-invalid=move || has_mismatch().then_some("true")>
-                <LiveText text=move || {
-                    if has_mismatch() { ErrorCode::ConfirmationMissing.message() } else { texts::CANT_BE_UNDONE }.to_owned()
-                }/>
+                <span hidden=has_mismatch>{texts::CANT_BE_UNDONE}</span>
+                <span hidden=move || !has_mismatch()>
+                    <WithPhrase sentence=ErrorCode::ConfirmationMissing.message().to_owned()/>
+                </span>
             </p>
         </div>
     }

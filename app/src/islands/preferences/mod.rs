@@ -194,7 +194,7 @@ impl FormController {
 
     fn dispatch(self, event: Event) {
         let commands = self.state.try_update(|state| state.reduce(event)).unwrap_or_default();
-        self.state.with_untracked(|state| boxes::display(&state.ticked));
+        self.state.with_untracked(boxes::display);
         for command in commands {
             self.run(command);
         }

@@ -17,6 +17,10 @@ pub(crate) struct Record {
 pub(crate) struct Purpose {
     pub(crate) key: String,
     pub(crate) granted: bool,
+    /// When that was decided, in RFC 3339; empty if it never was.
+    pub(crate) since: String,
+    /// What the page says about it.
+    pub(crate) status: String,
     /// Whether the browser's opt-out signal keeps it off.
     pub(crate) locked: bool,
 }
@@ -149,7 +153,7 @@ impl State {
                 self.tick(&self.ticked.iter().map(off).collect::<Vec<_>>())
             }
             Event::Submitted if matches!(self.status, Status::Saving(_)) => Vec::new(),
-            Event::Submitted => self.save(None),
+            Event::Submitted => self.save(self.ticked.clone(), None),
             Event::SaveSucceeded(saved) => self.accept(saved),
             Event::SaveFailed(code) => self.reject(code),
             Event::Refreshed(saved) => self.refresh(saved),
@@ -157,13 +161,16 @@ impl State {
             Event::RefreshFailed(_) => Vec::new(),
             Event::StoreFinished { stored } => self.after_storing(stored),
             Event::RetryDue(stored) => match (&self.status, stored) {
-                (Status::Stored(_), Some(stored)) => self.save(Some(stored.revision)),
+                (Status::Stored(_), Some(stored)) => {
+                    self.set(&stored.choices);
+                    self.save(self.saved_with(&stored.choices), Some(stored.revision))
+                }
                 _ => Vec::new(),
             },
             Event::EarlierApplied => match self.earlier.take() {
                 Some(earlier) => {
                     self.set(&earlier.stored.choices);
-                    self.save(None)
+                    self.save(self.saved_with(&earlier.stored.choices), None)
                 }
                 None => Vec::new(),
             },
@@ -179,7 +186,7 @@ impl State {
         stored.choices.iter().filter(|choice| self.differs(choice)).cloned().collect()
     }
 
-    /// Sends what an earlier visit couldn't withdraw. Asks about everything else.
+    /// Sends what an earlier visit couldn't withdraw, unless that was decided anew since. Asks about everything else.
     fn resume_failed(&mut self, failed: StoredChoices) -> Vec<Command> {
         let pending = self.pending(&failed);
         if pending.is_empty() {
@@ -187,16 +194,31 @@ impl State {
         }
         let is_outdated = failed.revision != self.saved.revision;
         let (asked, withdrawn): (Vec<_>, Vec<_>) =
-            pending.into_iter().partition(|choice| is_outdated || choice.granted);
+            pending.into_iter().partition(|choice| choice.granted || self.was_decided_after(choice, &failed.revision));
         if !asked.is_empty() {
-            let stored = StoredChoices { revision: failed.revision.clone(), choices: asked };
+            let stored = StoredChoices { revision: failed.revision, choices: asked };
             self.earlier = Some(EarlierChoice { stored, is_outdated });
         }
         if withdrawn.is_empty() {
             return Vec::new();
         }
         self.set(&withdrawn);
-        self.save(Some(failed.revision))
+        self.save(self.saved_with(&withdrawn), Some(self.saved.revision.clone()))
+    }
+
+    /// Whether the purpose was decided on after this revision, which is a time.
+    fn was_decided_after(&self, choice: &Choice, revision: &str) -> bool {
+        self.saved.purposes.iter().any(|it| it.key == choice.purpose && it.since.as_str() > revision)
+    }
+
+    /// What the server would have after these choices, whatever is ticked beside them.
+    fn saved_with(&self, choices: &[Choice]) -> Vec<Choice> {
+        let chosen = |purpose: &Purpose| {
+            let choice = choices.iter().find(|choice| choice.purpose == purpose.key && !purpose.locked);
+            let granted = choice.map_or(purpose.granted, |choice| choice.granted);
+            Choice { purpose: purpose.key.clone(), granted }
+        };
+        self.saved.purposes.iter().map(chosen).collect()
     }
 
     /// Takes over the server's state, unless the user has something unsaved.
@@ -249,15 +271,12 @@ impl State {
         vec![Command::StoreUnsent(self.unsaved())]
     }
 
-    fn save(&mut self, base: Option<String>) -> Vec<Command> {
-        self.status = Status::Saving(self.ticked.clone());
-        let granted = self.ticked.iter().filter(|choice| choice.granted).map(|choice| choice.purpose.clone());
-        let previously_granted = self.saved.purposes.iter().filter(|it| it.granted).map(|it| it.key.clone());
-        vec![Command::Save(Submission {
-            granted: granted.collect(),
-            previously_granted: previously_granted.collect(),
-            base,
-        })]
+    /// Sends these choices, one per purpose.
+    fn save(&mut self, choices: Vec<Choice>, base: Option<String>) -> Vec<Command> {
+        let granted = choices.iter().filter(|choice| choice.granted).map(|choice| choice.purpose.clone()).collect();
+        let previously_granted = self.saved.purposes.iter().filter(|it| it.granted).map(|it| it.key.clone()).collect();
+        self.status = Status::Saving(choices);
+        vec![Command::Save(Submission { granted, previously_granted, base })]
     }
 
     /// Takes over the server's state. What was ticked while the request was under way stays as it was ticked.
@@ -298,7 +317,12 @@ impl State {
 
     /// Has a choice that couldn't be saved stored, if sending it again can help.
     fn reject(&mut self, code: ErrorCode) -> Vec<Command> {
-        let unsaved = self.unsaved();
+        // What was ticked meanwhile wasn't sent, and isn't sent by a retry.
+        let choices = match &self.status {
+            Status::Saving(sent) => sent.iter().filter(|choice| self.differs(choice)).cloned().collect(),
+            _ => self.edits(),
+        };
+        let unsaved = StoredChoices { revision: self.saved.revision.clone(), choices };
         match code {
             ErrorCode::AccountDeleted => vec![Command::RemoveStored, Command::Reload],
             ErrorCode::InvalidInput

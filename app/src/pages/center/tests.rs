@@ -11,6 +11,7 @@ fn purpose(key: &str, title: &str, granted: bool) -> PurposeChoice {
         text: format!("{title}, in a sentence."),
         text_id: "00ff:1".to_owned(),
         granted,
+        since: if granted { "2026-03-03T09:57:00.000000Z".to_owned() } else { String::new() },
         status: if granted { "On since 3 March 2026".to_owned() } else { "Off".to_owned() },
         note: None,
         group: None,

@@ -3,7 +3,7 @@ use super::*;
 const REVISION: &str = "2026-11-22T09:58:00.000000Z";
 
 fn purpose(key: &str, granted: bool) -> Purpose {
-    Purpose { key: key.to_owned(), granted, locked: key == "thirdParty" }
+    Purpose { key: key.to_owned(), granted, since: String::new(), status: String::new(), locked: key == "thirdParty" }
 }
 
 fn server(marketing: bool, analytics: bool) -> Record {
@@ -155,6 +155,70 @@ fn failed_withdrawal_is_sent_again() {
     };
     assert_eq!(commands, [Command::Save(sent)]);
     assert!(matches!(state.status, Status::Saving(_)) && state.earlier.is_none());
+}
+
+/// A form of a person who has agreed to marketing at this time, with analytics ticked and not sent.
+fn form_with_unsent_tick(agreed: &str) -> State {
+    let mut saved = server(true, false);
+    saved.purposes[0].since = agreed.to_owned();
+    State { ticked: vec![choice("marketing", true), choice("analytics", true)], saved, ..form() }
+}
+
+#[test]
+fn withdrawal_is_sent_without_what_is_ticked_beside_it() {
+    let mut state = form_with_unsent_tick("");
+    let withdrawn = stored(REVISION, &[choice("marketing", false)]);
+    let commands = open(&mut state, Some(withdrawn.clone()), None);
+    let sent = Submission {
+        granted: Vec::new(),
+        previously_granted: vec!["marketing".to_owned()],
+        base: Some(REVISION.to_owned()),
+    };
+    assert_eq!(commands, [Command::Save(sent.clone())]);
+    let mut failed = state.clone();
+    let unsent = stored("newer", &[choice("analytics", true)]);
+    let commands = state.reduce(Event::SaveSucceeded(saved(false, false)));
+    assert_eq!(commands, [Command::RemoveStored, Command::StoreUnsent(unsent)]);
+    assert!(state.is_ticked("analytics") && state.status == Status::Edited);
+
+    assert_eq!(failed.reduce(Event::SaveFailed(ErrorCode::Unreachable)), [Command::StoreFailed(withdrawn.clone())]);
+    assert_eq!(failed.reduce(Event::RetryDue(Some(withdrawn))), [Command::Save(sent)]);
+}
+
+#[test]
+fn earlier_choice_is_sent_without_what_is_ticked_beside_it() {
+    let earlier = EarlierChoice { stored: stored(REVISION, &[choice("marketing", true)]), is_outdated: false };
+    let mut state = State { earlier: Some(earlier), ..form() };
+    tick(&mut state, "analytics", true);
+    assert_eq!(state.reduce(Event::EarlierApplied), [submission(&["marketing"], None)]);
+    state.reduce(Event::SaveSucceeded(saved(true, false)));
+    assert!(state.is_ticked("analytics") && state.status == Status::Edited);
+}
+
+#[test]
+fn tick_during_a_request_that_fails_is_not_sent_by_the_retry() {
+    let mut state = saving();
+    tick(&mut state, "analytics", true);
+    let failed = stored(REVISION, &[choice("marketing", true)]);
+    assert_eq!(state.reduce(Event::SaveFailed(ErrorCode::Unreachable)), [Command::StoreFailed(failed.clone())]);
+    assert_eq!(state.reduce(Event::RetryDue(Some(failed))), [submission(&["marketing"], Some(REVISION))]);
+}
+
+#[test]
+fn withdrawal_is_sent_although_another_purpose_was_changed_since() {
+    let mut state = form_with_unsent_tick("2026-11-20T09:58:00.000000Z");
+    let commands = open(&mut state, Some(stored("2026-11-21T09:58:00.000000Z", &[choice("marketing", false)])), None);
+    let [Command::Save(sent)] = commands.as_slice() else { panic!("{commands:?}") };
+    assert_eq!((sent.granted.len(), sent.base.as_deref()), (0, Some(REVISION)));
+    assert!(state.earlier.is_none());
+}
+
+#[test]
+fn withdrawal_that_a_newer_consent_has_replaced_is_asked_about() {
+    let mut state = form_with_unsent_tick("2026-11-22T09:58:00.000000Z");
+    let failed = stored("2026-11-21T09:58:00.000000Z", &[choice("marketing", false)]);
+    assert_eq!(open(&mut state, Some(failed.clone()), None), []);
+    assert_eq!(state.earlier, Some(EarlierChoice { stored: failed, is_outdated: true }));
 }
 
 #[test]
