@@ -6,7 +6,7 @@ import { newcomer } from '../support/people.ts';
 import { startServer } from '../support/server.ts';
 import { expect, hydrated, test } from '../support/test.ts';
 
-const BRAND = 'Donaudampfschifffahrtsgesellschaftskasse'; // 40 letters
+const BRAND = 'Donaudampfschifffahrtsgesellschaftskasse'; // 39 letters
 const NAME = 'wolfeschlegelsteinhausenbergerdorffwelche'; // 41, hence an address of 62
 
 test('long brand and address fit on the page and in the dialog', async ({ another }) => {
