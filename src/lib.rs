@@ -49,7 +49,8 @@ pub use error::{Error, Result};
 pub use ids::{ClerkUserId, DataSubjectId, UserHandle};
 pub use lethe_error_code::ErrorCode;
 pub use platform::{
-    Clock, Random, connection, crockford, database, error_chain, is_loopback, keys, mail, queue, secrets, storage,
+    Clock, Random, connection, crockford, database, error_chain, is_database_away, is_loopback, keys, mail, queue,
+    secrets, storage,
 };
 pub use subject::Presence;
 

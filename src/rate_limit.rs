@@ -79,12 +79,13 @@ impl RateLimit {
     }
 }
 
-/// Deletes counters that say nothing any more, the leases of exports whose process died, and ended sessions whose tokens have
-/// all expired.
+/// Deletes counters that say nothing any more, the leases of exports whose process died, ended sessions whose tokens have
+/// all expired, and idempotency keys of requests that can't arrive any more.
 pub async fn remove_idle(lethe: &Lethe) -> Result<()> {
     sqlx::query!(
         "with idle as (delete from lethe.rate_limit where used_until < now()),
-            expired as (delete from lethe.ended_session where ended_at < now() - interval '1 hour')
+            expired as (delete from lethe.ended_session where ended_at < now() - interval '1 hour'),
+            forgotten as (delete from lethe.invalid_idempotency_key where invalidated_at < now() - interval '1 day')
         delete from lethe.running_export where expires_at < now()"
     )
     .execute(&lethe.database)

@@ -97,6 +97,16 @@ pub struct DeletionPreview {
     pub refused: Option<ErrorCode>,
 }
 
+/// A new attempt to delete, after one that never arrived.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeletionAttempt {
+    /// Identifies it, so that it counts once.
+    #[serde(rename = "attempt")]
+    pub idempotency_key: String,
+    /// The code of the receipt that it would get.
+    pub receipt: String,
+}
+
 /// One kind of data, and what a deletion does to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlanRow {

@@ -1,6 +1,6 @@
 // The dialog, the progress, and what may come in between.
 
-import type { Page } from '@playwright/test';
+import type { APIResponse, Page } from '@playwright/test';
 import * as clerk from '../support/clerk.ts';
 import { query, rows, total } from '../support/database.ts';
 import * as pages from '../support/pages.ts';
@@ -250,7 +250,7 @@ test('focus stays where the reader is, whatever the dialog shows', async ({ page
 });
 
 test('deletion request that never arrives is reported as such, with a reference', async ({ page, complaints }) => {
-  complaints.tolerate(/status of 500/, /status of 404/);
+  complaints.tolerate(/status of 500/);
   const person = await newcomer('blog');
   await pages.signIn(page, person);
   await hydrated(page);
@@ -271,8 +271,36 @@ test('deletion request that never arrives is reported as such, with a reference'
   await pages.receipt(page);
 });
 
+test('deletion request that arrives after it was given up is refused', async ({ page, complaints }) => {
+  complaints.tolerate(/status of 504/);
+  const person = await newcomer('blog');
+  await pages.signIn(page, person);
+  await hydrated(page);
+  const before = await rows(person.id);
+  const dialog = await pages.openDialog(page);
+  // A gateway gives up waiting, and delivers the request later.
+  let deliver: () => Promise<APIResponse> = () => Promise.reject(new Error('nothing was sent'));
+  await page.route(
+    '**/api/_/request_deletion',
+    async (route) => {
+      const request = route.request();
+      deliver = () => page.request.fetch(request);
+      await route.fulfill({ status: 504, body: 'Gateway Timeout' });
+    },
+    { times: 1 },
+  );
+  await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
+  await dialog.getByRole('button', { name: 'Delete account' }).click();
+  await expect(dialog.getByRole('alert')).toContainText('Nothing was deleted.');
+  expect((await deliver()).status(), 'it comes too late').toBe(409);
+  expect(await requests(person)).toBe(0);
+  expect(await rows(person.id)).toEqual(before);
+  await dialog.getByRole('button', { name: 'Delete account' }).click();
+  await pages.receipt(page);
+});
+
 test('deletion request whose response is lost leads to the receipt', async ({ page, complaints }) => {
-  complaints.tolerate(/ERR_FAILED/);
+  complaints.tolerate(/ERR_FAILED/, /status of 401/);
   const person = await newcomer('lab');
   await pages.signIn(page, person);
   await hydrated(page);
@@ -288,7 +316,7 @@ test('deletion request whose response is lost leads to the receipt', async ({ pa
 });
 
 test('deletion request without a connection is unknown until the server answers', async ({ page, context, complaints }) => {
-  complaints.tolerate(/ERR_INTERNET_DISCONNECTED/, /status of 404/);
+  complaints.tolerate(/ERR_INTERNET_DISCONNECTED/);
   const person = await newcomer('lab');
   await pages.signIn(page, person);
   await hydrated(page);

@@ -16,7 +16,7 @@ for (const script of [true, false]) {
       const person = await newcomer('blog');
       await pages.signIn(page, person, '/delete');
       await expect(page.getByRole('heading', { level: 1 })).toHaveText('Delete your account?');
-      await page.getByRole('link', { name: 'Cancel' }).click();
+      await page.getByRole('main').getByRole('link', { name: 'Back to the privacy center' }).click();
       await expect(page.getByRole('heading', { name: 'Privacy preferences' })).toBeVisible();
     });
 

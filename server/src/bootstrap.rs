@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use lethe::clerk::{Client, ClientSettings};
@@ -9,13 +10,12 @@ use lethe::connection::{self, Connected, Pooling, TimeLimits};
 use lethe::data_map::DataMap;
 use lethe::database::SchemaState;
 use lethe::drift::{self, Fit};
-use lethe::is_loopback;
 use lethe::keys::Keys;
 use lethe::mail::Mailer;
 use lethe::purposes::Purposes;
 use lethe::secrets::Recognition;
 use lethe::storage::Storage;
-use lethe::{ActiveMap, Clock, Dependencies, Lethe, Random};
+use lethe::{ActiveMap, Clock, Dependencies, Lethe, Random, error_chain, is_database_away, is_loopback};
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
@@ -25,6 +25,10 @@ use crate::config::{ClerkConfig, DatabaseConfig, DatabaseTls, MailConfig, Postgr
 const NEEDS_DIRECT_URL: &str = "leads to a connection pooler in transaction mode, which carries neither migrations nor the \
      notifications of the job queue; set LETHE_DATABASE_DIRECT_URL to the address of the database itself, or of a pooler in \
      session mode";
+
+/// How long a process waits for the database when it starts.
+const DATABASE_START_TIMEOUT: Duration = Duration::from_mins(1);
+const DATABASE_START_PAUSE: Duration = Duration::from_secs(1);
 
 /// Connections of the queue beside one for each worker: one is notified of new jobs, one renews what workers hold.
 const EXTRA_QUEUE_CONNECTIONS: usize = 2;
@@ -96,6 +100,20 @@ fn with_tls(options: PgConnectOptions, config: &DatabaseConfig) -> PgConnectOpti
 pub fn database_protection(config: &DatabaseConfig) -> Option<PgSslMode> {
     let options: PgConnectOptions = config.url.expose().parse().ok()?;
     Some(with_tls(options, config).get_ssl_mode())
+}
+
+/// Repeats a part of the start that fails because the database is away, for a minute: it may be starting too.
+pub async fn wait_for_database<T>(attempt: impl AsyncFn() -> anyhow::Result<T>) -> anyhow::Result<T> {
+    let deadline = Instant::now() + DATABASE_START_TIMEOUT;
+    loop {
+        match attempt().await {
+            Err(error) if is_database_away(error.as_ref()) && Instant::now() < deadline => {
+                tracing::warn!(error = error_chain(error.as_ref()), "the database is away; trying again");
+                tokio::time::sleep(DATABASE_START_PAUSE).await;
+            }
+            result => return result,
+        }
+    }
 }
 
 /// Builds what operations need. Sends no request to Clerk.

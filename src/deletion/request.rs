@@ -5,6 +5,7 @@ use time::{Duration, OffsetDateTime};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+use super::idempotency::{refuse_invalid, reserved_receipt};
 use super::plan::{Plan, plan};
 use super::step::Step;
 use super::wake::AdvanceDeletion;
@@ -73,13 +74,6 @@ pub struct NewRequest<'a> {
     pub idempotency_key: Option<Uuid>,
 }
 
-/// Returns the receipt code that a request of `subject` with this idempotency key gets. No receipt opens with it unless
-/// the request was stored.
-#[must_use]
-pub fn reserved_receipt(lethe: &Lethe, subject: &ClerkUserId, idempotency_key: Uuid) -> ReceiptCode {
-    ReceiptCode::from_bytes(lethe.keys.receipt(subject, idempotency_key))
-}
-
 /// A requested deletion.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -117,7 +111,7 @@ pub(crate) struct PreparedRequest {
 /// plan, and goes on by the map that fits.
 ///
 /// Refused with [`ErrorCode::PlanChanged`] if the confirmed plan isn't the one that would be executed, or if there is a plan
-/// where none was confirmed on the page or the other way round, and with [`ErrorCode::AccountDeleted`] if the user was erased
+/// where none was confirmed on the page or the other way round, or if its key was [invalidated](super::invalidate_key), and with [`ErrorCode::AccountDeleted`] if the user was erased
 /// before.
 #[tracing::instrument(name = "request_deletion", skip_all, fields(origin = new.origin.name()))]
 pub async fn request(lethe: &Lethe, new: NewRequest<'_>) -> Result<Request> {
@@ -175,6 +169,7 @@ pub(crate) async fn create(
     subject: &ClerkUserId,
     prepared: PreparedRequest,
 ) -> Result<Request> {
+    refuse_invalid(transaction, &prepared.receipt).await?;
     let DataSubject { id: subject_id, .. } = subject::ensure(lethe, transaction, subject).await?;
     let id = prepared.id;
     let plan = serde_json::to_value(&prepared.plan).map_err(|_| Error::Internal("a plan isn't serializable"))?;

@@ -35,6 +35,24 @@ impl DatabaseFailure {
     }
 }
 
+/// Whether the same attempt can succeed a little later, because the database can't be reached at the moment, is starting or shuts
+/// down. A wrong password or name stays wrong.
+#[must_use]
+pub fn is_database_away(error: &(dyn StdError + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(sqlx::Error::Database(error)) = error.downcast_ref() {
+            // Invalid authorization, unknown database.
+            let is_settled = |code: &str| ["28", "3D"].iter().any(|class| code.starts_with(class));
+            if error.code().is_some_and(|code| is_settled(&code)) {
+                return false;
+            }
+        }
+        cause = error.source();
+    }
+    DatabaseFailure::of(error) == Some(DatabaseFailure::Unavailable)
+}
+
 fn of_sqlx(error: &sqlx::Error) -> DatabaseFailure {
     match error {
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) => {

@@ -17,6 +17,7 @@ mod session_check;
 pub mod storage;
 
 pub use clock::Clock;
+pub use database_failure::is_database_away;
 pub use error_chain::error_chain;
 pub use loopback::is_loopback;
 pub use random::Random;

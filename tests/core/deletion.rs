@@ -348,3 +348,39 @@ async fn unknown_step_status_in_the_database_is_an_error() {
     let progress = deletion::progress(&world.lethe, request.id).await;
     assert!(matches!(progress, Err(Error::Internal(_))), "{progress:?}");
 }
+
+/// The page says that nothing was deleted, and a request that was under way arrives after all.
+#[tokio::test]
+async fn request_that_was_given_up_starts_no_deletion() {
+    let world = World::start().await;
+    let (ada, key) = (subject(0), uuid::Uuid::from_u128(7));
+    let plan = deletion::preview(&world.lethe, &ada).await.unwrap().hash;
+    let new = |key| NewRequest { confirmed_plan: Some(&plan), idempotency_key: Some(key), ..by(&ada, Origin::Page) };
+    deletion::invalidate_key(&world.lethe, &ada, key).await.unwrap();
+    deletion::invalidate_key(&world.lethe, &ada, key).await.unwrap();
+    let refused = deletion::request(&world.lethe, new(key)).await;
+    assert!(matches!(refused, Err(Error::Refused(ErrorCode::PlanChanged))), "{refused:?}");
+    // Another person's key is another one.
+    let other = subject(2);
+    let new_of_other = NewRequest { idempotency_key: Some(key), ..by(&other, Origin::Api) };
+    deletion::request(&world.lethe, new_of_other).await.unwrap();
+
+    let next = uuid::Uuid::from_u128(8);
+    deletion::request(&world.lethe, new(next)).await.unwrap();
+    let arrived = deletion::invalidate_key(&world.lethe, &ada, next).await;
+    assert!(matches!(arrived, Err(Error::Refused(ErrorCode::AccountDeleted))), "{arrived:?}");
+}
+
+/// Whichever comes first, the two agree on whether the deletion has started.
+#[tokio::test]
+async fn request_and_its_giving_up_never_both_succeed() {
+    let world = World::start().await;
+    for index in [0, 2, 4, 6] {
+        let person = subject(index);
+        let key = uuid::Uuid::from_u128(index as u128);
+        let new = NewRequest { idempotency_key: Some(key), ..by(&person, Origin::Api) };
+        let (requested, given_up) =
+            tokio::join!(deletion::request(&world.lethe, new), deletion::invalidate_key(&world.lethe, &person, key));
+        assert!(requested.is_ok() != given_up.is_ok(), "{requested:?} {given_up:?}");
+    }
+}

@@ -11,8 +11,8 @@ use lethe::export::Completed;
 use lethe_error_code::ErrorCode;
 
 use crate::dto::{
-    CompletedExport, DeletionPreview, DeletionProgress, Disposition, PlanChangeRow, PlanRow, Preferences,
-    PurposeChoice, StepProgress, StepState, Time,
+    CompletedExport, DeletionAttempt, DeletionPreview, DeletionProgress, Disposition, PlanChangeRow, PlanRow,
+    Preferences, PurposeChoice, StepProgress, StepState, Time,
 };
 use crate::format::{self, Tense};
 use crate::server::context;
@@ -74,15 +74,21 @@ pub(crate) fn preview(
     plan: Option<&Plan>,
     refused: Option<ErrorCode>,
 ) -> DeletionPreview {
-    let idempotency_key = lethe.random.uuid();
-    let receipt = deletion::reserved_receipt(lethe, &user.clerk_user_id, idempotency_key);
+    let DeletionAttempt { idempotency_key, receipt } = new_attempt(lethe, user);
     DeletionPreview {
         plan: plan.map(|plan| plan.hash.to_string()).unwrap_or_default(),
-        idempotency_key: idempotency_key.to_string(),
-        receipt: receipt.as_str().to_owned(),
+        idempotency_key,
+        receipt,
         table: plan.map(|plan| markup::plan_table(planned_rows(plan), texts::COLUMN_PLANNED)).unwrap_or_default(),
         refused,
     }
+}
+
+/// A new attempt of this user to delete their account.
+pub(crate) fn new_attempt(lethe: &Lethe, user: &CurrentUser) -> DeletionAttempt {
+    let idempotency_key = lethe.random.uuid();
+    let receipt = deletion::reserved_receipt(lethe, &user.clerk_user_id, idempotency_key);
+    DeletionAttempt { idempotency_key: idempotency_key.to_string(), receipt: receipt.as_str().to_owned() }
 }
 
 /// The tables that hold rows of the user, what stays first. The account at Clerk comes last.

@@ -3,7 +3,7 @@
 use leptos::prelude::*;
 use leptos::server_fn::codec::GetUrl;
 
-use crate::dto::{DeletionPreview, DeletionProgress, DeletionStarted, UserHandle};
+use crate::dto::{DeletionAttempt, DeletionPreview, DeletionProgress, DeletionStarted, UserHandle};
 use crate::error::PublicError;
 
 /// Returns what a deletion would do now.
@@ -73,6 +73,34 @@ pub async fn request_deletion(
         Ok(started) => (started.receipt.clone(), None),
         Err(code) => refused_page(code, confirmation),
     })
+}
+
+/// Gives up an attempt whose request failed in between, and returns a new one. A request of the old one that arrives later is
+/// refused. Fails with `account_deleted` if it has arrived before.
+#[server(prefix = "/api/_", endpoint = "give_up_deletion")]
+pub async fn give_up_deletion(
+    /// The idempotency key of the attempt.
+    #[server(default)]
+    #[server(rename = "attempt")]
+    idempotency_key: String,
+    /// The user for whom the page was rendered.
+    #[server(default)]
+    #[server(rename = "person")]
+    user_handle: UserHandle,
+) -> Result<DeletionAttempt, PublicError> {
+    use lethe::deletion;
+    use lethe_error_code::ErrorCode;
+
+    use crate::server::{context, respond, view_model};
+
+    let given_up = async {
+        let user = context::form_owner(&user_handle)?;
+        let lethe = context::lethe()?;
+        let idempotency_key = idempotency_key.parse().map_err(|_| ErrorCode::InvalidInput)?;
+        deletion::invalidate_key(&lethe, &user.clerk_user_id, idempotency_key).await?;
+        Ok(view_model::new_attempt(&lethe, &user))
+    };
+    respond::respond(given_up.await)
 }
 
 /// Confirms what would happen now, for the signed-in user whose deletion waits because it isn't what they confirmed.

@@ -5,17 +5,21 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::exit::Exit;
+use crate::bootstrap::wait_for_database;
 use crate::config::ServerConfig;
 use crate::maintenance::Maintenance;
 use crate::{bootstrap, serve};
 
 pub(super) async fn run(config: &ServerConfig, with_jobs: bool) -> anyhow::Result<Exit> {
-    let lethe = bootstrap::build(config).await?;
-    let fit = bootstrap::ensure_ready(&lethe).await?;
+    let lethe = wait_for_database(async || bootstrap::build(config).await).await?;
+    let fit = wait_for_database(async || bootstrap::ensure_ready(&lethe).await).await?;
     let state = serve::build_state(config, lethe.clone())?;
     let maintenance = state.maintenance.clone();
-    maintenance.check(&lethe).await?;
-    Maintenance::check_store(&lethe).await?;
+    wait_for_database(async || {
+        maintenance.check(&lethe).await?;
+        Maintenance::check_store(&lethe).await
+    })
+    .await?;
     let address = config.http.listen;
     let listener =
         TcpListener::bind(address).await.with_context(|| format!("LETHE_LISTEN: can't listen on {address}"))?;

@@ -10,7 +10,9 @@ use leptos_axum::{handle_server_fns_with_context, render_app_async_with_context}
 use lethe::deletion::ReceiptCode;
 use lethe_app::server::context::{DepartingUser, RequestContext, SignInUrl};
 use lethe_app::server::current_user::Authentication;
-use lethe_app::server_fns::{CONFIRM_CHANGED_PLAN_PATH, PREVIEW_PATHS, REQUEST_DELETION_PATH, SAVE_PREFERENCES_PATH};
+use lethe_app::server_fns::{
+    CONFIRM_CHANGED_PLAN_PATH, GIVE_UP_DELETION_PATH, PREVIEW_PATHS, REQUEST_DELETION_PATH, SAVE_PREFERENCES_PATH,
+};
 use lethe_error_code::ErrorCode;
 
 use crate::cookie_check;
@@ -54,6 +56,7 @@ async fn check_limits(state: &AppState, request: &Parts) -> Result<(), Problem> 
         REQUEST_DELETION_PATH if user.require_fresh_sign_in().is_err() => return Ok(()),
         REQUEST_DELETION_PATH | CONFIRM_CHANGED_PLAN_PATH => &limits.deletions,
         SAVE_PREFERENCES_PATH => &limits.consent_changes,
+        GIVE_UP_DELETION_PATH => &limits.previews,
         path if PREVIEW_PATHS.contains(&path) || matches!(path, "/data" | "/delete") => &limits.previews,
         _ => return Ok(()),
     };

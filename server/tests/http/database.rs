@@ -2,11 +2,16 @@
 
 use std::time::{Duration, Instant};
 
+use lethe_demo::testing::Port;
 use reqwest::{Method, Response, StatusCode};
 use serde_json::json;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _};
+use tokio::net::{TcpListener, TcpStream};
+use url::Url;
 
+use crate::installation::{Installation, stderr_text};
+use crate::process::Process;
 use crate::support::{TestApp, TestOptions, eventually, header};
 
 const CONSENT: &str = "/api/privacy/consent";
@@ -98,4 +103,52 @@ async fn readiness_follows_the_rule_of_rolling_upgrades() {
     assert_eq!(ready().await, StatusCode::SERVICE_UNAVAILABLE);
     let refused = lethe_server::bootstrap::ensure_migrated(&app.lethe).await.unwrap_err();
     assert!(refused.to_string().contains("a newer version"), "{refused}");
+}
+
+/// Forwards connections to the database.
+async fn forward(listener: TcpListener, target: String) {
+    while let Ok((mut client, _)) = listener.accept().await {
+        let target = target.clone();
+        tokio::spawn(async move {
+            let mut server = TcpStream::connect(target).await.unwrap();
+            let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+        });
+    }
+}
+
+/// After a power failure everything starts at the same time.
+#[tokio::test(flavor = "multi_thread")]
+async fn server_that_starts_before_the_database_waits_for_it() {
+    let mut installation = Installation::new().await;
+    let mut url = Url::parse(installation.database.url()).unwrap();
+    let target = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap_or(5432));
+    let port = Port::hold();
+    let address = port.url().trim_start_matches("http://").to_owned();
+    url.set_host(Some("127.0.0.1")).unwrap();
+    url.set_port(address.rsplit_once(':').unwrap().1.parse().ok()).unwrap();
+    installation.set("DATABASE_URL", url.to_string());
+    let environment = installation.environment.clone();
+    let (directory, own_url) = (installation.directory.path().to_owned(), installation.url.clone());
+    let starting = tokio::spawn(async move { Process::serve(&environment, &directory, &own_url).await });
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(!starting.is_finished(), "it isn't served yet, and the process hasn't ended");
+    drop(port);
+    let listener = TcpListener::bind(&address).await.unwrap();
+    let forwarding = tokio::spawn(forward(listener, target));
+    let server = starting.await.unwrap();
+    assert!(server.stop().await);
+    forwarding.abort();
+}
+
+/// Waiting doesn't help.
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_database_is_reported_at_once() {
+    let mut installation = Installation::new().await;
+    let mut url = Url::parse(installation.database.url()).unwrap();
+    url.set_path("no_such_database");
+    installation.set("DATABASE_URL", url.to_string());
+    let started = Instant::now();
+    let refused = stderr_text(&installation.run(&["work"]), 1);
+    assert!(refused.contains("no connection to the database"), "{refused}");
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
 }

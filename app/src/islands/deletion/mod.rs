@@ -15,10 +15,10 @@ use lethe_error_code::ErrorCode;
 use self::state::{Command, Event, Found, Phase, Preview, State};
 use super::browser;
 use super::held_data::Skeleton;
-use super::http::{self, Call, Method, Reply};
+use super::http::{Call, Method, Reply};
 use crate::components::{LiveText, WithPhrase, quoted_phrase};
 use crate::error::PublicError;
-use crate::server_fns::{PreviewDeletion, RequestDeletion};
+use crate::server_fns::{GiveUpDeletion, PreviewDeletion, RequestDeletion};
 use crate::texts;
 
 /// Pause before the server is asked whether a deletion has started.
@@ -192,7 +192,7 @@ fn lead(state: &State) -> String {
         Phase::Ready(preview, _) if preview.is_unlisted() => texts::PLAN_UNLISTED.to_owned(),
         Phase::Ready(..) => texts::plan_lead(&browser::attribute(SECTION_ID, "data-account")),
         Phase::Submitting(_) => texts::DELETING.to_owned(),
-        Phase::Checking { found: Some(Found::Unknown), .. } => texts::UNKNOWN.to_owned(),
+        Phase::Checking { is_unknown: true, .. } => texts::UNKNOWN.to_owned(),
         Phase::Checking { .. } => texts::CHECKING.to_owned(),
         Phase::Failed(_) => texts::PLAN_FAILED.to_owned(),
     }
@@ -322,12 +322,17 @@ impl DialogController {
         });
     }
 
-    fn check(self, receipt: String) {
+    fn check(self, idempotency_key: String) {
         let look = move || {
             spawn_local(async move {
-                self.dispatch(Event::Checked(match http::deletion_progress(&receipt).await {
-                    Ok(_) => Found::Started,
-                    Err(ErrorCode::NotFound) => Found::Nothing,
+                let person = browser::attribute(SECTION_ID, "data-person");
+                let fields = [("attempt", idempotency_key.as_str()), ("person", &person)];
+                let given_up = Call::new(Method::Post, GiveUpDeletion::PATH, &fields).send().await;
+                self.dispatch(Event::Checked(match given_up {
+                    Ok(reply) => {
+                        Found::Nothing { idempotency_key: reply.text("attempt"), receipt: reply.text("receipt") }
+                    }
+                    Err(PublicError { code: ErrorCode::AccountDeleted, .. }) => Found::Started,
                     Err(_) => Found::Unknown,
                 }));
             });

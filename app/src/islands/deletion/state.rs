@@ -40,20 +40,25 @@ pub(super) enum Phase {
         preview: Preview,
         /// Why the request failed.
         error: PublicError,
-        /// What the last look found. `None` before the first.
-        found: Option<Found>,
+        /// Whether the server couldn't be reached at the last look.
+        is_unknown: bool,
     },
     /// There is no plan to show.
     Failed(PublicError),
 }
 
-/// What a look for the deletion's receipt found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What became of a request that failed in between.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Found {
     /// The deletion has started.
     Started,
-    /// There is no such receipt.
-    Nothing,
+    /// The request hasn't arrived, and won't be accepted any more. The next one has another key.
+    Nothing {
+        /// The next one's key.
+        idempotency_key: String,
+        /// The next one's receipt.
+        receipt: String,
+    },
     /// The server can't be reached.
     Unknown,
 }
@@ -82,7 +87,8 @@ pub(super) enum Command {
         preview: Preview,
         confirmation: String,
     },
-    /// Ask, after a while, whether there is a receipt with this code, and report [`Event::Checked`].
+    /// Ask, after a while, whether the request with this idempotency key has arrived, give it up otherwise, and report
+    /// [`Event::Checked`].
     Check(String),
     /// Put the focus into the field, whose content isn't the confirmation.
     FocusField,
@@ -150,15 +156,12 @@ impl State {
     /// Whether something is under way that closing the dialog wouldn't stop. While the server can't be reached, the
     /// dialog says so and may be closed.
     pub(super) const fn is_busy(&self) -> bool {
-        matches!(
-            self.phase,
-            Phase::Submitting(_) | Phase::Checking { found: None | Some(Found::Started | Found::Nothing), .. }
-        )
+        matches!(self.phase, Phase::Submitting(_) | Phase::Checking { is_unknown: false, .. })
     }
 
     /// Whether the request was sent and nothing is known of it.
     pub(super) const fn is_unknown(&self) -> bool {
-        matches!(self.phase, Phase::Checking { found: Some(Found::Unknown), .. })
+        matches!(self.phase, Phase::Checking { is_unknown: true, .. })
     }
 
     /// The plan that is displayed.
@@ -214,25 +217,25 @@ impl State {
             }
             // The request may have arrived.
             _ => {
-                let receipt = preview.receipt.clone();
-                self.phase = Phase::Checking { preview, error, found: None };
-                Some(Command::Check(receipt))
+                let key = preview.idempotency_key.clone();
+                self.phase = Phase::Checking { preview, error, is_unknown: false };
+                Some(Command::Check(key))
             }
         }
     }
 
     fn after_check(&mut self, result: Found) -> Option<Command> {
-        let Phase::Checking { preview, error, found } = &mut self.phase else { return None };
-        match (result, *found) {
-            (Found::Started, _) => Some(Command::Navigate(format!("/receipt/{}", preview.receipt))),
-            // Twice, as the request may still be on its way at the first look.
-            (Found::Nothing, Some(Found::Nothing)) => {
-                self.phase = Phase::Ready(preview.clone(), Some(error.clone()));
+        let Phase::Checking { preview, error, is_unknown } = &mut self.phase else { return None };
+        match result {
+            Found::Started => Some(Command::Navigate(format!("/receipt/{}", preview.receipt))),
+            Found::Nothing { idempotency_key, receipt } => {
+                let preview = Preview { idempotency_key, receipt, ..preview.clone() };
+                self.phase = Phase::Ready(preview, Some(error.clone()));
                 None
             }
-            (result, _) => {
-                *found = Some(result);
-                Some(Command::Check(preview.receipt.clone()))
+            Found::Unknown => {
+                *is_unknown = true;
+                Some(Command::Check(preview.idempotency_key.clone()))
             }
         }
     }
@@ -351,16 +354,23 @@ mod tests {
         }
     }
 
+    /// The request was given up; the next one has this key.
+    fn nothing() -> Found {
+        Found::Nothing { idempotency_key: "next key".to_owned(), receipt: "9KXA".to_owned() }
+    }
+
+    fn next_preview() -> Preview {
+        Preview { idempotency_key: "next key".to_owned(), receipt: "9KXA".to_owned(), ..preview(None) }
+    }
+
     #[test]
-    fn failed_request_is_looked_for_before_anything_is_said() {
+    fn failed_request_is_given_up_before_anything_is_said() {
         for code in [ErrorCode::Unreachable, ErrorCode::Internal, ErrorCode::Unavailable] {
             let mut state = submitting();
-            let check = Some(Command::Check("7Q2M".to_owned()));
-            assert_eq!(state.reduce(Event::RequestFailed(error(code))), check);
+            assert_eq!(state.reduce(Event::RequestFailed(error(code))), Some(Command::Check("key".to_owned())));
             assert!(state.is_busy());
-            assert_eq!(state.reduce(Event::Checked(Found::Nothing)), check, "it may still be on its way");
-            assert_eq!(state.reduce(Event::Checked(Found::Nothing)), None);
-            assert_eq!(state.phase, Phase::Ready(preview(None), Some(error(code))));
+            assert_eq!(state.reduce(Event::Checked(nothing())), None);
+            assert_eq!(state.phase, Phase::Ready(next_preview(), Some(error(code))), "the old key is refused");
         }
     }
 
@@ -368,7 +378,7 @@ mod tests {
     fn failed_request_that_arrived_leads_to_the_receipt() {
         let mut state = submitting();
         state.reduce(Event::RequestFailed(error(ErrorCode::Unreachable)));
-        state.reduce(Event::Checked(Found::Nothing));
+        state.reduce(Event::Checked(Found::Unknown));
         let receipt = Command::Navigate("/receipt/7Q2M".to_owned());
         assert_eq!(state.reduce(Event::Checked(Found::Started)), Some(receipt));
     }
@@ -377,10 +387,12 @@ mod tests {
     fn dialog_can_be_closed_while_the_server_cannot_be_reached() {
         let mut state = submitting();
         state.reduce(Event::RequestFailed(error(ErrorCode::Unreachable)));
-        assert_eq!(state.reduce(Event::Checked(Found::Unknown)), Some(Command::Check("7Q2M".to_owned())));
-        assert!(state.is_unknown() && !state.is_busy());
-        state.reduce(Event::Checked(Found::Nothing));
-        assert!(state.is_busy());
+        for _ in 0..2 {
+            assert_eq!(state.reduce(Event::Checked(Found::Unknown)), Some(Command::Check("key".to_owned())));
+            assert!(state.is_unknown() && !state.is_busy());
+        }
+        state.reduce(Event::Checked(nothing()));
+        assert_eq!(state.phase, Phase::Ready(next_preview(), Some(error(ErrorCode::Unreachable))));
     }
 
     #[test]
