@@ -51,7 +51,7 @@ pub(crate) fn HeldData() -> impl IntoView {
             <p class="text-soft" role="status"><LiveText text=move || status().to_owned()/></p>
             <Skeleton hidden=move || state.get() != State::Loading/>
             <div class="plan-frame" node_ref=table></div>
-            <p hidden=move || matches!(state.get(), State::Loading | State::Loaded)>
+            <p class="mt-3" hidden=move || matches!(state.get(), State::Loading | State::Loaded)>
                 <a class="button button-quiet" href="/data">{texts::HELD_LINK}</a>
             </p>
         </div>
