@@ -40,7 +40,7 @@ pub enum Error {
     #[error(transparent)]
     Queue(#[from] queue::Error),
     /// The verification of an erasure found this many rows.
-    #[error("{0} rows remain after the erasure")]
+    #[error("{0} rows with the user's id aren't erased by the data map's rules")]
     RowsRemaining(u64),
     /// An export wasn't read to its end in time.
     #[error("the export was not read in time")]

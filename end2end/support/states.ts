@@ -105,6 +105,7 @@ export const states: Record<string, (page: Page, another: Another) => Promise<Pa
     await page.close();
     const elsewhere = await another();
     await pages.signIn(elsewhere, person);
+    await hydrated(elsewhere);
     await pages.tick(elsewhere, 'analytics', true);
     await pages.save(elsewhere);
     await expect(pages.saving(elsewhere)).toHaveText('Saved');

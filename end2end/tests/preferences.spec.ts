@@ -371,22 +371,52 @@ test('tag beside a box says what saving does', async ({ page }) => {
   await expect(box).toHaveAccessibleDescription(/ On since \d+ \w+ \d{4}$/);
 });
 
-test('where the script never comes, the forms do', async ({ page, complaints }) => {
-  complaints.tolerate(/ERR_FAILED|Failed to fetch/);
-  await page.route(/\.wasm$/, (route) => route.abort());
+/** What makes the islands impossible, and what the browser says about it. */
+const WITHOUT_ISLANDS: Record<string, [(page: Page) => Promise<unknown>, RegExp]> = {
+  'where the script never comes': [(page) => page.route(/\.wasm$/, (route) => route.abort()), /ERR_FAILED|Failed to fetch/],
+  'in a browser without WebAssembly': [
+    (page) => page.addInitScript(() => Reflect.deleteProperty(window, 'WebAssembly')),
+    /WebAssembly is not defined/,
+  ],
+};
+
+for (const [where, [prepare, expected]] of Object.entries(WITHOUT_ISLANDS)) {
+  test(`${where}, the forms do`, async ({ page, complaints }) => {
+    complaints.tolerate(expected);
+    await prepare(page);
+    const person = await newcomer('blog');
+    await pages.signIn(page, person);
+    await pages.tick(page, 'marketing', true);
+    await pages.save(page);
+    await expect(page).toHaveURL(/\/#preferences$/);
+    await expect(pages.saving(page)).toHaveText('Saved');
+    await pages.expectPreferences(page, true, false, false);
+    await page.reload();
+    await expect(pages.saving(page), 'a message is shown once').toContainText('Last changed');
+    await pages.download(page);
+    await page.getByRole('link', { name: 'Delete account…' }).click();
+    await expect(page).toHaveURL(/\/delete$/);
+    await pages.deleteAccount(page);
+  });
+}
+
+/** As DevTools' preset: 400 kbit/s, and 400 ms for each round trip. */
+const SLOW_3G = { offline: false, latency: 400, downloadThroughput: 50_000, uploadThroughput: 50_000 };
+
+test('on slow 3G the page is used before its script is there', async ({ page, context }) => {
   const person = await newcomer('blog');
   await pages.signIn(page, person);
-  await pages.tick(page, 'marketing', true);
+  const session = await context.newCDPSession(page);
+  await session.send('Network.enable');
+  await session.send('Network.setCacheDisabled', { cacheDisabled: true });
+  await session.send('Network.emulateNetworkConditions', SLOW_3G);
+  await page.goto('/', { waitUntil: 'commit' });
+  await page.getByText('Analytics', { exact: true }).click();
+  expect(await page.evaluate(() => 'isHydrated' in window), 'the script is on its way').toBe(false);
+  await hydrated(page);
+  await expect(pages.purpose(page, 'analytics')).toBeChecked();
   await pages.save(page);
-  await expect(page).toHaveURL(/\/#preferences$/);
   await expect(pages.saving(page)).toHaveText('Saved');
-  await pages.expectPreferences(page, true, false, false);
-  await page.reload();
-  await expect(pages.saving(page), 'a message is shown once').toContainText('Last changed');
-  await pages.download(page);
-  await page.getByRole('link', { name: 'Delete account…' }).click();
-  await expect(page).toHaveURL(/\/delete$/);
-  await pages.deleteAccount(page);
 });
 
 test('what is ticked before the script comes stays ticked', async ({ page }) => {

@@ -33,7 +33,7 @@ pub(super) fn find(
         problems.add_for_table(
             names[0],
             format!("foreign keys form a cycle through {}", names.join(", ")),
-            "Make one of them DEFERRABLE, or its column nullable",
+            "Make one of them DEFERRABLE, or its column nullable, and let the deletion itself delete the rows",
         );
         (Vec::new(), Vec::new())
     });
@@ -78,11 +78,13 @@ fn cycle_break(
     parent: &MappedTable<'_>,
 ) -> CycleBreak {
     let is_nullable = nullable_columns(key, child).next().is_some();
+    // Each table is purged in a transaction of its own.
+    let is_one_transaction = child.rule.erase.strategy().removal() == Removal::Immediate;
     if parent.rule.erase.strategy().removal() == Removal::Never {
         CycleBreak::NotNeeded
-    } else if key.deferrable && key.on_delete == OnDelete::NoAction {
+    } else if key.deferrable && key.on_delete == OnDelete::NoAction && is_one_transaction {
         CycleBreak::Defer(index)
-    } else if is_nullable && child.rule.erase.strategy().removal() == Removal::Immediate {
+    } else if is_nullable && is_one_transaction {
         CycleBreak::Unlink(index)
     } else {
         CycleBreak::Impossible

@@ -37,6 +37,7 @@ pub(crate) async fn send_receipt(lethe: &Lethe, SendReceipt { request }: SendRec
     .await?;
     let (Some(contact), Some(finished_at)) = (row.contact, row.finished_at) else { return Ok(()) };
     if !lethe.mailer.is_set() {
+        tracing::info!(%request, "no mail server is set, so the receipt isn't mailed");
         return record_receipt(lethe, request, AuditEvent::ReceiptNotSent { request }).await;
     }
     let address = open_address(lethe, request, &contact)?;

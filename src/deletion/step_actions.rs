@@ -214,6 +214,7 @@ async fn complete(lethe: &Lethe, transaction: &mut PgTransaction<'_>, deletion: 
     )
     .fetch_one(&mut **transaction)
     .await?;
+    tracing::info!(request = %deletion.id, "deletion completed");
     recheck::schedule(lethe, transaction, deletion.id, &deletion.subject).await?;
     alert::clear(transaction, Topic::Deletion, &deletion.id.to_string()).await?;
     alert::clear(transaction, Topic::DueDate, &deletion.id.to_string()).await?;

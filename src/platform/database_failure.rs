@@ -1,6 +1,7 @@
 //! What an error of the database means for whoever waits: whether it passes by itself.
 
 use std::error::Error as StdError;
+use std::io;
 
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
@@ -48,6 +49,12 @@ pub fn is_database_away(error: &(dyn StdError + 'static)) -> bool {
                 return false;
             }
         }
+        // A certificate that doesn't verify.
+        if let Some(sqlx::Error::Io(error)) = error.downcast_ref()
+            && error.kind() == io::ErrorKind::InvalidData
+        {
+            return false;
+        }
         cause = error.source();
     }
     DatabaseFailure::of(error) == Some(DatabaseFailure::Unavailable)
@@ -58,6 +65,8 @@ fn of_sqlx(error: &sqlx::Error) -> DatabaseFailure {
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) => {
             DatabaseFailure::Unavailable
         }
+        // What remains of a stream that was cut off can look like a reply.
+        sqlx::Error::Protocol(_) => DatabaseFailure::Unavailable,
         // The session ended, or never began: for whatever reason the server refuses connections.
         sqlx::Error::Database(error) if error.try_downcast_ref().is_some_and(is_fatal) => DatabaseFailure::Unavailable,
         sqlx::Error::Database(error) => error.code().map_or(DatabaseFailure::Other, |code| of_code(&code)),

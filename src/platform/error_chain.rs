@@ -8,6 +8,9 @@ use sqlx::postgres::PgDatabaseError;
 /// The classes of SQLSTATE whose messages name tables, columns and settings, and no values.
 const CLASSES_WITHOUT_VALUES: [&str; 12] = ["08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "55", "57", "58"];
 
+/// Where Postgres itself refuses a privilege: for objects, and for sequences. A function's own RAISE has another one.
+const REFUSING_ROUTINES: [&str; 4] = ["aclcheck_error", "nextval_internal", "do_setval", "currval_oid"];
+
 /// Returns the messages of `error` and of its causes, separated by colons. A cause that the message before it
 /// already ends with is left out: many wrappers repeat their source.
 ///
@@ -51,7 +54,7 @@ fn database_message(error: &PgDatabaseError) -> String {
         }
     }
     // A refusal by the server itself names the object, also within a trigger of the application.
-    if error.routine() == Some("aclcheck_error") {
+    if error.routine().is_some_and(|routine| REFUSING_ROUTINES.contains(&routine)) {
         let _ = write!(text, ": {}", error.message());
         return text;
     }

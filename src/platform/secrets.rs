@@ -37,6 +37,15 @@ struct Needed {
 /// Compares the configured secrets with those that the database was used with. Records the newest, if it is new and the
 /// others are complete; on a database without any it is the first.
 pub async fn recognize(pool: &PgPool, keys: &Keys, now: OffsetDateTime) -> Result<Recognition, sqlx::Error> {
+    compare(pool, keys, Some(now)).await
+}
+
+/// Does what [`recognize`] does, and records nothing.
+pub async fn look(pool: &PgPool, keys: &Keys) -> Result<Recognition, sqlx::Error> {
+    compare(pool, keys, None).await
+}
+
+async fn compare(pool: &PgPool, keys: &Keys, now: Option<OffsetDateTime>) -> Result<Recognition, sqlx::Error> {
     let first = sqlx::query_scalar!("select digest from lethe.secret_check").fetch_optional(pool).await?;
     let recorded = sqlx::query!("select id, digest, dropped_at from lethe.secret_key").fetch_all(pool).await?;
     let is_recorded = |digest: &[u8]| recorded.iter().any(|secret| secret.digest == digest);
@@ -57,7 +66,8 @@ pub async fn recognize(pool: &PgPool, keys: &Keys, now: OffsetDateTime) -> Resul
     let is_current =
         |(_, check): &(_, &[u8])| recorded.iter().any(|secret| secret.dropped_at.is_none() && secret.digest == *check);
     let has_unrecorded = needed.iter().any(|needed| needed.id.is_none());
-    if has_unrecorded || !keys.checks().next().is_some_and(|newest| is_current(&newest)) {
+    let is_complete = !has_unrecorded && keys.checks().next().is_some_and(|newest| is_current(&newest));
+    if let Some(now) = now.filter(|_| !is_complete) {
         record(pool, keys, &needed, now).await?;
     }
     Ok(Recognition::Complete)

@@ -9,6 +9,7 @@ use lethe::deletion::{self, NewRequest, Origin, Outcome, Status, Step, Unsearche
 use lethe::{Error, overview};
 use lethe_demo::testing::Fault;
 use sqlx::AssertSqlSafe;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
 use crate::world::{RunningWorker, World, eventually, subject};
 
@@ -361,6 +362,15 @@ async fn missing_privilege_is_named_in_the_log() {
     .await
     .unwrap();
     let error = lethe::Error::from(run("select public.peek()".to_owned()).await.unwrap_err());
+    run(format!(
+        "create sequence public.counter; create function public.count_up() returns bigint security definer
+            language sql as 'select nextval(''public.counter'')';
+        alter function public.count_up() owner to {role}"
+    ))
+    .await
+    .unwrap();
+    let of_sequence = lethe::Error::from(run("select public.count_up()".to_owned()).await.unwrap_err());
+    assert!(lethe::error_chain(&of_sequence).ends_with("permission denied for sequence counter"), "{of_sequence:?}");
     run(format!("drop owned by {role} cascade; drop role {role}")).await.unwrap();
     let expected = "database error: database error 42501: permission denied for table posts";
     assert_eq!(lethe::error_chain(&error), expected);
@@ -377,4 +387,36 @@ async fn receipt_counts_as_sent_only_where_a_mail_server_took_it() {
     eventually("the entry", async || count(&world, entries).await == 1).await;
     assert_eq!(count(&world, "select count(*) from lethe.audit_entry where kind = 'receipt.sent'").await, 0);
     assert_eq!(world.inbox.messages().await.len(), 0);
+}
+
+#[tokio::test]
+async fn receipt_names_a_table_that_lethe_may_not_read() {
+    let world = World::start().await;
+    // Roles belong to the whole cluster.
+    let role = format!("lethe_test_limited_{}", std::process::id());
+    let run = async |sql: String| sqlx::raw_sql(AssertSqlSafe(sql)).execute(world.pool()).await.unwrap();
+    run(format!(
+        "create table public.salaries (id bigint primary key, user_id text);
+        insert into public.salaries values (1, '{}');
+        create role {role} bypassrls;
+        grant usage on schema public, lethe, lethe_jobs to {role};
+        grant all on all tables in schema public, lethe, lethe_jobs to {role};
+        grant all on all sequences in schema public, lethe, lethe_jobs to {role};
+        grant execute on all functions in schema lethe_jobs to {role};
+        revoke all on public.salaries from {role}",
+        subject(0).as_str()
+    ))
+    .await;
+    let options: PgConnectOptions = world.database.url().parse().unwrap();
+    let pool = PgPoolOptions::new().connect_with(options.options([("role", &role)])).await.unwrap();
+    let ignored = "[[ignore]]\nname = \"public.salaries\"\nreason = \"of the accountants\"\n\n[[purpose]]";
+    let map = include_str!("../../demo/data-map.toml").replacen("[[purpose]]", ignored, 1);
+    let lethe = world.with_map_and_pool(&map, pool.clone());
+    let request = deletion::request(&lethe, by(&subject(0), Origin::Api)).await.unwrap();
+    assert!(deletion::run(&lethe, request.id, TIMEOUT).await.unwrap().finished);
+    let searched = deletion::receipt(&lethe, &request.receipt).await.unwrap().searched.unwrap();
+    let found: Vec<_> = searched.unsearched.iter().map(|table| (table.table.as_str(), table.reason)).collect();
+    assert_eq!(found, [("public.salaries", UnsearchedReason::NoPrivilege)]);
+    pool.close().await;
+    run(format!("drop owned by {role}; drop role {role}")).await;
 }

@@ -75,6 +75,11 @@ impl World {
         lethe(&self.clerk, &self.inbox, map, self.pool().clone(), self.lethe.storage.clone())
     }
 
+    /// The same installation with another map, and connections of another role.
+    pub(crate) fn with_map_and_pool(&self, map: &str, pool: PgPool) -> Lethe {
+        lethe(&self.clerk, &self.inbox, map, pool, self.lethe.storage.clone())
+    }
+
     /// The same installation with another database and store.
     pub(crate) fn with_data(&self, database: &Database, storage: Storage) -> Lethe {
         lethe(&self.clerk, &self.inbox, include_str!("../../demo/data-map.toml"), database.pool().clone(), storage)

@@ -108,6 +108,18 @@ async fn cycles_are_broken_where_the_database_allows_it() {
     assert_problem(&problem(&held, &map).await, "public.teams", "", "cycle through public.teams, public.tasks");
     assert_eq!(problems(&only(&cycle("", "")).await, &map).await, []);
     assert_eq!(problems(&only(&cycle("NOT NULL", "DEFERRABLE")).await, &map).await, []);
+    // Purges have a transaction for each table, in which nothing can be deferred to the other's.
+    let stamped =
+        cycle("", "DEFERRABLE").replace("user_id text NOT NULL,", "user_id text NOT NULL, deleted_at timestamptz,");
+    let purging = |rule: String| {
+        rule.replace("erase = \"delete\"", "erase = { stamp = [\"deleted_at\"], purge_after = \"30 days\" }")
+    };
+    let purged = format!("{PEOPLE_RULE}{}{}", purging(table("teams", "first_task")), purging(table("tasks", "team")));
+    let found = problems(&only(&stamped).await, &purged).await;
+    assert!(
+        found.iter().any(|problem| problem.message.contains("cycle through public.teams, public.tasks")),
+        "{found:#?}"
+    );
 }
 
 #[tokio::test]

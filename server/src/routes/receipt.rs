@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use lethe::deletion::{self, Outcome, ReceiptCode, TableResult, UnsearchedReason};
+use lethe::deletion::{self, Outcome, ReceiptCode, Recheck, TableResult, UnsearchedReason};
 use lethe_error_code::ErrorCode;
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -28,6 +28,33 @@ pub struct Receipt {
     /// Where was looked for what should be gone. Nothing is known of anything else. Null before, and in receipts of older
     /// versions.
     searched: Option<ReceiptSearch>,
+    /// When the data is looked for again after the deletion, or was. Empty before the deletion is complete.
+    rechecks: Vec<ReceiptRecheck>,
+    /// Present if another plan took the place of the one that the user confirmed.
+    replanned: Option<ReceiptReplan>,
+}
+
+/// A search for rows that came late.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReceiptRecheck {
+    #[serde(with = "time::serde::rfc3339")]
+    due_at: OffsetDateTime,
+    /// Null before it is done.
+    #[serde(with = "time::serde::rfc3339::option")]
+    finished_at: Option<OffsetDateTime>,
+    /// How many rows were found and erased.
+    rows: u64,
+}
+
+/// A changed plan.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct ReceiptReplan {
+    #[serde(with = "time::serde::rfc3339")]
+    at: OffsetDateTime,
+    /// Who decided it: `person`, `operator`, or `unreachable` if the user couldn't be asked.
+    #[schema(example = "person")]
+    by: &'static str,
 }
 
 /// What was done with rows of a table.
@@ -103,12 +130,19 @@ pub async fn read(State(state): State<AppState>, Path(code): Path<String>) -> Re
         outcome: line.outcome,
         key: line.key,
     };
+    let recheck = |recheck: Recheck| ReceiptRecheck {
+        due_at: recheck.due_at,
+        finished_at: recheck.finished_at,
+        rows: recheck.rows_erased,
+    };
     Ok(Json(Receipt {
         requested_at: receipt.requested_at,
         due_at: receipt.due_at,
         finished_at: receipt.finished_at,
         results: receipt.results.into_iter().filter(|result| result.line.rows > 0).map(line).collect(),
         searched,
+        rechecks: receipt.rechecks.into_iter().map(recheck).collect(),
+        replanned: receipt.replanned.map(|(at, by)| ReceiptReplan { at, by: by.name() }),
     }))
 }
 

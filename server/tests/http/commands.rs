@@ -87,6 +87,9 @@ async fn another_secret_is_refused() {
         let refused = stderr_text(&installation.run(command), 1);
         assert!(refused.contains("LETHE_SECRET isn't the secret that this database was used with"), "{refused}");
     }
+    let doctor = installation.run(&["doctor"]);
+    let printed = text(&doctor.stdout);
+    assert!(printed.contains("LETHE_SECRET isn't the secret that this database was used with"), "{printed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -185,6 +185,10 @@ async fn receipt_as_a_document_names_where_was_looked_and_what_stays() {
         "{receipt}"
     );
     assert_eq!(receipt["searched"]["unsearched"], serde_json::json!([]));
+    let rechecks = receipt["rechecks"].as_array().unwrap();
+    assert_eq!(rechecks.len(), 2);
+    assert!(rechecks.iter().all(|recheck| recheck["dueAt"].is_string() && recheck["finishedAt"].is_null()));
+    assert!(receipt["replanned"].is_null());
     let page = app.navigate(page).send().await.unwrap().text().await.unwrap();
     for text in ["Tables checked", "public.projects", "with your user ID (user_id)", "What stays keeps your user ID."] {
         assert!(page.contains(text), "{text}: {page}");

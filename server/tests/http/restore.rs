@@ -7,7 +7,7 @@ use lethe_demo::people::person;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::installation::{Installation, stderr_text, stdout_json};
+use crate::installation::{Installation, stderr_text, stdout_json, text};
 use crate::process::{Process, wait_until};
 use crate::support::{header, problem, rows_of};
 
@@ -92,6 +92,8 @@ async fn restored_database_is_not_served_until_it_is_replayed() {
     problem(document, StatusCode::SERVICE_UNAVAILABLE, "maintenance").await;
     let webhook = reqwest::Client::new().post(format!("{}/api/webhooks/clerk", installation.url)).body("{}");
     problem(webhook.send().await.unwrap(), StatusCode::SERVICE_UNAVAILABLE, "maintenance").await;
+    let doctor = text(&installation.run(&["doctor"]).stdout);
+    assert!(doctor.contains("the database lacks 10 tombstones"), "{doctor}");
     let ready = reqwest::get(format!("{}/readyz", installation.url)).await.unwrap();
     problem(ready, StatusCode::SERVICE_UNAVAILABLE, "maintenance").await;
     assert_eq!(get("/healthz", "*/*").await.status(), StatusCode::OK);
@@ -146,6 +148,8 @@ async fn store_that_lacks_tombstones_of_the_database_is_logged_at_the_start() {
     assert!(!starts(&installation).await.contains("the store lacks tombstones"));
     let other = installation.directory.path().join("other-store");
     installation.set("LETHE_STORAGE", other.to_str().unwrap().to_owned());
+    let doctor = text(&installation.run(&["doctor"]).stdout);
+    assert!(doctor.contains("the store lacks 1 tombstones"), "{doctor}");
     let logged = starts(&installation).await;
     assert!(logged.contains("the store lacks tombstones") && logged.contains("tombstones=1"), "{logged}");
 }

@@ -5,6 +5,7 @@
 //! nothing is written to the database.
 
 mod clerk;
+mod installation;
 mod report;
 mod resources;
 mod settings;
@@ -39,14 +40,16 @@ async fn run_checks(mut values: Values) -> Vec<CheckResult> {
         CheckResult::warning("secret_files", warning.clone(), "let only the process's user read the file (chmod 600)")
     }));
     results.extend(settings::check_settings(&values));
-    let (clerk, database, mail, storage) = join!(
+    let (clerk, database, installation, mail, storage) = join!(
         clerk::check_clerk(&values),
         resources::check_database(&values),
+        installation::check_installation(&values),
         with_timeout("mail", resources::check_mail(&values)),
         with_timeout("store", resources::check_storage(&values)),
     );
     results.extend(clerk);
     results.extend(database);
+    results.extend(installation);
     results.extend([mail, storage, resources::check_export_folder(&values), resources::check_site(&values)]);
     results
 }

@@ -7,6 +7,7 @@ use anyhow::Context;
 use lethe::connection::{self, Connected, Pooling, TimeLimits};
 use lethe::data_map::{self, DataMap, Error};
 use lethe::database::SchemaState;
+use lethe::deletion::{self, Searched};
 use lethe::mail::{Mailer, SmtpCheckError};
 use lethe::storage::Storage;
 use lethe::{Random, error_chain};
@@ -20,6 +21,9 @@ use crate::config::{DatabaseConfig, DatabaseTls, PostgresUrl, Values, database};
 use crate::routes::assets;
 
 const DATABASE: &str = "database";
+/// An `sslmode=require` in the URL changes nothing about it.
+const TLS_REMEDY: &str = "certificate and host name are verified: let LETHE_DATABASE_CA name the root of a private authority, \
+     connect by the name in the certificate, or say with LETHE_DATABASE_TLS what is enough";
 const POOLING: &str = "database_pooling";
 const MIGRATED: &str = "database_migrated";
 const DATA_MAP: &str = "data_map";
@@ -78,7 +82,12 @@ async fn connect(values: &Values) -> Result<(DatabaseConfig, Connected), CheckRe
     let config = DatabaseConfig { url, direct_url, tls, ca, connections: NonZeroU32::MIN };
     match tokio::time::timeout(CHECK_TIMEOUT, bootstrap::connect_database(&config, TimeLimits::REQUEST)).await {
         Ok(Ok(connected)) => Ok((config, connected)),
-        Ok(Err(error)) => Err(CheckResult::wrong(DATABASE, error_chain(error.as_ref()), remedy)),
+        Ok(Err(error)) => {
+            let message = error_chain(error.as_ref());
+            let is_about_tls = ["certificate", "TLS"].iter().any(|word| message.contains(word));
+            let remedy = if is_about_tls { TLS_REMEDY } else { remedy };
+            Err(CheckResult::wrong(DATABASE, message, remedy))
+        }
         Err(_) => {
             let message = format!("no response within {} seconds", CHECK_TIMEOUT.as_secs());
             Err(CheckResult::wrong(DATABASE, message, remedy))
@@ -177,12 +186,12 @@ fn check_purposes(map: &DataMap) -> CheckResult {
 async fn check_data_map(map: &DataMap, pool: &PgPool) -> Vec<CheckResult> {
     let resolved = async {
         let mut connection = pool.acquire().await?;
-        data_map::resolve(map, &mut connection).await.map(drop)
+        data_map::resolve(map, &mut connection).await
     };
     match resolved.await {
-        Ok(()) => {
+        Ok(resolved) => {
             let message = format!("it fits the schema and the role's privileges: {} tables", map.tables().len());
-            vec![CheckResult::ok(DATA_MAP, message)]
+            vec![CheckResult::ok(DATA_MAP, message), check_searched(&deletion::searched(&resolved))]
         }
         Err(Error::Mismatch(problems)) => problems
             .into_iter()
@@ -196,6 +205,20 @@ async fn check_data_map(map: &DataMap, pool: &PgPool) -> Vec<CheckResult> {
             vec![CheckResult::wrong(DATA_MAP, error_chain(&error), "`lethe map check` lists the problems")]
         }
     }
+}
+
+/// Names the tables in which nothing of a user would be found.
+fn check_searched(searched: &Searched) -> CheckResult {
+    const CHECK: &str = "data_map_search";
+    let tables: Vec<&str> = searched.unsearched.iter().map(|found| found.table.as_str()).collect();
+    if tables.is_empty() {
+        return CheckResult::ok(CHECK, "every table can be searched for user ids");
+    }
+    CheckResult::warning(
+        CHECK,
+        format!("not searched for the ids of erased users: {}", tables.join(", ")),
+        "grant the role SELECT on ignored tables too; receipts name the tables that stay unsearched",
+    )
 }
 
 /// Talks to the mail server as before a message, and sends none.
