@@ -261,9 +261,9 @@ async fn batch_calls_stay_within_the_published_rate() {
             tokio::spawn(async move { bulk.existing(&[subject(0)]).await.map(|found| found.len()) })
         })
         .collect();
-    let started = Instant::now();
     assert!(client.user(&subject(1)).await.unwrap().is_some());
-    assert!(started.elapsed() < Duration::from_secs(1), "an interactive call waited {:?}", started.elapsed());
+    let finished = work.iter().filter(|task| task.is_finished()).count();
+    assert!(finished < work.len() / 2, "{finished} calls of the batch came before an interactive one");
     for task in work {
         assert_eq!(task.await.unwrap().unwrap(), 1);
     }
