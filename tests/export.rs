@@ -68,7 +68,7 @@ async fn export_holds_every_own_row_and_no_other() {
             let query = format!(
                 "SELECT coalesce(jsonb_agg(to_jsonb(t) - 'secret_hash' ORDER BY id), '[]') FROM {} AS t WHERE {} = $1",
                 rule.name,
-                rule.owner.column()
+                rule.owners[0].path.columns()[0]
             );
             let rows: Value =
                 sqlx::query_scalar(AssertSqlSafe(query)).bind(who.as_str()).fetch_one(&mut *transaction).await.unwrap();

@@ -89,9 +89,19 @@ pub(crate) enum Tense {
 pub(crate) fn outcome_text(outcome: &Outcome, tense: Tense) -> (String, Option<String>) {
     match outcome {
         Outcome::Deleted => (texts::DELETED.to_owned(), None),
-        Outcome::Scrubbed { columns, left, reason, .. } => {
-            let what = texts::removed(capitalize(&join_human(columns)));
-            (what, Some(retained_columns(left, reason.as_deref())))
+        Outcome::Scrubbed { columns, left, left_rest, reason, until, .. } => {
+            let details = capitalize(&join_human(columns));
+            let what = match (until, tense) {
+                (None, _) => texts::removed(details),
+                (Some(until), Tense::Future) => texts::removed_rest_deleted_on(details, date_of(*until)),
+                (Some(until), Tense::Past) => texts::removed_rest_to_be_deleted_on(details, date_of(*until)),
+            };
+            let rest = match (left_rest, reason) {
+                (false, _) => retained_columns(left, reason.as_deref()),
+                (true, Some(reason)) => texts::rest_is_retained_because(reason),
+                (true, None) => texts::REST_RETAINED.to_owned(),
+            };
+            (what, Some(rest))
         }
         Outcome::Stamped { purge_at: Some(at), .. } => {
             let text = match tense {
@@ -106,6 +116,7 @@ pub(crate) fn outcome_text(outcome: &Outcome, tense: Tense) -> (String, Option<S
         }
         Outcome::Retained { reason, until: None } => (texts::RETAINED.to_owned(), Some(capitalize(reason))),
         Outcome::Detached => (texts::OTHERS_RETAINED.to_owned(), None),
+        Outcome::Shared { .. } => (texts::SHARED_RETAINED.to_owned(), None),
     }
 }
 
@@ -235,7 +246,9 @@ mod tests {
             columns: columns(&["email", "phone_number"]),
             stamped: columns(&["deleted_at"]),
             left: columns(left),
+            left_rest: false,
             reason: reason.map(str::to_owned),
+            until: None,
         };
         assert_eq!(
             outcome_text(&scrubbed(&[], None), Tense::Future),
@@ -249,6 +262,21 @@ mod tests {
         assert_eq!(
             outcome_text(&scrubbed(&["id", "title"], None), Tense::Past).1.as_deref(),
             Some("Id and title are kept.")
+        );
+        let for_ten_years = Outcome::Scrubbed {
+            columns: columns(&["email"]),
+            stamped: Vec::new(),
+            left: Vec::new(),
+            left_rest: true,
+            reason: Some("tax law".to_owned()),
+            until: Some(datetime!(2036-11-22 09:00 UTC)),
+        };
+        assert_eq!(
+            outcome_text(&for_ten_years, Tense::Past),
+            (
+                "Email removed, the rest will be deleted on 22 November 2036".to_owned(),
+                Some("Everything else is kept: tax law".to_owned())
+            )
         );
         let hidden =
             Outcome::Stamped { columns: columns(&["deleted_at"]), purge_at: Some(datetime!(2026-12-22 09:00 UTC)) };

@@ -87,6 +87,8 @@ texts! {
         SIGN_IN_DELETED = "Deleted. You’ll be signed out everywhere.";
         RETAINED = "Kept";
         OTHERS_RETAINED = "Kept: they belong to other people. Only the link to your data is removed.";
+        SHARED_RETAINED = "Kept: it belongs to others too. What connects it with you is removed.";
+        REST_RETAINED = "Everything else is kept.";
         ENTRY_RETAINED = "The entry itself is kept.";
         KEEPS_USER_ID = "What stays keeps your user ID.";
         PERSONAL_DETAILS = "personal details";
@@ -269,6 +271,9 @@ texts! {
         are_retained(details) = "{details} are kept.";
         is_retained_because(details, reason) = "{details} is kept: {reason}";
         are_retained_because(details, reason) = "{details} are kept: {reason}";
+        rest_is_retained_because(reason) = "Everything else is kept: {reason}";
+        removed_rest_deleted_on(details, date) = "{details} removed, the rest deleted on {date}";
+        removed_rest_to_be_deleted_on(details, date) = "{details} removed, the rest will be deleted on {date}";
         stamped_as(label) = "{label}. The entry itself is kept.";
         by_others(label) = "{label} by others";
         confirmed_before(outcome) = "You confirmed: {outcome}";

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use sqlx::PgConnection;
+use sqlx::types::Json;
 
 use super::column_names;
 use super::index::{ForeignKeyIndex, IndexedVec, Position, RelationIndex};
 use super::sql::quote_identifier;
+use super::version::Version;
 
 /// The part of `pg_catalog` that a data map is checked against.
 pub(crate) struct PgCatalog {
@@ -24,10 +26,28 @@ pub(crate) struct Relation {
     pub(super) primary_key: Vec<String>,
     /// Columns that have a unique index of their own, without a condition.
     pub(super) unique_columns: Vec<String>,
+    /// The columns of each unique index without a condition, the primary key's among them.
+    pub(super) unique_keys: Vec<Vec<String>>,
+    /// Every unique index, those with conditions and expressions too.
+    pub(super) unique_indexes: Vec<UniqueIndex>,
     /// Whether row-level security may hide rows from Lethe's role.
     pub(super) row_security: bool,
     /// The privileges of Lethe's role.
     pub(super) privileges: Privileges,
+    /// `COMMENT ON TABLE`, or a security label of `postgresql_anonymizer`.
+    pub(super) comment: Option<String>,
+}
+
+/// A unique index.
+#[derive(serde::Deserialize)]
+pub(super) struct UniqueIndex {
+    pub(super) name: String,
+    /// The columns that it depends on, those of its expressions and its condition too.
+    pub(super) columns: Vec<String>,
+    /// Those of them that it compares as they are.
+    pub(super) key_columns: Vec<String>,
+    /// Whether NULL counts as a value: NULLS NOT DISTINCT.
+    pub(super) null_is_value: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,6 +55,17 @@ pub(super) enum RelationKind {
     Table,
     MaterializedView,
     ForeignTable,
+}
+
+impl RelationKind {
+    /// Returns what a sentence calls it.
+    pub(super) const fn describe(self) -> &'static str {
+        match self {
+            Self::Table => "table",
+            Self::MaterializedView => "materialized view",
+            Self::ForeignTable => "foreign table",
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -53,6 +84,8 @@ pub(crate) struct Column {
     pub(super) nullable: bool,
     /// Whether the database generates it, so that no statement may write it.
     pub(super) generated: bool,
+    /// `COMMENT ON COLUMN`, or a security label of `postgresql_anonymizer`.
+    pub(super) comment: Option<String>,
 }
 
 /// A foreign key from `child` to `parent`.
@@ -86,6 +119,20 @@ impl Relation {
         format!("{}.{}", quote_identifier(&self.schema), quote_identifier(&self.table))
     }
 
+    /// Returns columns that tell rows apart: the primary key, or those of a unique index, all NOT NULL. Empty if there are none.
+    pub(super) fn row_key(&self) -> &[String] {
+        let is_not_null = |name: &String| self.column(name).is_some_and(|column| !column.nullable);
+        let unique = || self.unique_keys.iter().find(|key| key.iter().all(is_not_null)).map_or(&[][..], Vec::as_slice);
+        if self.primary_key.is_empty() { unique() } else { &self.primary_key }
+    }
+
+    /// Whether these columns are those of a unique index, in any order.
+    pub(super) fn is_unique_key(&self, columns: &[String]) -> bool {
+        let is_same =
+            |key: &Vec<String>| key.len() == columns.len() && columns.iter().all(|column| key.contains(column));
+        self.unique_keys.iter().any(is_same)
+    }
+
     pub(super) fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }
@@ -95,6 +142,30 @@ impl Column {
     /// Whether it can hold a Clerk user id.
     pub(super) fn is_text(&self) -> bool {
         matches!(self.base_type.as_str(), "text" | "varchar" | "citext")
+    }
+
+    /// The same with the names that the language of a map knows: the second knows their endings.
+    pub(super) fn may_hold_user_id_in(&self, version: Version) -> bool {
+        match version {
+            Version::First => self.may_hold_user_id(),
+            Version::Second => self.is_text() && column_names::is_key_of_person(&self.name),
+        }
+    }
+
+    /// Whether its values can be searched for what they say: a text, an array, or JSON.
+    pub(super) fn may_hold_text(&self) -> bool {
+        self.is_text() || matches!(self.base_type.as_str(), "json" | "jsonb" | "_text" | "_varchar")
+    }
+
+    /// Whether its type can hold a credential: not a number, a time or a truth value.
+    pub(super) fn may_hold_credential(&self) -> bool {
+        self.may_hold_text() || matches!(self.base_type.as_str(), "bytea" | "bpchar" | "uuid")
+    }
+
+    /// Returns how many characters it holds, where its type limits them.
+    pub(super) fn max_length(&self) -> Option<usize> {
+        let length = self.type_name.strip_prefix("character varying(")?.strip_suffix(')')?;
+        length.parse().ok()
     }
 
     /// Whether type and name suggest that it holds a Clerk user id.
@@ -147,10 +218,13 @@ struct RelationRow {
     kind: String,
     primary_key: Vec<String>,
     uniques: Vec<String>,
+    unique_keys: Json<Vec<Vec<String>>>,
+    unique_indexes: Json<Vec<UniqueIndex>>,
     policies: bool,
     may_select: bool,
     may_update: bool,
     may_delete: bool,
+    comment: Option<String>,
 }
 
 /// Partitions are covered by their table; tables of extensions are left out.
@@ -169,10 +243,49 @@ const RELATIONS: &str = "
                 AND i.indpred IS NULL AND i.indexprs IS NULL
             ORDER BY a.attnum
         ) AS uniques,
+        coalesce((
+            SELECT json_agg((
+                SELECT json_agg(a.attname ORDER BY k.ordinal)
+                FROM unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (number, ordinal)
+                JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number
+                WHERE k.ordinal <= i.indnkeyatts
+            ))
+            FROM pg_index i
+            WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL
+        ), '[]') AS unique_keys,
+        coalesce((
+            SELECT json_agg(json_build_object(
+                'name', x.relname,
+                'columns', ARRAY(
+                    SELECT a.attname FROM pg_attribute a
+                    WHERE a.attrelid = c.oid AND a.attnum > 0 AND (
+                        a.attnum = ANY (i.indkey::smallint[]) OR EXISTS (
+                            SELECT FROM pg_depend d
+                            WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
+                                AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid = a.attnum
+                        )
+                    )
+                ),
+                'key_columns', ARRAY(
+                    SELECT a.attname FROM unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (number, ordinal)
+                    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number WHERE k.ordinal <= i.indnkeyatts
+                ),
+                'null_is_value', coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false)
+            ))
+            FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
+            WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid
+        ), '[]') AS unique_indexes,
         row_security_active(c.oid) AS policies,
         has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS may_select,
         has_table_privilege(c.oid, 'UPDATE') AS may_update,
-        has_table_privilege(c.oid, 'DELETE') AS may_delete
+        has_table_privilege(c.oid, 'DELETE') AS may_delete,
+        (
+            SELECT string_agg(note, '; ') FROM (
+                SELECT obj_description(c.oid, 'pg_class') AS note
+                UNION ALL
+                SELECT l.label FROM pg_seclabel l WHERE l.classoid = 'pg_class'::regclass AND l.objoid = c.oid AND l.objsubid = 0
+            ) AS notes
+        ) AS comment
     FROM pg_class c
     JOIN pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'm', 'f') AND NOT c.relispartition
@@ -192,6 +305,7 @@ struct ColumnRow {
     base_type: String,
     nullable: bool,
     generated: bool,
+    comment: Option<String>,
 }
 
 const COLUMNS: &str = "
@@ -199,7 +313,15 @@ const COLUMNS: &str = "
         format_type(a.atttypid, a.atttypmod) AS type_name,
         coalesce(base.typname, t.typname)::text AS base_type,
         NOT (a.attnotnull OR t.typnotnull) AS nullable,
-        a.attgenerated <> '' OR a.attidentity = 'a' AS generated
+        a.attgenerated <> '' OR a.attidentity = 'a' AS generated,
+        (
+            SELECT string_agg(note, '; ') FROM (
+                SELECT col_description(a.attrelid, a.attnum) AS note
+                UNION ALL
+                SELECT l.label FROM pg_seclabel l
+                WHERE l.classoid = 'pg_class'::regclass AND l.objoid = a.attrelid AND l.objsubid = a.attnum
+            ) AS notes
+        ) AS comment
     FROM pg_attribute a
     JOIN pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_type base ON t.typtype = 'd' AND base.oid = t.typbasetype
@@ -244,9 +366,9 @@ pub(super) async fn read(connection: &mut PgConnection) -> sqlx::Result<PgCatalo
         oids.iter().enumerate().map(|(position, oid)| (*oid, RelationIndex::new(position))).collect();
     let mut relations: Vec<Relation> = rows.into_iter().map(relation_from_row).collect();
     for row in columns {
-        let ColumnRow { relation, name, type_name, base_type, nullable, generated } = row;
+        let ColumnRow { relation, name, type_name, base_type, nullable, generated, comment } = row;
         let columns = &mut relations[index_by_oid[&relation].get()].columns;
-        columns.push(Column { name, type_name, base_type, nullable, generated });
+        columns.push(Column { name, type_name, base_type, nullable, generated, comment });
     }
     let relations: IndexedVec<RelationIndex, Relation> = relations.into_iter().collect();
     let foreign_keys = keys
@@ -281,8 +403,11 @@ fn relation_from_row(row: RelationRow) -> Relation {
         columns: Vec::new(),
         primary_key: row.primary_key,
         unique_columns: row.uniques,
+        unique_keys: row.unique_keys.0,
+        unique_indexes: row.unique_indexes.0,
         row_security: row.policies,
         privileges: Privileges { select: row.may_select, update: row.may_update, delete: row.may_delete },
+        comment: row.comment,
     }
 }
 

@@ -3,65 +3,94 @@
 
 use std::collections::BTreeSet;
 
-use super::catalog::{Column, PgCatalog, Relation, RelationKind};
+use super::assembly;
+use super::catalog::{PgCatalog, Relation, RelationKind};
 use super::erase::Removal;
 use super::error::{Error, Problems};
+use super::forget;
 use super::index::RelationIndex;
 use super::mapped::{MappedTable, MappedTables};
-use super::resolved::{ExportColumn, Resolved, Table, Unsearched, UnsearchedReason, UserIdSearch};
-use super::rules::{DataMap, ExportRule, Owner, TableRule};
-use super::sql::{Parameters, quote_identifier};
-use super::{column_names, erasure_order, owners, references};
+use super::resolved::{Resolved, Unsearched, UnsearchedReason, UserIdSearch};
+use super::rules::{DataMap, ExportRule, IgnoredTable, MentionAction, Owner};
+use super::sql::quote_identifier;
+use super::version::Version;
+use super::{column_names, erasure_order, ghosts, mentions, owners, references};
 
 pub(super) fn resolve(map: &DataMap, catalog: &PgCatalog) -> Result<Resolved, Error> {
     let mut problems = Problems::default();
     let mapped: MappedTables<'_> =
         map.tables.iter().filter_map(|rule| find_table(rule, catalog, &mut problems)).collect();
-    let ignored: BTreeSet<RelationIndex> =
-        map.ignored.iter().filter_map(|table| find_relation(&table.name, catalog, &mut problems)).collect();
+    let ignored = find_ignored(map, catalog, &mut problems);
     for table in mapped.iter() {
-        check_table(table, catalog, &mut problems);
+        check_table(table, &mut problems);
     }
-    report_unmapped_tables(&mapped, &ignored, catalog, &mut problems);
-    // The checks below would only repeat these problems.
+    report_unmapped_tables(map, &mapped, &ignored, catalog, &mut problems);
+    let owners = owners::resolve(map, &mapped, catalog, &mut problems);
+    let mentions = owners.as_ref().and_then(|owners| mentions::resolve(map, &mapped, owners, catalog, &mut problems));
+    let (Some(owners), Some(mentions)) = (owners, mentions) else {
+        // The checks below would only repeat these problems.
+        return Err(problems.into_error());
+    };
+    ghosts::check(map, &mapped, &owners, &mut problems);
+    for (index, table) in mapped.enumerate() {
+        let paths = owners[index].paths.iter().chain(&mentions[index]);
+        let target = table.erase_target(&mapped, catalog, ghosts::referenced_by(table, paths, map, &mapped, catalog));
+        table.rule.erase.strategy().check(&target, &mut problems);
+        forget::check(table, &target.value_target(), &owners[index], &mut problems);
+        for mention in &table.rule.mentions {
+            if let MentionAction::Overwrite(value) = &mention.action {
+                for column in mention.path.columns() {
+                    target.value_target().check("mention", column, value, &mut problems);
+                }
+                for (column, value) in &mention.forget {
+                    target.value_target().check("forget", column, value, &mut problems);
+                }
+            }
+        }
+    }
+    let references = references::resolve(map.version, &mapped, &ignored, catalog, &mut problems);
+    let order = erasure_order::find(&mapped, &owners, &mentions, catalog, &mut problems);
     problems.check()?;
-
-    let owners = owners::resolve(&mapped, catalog, &mut problems);
-    problems.check()?;
-    let references = references::resolve(&mapped, &ignored, catalog, &mut problems);
-    let order = erasure_order::find(&mapped, &owners, catalog, &mut problems);
-    problems.check()?;
-
-    let mut parameters = Parameters::default();
-    let tables = mapped.enumerate().zip(owners).zip(references).map(|(((index, table), owner), references)| Table {
-        rule: table.rule.clone(),
-        quoted_name: table.relation.quoted_name(),
-        owner,
-        primary_key: table.relation.primary_key.iter().map(|column| quote_identifier(column)).collect(),
-        export: export_columns(table),
-        action: table.rule.erase.strategy().action(table.relation, &mut parameters),
-        references,
-        creation_time: creation_time(table.relation),
-        unlink_columns: order.unlink_columns.get(&index).cloned().unwrap_or_default(),
-    });
-    let tables = tables.collect();
-    Ok(Resolved {
-        tables,
-        order: order.tables,
-        user_id_searches: user_id_searches(&mapped, catalog),
-        unsearched: unsearched(catalog),
-        deferred_constraints: order.deferred_constraints,
-        parameters,
-    })
+    let parts = assembly::Parts { map, mapped: &mapped, catalog, owners, mentions, references, order };
+    Ok(parts.assemble(unsearched(catalog), user_id_searches(map.version, &mapped, catalog)))
 }
 
-/// Returns the column that says when a row was created, if a column has such a name and can hold a time. Quoted.
-fn creation_time(relation: &Relation) -> Option<String> {
-    let is_creation_time = |column: &&Column| column.is_time() && column_names::is_creation_time(&column.name);
-    relation.columns.iter().find(is_creation_time).map(|column| quote_identifier(&column.name))
+/// Returns the ignored relations. In maps of the second language a name may be a pattern, which need not match anything.
+fn find_ignored(map: &DataMap, catalog: &PgCatalog, problems: &mut Problems) -> BTreeSet<RelationIndex> {
+    let mut ignored = BTreeSet::new();
+    for IgnoredTable { name, .. } in &map.ignored {
+        if map.version == Version::Second && name.contains('*') {
+            let matching =
+                catalog.relations.enumerate().filter(|(_, relation)| matches_pattern(name, &relation.name()));
+            ignored.extend(matching.map(|(index, _)| index));
+        } else {
+            ignored.extend(find_relation(name, catalog, problems));
+        }
+    }
+    for rule in &map.tables {
+        // An entry is more exact than a pattern.
+        for index in catalog.relations_named(&rule.name) {
+            ignored.remove(index);
+        }
+    }
+    ignored
 }
 
-fn find_table<'a>(rule: &'a TableRule, catalog: &'a PgCatalog, problems: &mut Problems) -> Option<MappedTable<'a>> {
+/// Whether the text is the pattern, in which `*` stands for any text.
+fn matches_pattern(pattern: &str, text: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == text,
+        Some((before, after)) => text.strip_prefix(before).is_some_and(|rest| {
+            (0..=rest.len()).filter(|at| rest.is_char_boundary(*at)).any(|at| matches_pattern(after, &rest[at..]))
+        }),
+    }
+}
+
+fn find_table<'a>(
+    rule: &'a super::rules::TableRule,
+    catalog: &'a PgCatalog,
+    problems: &mut Problems,
+) -> Option<MappedTable<'a>> {
     let relation_index = find_relation(&rule.name, catalog, problems)?;
     let relation = &catalog.relations[relation_index];
     if relation.kind != RelationKind::Table {
@@ -95,26 +124,24 @@ fn find_relation(name: &str, catalog: &PgCatalog, problems: &mut Problems) -> Op
     }
 }
 
-fn check_table(table: &MappedTable<'_>, catalog: &PgCatalog, problems: &mut Problems) {
+fn check_table(table: &MappedTable<'_>, problems: &mut Problems) {
     let MappedTable { rule, relation, .. } = table;
-    check_owner(table, problems);
+    rule.owners.iter().for_each(|owner| check_owner(table, owner, problems));
     check_privileges(table, problems);
     if let ExportRule::Only(columns) | ExportRule::Except { columns, .. } = &rule.export {
         for name in columns.iter().filter(|name| relation.column(name).is_none()) {
             problems.add_unknown_column(&rule.name, name, "export");
         }
     }
-    rule.erase.strategy().check(&table.erase_target(catalog), problems);
 }
 
-fn check_owner(MappedTable { rule, relation, .. }: &MappedTable<'_>, problems: &mut Problems) {
-    let name = rule.owner.column();
-    let Some(column) = relation.column(name) else {
-        return problems.add_unknown_column(&rule.name, name, if rule.subject { "key" } else { "owner" });
-    };
-    if matches!(rule.owner, Owner::Path { .. }) {
-        return;
+fn check_owner(MappedTable { rule, relation, .. }: &MappedTable<'_>, owner: &Owner, problems: &mut Problems) {
+    for name in owner.filter.keys().filter(|name| relation.column(name).is_none()) {
+        problems.add_unknown_column(&rule.name, name, "where");
     }
+    let super::path::OwnerPath::Column(name) = &owner.path else { return };
+    // An unknown column is reported where the path is followed.
+    let Some(column) = relation.column(name) else { return };
     if !column.is_text() {
         problems.add_for_column(
             &rule.name,
@@ -145,11 +172,12 @@ fn check_privileges(MappedTable { rule, relation, .. }: &MappedTable<'_>, proble
             "Let Lethe connect as a role with BYPASSRLS, or as the table's owner without FORCE ROW LEVEL SECURITY",
         );
     }
-    let changes_others = !rule.references.is_empty();
+    let changes_others = !rule.references.is_empty() || !rule.mentions.is_empty();
     let strategy = rule.erase.strategy();
     let deletes = changes_others || strategy.removal() != Removal::Never;
     // Rows are locked before they are deleted, for which Postgres wants UPDATE.
-    let updates = deletes || strategy.updates_rows();
+    let forgets = rule.owners.iter().any(|owner| !owner.forget.is_empty());
+    let updates = deletes || forgets || strategy.updates_rows();
     let needed = [
         ("SELECT", true, relation.privileges.select),
         ("UPDATE", updates, relation.privileges.update),
@@ -164,8 +192,10 @@ fn check_privileges(MappedTable { rule, relation, .. }: &MappedTable<'_>, proble
     }
 }
 
-/// Reports tables without an entry that foreign keys or column names connect with people.
+/// Reports tables without an entry: in the second language all of them, in the first those that foreign keys or column names
+/// connect with people.
 fn report_unmapped_tables(
+    map: &DataMap,
     mapped: &MappedTables<'_>,
     ignored: &BTreeSet<RelationIndex>,
     catalog: &PgCatalog,
@@ -173,6 +203,8 @@ fn report_unmapped_tables(
 ) {
     let known: BTreeSet<RelationIndex> = mapped.iter().map(|table| table.relation_index).collect();
     let referencing = references::referencing_tables(&known, catalog);
+    let is_in_scope =
+        |relation: &Relation| map.schemas.as_ref().is_none_or(|schemas| schemas.contains(&relation.schema));
     for (index, relation) in catalog.relations.enumerate() {
         if known.contains(&index) || ignored.contains(&index) {
             continue;
@@ -189,7 +221,8 @@ fn report_unmapped_tables(
                     "Add a [[table]] with owner = \"{column} -> {parent}\" or its own column, or an [[ignore]] with a reason"
                 ),
             );
-        } else if let Some(column) = relation.columns.iter().find(|column| column_names::suggests_person(&column.name))
+        } else if let Some(column) =
+            relation.columns.iter().find(|column| is_in_scope(relation) && column_names::suggests_person(&column.name))
         {
             problems.add_for_column(
                 &name,
@@ -197,23 +230,19 @@ fn report_unmapped_tables(
                 "the column suggests that this table is about people, and the map has no entry for it",
                 "Add a [[table]] with its owner, or an [[ignore]] with a reason",
             );
+        } else if map.version == Version::Second && is_in_scope(relation) {
+            problems.add_for_table(
+                &name,
+                format!("the map has no entry for this {}", relation.kind.describe()),
+                "Add a [[table]] with its owner, or an [[ignore]] with a reason",
+            );
         }
     }
-}
-
-fn export_columns(MappedTable { rule, relation, .. }: &MappedTable<'_>) -> Option<Vec<ExportColumn>> {
-    let is_exported = |column: &&Column| match &rule.export {
-        ExportRule::All => true,
-        ExportRule::Only(columns) => columns.contains(&column.name),
-        ExportRule::Except { columns, .. } => !columns.contains(&column.name),
-        ExportRule::Nothing { .. } => false,
-    };
-    if matches!(rule.export, ExportRule::Nothing { .. }) {
-        return None;
+    for schema in map.schemas.iter().flatten() {
+        if !catalog.relations.iter().any(|relation| relation.schema == *schema) {
+            problems.add_for_table(schema, "[scope] names a schema that has no table", "Correct the name");
+        }
     }
-    let columns = relation.columns.iter().filter(is_exported);
-    let to_export = |column: &Column| ExportColumn { name: column.name.clone(), base_type: column.base_type.clone() };
-    Some(columns.map(to_export).collect())
 }
 
 /// Returns the tables in which a search finds less than there is.
@@ -228,26 +257,37 @@ fn unsearched(catalog: &PgCatalog) -> Vec<Unsearched> {
     relations.filter_map(|relation| Some(Unsearched { reason: reason(relation)?, table: relation.name() })).collect()
 }
 
-/// Returns the columns that may hold a Clerk user id and aren't an owner column, in mapped tables and others.
-fn user_id_searches(mapped: &MappedTables<'_>, catalog: &PgCatalog) -> Vec<UserIdSearch> {
+/// Returns the columns that may hold a Clerk user id and in which no rule expects it, in mapped tables and others.
+fn user_id_searches(version: Version, mapped: &MappedTables<'_>, catalog: &PgCatalog) -> Vec<UserIdSearch> {
     let mut searches = Vec::new();
     for (index, relation) in catalog.relations.enumerate() {
         if relation.kind != RelationKind::Table || !relation.privileges.select {
             continue;
         }
         let table = mapped.index_of_relation(index);
-        let owner_column = table.map(|table| mapped[table].rule.owner.column());
-        let columns = relation
-            .columns
-            .iter()
-            .filter(|column| column.may_hold_user_id() && owner_column != Some(column.name.as_str()));
-        searches.extend(columns.map(|column| UserIdSearch {
-            name: relation.name(),
-            column_name: column.name.clone(),
-            quoted_name: relation.quoted_name(),
-            column: quote_identifier(&column.name),
-            table,
-        }));
+        let rule = table.map(|table| mapped[table].rule);
+        for column in relation.columns.iter().filter(|column| column.is_text()) {
+            let owners = || rule.into_iter().flat_map(|rule| &rule.owners);
+            let by_column = || owners().filter(|owner| owner.path.columns() == [column.name.clone()]);
+            let is_owner = by_column().any(|owner| owner.filter.is_empty());
+            // Rows for which none of the values holds have no rule.
+            let is_filtered_owner =
+                !is_owner && by_column().any(|owner| owner.path == super::path::OwnerPath::Column(column.name.clone()));
+            let stays = rule.is_some_and(|rule| {
+                rule.mentions_of(&column.name).any(|mention| matches!(mention.action, MentionAction::Keep { .. }))
+            });
+            if stays || is_owner || !(is_filtered_owner || column.may_hold_user_id_in(version)) {
+                continue;
+            }
+            searches.push(UserIdSearch {
+                name: relation.name(),
+                column_name: column.name.clone(),
+                quoted_name: relation.quoted_name(),
+                column: quote_identifier(&column.name),
+                table,
+                is_without_rule: table.is_none() || is_filtered_owner,
+            });
+        }
     }
     searches
 }

@@ -42,9 +42,200 @@ pub(super) fn suggests_person(column: &str) -> bool {
     may_hold_user_id(column) || NAMES.contains(&normalize(column).as_str())
 }
 
-/// Whether a column of this name suggests a credential.
+/// What a column that names somebody says about them. The earlier, the more the row is theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Role {
+    /// Whose row it is: `user_id`, `customerId`, `patient`.
+    Owner,
+    /// Who made the row: `created_by`, `uploader_id`.
+    Creator,
+    /// Who did something with it, or is named in it: `approved_by`, `assignee_id`, `recipient`.
+    Actor,
+}
+
+/// Returns whom a column of this name names, by how the name ends: `buyer_clerk_user_id` names a buyer.
+pub(super) fn role(column: &str) -> Option<Role> {
+    const OWNERS: [&str; 30] = [
+        "user",
+        "owner",
+        "customer",
+        "patient",
+        "client",
+        "buyer",
+        "member",
+        "subscriber",
+        "student",
+        "author",
+        "sender",
+        "account",
+        "profile",
+        "person",
+        "people",
+        "employee",
+        "follower",
+        "reporter",
+        "applicant",
+        "candidate",
+        "guest",
+        "subject",
+        "holder",
+        "payer",
+        "participant",
+        "attendee",
+        "learner",
+        "visitor",
+        "clerk",
+        "contact",
+    ];
+    const CREATORS: [&str; 12] = [
+        "createdby",
+        "creator",
+        "uploadedby",
+        "uploader",
+        "postedby",
+        "submittedby",
+        "addedby",
+        "writtenby",
+        "publishedby",
+        "requestedby",
+        "requester",
+        "orderedby",
+    ];
+    const ACTORS: [&str; 30] = [
+        "assignee",
+        "assignedto",
+        "approver",
+        "reviewer",
+        "moderator",
+        "editor",
+        "inviter",
+        "invitee",
+        "doctor",
+        "manager",
+        "lead",
+        "supervisor",
+        "agent",
+        "staff",
+        "admin",
+        "operator",
+        "performer",
+        "actor",
+        "recipient",
+        "receiver",
+        "followed",
+        "following",
+        "reported",
+        "banned",
+        "mentor",
+        "teacher",
+        "instructor",
+        "seller",
+        "host",
+        "target",
+    ];
+    let name = person_part(column);
+    let ends_with = |names: &[&str]| names.iter().any(|ending| name.ends_with(ending));
+    if ends_with(&CREATORS) {
+        Some(Role::Creator)
+    } else if ends_with(&ACTORS) || (name.ends_with("by") && name.len() > 4) {
+        Some(Role::Actor)
+    } else if ends_with(&OWNERS) {
+        Some(Role::Owner)
+    } else {
+        None
+    }
+}
+
+/// Whether the name says that the column holds a key of somebody, and not a name or an address.
+pub(super) fn is_key_of_person(column: &str) -> bool {
+    let name = normalize(column);
+    role(column).is_some()
+        && (name.ends_with("id") || name.ends_with("ids") || name.ends_with("by") || name.contains("clerk"))
+}
+
+/// Removes what says that a name is that of a key: `buyer` of `buyer_clerk_user_id`.
+fn person_part(column: &str) -> String {
+    let mut name = normalize(column);
+    for ending in ["ids", "id", "uuid", "userid", "user", "clerk"] {
+        if let Some(rest) = name.strip_suffix(ending)
+            && rest.len() > 1
+        {
+            name = rest.to_owned();
+        }
+    }
+    name
+}
+
+/// Whether a column of this name holds a credential. The caller knows that it isn't a number.
 pub(super) fn suggests_credential(column: &str) -> bool {
-    ["secret", "password", "token", "hash", "digest"].iter().any(|word| normalize(column).contains(word))
+    const PARTS: [&str; 14] = [
+        "password",
+        "passwd",
+        "secret",
+        "privatekey",
+        "apikey",
+        "accesstoken",
+        "refreshtoken",
+        "sessiontoken",
+        "tokenhash",
+        "tokendigest",
+        "recoverycode",
+        "backupcode",
+        "totp",
+        "keyhash",
+    ];
+    const ENDINGS: [&str; 4] = ["token", "salt", "sessionid", "otp"];
+    let name = normalize(column);
+    PARTS.iter().any(|part| name.contains(part)) || ENDINGS.iter().any(|ending| name.ends_with(ending))
+}
+
+/// Whether a column of this name says that its row was deleted, revoked or archived.
+pub(super) fn is_deletion_time(column: &str) -> bool {
+    ["deletedat", "revokedat", "archivedat", "deletedon", "removedat"].contains(&normalize(column).as_str())
+}
+
+/// Whether a table of this name may have to be retained: for bookkeeping, or as a log. Whole words count: not `catalog`.
+pub(super) fn suggests_retention(table: &str) -> bool {
+    const WORDS: [&str; 13] = [
+        "log",
+        "audit",
+        "invoice",
+        "order",
+        "sale",
+        "payment",
+        "usage",
+        "transaction",
+        "ledger",
+        "refund",
+        "receipt",
+        "contract",
+        "booking",
+    ];
+    words(table).iter().any(|word| WORDS.contains(&word.strip_suffix('s').unwrap_or(word)))
+}
+
+/// Whether a table of this name holds organizations, not people.
+pub(super) fn suggests_organization(table: &str) -> bool {
+    const WORDS: [&str; 8] =
+        ["organization", "organisation", "org", "team", "company", "tenant", "workspace", "companie"];
+    words(table).iter().any(|word| WORDS.contains(&word.strip_suffix('s').unwrap_or(word)))
+}
+
+/// Splits `audit_logs` and `AuditLogs` into words, in lower case.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut was_lower = false;
+    for letter in name.chars() {
+        if !letter.is_alphanumeric() || (letter.is_uppercase() && was_lower) {
+            words.push(String::new());
+        }
+        was_lower = letter.is_lowercase();
+        if letter.is_alphanumeric() {
+            words.last_mut().expect("the list starts with a word").extend(letter.to_lowercase());
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 /// Whether a column of this name says when the row was created.
@@ -70,5 +261,64 @@ mod tests {
         }
         assert!(suggests_person("email") && !may_hold_user_id("email"));
         assert!(!suggests_person("title") && !suggests_person("post_id"));
+    }
+
+    #[test]
+    fn endings_of_names_say_whose_row_it_is() {
+        let owners = [
+            "user_id",
+            "userId",
+            "buyer_clerk_user_id",
+            "clerk_id",
+            "customerId",
+            "sender",
+            "participant_ids",
+            "AuthorID",
+        ];
+        let creators = ["created_by", "createdByClerkId", "uploader_id", "added_by_user_id"];
+        let actors = ["assignee_id", "approvedBy", "updated_by_clerk_id", "recipient_id", "doctor", "deleted_by"];
+        let columns = ["title", "post_id", "id", "ruby", "body", "org_id", "emailVerified"];
+        for (names, expected) in [
+            (&owners[..], Some(Role::Owner)),
+            (&creators, Some(Role::Creator)),
+            (&actors, Some(Role::Actor)),
+            (&columns, None),
+        ] {
+            for name in names {
+                assert_eq!(role(name), expected, "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn counters_and_hashes_of_documents_are_no_credentials() {
+        for name in [
+            "passwordHash",
+            "salt",
+            "api_key_hash",
+            "private_key",
+            "access_token",
+            "session_id",
+            "recovery_codes",
+            "token",
+        ] {
+            assert!(suggests_credential(name), "{name}");
+        }
+        for name in ["document_hash", "tokens_in", "token_used", "token_count", "digest", "content_hash"] {
+            assert!(!suggests_credential(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn whole_words_of_a_table_count() {
+        assert!(
+            suggests_retention("AuditLog") && suggests_retention("public.sales") && suggests_retention("order_items")
+        );
+        assert!(!suggests_retention("catalog_items") && !suggests_retention("blogs"));
+        assert!(
+            suggests_organization("Organization")
+                && suggests_organization("companies")
+                && !suggests_organization("steam")
+        );
     }
 }

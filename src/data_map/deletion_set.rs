@@ -2,10 +2,9 @@
 //! `others = "delete"`. A deletion is one set, a purge of one table another.
 
 use super::erase::Removal;
-use super::grammar::ReferenceAction;
 use super::index::TableIndex;
-use super::resolved::{ReferenceTarget, Resolved, ResolvedReference};
-use super::rules::Owner;
+use super::path::OwnerPath;
+use super::resolved::{ReferenceTarget, Resolved, ResolvedAction, ResolvedReference};
 use super::sql::quote_identifier;
 
 /// The rows that are deleted together.
@@ -32,9 +31,9 @@ impl<'a> DeletionSet<'a> {
         Self { resolved, cause: Cause::Purge(table) }
     }
 
-    /// Returns a condition for the person's own deleted rows, or `None` where there are none.
+    /// Returns a condition for the person's own deleted rows, or `None` where there are none. Rows that are others' too stay.
     pub(crate) fn own_deleted_rows(&self, table: TableIndex, alias: &str) -> Option<String> {
-        let own = self.resolved.owned_rows(table, alias);
+        let own = self.resolved.rows_of_person_alone(table, alias);
         let rule = &self.resolved.tables[table].rule;
         match self.cause {
             Cause::Deletion => (rule.erase.strategy().removal() == Removal::Immediate).then_some(own),
@@ -57,19 +56,27 @@ impl<'a> DeletionSet<'a> {
     fn cascaded_rows(&self, table: TableIndex, alias: &str) -> impl Iterator<Item = String> {
         let references = self.resolved.tables[table].references.iter();
         references
-            .filter(|reference| reference.action == ReferenceAction::Delete)
+            .filter(|reference| reference.action == ResolvedAction::Delete)
             .filter_map(move |reference| self.referencing_rows(reference, alias))
     }
 
-    /// Returns a condition for rows that reference deleted rows by `reference`, or `None` where there are none.
+    /// Returns a condition for rows that reference deleted rows by `reference`, or `None` where there are none. A mention counts
+    /// in a deletion whatever becomes of the row that it references, and in no purge.
     fn referencing_rows(&self, reference: &ResolvedReference, alias: &str) -> Option<String> {
         let is_deletion = self.cause == Cause::Deletion;
+        if reference.is_mention && !is_deletion {
+            return None;
+        }
         match &reference.target {
             ReferenceTarget::UserId => is_deletion.then(|| format!("{alias}.{} = $1", reference.column)),
             ReferenceTarget::Rows { table, columns } => {
                 let inner = format!("{alias}_");
                 let parent = &self.resolved.tables[*table];
-                let referenced = self.cut_off_rows(*table, columns, &inner)?;
+                let referenced = if reference.is_mention {
+                    self.resolved.owned_rows(*table, &inner)
+                } else {
+                    self.cut_off_rows(*table, columns, &inner)?
+                };
                 let (here, there): (Vec<_>, Vec<_>) =
                     columns.iter().map(|(here, there)| (format!("{alias}.{here}"), format!("{inner}.{there}"))).unzip();
                 Some(format!(
@@ -87,21 +94,24 @@ impl<'a> DeletionSet<'a> {
     /// referenced by the person's Clerk user id, which would stay with them.
     fn cut_off_rows(&self, parent: TableIndex, columns: &[(String, String)], alias: &str) -> Option<String> {
         let rule = &self.resolved.tables[parent].rule;
-        let is_user_id =
-            |column: &String| matches!(&rule.owner, Owner::Column(owner) if *column == quote_identifier(owner));
+        let is_user_id = |column: &String| {
+            rule.owners
+                .iter()
+                .any(|owner| matches!(&owner.path, OwnerPath::Column(owner) if *column == quote_identifier(owner)))
+        };
         let is_cut = self.cause == Cause::Deletion
             && match rule.erase.strategy().removal() {
                 Removal::Immediate => false,
                 Removal::Never => true,
                 Removal::After(_) => columns.iter().any(|(_, there)| is_user_id(there)),
             };
-        let staying = is_cut.then(|| self.resolved.owned_rows(parent, alias));
+        let staying = is_cut.then(|| self.resolved.rows_of_person_alone(parent, alias));
         let conditions: Vec<String> = self.deleted_rows(parent, alias).into_iter().chain(staying).collect();
         (!conditions.is_empty()).then(|| format!("({})", conditions.join(" OR ")))
     }
 
     /// Returns a condition for other people's rows that reference deleted rows by `reference`, or `None` where there
-    /// are none.
+    /// are none. Rows that are the person's and others' are among them.
     pub(crate) fn rows_of_others(
         &self,
         table: TableIndex,
@@ -109,14 +119,45 @@ impl<'a> DeletionSet<'a> {
         alias: &str,
     ) -> Option<String> {
         let referencing = self.referencing_rows(reference, alias)?;
-        let own = self.resolved.owned_rows(table, alias);
+        let own = if reference.is_mention {
+            self.resolved.owned_rows(table, alias)
+        } else {
+            self.resolved.rows_of_person_alone(table, alias)
+        };
         let mut condition = format!("{referencing} AND ({own}) IS NOT TRUE");
         // Rows that are deleted anyway aren't detached or counted twice.
-        if reference.action != ReferenceAction::Delete {
+        if reference.action != ResolvedAction::Delete {
             for cascaded in self.cascaded_rows(table, alias) {
                 condition = format!("{condition} AND ({cascaded}) IS NOT TRUE");
             }
         }
         Some(condition)
+    }
+
+    /// Whether rows that are deleted are found by rows that reference them, which are deleted before.
+    pub(crate) fn is_found_by_children(&self, table: TableIndex) -> bool {
+        let references = self.resolved.tables[table].references.iter();
+        let mut deleted_with = references.filter(|reference| reference.action == ResolvedAction::Delete);
+        self.resolved.is_found_by_children(table)
+            || deleted_with.any(|reference| match &reference.target {
+                ReferenceTarget::Rows { table, .. } => self.is_found_by_children(*table),
+                ReferenceTarget::UserId => false,
+            })
+    }
+
+    /// Returns a condition for rows of the person that stay and name them in a column of their own, or `None` where there are none.
+    pub(crate) fn own_rows_with_mention(
+        &self,
+        table: TableIndex,
+        mention: &ResolvedReference,
+        alias: &str,
+    ) -> Option<String> {
+        if !matches!(mention.action, ResolvedAction::Overwrite(_)) {
+            return None;
+        }
+        let referencing = self.referencing_rows(mention, alias)?;
+        let own = self.resolved.owned_rows(table, alias);
+        let deleted = self.deleted_rows(table, alias).map(|deleted| format!(" AND ({deleted}) IS NOT TRUE"));
+        Some(format!("{referencing} AND {own}{}", deleted.unwrap_or_default()))
     }
 }

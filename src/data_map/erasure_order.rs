@@ -7,8 +7,9 @@ use super::erase::Removal;
 use super::error::Problems;
 use super::index::{ForeignKeyIndex, TableIndex};
 use super::mapped::{MappedTable, MappedTables};
-use super::owners::Owners;
-use super::resolved::ResolvedOwner;
+use super::mentions::Mentions;
+use super::owners::{FoundPath, Owners};
+use super::rules::MentionAction;
 use super::sql::quote_identifier;
 use super::topology::{CycleBreak, Edge, topological_sort};
 
@@ -24,10 +25,11 @@ pub(super) struct ErasureOrder {
 pub(super) fn find(
     mapped: &MappedTables<'_>,
     owners: &Owners,
+    mentions: &Mentions,
     catalog: &PgCatalog,
     problems: &mut Problems,
 ) -> ErasureOrder {
-    let edges = edges(mapped, owners, catalog);
+    let edges = edges(mapped, owners, mentions, catalog);
     let (tables, broken) = topological_sort(mapped.indices(), edges).unwrap_or_else(|cycle| {
         let names: Vec<&str> = cycle.iter().map(|table| mapped[*table].rule.name.as_str()).collect();
         problems.add_for_table(
@@ -58,10 +60,18 @@ pub(super) fn find(
     order
 }
 
-fn edges(mapped: &MappedTables<'_>, owners: &Owners, catalog: &PgCatalog) -> Vec<Edge> {
-    let paths = owners.enumerate().filter_map(|(child, owner)| match owner {
-        ResolvedOwner::Path { table, .. } => Some(Edge { child, parent: *table, cycle_break: CycleBreak::Impossible }),
-        ResolvedOwner::Column(_) => None,
+/// Rows are found by the rows that their paths lead to, so these are deleted later. Rows that are found by rows which reference
+/// them are remembered before any is deleted, so they add no edge.
+fn edges(mapped: &MappedTables<'_>, owners: &Owners, mentions: &Mentions, catalog: &PgCatalog) -> Vec<Edge> {
+    let parent = |path: &FoundPath| match path {
+        FoundPath::Parent { table, .. } => Some(*table),
+        FoundPath::UserId(_) | FoundPath::Child { .. } => None,
+    };
+    let paths = mapped.indices().flat_map(|child| {
+        let rules = mapped[child].rule.mentions.iter().zip(&mentions[child]);
+        let deleting = rules.filter(|(rule, _)| rule.action == MentionAction::Delete).map(|(_, path)| path);
+        let parents = owners[child].paths.iter().chain(deleting).filter_map(parent);
+        parents.map(move |parent| Edge { child, parent, cycle_break: CycleBreak::Impossible })
     });
     let foreign_keys = catalog.foreign_keys.enumerate().filter_map(|(index, key)| {
         let (child, parent) = (mapped.index_of_relation(key.child)?, mapped.index_of_relation(key.parent)?);
@@ -94,7 +104,8 @@ fn cycle_break(
 /// Returns the columns of a foreign key that can be set to NULL without losing the row's owner.
 fn nullable_columns<'a>(key: &'a ForeignKey, child: &'a MappedTable<'_>) -> impl Iterator<Item = &'a str> {
     let is_nullable = |name: &&String| {
-        child.rule.owner.column() != name.as_str() && child.relation.column(name).is_some_and(|column| column.nullable)
+        !child.rule.owner_columns().any(|owner| owner == *name)
+            && child.relation.column(name).is_some_and(|column| column.nullable)
     };
     key.columns.iter().filter(is_nullable).map(String::as_str)
 }

@@ -105,6 +105,12 @@ impl Problems {
         );
     }
 
+    /// Returns the error. There is a problem.
+    pub(super) fn into_error(self) -> Error {
+        debug_assert!(!self.0.is_empty(), "without a problem there is no error");
+        Error::Mismatch(self.0.into_iter().collect())
+    }
+
     /// Fails with every problem so far, if there is one.
     pub(super) fn check(&mut self) -> Result<(), Error> {
         if self.0.is_empty() {

@@ -10,8 +10,16 @@ use toml::Spanned;
 use super::entry::{EntryError, KeywordOr, non_empty_reason};
 use super::erase::{Erase, EraseEntry};
 use super::error::Error;
-use super::grammar::{ExportEntry, IgnoreEntry, MapFile, ReferenceEntry, SubjectEntry, TableEntry};
-use super::rules::{DataMap, ExportRule, IgnoredTable, Owner, Reference, TableRule, default_label};
+use super::grammar::{
+    ExportEntry, IgnoreEntry, MapFile, MentionEntry, MentionEraseEntry, OwnerEntry, ReferenceEntry, SubjectEntry,
+    TableEntry,
+};
+use super::path::OwnerPath;
+use super::rules::{
+    DataMap, ExportRule, IgnoredTable, Mention, MentionAction, Owner, Reference, TableRule, default_label,
+};
+use super::value::{self, NewValue};
+use super::version::Version;
 use crate::purposes::{Purpose, Purposes};
 
 impl DataMap {
@@ -31,7 +39,10 @@ impl DataMap {
         }
         let mut ignored = Vec::new();
         for entry in file.ignore {
-            ignored.push(read_entry(toml, entry, ignored_table, |table, span| names.add(&table.name, span))?);
+            let add_names = |tables: &Vec<IgnoredTable>, span: &Range<usize>| {
+                tables.iter().try_for_each(|table| names.add(&table.name, span))
+            };
+            ignored.extend(read_entry(toml, entry, ignored_tables, add_names)?);
         }
         if !tables.iter().any(|rule| rule.subject) {
             return Err(Error::Invalid {
@@ -42,7 +53,9 @@ impl DataMap {
             });
         }
         let text_digest = digest(&SHA256, toml.as_bytes()).as_ref().try_into().expect("SHA-256 gives 32 bytes");
-        Ok(Self { tables, ignored, purposes: purposes(toml, file.purpose)?, text_digest })
+        let version = version(file.version)?;
+        let (schemas, ghosts) = (file.scope.map(|scope| scope.schemas), file.ghost);
+        Ok(Self { version, schemas, ghosts, tables, ignored, purposes: purposes(toml, file.purpose)?, text_digest })
     }
 
     /// Reads a map from a file.
@@ -84,36 +97,52 @@ impl UniqueNames<'_> {
     }
 }
 
+fn version(number: Option<u32>) -> Result<Version, Error> {
+    match number {
+        None | Some(1) => Ok(Version::First),
+        Some(2) => Ok(Version::Second),
+        Some(number) => Err(Error::Invalid {
+            line: 1,
+            table: None,
+            message: format!("version {number} of the language is unknown"),
+            remedy: "Write version = 2, or use a later version of Lethe".to_owned(),
+        }),
+    }
+}
+
 fn subject_rule(entry: SubjectEntry) -> Result<TableRule, EntryError> {
-    let SubjectEntry { table, key, label, export, erase, reference } = entry;
-    build_rule(table, label, Owner::Column(key), true, export, erase, reference)
+    let SubjectEntry { table, key, label, export, erase, reference, mention } = entry;
+    let owner = Owner { path: OwnerPath::Column(key), filter: BTreeMap::new(), forget: BTreeMap::new() };
+    build_rule(table, label, vec![owner], true, export, erase, reference, mention)
 }
 
 fn table_rule(entry: TableEntry) -> Result<TableRule, EntryError> {
-    let TableEntry { name, owner, label, export, erase, reference } = entry;
-    let owner = match owner.split_once("->") {
-        Some((column, table)) if !column.trim().is_empty() && !table.trim().is_empty() => {
-            Owner::Path { column: column.trim().to_owned(), table: table.trim().to_owned() }
-        }
-        Some(_) => {
-            return Err(EntryError::new(
-                format!("`{owner}` isn't a path"),
-                "Write a column of this table, `->` and the other table: \"post_id -> public.posts\"",
-            ));
-        }
-        None => Owner::Column(owner),
-    };
-    build_rule(name, label, owner, false, export, erase, reference)
+    let TableEntry { name, owner, label, export, erase, reference, mention } = entry;
+    if owner.0.is_empty() {
+        return Err(EntryError::new("the table has no owner", "Add an owner, or an [[ignore]] with a reason"));
+    }
+    let owners = owner.0.into_iter().map(read_owner).collect::<Result<_, _>>()?;
+    build_rule(name, label, owners, false, export, erase, reference, mention)
 }
 
+fn read_owner(OwnerEntry { path, filter, forget }: OwnerEntry) -> Result<Owner, EntryError> {
+    if let Some((column, _)) = filter.iter().find(|(_, values)| values.is_empty()) {
+        let message = format!("`where` lists no value for {column}");
+        return Err(EntryError::new(message, "List the values for which the path counts"));
+    }
+    Ok(Owner { path: OwnerPath::parse(&path)?, filter, forget: value::parse_values(forget)? })
+}
+
+#[expect(clippy::too_many_arguments, reason = "the parts of an entry, which is taken apart by the two callers above")]
 fn build_rule(
     name: String,
     label: Option<String>,
-    owner: Owner,
+    owners: Vec<Owner>,
     subject: bool,
     export: KeywordOr<ExportEntry>,
     erase: KeywordOr<EraseEntry>,
     references: Vec<ReferenceEntry>,
+    mentions: Vec<MentionEntry>,
 ) -> Result<TableRule, EntryError> {
     let label = label.unwrap_or_else(|| default_label(&name));
     let references = references
@@ -122,7 +151,49 @@ fn build_rule(
             Ok(Reference { column, action: others, reason: non_empty_reason(reason, "reference")? })
         })
         .collect::<Result<_, _>>()?;
-    Ok(TableRule { name, label, subject, owner, export: export_rule(export)?, erase: Erase::parse(erase)?, references })
+    let mut rules = Vec::new();
+    for entry in mentions {
+        rules.extend(read_mentions(entry)?);
+    }
+    let (export, erase) = (export_rule(export)?, Erase::parse(erase)?);
+    Ok(TableRule { name, label, subject, owners, export, erase, references, mentions: rules })
+}
+
+/// One entry names several columns.
+fn read_mentions(MentionEntry { columns, erase, forget, reason }: MentionEntry) -> Result<Vec<Mention>, EntryError> {
+    const SYNTAX: &str = "Write \"null\", \"ghost\", \"unique\", \"neutral\", { value = \"..\" }, \"delete\", \"none\" or { keep = \"reason\" }";
+    if columns.is_empty() {
+        return Err(EntryError::new("the mention names no column", "Name the columns that lead to somebody"));
+    }
+    reason.map(|reason| non_empty_reason(reason, "mention")).transpose()?;
+    let action = match erase {
+        KeywordOr::Keyword(keyword) if keyword == "delete" => MentionAction::Delete,
+        KeywordOr::Keyword(keyword) if keyword == "none" => MentionAction::Forbid,
+        KeywordOr::Keyword(keyword) => MentionAction::Overwrite(
+            NewValue::parse_keyword(&keyword).map_err(|EntryError { message, .. }| EntryError::new(message, SYNTAX))?,
+        ),
+        KeywordOr::Table(MentionEraseEntry { value: Some(value), unique: None, keep: None }) => {
+            MentionAction::Overwrite(NewValue::Value(value))
+        }
+        KeywordOr::Table(MentionEraseEntry { value: None, unique: Some(template), keep: None }) => {
+            MentionAction::Overwrite(NewValue::parse_template(template)?)
+        }
+        KeywordOr::Table(MentionEraseEntry { value: None, unique: None, keep: Some(reason) }) => {
+            MentionAction::Keep { reason: non_empty_reason(reason, "keep")? }
+        }
+        KeywordOr::Table(_) => return Err(EntryError::new("this isn't what can happen to a mention", SYNTAX)),
+    };
+    let forget = value::parse_values(forget)?;
+    if !forget.is_empty() && !matches!(action, MentionAction::Overwrite(_)) {
+        return Err(EntryError::new(
+            "`forget` needs a mention that is overwritten",
+            "Write erase = \"null\", for example",
+        ));
+    }
+    let read = |column: String| {
+        Ok(Mention { path: OwnerPath::parse(&column)?, action: action.clone(), forget: forget.clone() })
+    };
+    columns.into_iter().map(read).collect()
 }
 
 fn export_rule(entry: KeywordOr<ExportEntry>) -> Result<ExportRule, EntryError> {
@@ -149,8 +220,16 @@ fn export_rule(entry: KeywordOr<ExportEntry>) -> Result<ExportRule, EntryError> 
     }
 }
 
-fn ignored_table(IgnoreEntry { name, reason }: IgnoreEntry) -> Result<IgnoredTable, EntryError> {
-    Ok(IgnoredTable { name, reason: non_empty_reason(reason, "ignore")? })
+fn ignored_tables(IgnoreEntry { name, names, reason }: IgnoreEntry) -> Result<Vec<IgnoredTable>, EntryError> {
+    let names: Vec<String> = name.into_iter().chain(names).collect();
+    if names.is_empty() {
+        return Err(EntryError::new(
+            "the entry names no table",
+            "Write name = \"public.schema_migrations\", or names = [..]",
+        ));
+    }
+    let reason = non_empty_reason(reason, "ignore")?;
+    Ok(names.into_iter().map(|name| IgnoredTable { name, reason: reason.clone() }).collect())
 }
 
 fn purposes(toml: &str, entries: Vec<Spanned<Purpose>>) -> Result<Option<Purposes>, Error> {

@@ -4,6 +4,7 @@ use super::catalog::{PgCatalog, Relation};
 use super::erase::EraseTarget;
 use super::index::{IndexedVec, RelationIndex, TableIndex};
 use super::rules::TableRule;
+use super::value::ReferencedGhosts;
 
 /// A rule and its table.
 pub(super) struct MappedTable<'a> {
@@ -27,10 +28,19 @@ impl<'a> MappedTables<'a> {
 
 impl MappedTable<'_> {
     /// What the erase strategy is checked against.
-    pub(super) fn erase_target<'b>(&'b self, catalog: &'b PgCatalog) -> EraseTarget<'b> {
+    pub(super) fn erase_target<'b>(
+        &'b self,
+        mapped: &MappedTables<'_>,
+        catalog: &'b PgCatalog,
+        ghosts: ReferencedGhosts,
+    ) -> EraseTarget<'b> {
+        let keys = catalog.foreign_keys_of(self.relation_index);
+        let keys = keys.filter(|key| mapped.index_of_relation(key.parent).is_some());
         EraseTarget {
             name: &self.rule.name,
-            owner_column: self.rule.owner.column(),
+            owner_columns: self.rule.owner_columns().map(String::as_str).collect(),
+            ghosts,
+            referencing_columns: keys.flat_map(|key| key.columns.iter().cloned()).collect(),
             relation: self.relation,
             relation_index: self.relation_index,
             catalog,

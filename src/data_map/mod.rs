@@ -4,6 +4,7 @@
 //!
 //! Knows `pg_catalog`. Must not know what columns mean, and never touches a row.
 
+mod assembly;
 mod catalog;
 mod check;
 mod column_names;
@@ -14,10 +15,16 @@ mod erase;
 mod erasure_order;
 mod error;
 mod file;
+mod forget;
+mod ghosts;
 mod grammar;
 mod index;
+mod lifetimes;
 mod mapped;
+mod mentions;
 mod owners;
+mod ownership;
+mod path;
 mod period;
 mod plan_hash;
 mod references;
@@ -25,22 +32,29 @@ mod resolved;
 mod rules;
 pub(crate) mod sql;
 mod topology;
+mod value;
+mod values_check;
+mod version;
 
 use sqlx::PgConnection;
 
-pub use draft::draft;
-pub use erase::{Disposition, Erase, Keep, Outcome, Scrub, ScrubValue, Stamp};
+pub use draft::{DraftOptions, SAMPLE_ROWS, draft};
+pub use erase::{Disposition, Erase, Keep, Outcome, Scrub, Stamp};
 pub use error::{Error, Problem};
 pub use grammar::ReferenceAction;
+pub use path::{OwnerPath, PathTarget};
 pub use period::{Period, Unit};
 pub use plan_hash::PlanHash;
 pub use resolved::{Resolved, Table, Unsearched, UnsearchedReason};
-pub use rules::{DataMap, ExportRule, IgnoredTable, Owner, Reference, TableRule};
+pub use rules::{DataMap, ExportRule, IgnoredTable, Mention, MentionAction, Owner, Reference, TableRule};
+pub use value::NewValue;
+pub use values_check::check_values;
+pub use version::Version;
 
 pub(crate) use deletion_set::DeletionSet;
 pub(crate) use erase::{Removal, RowAction};
 pub(crate) use index::TableIndex;
-pub(crate) use resolved::{ResolvedOwner, ResolvedReference, UserIdSearch};
+pub(crate) use resolved::{ResolvedAction, ResolvedOwner, ResolvedPath, ResolvedReference, UserIdSearch};
 
 /// Checks `map` against the live catalog and returns what SQL is made of, or every mismatch.
 ///

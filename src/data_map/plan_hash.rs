@@ -45,6 +45,9 @@ fn keep_outcome(rule: &mut Value) {
     for strategy in ["keep", "scrub"] {
         remove(rule.get_mut("erase").and_then(|erase| erase.get_mut(strategy)), &["reason"]);
     }
+    for mention in rule.get_mut("mentions").and_then(Value::as_array_mut).into_iter().flatten() {
+        remove(mention.get_mut("action").and_then(|action| action.get_mut("keep")), &["reason"]);
+    }
     for reference in rule.get_mut("references").and_then(Value::as_array_mut).into_iter().flatten() {
         remove(Some(reference), &["reason"]);
     }

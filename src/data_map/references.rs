@@ -8,10 +8,13 @@ use super::erase::Removal;
 use super::error::Problems;
 use super::grammar::ReferenceAction;
 use super::index::{ForeignKeyIndex, IndexedVec, RelationIndex, TableIndex};
+use super::lifetimes;
 use super::mapped::{MappedTable, MappedTables};
-use super::resolved::{ReferenceTarget, ResolvedReference};
-use super::rules::{Owner, Reference};
+use super::path::OwnerPath;
+use super::resolved::{ReferenceTarget, ResolvedAction, ResolvedReference};
+use super::rules::{MentionAction, Reference};
 use super::sql::quote_identifier;
+use super::version::Version;
 
 /// Returns every table whose foreign keys lead to `known`, directly or not, with such a key.
 pub(super) fn referencing_tables(
@@ -35,6 +38,7 @@ type References = IndexedVec<TableIndex, Vec<ResolvedReference>>;
 
 /// Returns what happens to other people's rows, by table. Reports foreign keys about which the map decides nothing.
 pub(super) fn resolve(
+    version: Version,
     mapped: &MappedTables<'_>,
     ignored: &BTreeSet<RelationIndex>,
     catalog: &PgCatalog,
@@ -44,7 +48,7 @@ pub(super) fn resolve(
         check_foreign_key(key, mapped, ignored, catalog, problems);
     }
     for child in mapped.iter() {
-        check_other_user_id_columns(child, problems);
+        check_other_user_id_columns(version, child, problems);
     }
     let references: References = mapped
         .iter()
@@ -73,13 +77,13 @@ fn check_foreign_key(
     problems: &mut Problems,
 ) {
     let Some(parent) = mapped.of_relation(key.parent) else { return };
-    let deletes_others = parent.rule.references.iter().any(|reference| reference.action == ReferenceAction::Delete);
+    let deletes_others = parent.rule.deletes_rows_of_others();
     if parent.rule.erase.strategy().removal() == Removal::Never && !deletes_others {
         return;
     }
     if let Some(child) = mapped.of_relation(key.child) {
         check_lifetimes(key, child, parent, problems);
-        if deletes_others || !always_same_owner(child, parent, key) {
+        if deletes_others || !(always_same_owner(child, parent, key) || goes_with_last_reference(child, parent, key)) {
             check_decision(key, child, parent, problems);
         }
     } else if ignored.contains(&key.child) {
@@ -96,7 +100,7 @@ fn check_foreign_key(
 /// Reports rows that would stay longer than the rows that they reference.
 fn check_lifetimes(key: &ForeignKey, child: &MappedTable<'_>, parent: &MappedTable<'_>, problems: &mut Problems) {
     let (child_erase, parent_erase) = (child.rule.erase.strategy(), parent.rule.erase.strategy());
-    let is_detached = key.columns.iter().any(|column| child_erase.sets_null(column));
+    let is_detached = key.columns.iter().any(|column| child_erase.cuts(column) || child.rule.is_cut_by_mention(column));
     let outlives = child_erase.removal().sort_key() > parent_erase.removal().sort_key();
     if child.relation_index == parent.relation_index || is_detached || !outlives {
         return;
@@ -107,27 +111,7 @@ fn check_lifetimes(key: &ForeignKey, child: &MappedTable<'_>, parent: &MappedTab
         OnDelete::SetNull | OnDelete::SetDefault => "would silently change them",
     };
     let consequence = format!("the foreign key {} {consequence}", key.name);
-    report_outlives(child, parent, &key.columns[0], &consequence, problems);
-}
-
-pub(super) fn report_outlives(
-    child: &MappedTable<'_>,
-    parent: &MappedTable<'_>,
-    column: &str,
-    consequence: &str,
-    problems: &mut Problems,
-) {
-    problems.add_for_column(
-        &child.rule.name,
-        column,
-        format!(
-            "its rows {}, but the rows of {} that they reference {}; {consequence}",
-            child.rule.erase.strategy().removal().describe(),
-            parent.rule.name,
-            parent.rule.erase.strategy().removal().describe()
-        ),
-        format!("Keep, stamp or scrub {} for as long, or delete these rows as early", parent.rule.name),
-    );
+    lifetimes::report_outlives(child, parent, &key.columns[0], &consequence, problems);
 }
 
 /// Reports a foreign key by which other people's rows may reference deleted rows, if the map doesn't decide about it.
@@ -136,6 +120,18 @@ fn check_decision(key: &ForeignKey, child: &MappedTable<'_>, parent: &MappedTabl
         return;
     }
     let column = &key.columns[0];
+    let mentions = key.columns.iter().flat_map(|column| child.rule.mentions_of(column)).collect::<Vec<_>>();
+    if !mentions.is_empty() {
+        if mentions.iter().all(|mention| matches!(mention.action, MentionAction::Keep { .. })) {
+            problems.add_for_column(
+                &child.rule.name,
+                column,
+                format!("the mention stays, but the row of {} that it references goes", parent.rule.name),
+                format!("Overwrite the mention, or scrub or keep {}", parent.rule.name),
+            );
+        }
+        return;
+    }
     let is_nullable = child.relation.column(column).is_some_and(|column| column.nullable);
     let suggestion = if is_nullable { "detach" } else { "delete" };
     problems.add_for_column(
@@ -155,22 +151,44 @@ fn check_decision(key: &ForeignKey, child: &MappedTable<'_>, parent: &MappedTabl
 
 /// Whether the foreign key always connects rows of the same person.
 pub(super) fn always_same_owner(child: &MappedTable<'_>, parent: &MappedTable<'_>, key: &ForeignKey) -> bool {
-    match (&child.rule.owner, &parent.rule.owner) {
-        (Owner::Path { column, table }, _) => *table == parent.rule.name && key.columns == [column.as_str()],
-        (Owner::Column(child), Owner::Column(parent)) => {
-            key.columns.iter().zip(&key.parent_columns).any(|pair| pair == (child, parent))
+    let holds_user_id = |column: &String| {
+        parent
+            .rule
+            .owners
+            .iter()
+            .any(|owner| owner.filter.is_empty() && owner.path == OwnerPath::Column(column.clone()))
+    };
+    child.rule.owners.iter().filter(|owner| owner.filter.is_empty()).any(|owner| match &owner.path {
+        OwnerPath::Column(column) => {
+            key.columns.iter().zip(&key.parent_columns).any(|(here, there)| here == column && holds_user_id(there))
         }
-        (Owner::Column(_), Owner::Path { .. }) => false,
-    }
+        OwnerPath::Parent { columns, target } => {
+            target.is(&parent.rule.name, &key.parent_columns) && *columns == key.columns
+        }
+        OwnerPath::Child { .. } => false,
+    })
+}
+
+/// Whether rows of the parent are found by this foreign key, so that they stay as long as others' rows reference them.
+fn goes_with_last_reference(child: &MappedTable<'_>, parent: &MappedTable<'_>, key: &ForeignKey) -> bool {
+    parent.rule.owners.iter().any(|owner| match &owner.path {
+        OwnerPath::Child { target, .. } => target.is(&child.rule.name, &key.columns),
+        OwnerPath::Column(_) | OwnerPath::Parent { .. } => false,
+    })
 }
 
 /// Reports further columns that may hold a Clerk user id, with or without a foreign key, if the map doesn't decide
 /// about them.
-fn check_other_user_id_columns(MappedTable { rule, relation, .. }: &MappedTable<'_>, problems: &mut Problems) {
-    for column in relation.columns.iter().filter(|column| column.may_hold_user_id()) {
+fn check_other_user_id_columns(
+    version: Version,
+    MappedTable { rule, relation, .. }: &MappedTable<'_>,
+    problems: &mut Problems,
+) {
+    for column in relation.columns.iter().filter(|column| column.may_hold_user_id_in(version)) {
         let name = &column.name;
-        let is_decided = rule.owner.column() == name
+        let is_decided = rule.owner_columns().any(|owner| owner == name)
             || rule.erase.strategy().overwrites(name)
+            || rule.mentions_of(name).next().is_some()
             || rule.references.iter().any(|reference| reference.column == *name);
         if !is_decided {
             problems.add_for_column(
@@ -178,7 +196,7 @@ fn check_other_user_id_columns(MappedTable { rule, relation, .. }: &MappedTable<
                 name,
                 "the column may hold the Clerk user id of somebody who doesn't own the row",
                 format!(
-                    "Decide with [[table.reference]] column = \"{name}\", others = \"detach\", \"delete\" or \"none\" and a reason"
+                    "Say what becomes of it: [[table.mention]] columns = [\"{name}\"], erase = \"null\" (or \"ghost\", \"delete\", \"none\", {{ keep = \"reason\" }})"
                 ),
             );
         }
@@ -209,7 +227,7 @@ fn resolve_reference(
             ),
         );
     }
-    let is_owner = child.rule.owner.column() == name;
+    let is_owner = child.rule.owner_columns().any(|owner| owner == name);
     if is_owner && reference.action == ReferenceAction::Detach {
         problems.add_for_column(
             table,
@@ -217,7 +235,7 @@ fn resolve_reference(
             "the column is the row's owner; rows without an owner could no longer be found",
             "Use others = \"delete\"",
         );
-    } else if is_owner && matches!(child.rule.owner, Owner::Column(_)) {
+    } else if is_owner && child.rule.user_id_column() == Some(name) {
         problems.add_for_column(
             table,
             name,
@@ -249,7 +267,12 @@ fn resolve_reference(
         name: name.clone(),
         column: quote_identifier(name),
         target,
-        action: reference.action,
+        action: match reference.action {
+            ReferenceAction::Detach => ResolvedAction::Detach,
+            ReferenceAction::Delete => ResolvedAction::Delete,
+            ReferenceAction::Forbid => ResolvedAction::Forbid,
+        },
+        is_mention: false,
     };
     targets.into_iter().map(resolve_target).collect()
 }
@@ -258,7 +281,11 @@ fn resolve_reference(
 fn has_delete_cycle(table: TableIndex, references: &References) -> bool {
     let deleted_with = |table: TableIndex| {
         references[table].iter().filter_map(|reference| match reference.target {
-            ReferenceTarget::Rows { table, .. } if reference.action == ReferenceAction::Delete => Some(table),
+            ReferenceTarget::Rows { table, .. }
+                if reference.action == ResolvedAction::Delete && !reference.is_mention =>
+            {
+                Some(table)
+            }
             ReferenceTarget::Rows { .. } | ReferenceTarget::UserId => None,
         })
     };

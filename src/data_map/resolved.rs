@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::erase::{Removal, RowAction};
 use super::error::Problem;
-use super::grammar::ReferenceAction;
 use super::index::{IndexedVec, TableIndex};
 use super::plan_hash::PlanHash;
 use super::rules::TableRule;
@@ -36,9 +35,15 @@ pub struct Table {
     pub(crate) rule: TableRule,
     /// Schema and table, quoted.
     pub(crate) quoted_name: String,
-    pub(crate) owner: ResolvedOwner,
+    pub(crate) owners: Vec<ResolvedOwner>,
+    /// Whether a row can have several owners.
+    pub(crate) is_shareable: bool,
+    /// The key of the row that stands for everybody who left: columns, quoted, with the numbers of their parameters.
+    pub(crate) ghost: Vec<(String, usize)>,
     /// Quoted; empty where the table has no primary key.
     pub(crate) primary_key: Vec<String>,
+    /// Columns that tell rows apart, quoted, each with its type for a CAST. Empty where the table has none.
+    pub(crate) row_key: Vec<(String, String)>,
     /// `None` where the map exports nothing of the table.
     pub(crate) export: Option<Vec<ExportColumn>>,
     /// What a deletion does with the person's rows.
@@ -51,12 +56,41 @@ pub struct Table {
     pub(crate) unlink_columns: Vec<String>,
 }
 
+/// One of the owners of a table's rows.
 #[derive(Debug)]
-pub(crate) enum ResolvedOwner {
-    /// The column that holds the Clerk user id, quoted.
-    Column(String),
-    /// `column` references `target` of `table`. Quoted.
-    Path { column: String, table: TableIndex, target: String },
+pub(crate) struct ResolvedOwner {
+    pub(crate) path: ResolvedPath,
+    /// The values for which the path counts: columns, quoted, with the numbers of their parameters. Empty: always.
+    pub(crate) filter: Vec<(String, Vec<usize>)>,
+    /// What happens to rows that stay with others when this owner leaves.
+    pub(crate) forget: Option<Forget>,
+}
+
+/// What is written to rows that stay with others.
+#[derive(Debug)]
+pub(crate) struct Forget {
+    /// The SET list.
+    pub(crate) assignments: String,
+    pub(crate) columns: Vec<String>,
+}
+
+/// How a row leads to people. Everything is quoted.
+#[derive(Debug)]
+pub(crate) enum ResolvedPath {
+    /// The column holds the Clerk user id, or a placeholder that stands for nobody.
+    UserId { column: String, placeholders: Vec<Placeholder> },
+    /// `columns` reference `target` of a row of `table`.
+    Parent { columns: Vec<String>, table: TableIndex, target: Vec<String> },
+    /// `referencing` of rows of `table` reference `columns`.
+    Child { columns: Vec<String>, table: TableIndex, referencing: Vec<String> },
+}
+
+/// A value that a deletion writes in the place of a Clerk user id, by the number of its parameter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Placeholder {
+    Value(usize),
+    /// A regular expression.
+    Pattern(usize),
 }
 
 #[derive(Debug)]
@@ -65,7 +99,7 @@ pub(crate) struct ExportColumn {
     pub(crate) base_type: String,
 }
 
-/// A column by which other people's rows reference deleted rows.
+/// A column by which other people's rows reference deleted rows, or that names somebody in them.
 #[derive(Debug)]
 pub(crate) struct ResolvedReference {
     /// As in the map.
@@ -73,7 +107,22 @@ pub(crate) struct ResolvedReference {
     /// Quoted.
     pub(crate) column: String,
     pub(crate) target: ReferenceTarget,
-    pub(crate) action: ReferenceAction,
+    pub(crate) action: ResolvedAction,
+    /// Whether the column names somebody, whatever becomes of the row that it references.
+    pub(crate) is_mention: bool,
+}
+
+/// What happens to rows that reference deleted rows, or name the person.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum ResolvedAction {
+    /// The column becomes NULL.
+    Detach,
+    /// This SET list is executed.
+    Overwrite(String),
+    Delete,
+    /// They stay, for this reason.
+    Keep(String),
+    Forbid,
 }
 
 #[derive(Debug)]
@@ -95,6 +144,8 @@ pub(crate) struct UserIdSearch {
     pub(crate) column: String,
     /// `None` where the table has no rule.
     pub(crate) table: Option<TableIndex>,
+    /// Whether nothing would erase what is found.
+    pub(crate) is_without_rule: bool,
 }
 
 /// A table in which rows of the person wouldn't be found.
@@ -172,33 +223,6 @@ impl Resolved {
 
     pub(crate) fn index_of(&self, name: &str) -> Option<TableIndex> {
         self.tables.position(|table| table.rule.name == name)
-    }
-
-    /// Returns a condition that is true for the person's own rows.
-    pub(crate) fn owned_rows(&self, table: TableIndex, alias: &str) -> String {
-        match &self.tables[table].owner {
-            ResolvedOwner::Column(column) => format!("{alias}.{column} = $1"),
-            ResolvedOwner::Path { column, table: parent, target } => {
-                let inner = format!("{alias}_");
-                let name = &self.tables[*parent].quoted_name;
-                let owned = self.owned_rows(*parent, &inner);
-                format!("{alias}.{column} IN (SELECT {inner}.{target} FROM {name} AS {inner} WHERE {owned})")
-            }
-        }
-    }
-
-    /// Returns the column by which the person's rows of a table still lead to them after a deletion: it holds the Clerk user id,
-    /// or references a row that stays and does. `None` where the rows go, or the column loses its value.
-    pub(crate) fn retained_key(&self, table: TableIndex) -> Option<&str> {
-        let Table { rule, action, owner, .. } = &self.tables[table];
-        let column = rule.owner.column();
-        if *action == RowAction::Delete || rule.erase.strategy().overwrites(column) {
-            return None;
-        }
-        match owner {
-            ResolvedOwner::Column(_) => Some(column),
-            ResolvedOwner::Path { table: parent, .. } => self.retained_key(*parent).map(|_| column),
-        }
     }
 
     /// Returns the hash of everything that the map decides. Rows don't change it.

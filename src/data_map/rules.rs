@@ -1,12 +1,23 @@
 //! What a data map says, checked as far as that goes without a database.
 
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+
 use super::erase::Erase;
 use super::grammar::ReferenceAction;
+use super::path::OwnerPath;
+use super::value::{GhostKeys, NewValue, NewValues};
+use super::version::Version;
 use crate::purposes::Purposes;
 
 /// A data map.
 #[derive(Clone, Debug)]
 pub struct DataMap {
+    pub(crate) version: Version,
+    /// The schemas of the application; `None`: all but the system's and Lethe's.
+    pub(crate) schemas: Option<Vec<String>>,
+    pub(crate) ghosts: GhostKeys,
     pub(crate) tables: Vec<TableRule>,
     pub(crate) ignored: Vec<IgnoredTable>,
     pub(crate) purposes: Option<Purposes>,
@@ -14,6 +25,12 @@ pub struct DataMap {
 }
 
 impl DataMap {
+    /// Returns the language that the map is written in.
+    #[must_use]
+    pub const fn version(&self) -> Version {
+        self.version
+    }
+
     /// Returns the SHA-256 digest of the text that the map was read from.
     #[must_use]
     pub const fn text_digest(&self) -> [u8; 32] {
@@ -40,7 +57,7 @@ impl DataMap {
 }
 
 /// The rule for one table.
-#[derive(Clone, Debug, serde::Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub struct TableRule {
     /// Schema and table, exactly as in the catalog, for example `public.posts`.
     pub name: String,
@@ -48,43 +65,89 @@ pub struct TableRule {
     pub label: String,
     /// Whether the table holds the users themselves: an entry `[[subject]]`.
     pub subject: bool,
-    /// How a row's owner is found.
-    pub owner: Owner,
+    /// How a row's owners are found. At least one.
+    #[serde(rename = "owner", serialize_with = "serialize_owners")]
+    pub owners: Vec<Owner>,
     /// What an export contains.
     pub export: ExportRule,
     /// What a deletion does.
     pub erase: Erase,
     /// What happens to other people's rows that reference deleted rows.
     pub references: Vec<Reference>,
+    /// Columns that name somebody in rows that aren't theirs.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub mentions: Vec<Mention>,
 }
 
-/// How a row's owner is found.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Owner {
-    /// The column holds the Clerk user id.
-    Column(String),
-    /// The column references a row of another table, whose owner owns this row too.
-    Path {
-        /// The referencing column, in this table.
-        column: String,
-        /// The referenced table.
-        table: String,
-    },
-}
+impl TableRule {
+    /// Returns the columns of the table itself by which owners are found.
+    pub fn owner_columns(&self) -> impl Iterator<Item = &String> {
+        self.owners.iter().flat_map(|owner| owner.path.columns())
+    }
 
-impl Owner {
-    /// Returns the column of the table itself.
+    /// Returns the column that holds the Clerk user id of the only owner, if there is one.
     #[must_use]
-    pub fn column(&self) -> &str {
-        match self {
-            Self::Column(column) | Self::Path { column, .. } => column,
+    pub fn user_id_column(&self) -> Option<&str> {
+        match self.owners.as_slice() {
+            [Owner { path: OwnerPath::Column(column), .. }] => Some(column),
+            _ => None,
         }
     }
 }
 
+/// One of the owners of a row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Owner {
+    /// How the row leads to them.
+    pub path: OwnerPath,
+    /// The values, by column, for which the path counts; empty for all rows.
+    #[serde(rename = "where", skip_serializing_if = "BTreeMap::is_empty")]
+    pub filter: BTreeMap<String, Vec<String>>,
+    /// The new values of columns when this owner leaves and the row stays with others.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub forget: NewValues,
+}
+
+/// Columns that name somebody in rows that aren't theirs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Mention {
+    /// How the row leads to whom it names.
+    pub path: OwnerPath,
+    /// What happens to the row, or to the column, when they are erased.
+    pub action: MentionAction,
+    /// The new values of further columns that are about them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub forget: NewValues,
+}
+
+/// What happens to a mention of somebody who is erased.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MentionAction {
+    /// The column gets a new value.
+    Overwrite(NewValue),
+    /// The row is deleted, unless it is the person's own.
+    Delete,
+    /// The mention stays.
+    Keep {
+        /// Why, and on what legal basis.
+        reason: String,
+    },
+    /// The application never creates such rows. Where one is found all the same, nothing is erased.
+    #[serde(rename = "none")]
+    Forbid,
+}
+
+/// The form is part of [`PlanHash`](super::PlanHash), so that of a single owner must stay as it is.
+fn serialize_owners<S: Serializer>(owners: &[Owner], serializer: S) -> Result<S::Ok, S::Error> {
+    match owners {
+        [Owner { path, filter, forget }] if filter.is_empty() && forget.is_empty() => path.serialize(serializer),
+        owners => owners.serialize(serializer),
+    }
+}
+
 /// What an export contains of a table.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ExportRule {
     /// Every column, also those that are added later.
@@ -106,7 +169,7 @@ pub enum ExportRule {
 }
 
 /// What happens to other people's rows that reference deleted rows.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Reference {
     /// The referencing column.
     pub column: String,
@@ -117,12 +180,12 @@ pub struct Reference {
     pub reason: String,
 }
 
-/// A table that is neither exported nor erased.
-#[derive(Clone, Debug, serde::Serialize)]
+/// Tables that are neither exported nor erased.
+#[derive(Clone, Debug, Serialize)]
 pub struct IgnoredTable {
-    /// Schema and table.
+    /// Schema and table. In maps of the second language `*` stands for any text.
     pub name: String,
-    /// Why it holds no personal data.
+    /// Why they hold no personal data.
     pub reason: String,
 }
 

@@ -7,6 +7,9 @@
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgArguments, Postgres};
 use sqlx::query::{Query, QueryScalar};
+use time::OffsetDateTime;
+
+use crate::ids::ClerkUserId;
 
 /// Quotes an identifier, whatever characters it contains.
 pub(crate) fn quote_identifier(identifier: &str) -> String {
@@ -33,14 +36,38 @@ pub(crate) struct Parameters(Vec<String>);
 impl Parameters {
     /// Adds a value and returns the number of its parameter.
     pub(super) fn add(&mut self, value: &str) -> usize {
-        const BOUND_BEFORE: usize = 2;
         self.0.push(value.to_owned());
-        BOUND_BEFORE + self.0.len()
+        self.next() - 1
+    }
+
+    /// Returns the number of the first parameter after these.
+    pub(crate) const fn next(&self) -> usize {
+        const BOUND_BEFORE: usize = 2;
+        BOUND_BEFORE + self.0.len() + 1
     }
 
     /// Returns the values in the order of their numbers.
-    pub(crate) fn values(&self) -> &[String] {
+    fn values(&self) -> &[String] {
         &self.0
+    }
+}
+
+/// Binds the parameters of every statement on personal rows.
+pub(crate) trait BindParams {
+    fn bind_params(self, parameters: &Parameters, subject: &ClerkUserId, now: OffsetDateTime) -> Self;
+}
+
+impl BindParams for Query<'_, Postgres, PgArguments> {
+    fn bind_params(self, parameters: &Parameters, subject: &ClerkUserId, now: OffsetDateTime) -> Self {
+        let query = self.bind(subject.as_str().to_owned()).bind(now);
+        parameters.values().iter().fold(query, |query, value| query.bind(value.clone()))
+    }
+}
+
+impl<Value> BindParams for QueryScalar<'_, Postgres, Value, PgArguments> {
+    fn bind_params(self, parameters: &Parameters, subject: &ClerkUserId, now: OffsetDateTime) -> Self {
+        let query = self.bind(subject.as_str().to_owned()).bind(now);
+        parameters.values().iter().fold(query, |query, value| query.bind(value.clone()))
     }
 }
 

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
+use sqlx::types::Json;
 use time::OffsetDateTime;
 
 use super::plan::PlanLine;
-use super::statements::{BindParams as _, Effect, PlannedStatement, planned_statements};
-use crate::data_map::{self, DeletionSet, Problem, ReferenceAction, Removal, Resolved, sql};
+use super::statements::{Effect, PlannedStatement, planned_statements};
+use crate::data_map::sql::{self, BindParams as _};
+use crate::data_map::{self, DeletionSet, Problem, Removal, Resolved, ResolvedAction};
 use crate::ids::ClerkUserId;
 use crate::platform::connection::TimeLimits;
 use crate::{Error, Result};
@@ -50,7 +52,7 @@ pub async fn erase(
     run.defer_constraints(connection).await?;
     let rows = run.execute_all(&statements, connection).await?;
     let mut results = Vec::new();
-    for (statement, rows) in statements.into_iter().zip(rows) {
+    for (statement, rows) in statements.into_iter().zip(rows).filter(|(statement, _)| statement.has_line) {
         let purge_due = run.purge_due(&statement, connection).await?;
         results.push(TableResult { line: PlanLine::new(statement, rows), purge_due });
     }
@@ -78,28 +80,56 @@ impl ErasureRun<'_> {
     ) -> Result<Vec<u64>> {
         let expected = self.lock_rows(statements, connection).await?;
         self.refuse_forbidden_references(connection).await?;
+        let remembered = self.remember_keys(statements, connection).await?;
         let mut rows = vec![0; statements.len()];
         // Other people's rows are detached first, while the rows that they reference can still be found.
         for detaches in [true, false] {
             for (position, statement) in statements.iter().enumerate() {
+                let keys = remembered[position].as_deref();
                 if !detaches && !statement.others {
-                    self.set_unlink_columns_null(statement, connection).await?;
+                    self.set_unlink_columns_null(statement, keys, connection).await?;
                 }
-                if detaches == matches!(statement.effect, Effect::Detach(_)) {
-                    rows[position] = self.execute(statement, expected[position], connection).await?;
+                if detaches == matches!(statement.effect, Effect::Detach(_) | Effect::Forget(_)) {
+                    rows[position] = self.execute(statement, keys, expected[position], connection).await?;
                 }
             }
         }
         Ok(rows)
     }
 
+    /// Returns the primary keys of rows that can't be found any more when it is their turn: they are found by rows that reference
+    /// them, which are deleted before. `None` for all other statements.
+    async fn remember_keys(
+        &self,
+        statements: &[PlannedStatement<'_>],
+        connection: &mut PgConnection,
+    ) -> Result<Vec<Option<Vec<Vec<String>>>>> {
+        let mut remembered = Vec::new();
+        for statement in statements {
+            let is_lost =
+                statement.effect == Effect::Delete && self.deletion_set.is_found_by_children(statement.table_index);
+            remembered.push(if is_lost {
+                let query = sql::query_scalar::<Json<Vec<Vec<String>>>>(statement.keys_sql());
+                let query = query.bind_params(&self.resolved.parameters, self.subject, self.now);
+                Some(query.fetch_one(&mut *connection).await?.0)
+            } else {
+                None
+            });
+        }
+        Ok(remembered)
+    }
+
     async fn count(&self, query: String, connection: &mut PgConnection) -> Result<u64> {
-        let query = sql::query_scalar::<i64>(query).bind_params(self.resolved, self.subject, self.now);
+        let query = sql::query_scalar::<i64>(query).bind_params(&self.resolved.parameters, self.subject, self.now);
         Ok(query.fetch_one(connection).await?.unsigned_abs())
     }
 
-    async fn execute_sql(&self, statement: String, connection: &mut PgConnection) -> Result<u64> {
-        let query = sql::query(statement).bind_params(self.resolved, self.subject, self.now);
+    /// Executes a statement whose last parameters are `keys`.
+    async fn execute_sql(&self, statement: String, keys: &[Vec<String>], connection: &mut PgConnection) -> Result<u64> {
+        let mut query = sql::query(statement).bind_params(&self.resolved.parameters, self.subject, self.now);
+        for column in keys {
+            query = query.bind(column.clone());
+        }
         Ok(query.execute(connection).await?.rows_affected())
     }
 
@@ -130,7 +160,7 @@ impl ErasureRun<'_> {
     /// Fails if there are rows that can't exist according to the map.
     pub(super) async fn refuse_forbidden_references(&self, connection: &mut PgConnection) -> Result<()> {
         for (table_index, table) in self.resolved.tables.enumerate() {
-            for reference in table.references.iter().filter(|reference| reference.action == ReferenceAction::Forbid) {
+            for reference in table.references.iter().filter(|reference| reference.action == ResolvedAction::Forbid) {
                 let Some(condition) = self.deletion_set.rows_of_others(table_index, reference, "t") else { continue };
                 let query = format!("SELECT count(*) FROM {} AS t WHERE {condition}", table.quoted_name);
                 let rows = self.count(query, connection).await?;
@@ -154,6 +184,7 @@ impl ErasureRun<'_> {
     async fn set_unlink_columns_null(
         &self,
         statement: &PlannedStatement<'_>,
+        keys: Option<&[Vec<String>]>,
         connection: &mut PgConnection,
     ) -> Result<()> {
         let columns = &statement.table.unlink_columns;
@@ -161,23 +192,30 @@ impl ErasureRun<'_> {
         else {
             return Ok(());
         };
+        let deleted = keys.map_or(deleted, |_| self.keys_condition(statement));
         let assignments: Vec<String> = columns.iter().map(|column| format!("{column} = NULL")).collect();
         let table = &statement.table.quoted_name;
-        self.execute_sql(format!("UPDATE {table} AS t SET {} WHERE {deleted}", assignments.join(", ")), connection)
-            .await?;
+        let update = format!("UPDATE {table} AS t SET {} WHERE {deleted}", assignments.join(", "));
+        self.execute_sql(update, keys.unwrap_or_default(), connection).await?;
         Ok(())
     }
 
     async fn execute(
         &self,
         statement: &PlannedStatement<'_>,
+        keys: Option<&[Vec<String>]>,
         expected: u64,
         connection: &mut PgConnection,
     ) -> Result<u64> {
-        let Some(sql) = statement.execute_sql() else { return Ok(expected) };
-        let rows = self.execute_sql(sql, connection).await?;
+        let condition = keys.map_or_else(|| statement.condition.clone(), |_| self.keys_condition(statement));
+        let Some(sql) = statement.execute_sql(&condition) else { return Ok(expected) };
+        let rows = self.execute_sql(sql, keys.unwrap_or_default(), connection).await?;
         ensure_all_written(statement, expected, rows)?;
         Ok(rows)
+    }
+
+    fn keys_condition(&self, statement: &PlannedStatement<'_>) -> String {
+        statement.keys_condition(self.resolved.parameters.next())
     }
 
     /// Returns when the person's remaining rows must be deleted. Rows that the application itself had stamped before
@@ -188,10 +226,10 @@ impl ErasureRun<'_> {
         connection: &mut PgConnection,
     ) -> Result<Option<OffsetDateTime>> {
         let Removal::After(period) = statement.table.removal() else { return Ok(None) };
-        if statement.others {
+        if statement.others || matches!(statement.effect, Effect::Forget(_)) {
             return Ok(None);
         }
-        let owned = self.resolved.owned_rows(statement.table_index, "t");
+        let owned = self.resolved.rows_of_person_alone(statement.table_index, "t");
         let query = format!("SELECT count(*) FROM {} AS t WHERE {owned}", statement.table.quoted_name);
         let rows = self.count(query, connection).await?;
         Ok((rows > 0).then(|| period.after(self.now)))

@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 
 use super::alert::{self, Repeat, Topic};
 use super::operator_notice::{Notice, send_later};
-use crate::data_map::{self, Resolved, ResolvedOwner, sql};
+use crate::data_map::{self, Resolved, ResolvedOwner, ResolvedPath, sql};
 use crate::ids::ClerkUserId;
 use crate::{Lethe, Result, subject};
 
@@ -145,7 +145,9 @@ pub async fn user_ids(
         .iter()
         .filter(|table| table.rule.subject)
         .filter_map(|table| {
-            let ResolvedOwner::Column(column) = &table.owner else { return None };
+            let [ResolvedOwner { path: ResolvedPath::UserId { column, .. }, .. }] = table.owners.as_slice() else {
+                return None;
+            };
             Some(format!(
                 "(SELECT {column}::text COLLATE \"default\" AS key FROM {} AS t \
                  WHERE {column}::text COLLATE \"default\" > $1 ORDER BY 1 LIMIT $2)",

@@ -7,9 +7,10 @@ use sqlx::types::Json;
 use time::macros::format_description;
 use time::{Date, OffsetDateTime};
 
-use super::statements::{BindParams as _, PlannedStatement, planned_statements};
+use super::statements::{PlannedStatement, planned_statements};
 use crate::Result;
-use crate::data_map::{DeletionSet, Disposition, Outcome, PlanHash, Resolved, sql};
+use crate::data_map::sql::{self, BindParams as _};
+use crate::data_map::{DeletionSet, Disposition, Outcome, PlanHash, Resolved};
 use crate::ids::ClerkUserId;
 
 /// What a deletion will do.
@@ -82,10 +83,11 @@ pub async fn plan(
     subject: &ClerkUserId,
     now: OffsetDateTime,
 ) -> Result<Plan> {
-    let statements = planned_statements(resolved, &DeletionSet::deletion(resolved), now);
+    let mut statements = planned_statements(resolved, &DeletionSet::deletion(resolved), now);
+    statements.retain(|statement| statement.has_line);
     let counts: Vec<String> = statements.iter().map(PlannedStatement::count_and_since_sql).collect();
     let query = sql::query_scalar::<Vec<Json<CountAndSince>>>(format!("SELECT ARRAY[{}]::json[]", counts.join(", ")));
-    let counts = query.bind_params(resolved, subject, now).fetch_one(connection).await?;
+    let counts = query.bind_params(&resolved.parameters, subject, now).fetch_one(connection).await?;
     let lines = statements.into_iter().zip(counts).map(|(statement, Json((rows, since)))| PlanLine {
         since: since.and_then(|date| Date::parse(&date, format_description!("[year]-[month]-[day]")).ok()),
         ..PlanLine::new(statement, rows)

@@ -42,6 +42,7 @@ pub async fn purge(
                 effect: Effect::Delete,
                 outcome: Outcome::Deleted,
                 others: false,
+                has_line: true,
                 key: None,
             });
         }

@@ -135,9 +135,26 @@ fn is_same(one: &Outcome, of: OffsetDateTime, other: &Outcome, of_other: OffsetD
             Outcome::Stamped { columns: other, purge_at: other_at },
         ) => one == other && is_same_period(one_at, other_at),
         (
-            Outcome::Scrubbed { columns: one, stamped: one_stamped, left: one_left, .. },
-            Outcome::Scrubbed { columns: other, stamped: other_stamped, left: other_left, .. },
-        ) => one == other && one_stamped == other_stamped && one_left == other_left,
+            Outcome::Scrubbed {
+                columns: one,
+                stamped: one_stamped,
+                left: one_left,
+                left_rest: one_rest,
+                until: one_until,
+                ..
+            },
+            Outcome::Scrubbed {
+                columns: other,
+                stamped: other_stamped,
+                left: other_left,
+                left_rest: other_rest,
+                until: other_until,
+                ..
+            },
+        ) => {
+            (one, one_stamped, one_left, one_rest) == (other, other_stamped, other_left, other_rest)
+                && is_same_period(one_until, other_until)
+        }
         _ => one == other,
     }
 }

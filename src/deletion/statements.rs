@@ -1,14 +1,11 @@
 //! The statements of a deletion: one on the person's own rows of each table, one on other people's rows for each
 //! reference.
 
-use sqlx::postgres::{PgArguments, Postgres};
-use sqlx::query::{Query, QueryScalar};
 use time::OffsetDateTime;
 
 use crate::data_map::{
-    DeletionSet, Outcome, ReferenceAction, Resolved, ResolvedReference, RowAction, Table, TableIndex,
+    DeletionSet, Outcome, Resolved, ResolvedAction, ResolvedReference, RowAction, Table, TableIndex,
 };
-use crate::ids::ClerkUserId;
 
 /// A statement before it is executed: on which rows of a table, and what happens to them.
 pub(super) struct PlannedStatement<'a> {
@@ -21,6 +18,8 @@ pub(super) struct PlannedStatement<'a> {
     pub(super) outcome: Outcome,
     /// Whether the rows are other people's.
     pub(super) others: bool,
+    /// Whether plan and receipt have a line for it. Rows that stay and name their owner once more have one already.
+    pub(super) has_line: bool,
     /// The column by which rows that stay lead to the person.
     pub(super) key: Option<String>,
 }
@@ -33,6 +32,8 @@ pub(super) enum Effect<'a> {
     Update(&'a str),
     /// Sets this column, which references a deleted row, to NULL.
     Detach(&'a str),
+    /// Executes this SET list, after which the rows no longer lead to the person.
+    Forget(&'a str),
     /// Leaves the rows as they are.
     Nothing,
 }
@@ -56,11 +57,37 @@ pub(super) fn planned_statements<'a>(
             },
             outcome: table.rule.erase.strategy().outcome(now),
             others: false,
+            has_line: true,
             key: resolved.retained_key(table_index).map(str::to_owned),
         });
+        statements.extend(shared_statements(resolved, table_index));
         statements.extend(reference_statements(resolved, table_index, deletion_set));
     }
     statements
+}
+
+/// Returns the statements on the person's rows that are others' too: one for each way in which they are the person's and forget
+/// them, or one that counts them.
+fn shared_statements(resolved: &Resolved, table_index: TableIndex) -> Vec<PlannedStatement<'_>> {
+    let table = &resolved.tables[table_index];
+    let statement = |condition, effect, columns| {
+        let outcome = Outcome::Shared { columns };
+        PlannedStatement { table_index, table, condition, effect, outcome, others: false, has_line: true, key: None }
+    };
+    let forgetting = table.owners.iter().filter_map(|owner| {
+        let forget = owner.forget.as_ref()?;
+        let condition = resolved.rows_left_to_others(table_index, owner, "t")?;
+        Some(statement(condition, Effect::Forget(&forget.assignments), forget.columns.clone()))
+    });
+    let forgetting: Vec<PlannedStatement<'_>> = forgetting.collect();
+    if forgetting.is_empty() {
+        let condition = resolved.shared_rows(table_index, "t");
+        // Mentions are written in these rows too, each by a statement of its own.
+        let is_overwritten = |reference: &&ResolvedReference| matches!(reference.action, ResolvedAction::Overwrite(_));
+        let columns = table.references.iter().filter(is_overwritten).map(|mention| mention.name.clone()).collect();
+        return condition.map(|condition| statement(condition, Effect::Nothing, columns)).into_iter().collect();
+    }
+    forgetting
 }
 
 /// Returns the statements on other people's rows of one table.
@@ -70,21 +97,41 @@ pub(super) fn reference_statements<'a>(
     deletion_set: &DeletionSet<'_>,
 ) -> Vec<PlannedStatement<'a>> {
     let table = &resolved.tables[table_index];
-    let statement = |reference: &'a ResolvedReference| {
-        let (effect, outcome) = match reference.action {
-            ReferenceAction::Delete => (Effect::Delete, Outcome::Deleted),
-            ReferenceAction::Detach => (Effect::Detach(&reference.column), Outcome::Detached),
-            ReferenceAction::Forbid => return None,
+    let mut statements = Vec::new();
+    for reference in &table.references {
+        let (effect, outcome) = match &reference.action {
+            ResolvedAction::Delete => (Effect::Delete, Outcome::Deleted),
+            ResolvedAction::Detach => (Effect::Detach(&reference.column), Outcome::Detached),
+            ResolvedAction::Overwrite(assignments) => (Effect::Forget(assignments), Outcome::Detached),
+            ResolvedAction::Keep(reason) => {
+                (Effect::Nothing, Outcome::Retained { reason: reason.clone(), until: None })
+            }
+            ResolvedAction::Forbid => continue,
         };
-        let condition = deletion_set.rows_of_others(table_index, reference, "t")?;
-        Some(PlannedStatement { table_index, table, condition, effect, outcome, others: true, key: None })
-    };
-    table.references.iter().filter_map(statement).collect()
+        let statement = |condition, outcome, others| PlannedStatement {
+            table_index,
+            table,
+            condition,
+            effect,
+            outcome,
+            others,
+            has_line: others,
+            key: None,
+        };
+        if let Some(condition) = deletion_set.own_rows_with_mention(table_index, reference, "t") {
+            statements.push(statement(condition, outcome.clone(), false));
+        }
+        if let Some(condition) = deletion_set.rows_of_others(table_index, reference, "t") {
+            statements.push(statement(condition, outcome, true));
+        }
+    }
+    statements
 }
 
 /// Returns a condition for the person's own rows that the deletion still has to change, with the alias `t`.
 pub(super) fn not_yet_erased(resolved: &Resolved, table: TableIndex) -> String {
-    format!("{}{}", resolved.owned_rows(table, "t"), resolved.tables[table].action.and_not_yet_erased())
+    let own = resolved.rows_of_person_alone(table, "t");
+    format!("{own}{}", resolved.tables[table].action.and_not_yet_erased())
 }
 
 impl PlannedStatement<'_> {
@@ -118,33 +165,36 @@ impl PlannedStatement<'_> {
         )
     }
 
-    /// Returns the statement itself, or `None` where the rows stay as they are.
-    pub(super) fn execute_sql(&self) -> Option<String> {
-        let (table, condition) = (&self.table.quoted_name, &self.condition);
+    /// Returns a query for the keys of the rows: an array of texts for each column of the key. The rows of a table that are found
+    /// by rows which reference them are remembered by it before those are deleted.
+    pub(super) fn keys_sql(&self) -> String {
+        let columns = self.table.row_key.iter();
+        let arrays = columns.map(|(column, _)| format!("coalesce(array_agg(t.{column}::text), '{{}}')"));
+        let arrays = arrays.collect::<Vec<_>>().join(", ");
+        format!("SELECT json_build_array({arrays}) FROM {} AS t WHERE {}", self.table.quoted_name, self.condition)
+    }
+
+    /// Returns a condition for the rows with these keys, which are bound from parameter `first` on.
+    pub(super) fn keys_condition(&self, first: usize) -> String {
+        let key = self.table.row_key.iter().enumerate();
+        let (columns, arrays): (Vec<String>, Vec<String>) = key
+            .map(|(position, (column, type_name))| {
+                (format!("t.{column}"), format!("${}::text[]::{type_name}[]", first + position))
+            })
+            .unzip();
+        format!("({}) IN (SELECT * FROM unnest({}))", columns.join(", "), arrays.join(", "))
+    }
+
+    /// Returns the statement itself on the rows for which `condition` holds, or `None` where the rows stay as they are.
+    pub(super) fn execute_sql(&self, condition: &str) -> Option<String> {
+        let table = &self.table.quoted_name;
         match self.effect {
             Effect::Delete => Some(format!("DELETE FROM {table} AS t WHERE {condition}")),
-            Effect::Update(assignments) => Some(format!("UPDATE {table} AS t SET {assignments} WHERE {condition}")),
+            Effect::Update(assignments) | Effect::Forget(assignments) => {
+                Some(format!("UPDATE {table} AS t SET {assignments} WHERE {condition}"))
+            }
             Effect::Detach(column) => Some(format!("UPDATE {table} AS t SET {column} = NULL WHERE {condition}")),
             Effect::Nothing => None,
         }
-    }
-}
-
-/// Binds the parameters of every statement on personal rows, as described in [`crate::data_map::sql`].
-pub(super) trait BindParams {
-    fn bind_params(self, resolved: &Resolved, subject: &ClerkUserId, now: OffsetDateTime) -> Self;
-}
-
-impl BindParams for Query<'_, Postgres, PgArguments> {
-    fn bind_params(self, resolved: &Resolved, subject: &ClerkUserId, now: OffsetDateTime) -> Self {
-        let query = self.bind(subject.as_str().to_owned()).bind(now);
-        resolved.parameters.values().iter().fold(query, |query, value| query.bind(value.clone()))
-    }
-}
-
-impl<Value> BindParams for QueryScalar<'_, Postgres, Value, PgArguments> {
-    fn bind_params(self, resolved: &Resolved, subject: &ClerkUserId, now: OffsetDateTime) -> Self {
-        let query = self.bind(subject.as_str().to_owned()).bind(now);
-        resolved.parameters.values().iter().fold(query, |query, value| query.bind(value.clone()))
     }
 }

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use super::statements::{BindParams as _, not_yet_erased};
+use super::statements::{Effect, not_yet_erased, planned_statements};
 use crate::Result;
-use crate::data_map::{Resolved, RowAction, Unsearched, UserIdSearch, sql};
+use crate::data_map::sql::{self, BindParams as _};
+use crate::data_map::{DeletionSet, Resolved, RowAction, Unsearched, UserIdSearch};
 use crate::ids::ClerkUserId;
 
 /// Rows that should have been deleted or changed.
@@ -69,6 +70,14 @@ pub async fn verify(
         counts.push(format!("(SELECT count(*) FROM {} AS t WHERE {condition})", table.quoted_name));
         names.push((table.rule.name.clone(), None));
     }
+    let deletion_set = DeletionSet::deletion(resolved);
+    for statement in planned_statements(resolved, &deletion_set, OffsetDateTime::UNIX_EPOCH) {
+        if let Effect::Forget(_) = statement.effect {
+            let (table, condition) = (&statement.table.quoted_name, &statement.condition);
+            counts.push(format!("(SELECT count(*) FROM {table} AS t WHERE {condition})"));
+            names.push((statement.table.rule.name.clone(), None));
+        }
+    }
     for search in &resolved.user_id_searches {
         // The person's own rows that stay may hold the id; they were checked above.
         let own = search.table.map(|table| format!(" AND ({}) IS NOT TRUE", resolved.owned_rows(table, "t")));
@@ -82,7 +91,8 @@ pub async fn verify(
     }
     let query = sql::query_scalar::<Vec<i64>>(format!("SELECT ARRAY[{}]::bigint[]", counts.join(", ")));
     // The time is bound, but no count uses it.
-    let counts = query.bind_params(resolved, subject, OffsetDateTime::UNIX_EPOCH).fetch_one(connection).await?;
+    let counts =
+        query.bind_params(&resolved.parameters, subject, OffsetDateTime::UNIX_EPOCH).fetch_one(connection).await?;
     let found = names.into_iter().zip(counts).filter(|(_, rows)| *rows > 0);
     Ok(found.map(|((table, column), rows)| Leftover { table, column, rows: rows.unsigned_abs() }).collect())
 }
@@ -93,12 +103,13 @@ pub(super) async fn rows_without_rule(
     connection: &mut PgConnection,
     subject: &ClerkUserId,
 ) -> Result<Vec<Leftover>> {
-    let searches = || resolved.user_id_searches.iter().filter(|search| search.table.is_none());
+    let searches = || resolved.user_id_searches.iter().filter(|search| search.is_without_rule);
     let counts: Vec<String> = searches()
         .map(|search| format!("(SELECT count(*) FROM {} AS t WHERE t.{} = $1)", search.quoted_name, search.column))
         .collect();
     let query = sql::query_scalar::<Vec<i64>>(format!("SELECT ARRAY[{}]::bigint[]", counts.join(", ")));
-    let counts = query.bind_params(resolved, subject, OffsetDateTime::UNIX_EPOCH).fetch_one(connection).await?;
+    let counts =
+        query.bind_params(&resolved.parameters, subject, OffsetDateTime::UNIX_EPOCH).fetch_one(connection).await?;
     let found = searches().zip(counts).filter(|(_, rows)| *rows > 0);
     let leftover = |(search, rows): (&UserIdSearch, i64)| Leftover {
         table: search.name.clone(),

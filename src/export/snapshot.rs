@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use async_stream::try_stream;
 use futures::{Stream, TryStreamExt};
 use sqlx::{Connection, PgConnection, PgPool};
+use time::OffsetDateTime;
 use tokio_util::bytes::{BufMut, Bytes, BytesMut};
 
 use crate::Result;
-use crate::data_map::{self, DataMap, Resolved, Table, TableIndex, sql};
+use crate::data_map::sql::{self, BindParams as _};
+use crate::data_map::{self, DataMap, Resolved, Table, TableIndex};
 use crate::ids::ClerkUserId;
 use crate::platform::connection::TimeLimits;
 
@@ -78,7 +80,9 @@ impl Snapshot {
                 chunk.put_slice(if index == 0 { b"\n" } else { b",\n" });
                 chunk.put_slice(serde_json::Value::from(name.as_str()).to_string().as_bytes());
                 chunk.put_slice(b":[");
-                let query = sql::query_scalar::<String>(select(&resolved, *table)).bind(subject.as_str());
+                // No export uses the time.
+                let query = sql::query_scalar::<String>(select(&resolved, *table))
+                    .bind_params(&resolved.parameters, &subject, OffsetDateTime::UNIX_EPOCH);
                 let mut rows = query.fetch(&mut connection);
                 let mut first = true;
                 while let Some(row) = rows.try_next().await? {

@@ -77,13 +77,15 @@ impl TimeLimits {
         set_all(transaction, &self.settings(), true).await
     }
 
-    /// The settings of Postgres. Zero means no limit.
-    fn settings(self) -> [(&'static str, String); 3] {
+    /// The settings of Postgres. Zero means no limit. Compiling a statement, which Postgres does where it expects much work, takes
+    /// longer than the search for one person's rows.
+    fn settings(self) -> [(&'static str, String); 4] {
         let milliseconds = |limit: Duration| format!("{}ms", limit.as_millis());
         [
             ("statement_timeout", milliseconds(self.statement.unwrap_or_default())),
             ("lock_timeout", milliseconds(self.lock)),
             ("idle_in_transaction_session_timeout", milliseconds(self.idle_in_transaction)),
+            ("jit", "off".to_owned()),
         ]
     }
 }
@@ -244,6 +246,6 @@ mod tests {
     #[test]
     fn no_limit_is_zero_for_postgres() {
         assert_eq!(TimeLimits::BATCH.settings()[0], ("statement_timeout", "0ms".to_owned()));
-        assert_eq!(TimeLimits::REQUEST.settings().map(|(_, value)| value), ["10000ms", "3000ms", "30000ms"]);
+        assert_eq!(TimeLimits::REQUEST.settings().map(|(_, value)| value), ["10000ms", "3000ms", "30000ms", "off"]);
     }
 }

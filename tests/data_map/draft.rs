@@ -1,32 +1,85 @@
 //! Drafts of data maps, generated from a schema.
 
-use lethe::data_map::{self, DataMap, Error};
+use lethe::data_map::{self, DataMap, DraftOptions, Error, Problem};
 use lethe_demo::testing::Database;
+use sqlx::PgConnection;
 
 use crate::support::{SAMPLE, only};
 
+fn named(subject: &str) -> DraftOptions {
+    DraftOptions { subject: Some(subject.to_owned()), sample: false }
+}
+
+fn sampled() -> DraftOptions {
+    DraftOptions { subject: None, sample: true }
+}
+
+async fn drafted(schema: &str, options: &DraftOptions) -> String {
+    let database = only(schema).await;
+    data_map::draft(&mut database.pool().acquire().await.unwrap(), options).await.unwrap()
+}
+
+/// Takes the first choice of every question, as a person would uncomment it.
+fn settled(draft: &str) -> String {
+    let mut lines = Vec::new();
+    let mut in_question = false;
+    for line in draft.lines() {
+        let entry = line.strip_prefix("# ").filter(|line| line.starts_with("[[") && !line.starts_with("[[purpose"));
+        in_question = entry.is_some() || (in_question && line.starts_with("# ") && line.contains('='));
+        if in_question {
+            lines.push(line.trim_start_matches("# ").replace("\"..\"", "\"decided\""));
+        } else {
+            lines.push(line.to_owned());
+        }
+    }
+    lines.join("\n")
+}
+
+async fn open_questions(draft: &str, connection: &mut PgConnection) -> Vec<Problem> {
+    match data_map::resolve(&DataMap::parse(draft).unwrap(), connection).await {
+        Ok(_) => Vec::new(),
+        Err(Error::Mismatch(problems)) => problems,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+/// `table: owner`, and `table mentions: columns`, of every active entry.
+fn entries(draft: &str) -> Vec<String> {
+    let map = DataMap::parse(draft).unwrap();
+    let mut entries = Vec::new();
+    for rule in map.tables() {
+        let (name, path) = (rule.name.trim_start_matches("public."), &rule.owners[0].path);
+        entries.push(if rule.subject { format!("{name}: subject {path}") } else { format!("{name}: {path}") });
+        entries.extend(rule.mentions.iter().map(|mention| format!("{name} mentions: {}", mention.path)));
+    }
+    entries
+}
+
 #[tokio::test]
-async fn draft_of_the_sample_application_is_valid_and_matches() {
+async fn draft_of_the_sample_application_has_its_owners_and_asks_the_rest() {
     let database = Database::create().await;
     let mut connection = database.pool().acquire().await.unwrap();
-    let draft = data_map::draft(&mut connection, None).await.unwrap();
+    let draft = data_map::draft(&mut connection, &DraftOptions::default()).await.unwrap();
     let map = DataMap::parse(&draft).unwrap();
-    data_map::resolve(&map, &mut connection).await.unwrap();
-    let written = DataMap::parse(SAMPLE).unwrap();
-    let mut drafted: Vec<(&str, &str, bool)> =
-        map.tables().iter().map(|rule| (rule.name.as_str(), rule.owner.column(), rule.subject)).collect();
-    let mut expected: Vec<(&str, &str, bool)> =
-        written.tables().iter().map(|rule| (rule.name.as_str(), rule.owner.column(), rule.subject)).collect();
-    drafted.sort_unstable();
-    expected.sort_unstable();
-    assert_eq!(drafted, expected);
+    let owners = |map: &DataMap| {
+        let owner = |rule: &data_map::TableRule| (rule.name.clone(), rule.owners[0].path.to_string(), rule.subject);
+        let mut owners: Vec<_> = map.tables().iter().map(owner).collect();
+        owners.sort_unstable();
+        owners
+    };
+    assert_eq!(owners(&map), owners(&DataMap::parse(SAMPLE).unwrap()));
+    for problem in open_questions(&draft, &mut connection).await {
+        let is_question = ["other people's rows may reference", "the map has no entry for this table"];
+        assert!(is_question.iter().any(|part| problem.message.contains(part)), "{problem}");
+    }
+    assert_eq!(open_questions(&settled(&draft), &mut connection).await, []);
     assert!(draft.contains("DECIDE: rows can be stamped here"));
     assert!(draft.contains("secret_hash"));
     assert!(draft.contains("# [[purpose]]") && map.purposes().is_none(), "the operator decides what users are asked");
 }
 
 #[tokio::test]
-async fn draft_marks_what_needs_a_decision() {
+async fn undecided_table_is_a_question_without_a_default() {
     let database = only(
         "CREATE TABLE people (id bigint PRIMARY KEY, handle text UNIQUE); \
          CREATE TABLE notes (id bigint PRIMARY KEY, people_id bigint REFERENCES people, \"in reply\nto\" bigint REFERENCES notes); \
@@ -34,13 +87,118 @@ async fn draft_marks_what_needs_a_decision() {
     )
     .await;
     let mut connection = database.pool().acquire().await.unwrap();
-    let lost = data_map::draft(&mut connection, None).await.unwrap();
+    let lost = data_map::draft(&mut connection, &DraftOptions::default()).await.unwrap();
     assert!(lost.contains("DECIDE: no table with a unique text column"));
-    let draft = data_map::draft(&mut connection, Some("public.people")).await.unwrap();
-    assert!(draft.contains("DECIDE: \"public.newsletter\" has a column \"email\""), "{draft}");
-    let map = DataMap::parse(&draft).unwrap();
-    let Err(Error::Mismatch(found)) = data_map::resolve(&map, &mut connection).await else { panic!("{draft}") };
-    assert_eq!(found.len(), 1, "{found:#?}");
-    let decided = format!("{draft}\n[[ignore]]\nname = \"public.newsletter\"\nreason = \"imprint only\"\n");
-    data_map::resolve(&DataMap::parse(&decided).unwrap(), &mut connection).await.unwrap();
+    let draft = data_map::draft(&mut connection, &named("public.people")).await.unwrap();
+    assert!(draft.contains("DECIDE: \"public.newsletter\": it has a column \"email\""), "{draft}");
+    let found = open_questions(&draft, &mut connection).await;
+    let tables: Vec<&str> = found.iter().map(|problem| problem.table.as_str()).collect();
+    assert_eq!(tables, ["public.newsletter", "public.notes"], "{found:#?}");
+    assert_eq!(open_questions(&settled(&draft), &mut connection).await, []);
+}
+
+#[tokio::test]
+async fn subject_that_does_not_exist_is_an_error() {
+    let database = only("CREATE TABLE people (id bigint PRIMARY KEY)").await;
+    let mut connection = database.pool().acquire().await.unwrap();
+    let error = data_map::draft(&mut connection, &named("public.persons")).await.unwrap_err();
+    assert!(error.to_string().contains("the database has no such table"), "{error}");
+}
+
+#[tokio::test]
+async fn persons_own_column_comes_before_actors_and_before_others_content() {
+    let schema = "CREATE TABLE users (id int PRIMARY KEY, clerk_id text NOT NULL UNIQUE); \
+        CREATE TABLE project (id int PRIMARY KEY, owner_id int NOT NULL REFERENCES users, lead_id int REFERENCES users); \
+        CREATE TABLE issue (id int PRIMARY KEY, assignee int REFERENCES users, approved_by int REFERENCES users, \
+            reporter int NOT NULL REFERENCES users, project_id int NOT NULL REFERENCES project); \
+        CREATE TABLE task (id int PRIMARY KEY, assignee_id int REFERENCES users, project_id int NOT NULL REFERENCES project ON DELETE CASCADE); \
+        CREATE TABLE appointment (id int PRIMARY KEY, doctor int NOT NULL REFERENCES users, patient int NOT NULL REFERENCES users); \
+        CREATE TABLE ban (id int PRIMARY KEY, moderator_id int NOT NULL REFERENCES users, user_id int REFERENCES users); \
+        CREATE TABLE site_setting (id int PRIMARY KEY, updated_by int NOT NULL REFERENCES users); \
+        CREATE TABLE message (id int PRIMARY KEY, recipient_id int NOT NULL REFERENCES users, sender_id int NOT NULL REFERENCES users)";
+    let draft = drafted(schema, &DraftOptions::default()).await;
+    assert_eq!(
+        entries(&draft),
+        [
+            "users: subject clerk_id",
+            "appointment: patient -> public.users",
+            "ban: user_id -> public.users",
+            "issue: reporter -> public.users",
+            "issue mentions: approved_by",
+            "issue mentions: assignee",
+            "message: sender_id -> public.users",
+            "project: owner_id -> public.users",
+            "project mentions: lead_id",
+            "task: project_id -> public.project",
+            "task mentions: assignee_id",
+            "site_setting: updated_by -> public.users",
+        ]
+        .map(str::to_owned),
+        "{draft}"
+    );
+    assert!(draft.contains("# DECIDE: are these rows really theirs"), "{draft}");
+}
+
+#[tokio::test]
+async fn two_equal_owners_are_a_question_with_both_written_out() {
+    let schema = "CREATE TABLE users (id int PRIMARY KEY, clerk_id text NOT NULL UNIQUE); \
+        CREATE TABLE sale (id int PRIMARY KEY, buyer_id int NOT NULL REFERENCES users, customer_id int NOT NULL REFERENCES users)";
+    let draft = drafted(schema, &DraftOptions::default()).await;
+    assert_eq!(entries(&draft), ["users: subject clerk_id".to_owned()]);
+    for owner in ["buyer_id -> public.users", "customer_id -> public.users"] {
+        assert!(draft.contains(&format!("# owner  = \"{owner}\"")), "{draft}");
+    }
+}
+
+const PRISMA: &str = "CREATE TABLE \"User\" (\"id\" text PRIMARY KEY, \"clerkId\" text NOT NULL UNIQUE); \
+    INSERT INTO \"User\" VALUES ('c1', 'user_a'), ('c2', 'user_b');";
+
+#[tokio::test]
+async fn foreign_key_to_another_column_than_the_clerk_id_is_a_path() {
+    let schema = format!(
+        "{PRISMA} CREATE TABLE \"Post\" (\"id\" text PRIMARY KEY, \"userId\" text NOT NULL REFERENCES \"User\" (\"id\"))"
+    );
+    let draft = drafted(&schema, &DraftOptions::default()).await;
+    assert_eq!(entries(&draft), ["User: subject clerkId", "Post: userId -> public.User"].map(str::to_owned));
+}
+
+#[tokio::test]
+async fn values_show_what_names_and_missing_keys_do_not() {
+    let schema = format!(
+        "{PRISMA} CREATE TABLE \"Post\" (\"id\" text PRIMARY KEY, \"userId\" text NOT NULL); \
+         CREATE TABLE \"Event\" (\"id\" text PRIMARY KEY, \"userId\" text NOT NULL); \
+         CREATE TABLE \"Vault\" (\"id\" text PRIMARY KEY, \"whose\" text NOT NULL); \
+         CREATE TABLE \"Team\" (\"id\" text PRIMARY KEY, \"clerkId\" text NOT NULL UNIQUE); \
+         INSERT INTO \"Post\" VALUES ('p', 'c1'); INSERT INTO \"Event\" VALUES ('e', 'user_a'); \
+         INSERT INTO \"Vault\" VALUES ('v', 'user_b'); INSERT INTO \"Team\" VALUES ('t', 'org_1')"
+    );
+    let unseen = drafted(&schema, &DraftOptions::default()).await;
+    assert_eq!(
+        entries(&unseen),
+        ["User: subject clerkId".to_owned()],
+        "names can't tell the Clerk id from a key: {unseen}"
+    );
+    let seen = drafted(&schema, &sampled()).await;
+    let expected = ["User: subject clerkId", "Event: userId", "Post: userId -> public.User(id)", "Vault: whose"]
+        .map(str::to_owned);
+    assert_eq!(entries(&seen), expected, "{seen}");
+}
+
+#[tokio::test]
+async fn comments_of_the_schema_stand_beside_the_questions() {
+    let schema = "CREATE TABLE users (id int PRIMARY KEY, clerk_id text NOT NULL UNIQUE); \
+        CREATE TABLE notes (id int PRIMARY KEY, x int); \
+        COMMENT ON TABLE notes IS 'written by the front desk\nabout guests'; COMMENT ON COLUMN notes.x IS 'the guest'";
+    let draft = drafted(schema, &DraftOptions::default()).await;
+    assert!(draft.contains("about guests") && draft.contains("# \"x\": \"the guest\""), "{draft}");
+    DataMap::parse(&draft).unwrap();
+}
+
+#[tokio::test]
+async fn rows_on_the_parents_side_are_offered_as_a_path() {
+    let schema = "CREATE TABLE users (id int PRIMARY KEY, clerk_id text NOT NULL UNIQUE); \
+        CREATE TABLE contents (id int PRIMARY KEY, body text); \
+        CREATE TABLE messages (id int PRIMARY KEY, user_id int NOT NULL REFERENCES users, content_id int REFERENCES contents)";
+    let draft = drafted(schema, &DraftOptions::default()).await;
+    assert!(draft.contains("owner = \"<- public.messages(content_id)\""), "{draft}");
 }

@@ -6,4 +6,5 @@ mod draft;
 mod file;
 mod references;
 mod schema;
+mod second_language;
 mod support;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::Subcommand;
 use lethe::connection::TimeLimits;
-use lethe::data_map::{self, Error};
+use lethe::data_map::{self, DraftOptions, Error};
 use serde_json::json;
 
 use super::exit::Exit;
@@ -22,13 +22,16 @@ pub(super) enum MapCommand {
         /// The table that holds the users, such as public.users. Without it the most likely table is used.
         #[arg(long)]
         subject: Option<String>,
+        /// Look at the values of at most 1,000 rows of each table: they show which columns hold Clerk ids or addresses.
+        #[arg(long)]
+        sample: bool,
     },
 }
 
 pub(super) async fn run(command: MapCommand, values: Values, as_json: bool) -> anyhow::Result<Exit> {
     match command {
         MapCommand::Check => check(values, as_json).await,
-        MapCommand::Draft { subject } => draft(values, subject.as_deref()).await,
+        MapCommand::Draft { subject, sample } => draft(values, DraftOptions { subject, sample }).await,
     }
 }
 
@@ -40,7 +43,7 @@ async fn check(mut values: Values, as_json: bool) -> anyhow::Result<Exit> {
     let database = bootstrap::connect_directly(&config, NonZeroU32::MIN, TimeLimits::BATCH).await?;
     let mut connection = database.acquire().await?;
     let problems = match data_map::resolve(&map, &mut connection).await {
-        Ok(_) => Vec::new(),
+        Ok(resolved) => data_map::check_values(&resolved, &mut connection).await?,
         Err(Error::Mismatch(problems)) => problems,
         Err(error) => return Err(error.into()),
     };
@@ -57,11 +60,11 @@ async fn check(mut values: Values, as_json: bool) -> anyhow::Result<Exit> {
     Ok(if problems.is_empty() { Exit::Success } else { Exit::Attention })
 }
 
-async fn draft(mut values: Values, subject: Option<&str>) -> anyhow::Result<Exit> {
+async fn draft(mut values: Values, options: DraftOptions) -> anyhow::Result<Exit> {
     let config = DatabaseConfig::read(&mut values);
     let config = values.finish(config)?;
     let database = bootstrap::connect_directly(&config, NonZeroU32::MIN, TimeLimits::BATCH).await?;
     let mut connection = database.acquire().await?;
-    print!("{}", data_map::draft(&mut connection, subject).await?);
+    print!("{}", data_map::draft(&mut connection, &options).await?);
     Ok(Exit::Success)
 }

@@ -6,6 +6,7 @@ use super::outcome::Outcome;
 use super::strategy::{Removal, RowAction, Strategy};
 use crate::data_map::catalog::Relation;
 use crate::data_map::sql::Parameters;
+use crate::data_map::value::ReferencedGhosts;
 
 pub(super) const KEYWORD: &str = "delete";
 pub(super) const SYNTAX: &str = "\"delete\"";
@@ -21,7 +22,7 @@ impl Strategy for Delete {
         Outcome::Deleted
     }
 
-    fn action(&self, _relation: &Relation, _parameters: &mut Parameters) -> RowAction {
+    fn action(&self, _relation: &Relation, _ghosts: &ReferencedGhosts, _parameters: &mut Parameters) -> RowAction {
         RowAction::Delete
     }
 }

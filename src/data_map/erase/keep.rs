@@ -9,6 +9,7 @@ use crate::data_map::catalog::Relation;
 use crate::data_map::entry::{EntryError, non_empty_reason, parse_period};
 use crate::data_map::period::Period;
 use crate::data_map::sql::Parameters;
+use crate::data_map::value::ReferencedGhosts;
 
 pub(super) const SYNTAX: &str = "{ keep = \"reason and basis\", for = \"2 years\" }";
 
@@ -38,7 +39,7 @@ impl Strategy for Keep {
         Outcome::Retained { reason: self.reason.clone(), until: self.period.map(|period| period.after(now)) }
     }
 
-    fn action(&self, _relation: &Relation, _parameters: &mut Parameters) -> RowAction {
+    fn action(&self, _relation: &Relation, _ghosts: &ReferencedGhosts, _parameters: &mut Parameters) -> RowAction {
         RowAction::Leave
     }
 }

@@ -14,12 +14,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use self::scrub::ValueEntry;
+use self::scrub::{LeaveEntry, ScrubEntry};
 use super::entry::{EntryError, KeywordOr};
+use super::value::ValueEntry;
 
 pub use keep::Keep;
 pub use outcome::{Disposition, Outcome};
-pub use scrub::{Scrub, ScrubValue};
+pub use scrub::Scrub;
 pub use stamp::Stamp;
 pub(crate) use strategy::{EraseTarget, Removal, RowAction, Strategy};
 
@@ -44,7 +45,7 @@ pub(super) struct EraseEntry {
     stamp: Option<Vec<String>>,
     purge_after: Option<String>,
     scrub: Option<BTreeMap<String, KeywordOr<ValueEntry>>>,
-    leave: Option<Vec<String>>,
+    leave: Option<LeaveEntry>,
     reason: Option<String>,
     keep: Option<String>,
     #[serde(rename = "for")]
@@ -64,9 +65,9 @@ impl Erase {
         let erase = if let Some(reason) = entry.keep.take() {
             Some(Self::Keep(Keep::parse(reason, entry.period.take())?))
         } else if let Some(columns) = entry.scrub.take() {
-            let stamp = entry.stamp.take().unwrap_or_default();
-            let leave = entry.leave.take().unwrap_or_default();
-            Some(Self::Scrub(Scrub::parse(columns, stamp, leave, entry.reason.take())?))
+            let (stamp, leave) = (entry.stamp.take().unwrap_or_default(), entry.leave.take());
+            let (reason, period) = (entry.reason.take(), entry.period.take());
+            Some(Self::Scrub(Scrub::parse(ScrubEntry { columns, stamp, leave, reason, period })?))
         } else if let Some(columns) = entry.stamp.take() {
             Some(Self::Stamp(Stamp::parse(columns, entry.purge_after.take())?))
         } else {

@@ -18,9 +18,15 @@ pub enum Outcome {
         /// The columns that keep their values.
         #[serde(default)]
         left: Vec<String>,
+        /// Whether all other columns keep theirs, too.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        left_rest: bool,
         /// Why they keep them.
         #[serde(default)]
         reason: Option<String>,
+        /// When the rows are deleted; `None` if never.
+        #[serde(default, skip_serializing_if = "Option::is_none", with = "time::serde::rfc3339::option")]
+        until: Option<OffsetDateTime>,
     },
     /// They stay, with the time of the deletion in some columns.
     Stamped {
@@ -39,8 +45,14 @@ pub enum Outcome {
         #[serde(with = "time::serde::rfc3339::option")]
         until: Option<OffsetDateTime>,
     },
-    /// The column that references a deleted row becomes NULL.
+    /// The column that references a deleted row, or names the person, becomes NULL or gets another value.
     Detached,
+    /// They stay with the others whose they are too. These columns, which lead to the person or are about them, get new
+    /// values.
+    Shared {
+        /// The columns; none where the rows lead to the person through other rows alone.
+        columns: Vec<String>,
+    },
 }
 
 /// What a deletion means for the person whose rows they are.
@@ -61,10 +73,8 @@ impl Outcome {
         match self {
             Self::Deleted => Disposition::Deleted,
             Self::Stamped { purge_at: Some(at), .. } => Disposition::DeletedLater(*at),
-            Self::Retained { until, .. } => Disposition::Retained(*until),
-            Self::Stamped { purge_at: None, .. } | Self::Scrubbed { .. } | Self::Detached => {
-                Disposition::Retained(None)
-            }
+            Self::Retained { until, .. } | Self::Scrubbed { until, .. } => Disposition::Retained(*until),
+            Self::Stamped { purge_at: None, .. } | Self::Detached | Self::Shared { .. } => Disposition::Retained(None),
         }
     }
 }
@@ -84,6 +94,9 @@ mod tests {
             json!({"kind": "stamped", "columns": ["deleted_at"], "purge_at": "2026-12-22T09:58:00Z"}),
             json!({"kind": "kept", "reason": "tax law", "until": null}),
             json!({"kind": "detached"}),
+            json!({"kind": "shared", "columns": ["sender_id"]}),
+            json!({"kind": "scrubbed", "columns": ["email"], "stamped": [], "left": [], "left_rest": true, "reason": "tax",
+                "until": "2036-12-22T09:58:00Z"}),
         ];
         for outcome in stored {
             let read: Outcome = serde_json::from_value(outcome.clone()).unwrap();

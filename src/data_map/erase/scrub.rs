@@ -1,5 +1,5 @@
-//! `erase = { scrub = { email = "null" }, stamp = [..], leave = [..], reason = ".." }`: columns are set to NULL or
-//! overwritten, and the rows stay.
+//! `erase = { scrub = { email = "null" }, stamp = [..], leave = [..], reason = "..", for = ".." }`: columns are overwritten, and
+//! the rows stay, for a time or for good.
 
 use std::collections::BTreeMap;
 
@@ -10,112 +10,108 @@ use super::outcome::Outcome;
 use super::stamp;
 use super::strategy::{EraseTarget, Removal, RowAction, Strategy};
 use crate::data_map::catalog::{Column, Relation};
-use crate::data_map::entry::{EntryError, KeywordOr};
+use crate::data_map::entry::{EntryError, KeywordOr, parse_period};
 use crate::data_map::error::Problems;
-use crate::data_map::sql::{Parameters, quote_identifier};
+use crate::data_map::period::Period;
+use crate::data_map::sql::Parameters;
+use crate::data_map::value::{self, NewValue, NewValues, ReferencedGhosts, ValueEntry};
 
-pub(super) const SYNTAX: &str = "{ scrub = { column = \"null\" }, stamp = [..], leave = [..], reason = \"..\" }";
+pub(super) const SYNTAX: &str =
+    "{ scrub = { column = \"null\" }, stamp = [..], leave = [..] or \"rest\", reason = \"..\", for = \"..\" }";
+const REST: &str = "rest";
 
 /// Rows that stay, with new values in some columns.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Scrub {
     /// The new value of each column.
-    pub columns: BTreeMap<String, ScrubValue>,
+    pub columns: NewValues,
     /// Columns that are set to the time. The first one is NULL in rows that aren't stamped yet.
     pub stamp: Vec<String>,
-    /// Columns that keep their values.
+    /// Columns that stay as they are.
     pub leave: Vec<String>,
-    /// Why they keep them.
+    /// Whether all columns stay that aren't named.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub leave_rest: bool,
+    /// Why they stay.
     pub reason: Option<String>,
+    /// After which the rows are deleted; `None` keeps them for good.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub period: Option<Period>,
 }
 
-/// The new value of a scrubbed column.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ScrubValue {
-    /// NULL.
-    Null,
-    /// A value in the notation of the column's type.
-    Value(String),
-}
-
-/// `{ value = ".." }` in the map.
+/// `leave = [..]` or `leave = "rest"` in the map.
 #[derive(PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct ValueEntry {
-    value: String,
+#[serde(untagged)]
+pub(super) enum LeaveEntry {
+    Columns(Vec<String>),
+    Rest(String),
+}
+
+/// The keys of the strategy.
+pub(super) struct ScrubEntry {
+    pub(super) columns: BTreeMap<String, KeywordOr<ValueEntry>>,
+    pub(super) stamp: Vec<String>,
+    pub(super) leave: Option<LeaveEntry>,
+    pub(super) reason: Option<String>,
+    pub(super) period: Option<String>,
 }
 
 impl Scrub {
-    pub(super) fn parse(
-        columns: BTreeMap<String, KeywordOr<ValueEntry>>,
-        stamp: Vec<String>,
-        leave: Vec<String>,
-        reason: Option<String>,
-    ) -> Result<Self, EntryError> {
+    pub(super) fn parse(entry: ScrubEntry) -> Result<Self, EntryError> {
+        let ScrubEntry { columns, stamp, leave, reason, period } = entry;
         if columns.is_empty() {
             return Err(EntryError::new("scrub names no column", format!("Write {SYNTAX}")));
         }
-        if leave.is_empty() != reason.as_ref().is_none_or(|reason| reason.trim().is_empty()) {
+        let (leave, leave_rest) = match leave {
+            None => (Vec::new(), false),
+            Some(LeaveEntry::Columns(columns)) => (columns, false),
+            Some(LeaveEntry::Rest(keyword)) if keyword == REST => (Vec::new(), true),
+            Some(LeaveEntry::Rest(keyword)) => {
+                return Err(EntryError::new(format!("`{keyword}` can't be left"), format!("Write {SYNTAX}")));
+            }
+        };
+        let leaves = leave_rest || !leave.is_empty();
+        let has_reason = reason.as_ref().is_some_and(|reason| !reason.trim().is_empty());
+        if leaves != has_reason {
             return Err(EntryError::new("leave and reason belong together", format!("Write {SYNTAX}")));
         }
-        let columns =
-            columns.into_iter().map(|(column, entry)| Ok((column, parse_value(entry)?))).collect::<Result<_, _>>()?;
-        Ok(Self { columns, stamp, leave, reason })
-    }
-}
-
-fn parse_value(entry: KeywordOr<ValueEntry>) -> Result<ScrubValue, EntryError> {
-    match entry {
-        KeywordOr::Keyword(keyword) if keyword == "null" => Ok(ScrubValue::Null),
-        KeywordOr::Table(ValueEntry { value }) => Ok(ScrubValue::Value(value)),
-        KeywordOr::Keyword(keyword) => Err(EntryError::new(
-            format!("`{keyword}` isn't what a column can be scrubbed with"),
-            "Write \"null\" or { value = \"..\" }",
-        )),
+        let period = period.map(|period| parse_period(&period)).transpose()?;
+        Ok(Self { columns: value::parse_values(columns)?, stamp, leave, leave_rest, reason, period })
     }
 }
 
 impl Strategy for Scrub {
     fn removal(&self) -> Removal {
-        Removal::Never
+        self.period.map_or(Removal::Never, Removal::After)
     }
 
-    fn outcome(&self, _now: OffsetDateTime) -> Outcome {
+    fn outcome(&self, now: OffsetDateTime) -> Outcome {
         Outcome::Scrubbed {
             columns: self.columns.keys().cloned().collect(),
             stamped: self.stamp.clone(),
             left: self.leave.clone(),
+            left_rest: self.leave_rest,
             reason: self.reason.clone(),
+            until: self.period.map(|period| period.after(now)),
         }
     }
 
-    fn action(&self, relation: &Relation, parameters: &mut Parameters) -> RowAction {
-        let (mut assignments, mut not_yet_erased) = (Vec::new(), Vec::new());
-        for (name, value) in &self.columns {
-            let Some(Column { type_name, .. }) = relation.column(name) else { continue };
-            let column = quote_identifier(name);
-            match value {
-                ScrubValue::Null => {
-                    assignments.push(format!("{column} = NULL"));
-                    not_yet_erased.push(format!("t.{column} IS NOT NULL"));
-                }
-                ScrubValue::Value(value) => {
-                    let value = format!("CAST(${} AS {type_name})", parameters.add(value));
-                    assignments.push(format!("{column} = {value}"));
-                    not_yet_erased.push(format!("t.{column}::text IS DISTINCT FROM {value}::text"));
-                }
-            }
-        }
-        assignments.extend(stamp::assignments(&self.stamp, relation));
-        not_yet_erased.extend(stamp::not_yet_stamped(&self.stamp));
-        RowAction::Update { assignments: assignments.join(", "), not_yet_erased: not_yet_erased.join(" OR ") }
+    fn action(&self, relation: &Relation, ghosts: &ReferencedGhosts, parameters: &mut Parameters) -> RowAction {
+        let columns = self.columns.iter().filter_map(|(name, value)| Some((relation.column(name)?, value)));
+        let (mut set, mut pending): (Vec<_>, Vec<_>) = columns
+            .map(|(column, value)| value::assignment(column, value, ghosts, parameters))
+            .map(|assignment| (assignment.set, assignment.pending))
+            .unzip();
+        set.extend(stamp::assignments(&self.stamp, relation));
+        pending.extend(stamp::not_yet_stamped(&self.stamp));
+        RowAction::Update { assignments: set.join(", "), not_yet_erased: pending.join(" OR ") }
     }
 
     fn check(&self, target: &EraseTarget<'_>, problems: &mut Problems) {
         stamp::check(&self.stamp, target, problems);
         for (name, value) in &self.columns {
-            check_scrubbed_column(name, value, target, problems);
+            target.value_target().check("scrub", name, value, problems);
+            check_not_referenced(name, target, problems);
         }
         self.check_left_columns(target, problems);
     }
@@ -128,40 +124,17 @@ impl Strategy for Scrub {
         self.columns.contains_key(column)
     }
 
-    fn sets_null(&self, column: &str) -> bool {
-        self.columns.get(column) == Some(&ScrubValue::Null)
+    fn cuts(&self, column: &str) -> bool {
+        matches!(self.columns.get(column), Some(NewValue::Null | NewValue::Ghost))
     }
 }
 
-fn check_scrubbed_column(name: &str, value: &ScrubValue, target: &EraseTarget<'_>, problems: &mut Problems) {
-    let EraseTarget { name: table, relation, .. } = target;
-    let Some(column) = relation.column(name) else {
-        return problems.add_unknown_column(table, name, "scrub");
-    };
-    target.check_writable(column, "scrubbed", problems);
-    if *value == ScrubValue::Null && !column.nullable {
+fn check_not_referenced(name: &str, target: &EraseTarget<'_>, problems: &mut Problems) {
+    if target.relation.primary_key.iter().any(|column| column == name)
+        || target.catalog.is_referenced(target.relation_index, name)
+    {
         problems.add_for_column(
-            table,
-            name,
-            "the column is NOT NULL and can't be set to NULL",
-            format!(
-                "Write {{ value = \"..\" }}, or ALTER TABLE {} ALTER {} DROP NOT NULL",
-                relation.quoted_name(),
-                quote_identifier(name)
-            ),
-        );
-    }
-    if matches!(value, ScrubValue::Value(_)) && relation.unique_columns.contains(&column.name) {
-        problems.add_for_column(
-            table,
-            name,
-            "the column is unique, so a second person couldn't get the same value",
-            "Scrub it with \"null\"",
-        );
-    }
-    if relation.primary_key.contains(&column.name) || target.catalog.is_referenced(target.relation_index, name) {
-        problems.add_for_column(
-            table,
+            target.name,
             name,
             "other rows reference this column, so it can't be scrubbed",
             "Delete the rows, or leave this column",
@@ -183,8 +156,9 @@ impl Scrub {
         }
         for Column { name, base_type, .. } in &relation.columns {
             let is_decided = is_changed(name)
+                || self.leave_rest
                 || self.leave.contains(name)
-                || target.owner_column == name
+                || target.owner_columns.contains(&name.as_str())
                 || relation.primary_key.contains(name)
                 || matches!(base_type.as_str(), "timestamptz" | "timestamp");
             if !is_decided {
@@ -192,7 +166,7 @@ impl Scrub {
                     table,
                     name,
                     "the row stays, and the map doesn't say what becomes of this column",
-                    format!("Add it to scrub, or add leave = [\"{name}\"] and a reason to erase"),
+                    format!("Add it to scrub, or add leave = [\"{name}\"] (or leave = \"rest\") and a reason to erase"),
                 );
             }
         }

@@ -11,6 +11,7 @@ use crate::data_map::entry::{EntryError, parse_period};
 use crate::data_map::error::Problems;
 use crate::data_map::period::Period;
 use crate::data_map::sql::{Parameters, quote_identifier};
+use crate::data_map::value::ReferencedGhosts;
 
 pub(super) const SYNTAX: &str = "{ stamp = [..], purge_after = \"30 days\" }";
 
@@ -43,7 +44,7 @@ impl Strategy for Stamp {
         Outcome::Stamped { columns: self.columns.clone(), purge_at }
     }
 
-    fn action(&self, relation: &Relation, _parameters: &mut Parameters) -> RowAction {
+    fn action(&self, relation: &Relation, _ghosts: &ReferencedGhosts, _parameters: &mut Parameters) -> RowAction {
         RowAction::Update {
             assignments: assignments(&self.columns, relation).join(", "),
             not_yet_erased: not_yet_stamped(&self.columns).unwrap_or_default(),

@@ -8,6 +8,7 @@ use crate::data_map::error::Problems;
 use crate::data_map::index::RelationIndex;
 use crate::data_map::period::Period;
 use crate::data_map::sql::Parameters;
+use crate::data_map::value::{ReferencedGhosts, ValueTarget};
 
 /// A way to erase a person's rows of one table. Each implementation has a file of its own.
 pub(crate) trait Strategy {
@@ -18,7 +19,7 @@ pub(crate) trait Strategy {
     fn outcome(&self, now: OffsetDateTime) -> Outcome;
 
     /// Returns what the deletion does with the rows. Values that come from the map are bound as `parameters`.
-    fn action(&self, relation: &Relation, parameters: &mut Parameters) -> RowAction;
+    fn action(&self, relation: &Relation, ghosts: &ReferencedGhosts, parameters: &mut Parameters) -> RowAction;
 
     /// Reports everything that the database doesn't allow.
     fn check(&self, _target: &EraseTarget<'_>, _problems: &mut Problems) {}
@@ -33,8 +34,8 @@ pub(crate) trait Strategy {
         false
     }
 
-    /// Whether `column` becomes NULL.
-    fn sets_null(&self, _column: &str) -> bool {
+    /// Whether `column` no longer references the row that it referenced: it becomes NULL, or references the ghost row.
+    fn cuts(&self, _column: &str) -> bool {
         false
     }
 
@@ -48,13 +49,23 @@ pub(crate) trait Strategy {
 pub(crate) struct EraseTarget<'a> {
     /// Schema and table, for reports.
     pub(crate) name: &'a str,
-    pub(crate) owner_column: &'a str,
+    pub(crate) owner_columns: Vec<&'a str>,
+    /// The keys of the ghosts that columns can reference.
+    pub(crate) ghosts: ReferencedGhosts,
+    /// The columns that reference mapped tables.
+    pub(crate) referencing_columns: Vec<String>,
     pub(crate) relation: &'a Relation,
     pub(crate) relation_index: RelationIndex,
     pub(crate) catalog: &'a PgCatalog,
 }
 
 impl EraseTarget<'_> {
+    /// Returns the same for the check of single values.
+    pub(in crate::data_map) fn value_target(&self) -> ValueTarget<'_> {
+        let Self { name, relation, ghosts, referencing_columns, .. } = self;
+        ValueTarget { table: name, relation, ghosts, referencing_columns }
+    }
+
     /// Reports a column that only the database writes.
     pub(super) fn check_writable(&self, column: &Column, participle: &str, problems: &mut Problems) {
         if column.generated {

@@ -1,0 +1,195 @@
+//! Puts the parts of SQL together that statements on personal rows are made of. Everything was checked before.
+
+use super::catalog::{Column, PgCatalog, Relation};
+use super::column_names;
+use super::erasure_order::ErasureOrder;
+use super::ghosts;
+use super::index::{IndexedVec, TableIndex};
+use super::mapped::{MappedTable, MappedTables};
+use super::mentions::Mentions;
+use super::owners::{FoundPath, Owners};
+use super::path::OwnerPath;
+use super::resolved::{
+    ExportColumn, Forget, Placeholder, ReferenceTarget, Resolved, ResolvedAction, ResolvedOwner, ResolvedPath,
+    ResolvedReference, Table, Unsearched, UserIdSearch,
+};
+use super::rules::{DataMap, ExportRule, Mention, MentionAction, Owner, TableRule};
+use super::sql::{Parameters, quote_identifier};
+use super::value::{self, NewValue, NewValues, ReferencedGhosts};
+
+/// A map whose rules were checked, and all that was found about them.
+pub(super) struct Parts<'a> {
+    pub(super) map: &'a DataMap,
+    pub(super) mapped: &'a MappedTables<'a>,
+    pub(super) catalog: &'a PgCatalog,
+    pub(super) owners: Owners,
+    pub(super) mentions: Mentions,
+    pub(super) references: IndexedVec<TableIndex, Vec<ResolvedReference>>,
+    pub(super) order: ErasureOrder,
+}
+
+impl Parts<'_> {
+    pub(super) fn assemble(mut self, unsearched: Vec<Unsearched>, user_id_searches: Vec<UserIdSearch>) -> Resolved {
+        let mut parameters = Parameters::default();
+        let mut references: Vec<Vec<ResolvedReference>> =
+            std::mem::replace(&mut self.references, Vec::new().into_iter().collect()).into_iter().collect();
+        let tables = self.mapped.enumerate().map(|(index, table)| {
+            let references = std::mem::take(&mut references[super::index::Position::get(index)]);
+            self.assemble_table(index, table, references, &mut parameters)
+        });
+        let tables = tables.collect();
+        let ErasureOrder { tables: order, deferred_constraints, .. } = self.order;
+        Resolved { tables, order, user_id_searches, unsearched, deferred_constraints, parameters }
+    }
+
+    fn assemble_table(
+        &self,
+        index: TableIndex,
+        table: &MappedTable<'_>,
+        mut references: Vec<ResolvedReference>,
+        parameters: &mut Parameters,
+    ) -> Table {
+        let MappedTable { rule, relation, .. } = table;
+        let paths = self.owners[index].paths.iter().chain(&self.mentions[index]);
+        let ghosts = ghosts::referenced_by(table, paths, self.map, self.mapped, self.catalog);
+        let owners = rule.owners.iter().zip(&self.owners[index].paths);
+        let owners = owners.map(|(owner, path)| resolved_owner(owner, path, table, &ghosts, parameters)).collect();
+        for (mention, path) in rule.mentions.iter().zip(&self.mentions[index]) {
+            references.push(resolved_mention(mention, path, relation, &ghosts, parameters));
+        }
+        let row_key = relation.row_key().iter().filter_map(|name| relation.column(name));
+        Table {
+            rule: (*rule).clone(),
+            quoted_name: relation.quoted_name(),
+            owners,
+            is_shareable: self.owners[index].is_shareable,
+            ghost: ghosts::key(self.map, self.mapped, index)
+                .into_iter()
+                .map(|(column, value)| (quote_identifier(column), parameters.add(value)))
+                .collect(),
+            row_key: row_key.map(|column| (quote_identifier(&column.name), column.type_name.clone())).collect(),
+            primary_key: quote_all(&relation.primary_key),
+            export: export_columns(table),
+            action: rule.erase.strategy().action(relation, &ghosts, parameters),
+            references,
+            creation_time: creation_time(relation),
+            unlink_columns: self.order.unlink_columns.get(&index).cloned().unwrap_or_default(),
+        }
+    }
+}
+
+fn quote_all(columns: &[String]) -> Vec<String> {
+    columns.iter().map(|column| quote_identifier(column)).collect()
+}
+
+fn resolved_owner(
+    owner: &Owner,
+    path: &FoundPath,
+    table: &MappedTable<'_>,
+    ghosts: &ReferencedGhosts,
+    parameters: &mut Parameters,
+) -> ResolvedOwner {
+    let filter = owner
+        .filter
+        .iter()
+        .map(|(column, values)| (quote_identifier(column), values.iter().map(|value| parameters.add(value)).collect()));
+    let filter = filter.collect();
+    let path = match path {
+        FoundPath::UserId(column) => ResolvedPath::UserId {
+            column: quote_identifier(column),
+            placeholders: placeholders(table.rule, column, parameters),
+        },
+        FoundPath::Parent { columns, table, target } => {
+            ResolvedPath::Parent { columns: quote_all(columns), table: *table, target: quote_all(target) }
+        }
+        FoundPath::Child { columns, table, referencing } => {
+            ResolvedPath::Child { columns: quote_all(columns), table: *table, referencing: quote_all(referencing) }
+        }
+    };
+    let forget = (!owner.forget.is_empty()).then(|| Forget {
+        assignments: assignments(&owner.forget, table.relation, ghosts, parameters),
+        columns: owner.forget.keys().cloned().collect(),
+    });
+    ResolvedOwner { path, filter, forget }
+}
+
+/// Returns what the deletions of others may have written to a column that holds Clerk user ids.
+fn placeholders(rule: &TableRule, column: &str, parameters: &mut Parameters) -> Vec<Placeholder> {
+    let forgotten = rule.owners.iter().filter_map(|owner| owner.forget.get(column));
+    let mentioned = rule.mentions_of(column).filter_map(|mention| match &mention.action {
+        MentionAction::Overwrite(value) => Some(value),
+        MentionAction::Delete | MentionAction::Keep { .. } | MentionAction::Forbid => None,
+    });
+    let placeholder = |value: &NewValue| match value {
+        NewValue::Value(value) => Some(Placeholder::Value(parameters.add(value))),
+        NewValue::Neutral => Some(Placeholder::Value(parameters.add(""))),
+        NewValue::Unique(template) => Some(Placeholder::Pattern(parameters.add(&value::unique_pattern(template)))),
+        NewValue::Null | NewValue::Ghost => None,
+    };
+    forgotten.chain(mentioned).filter_map(placeholder).collect()
+}
+
+fn assignments(
+    values: &NewValues,
+    relation: &Relation,
+    ghosts: &ReferencedGhosts,
+    parameters: &mut Parameters,
+) -> String {
+    let columns = values.iter().filter_map(|(name, value)| Some((relation.column(name)?, value)));
+    let set = columns.map(|(column, value)| value::assignment(column, value, ghosts, parameters).set);
+    set.collect::<Vec<_>>().join(", ")
+}
+
+fn resolved_mention(
+    mention: &Mention,
+    path: &FoundPath,
+    relation: &Relation,
+    ghosts: &ReferencedGhosts,
+    parameters: &mut Parameters,
+) -> ResolvedReference {
+    let columns = mention.path.columns();
+    let target = match path {
+        FoundPath::UserId(_) | FoundPath::Child { .. } => ReferenceTarget::UserId,
+        FoundPath::Parent { columns, table, target } => {
+            let pairs = quote_all(columns).into_iter().zip(quote_all(target));
+            ReferenceTarget::Rows { table: *table, columns: pairs.collect() }
+        }
+    };
+    let action = match &mention.action {
+        MentionAction::Overwrite(value) => {
+            let named = columns.iter().map(|column| (column.clone(), value.clone()));
+            let values = named.chain(mention.forget.clone()).collect();
+            ResolvedAction::Overwrite(assignments(&values, relation, ghosts, parameters))
+        }
+        MentionAction::Delete => ResolvedAction::Delete,
+        MentionAction::Keep { reason } => ResolvedAction::Keep(reason.clone()),
+        MentionAction::Forbid => ResolvedAction::Forbid,
+    };
+    let name = match &mention.path {
+        OwnerPath::Column(column) => column.clone(),
+        path => path.columns().join(", "),
+    };
+    let column = quote_identifier(columns.first().map_or("", String::as_str));
+    ResolvedReference { name, column, target, action, is_mention: true }
+}
+
+fn export_columns(MappedTable { rule, relation, .. }: &MappedTable<'_>) -> Option<Vec<ExportColumn>> {
+    let is_exported = |column: &&Column| match &rule.export {
+        ExportRule::All => true,
+        ExportRule::Only(columns) => columns.contains(&column.name),
+        ExportRule::Except { columns, .. } => !columns.contains(&column.name),
+        ExportRule::Nothing { .. } => false,
+    };
+    if matches!(rule.export, ExportRule::Nothing { .. }) {
+        return None;
+    }
+    let columns = relation.columns.iter().filter(is_exported);
+    let to_export = |column: &Column| ExportColumn { name: column.name.clone(), base_type: column.base_type.clone() };
+    Some(columns.map(to_export).collect())
+}
+
+/// Returns the column that says when a row was created, if a column has such a name and can hold a time. Quoted.
+fn creation_time(relation: &Relation) -> Option<String> {
+    let is_creation_time = |column: &&Column| column.is_time() && column_names::is_creation_time(&column.name);
+    relation.columns.iter().find(is_creation_time).map(|column| quote_identifier(&column.name))
+}

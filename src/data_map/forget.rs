@@ -1,0 +1,55 @@
+//! What is written to rows that stay with others when one of their owners leaves.
+
+use super::error::Problems;
+use super::mapped::MappedTable;
+use super::owners::{FoundOwners, FoundPath, has_several_owners};
+use super::rules::Owner;
+use super::value::{NewValue, ValueTarget};
+
+/// Reports owners that couldn't leave, and values that the database wouldn't take.
+pub(super) fn check(table: &MappedTable<'_>, target: &ValueTarget<'_>, found: &FoundOwners, problems: &mut Problems) {
+    let has_several = has_several_owners(&table.rule.owners);
+    for (owner, path) in table.rule.owners.iter().zip(&found.paths) {
+        for (column, value) in &owner.forget {
+            target.check("forget", column, value, problems);
+        }
+        if has_several {
+            check_path_is_cut(table, owner, path, problems);
+        } else if !owner.forget.is_empty() {
+            problems.add_for_table(
+                &table.rule.name,
+                format!("`forget` of the owner {} never counts: no row has further owners", owner.path),
+                "Remove it, or write erase = { scrub = .. } if the rows stay",
+            );
+        }
+    }
+}
+
+/// After somebody has left, the row must not lead to them any more.
+fn check_path_is_cut(table: &MappedTable<'_>, owner: &Owner, path: &FoundPath, problems: &mut Problems) {
+    let columns = match path {
+        FoundPath::Child { .. } => return,
+        FoundPath::UserId(column) => std::slice::from_ref(column),
+        FoundPath::Parent { columns, .. } => columns,
+    };
+    let is_cut = columns.iter().any(|column| match owner.forget.get(column) {
+        None => false,
+        Some(NewValue::Null | NewValue::Ghost) => true,
+        Some(NewValue::Value(_) | NewValue::Unique(_) | NewValue::Neutral) => matches!(path, FoundPath::UserId(_)),
+    });
+    if !is_cut {
+        let column = &columns[0];
+        let is_nullable = table.relation.column(column).is_some_and(|column| column.nullable);
+        let value = match (is_nullable, path) {
+            (true, _) => "\"null\"",
+            (false, FoundPath::UserId(_)) => "\"unique\"",
+            (false, _) => "\"ghost\"",
+        };
+        problems.add_for_column(
+            &table.rule.name,
+            column,
+            "a row can have further owners, and the map doesn't say how it forgets this one when they leave",
+            format!("Add forget = {{ {column} = {value} }} to this owner"),
+        );
+    }
+}

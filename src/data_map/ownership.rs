@@ -1,0 +1,179 @@
+//! Conditions on rows by their owners: whose they are, and whether they are somebody else's too.
+
+use super::erase::RowAction;
+use super::index::TableIndex;
+use super::path::OwnerPath;
+use super::resolved::{Placeholder, Resolved, ResolvedOwner, ResolvedPath, Table};
+
+impl Resolved {
+    /// Returns a condition that is true for the person's own rows, also for those that are others' too.
+    pub(crate) fn owned_rows(&self, table: TableIndex, alias: &str) -> String {
+        any(self.tables[table].owners.iter().map(|owner| self.leads_to_person(owner, alias)))
+    }
+
+    /// Returns a condition that is true for the rows that are the person's alone.
+    pub(crate) fn rows_of_person_alone(&self, table: TableIndex, alias: &str) -> String {
+        let own = self.owned_rows(table, alias);
+        match self.rows_of_other_owners(table, alias) {
+            Some(others) => format!("{own} AND ({others}) IS NOT TRUE"),
+            None => own,
+        }
+    }
+
+    /// Returns a condition for the person's rows that stay because they are others' too, or `None` where no row can be.
+    pub(crate) fn shared_rows(&self, table: TableIndex, alias: &str) -> Option<String> {
+        let others = self.rows_of_other_owners(table, alias)?;
+        Some(format!("{} AND ({others})", self.owned_rows(table, alias)))
+    }
+
+    /// Returns a condition for the rows that stay with others when the owner, one of several of the table, leaves. Rows that this
+    /// owner's path connects with others too need no change: what it leads to stays.
+    pub(crate) fn rows_left_to_others(&self, table: TableIndex, owner: &ResolvedOwner, alias: &str) -> Option<String> {
+        let others = self.rows_of_other_owners(table, alias)?;
+        let own = self.leads_to_person(owner, alias);
+        let by_this_path = self.leads_to_others(owner, alias);
+        Some(format!("{own} AND ({by_this_path}) IS NOT TRUE AND ({others})"))
+    }
+
+    /// Returns a condition that is true for rows that belong to somebody who isn't the person, or `None` where no row of the person
+    /// can.
+    fn rows_of_other_owners(&self, table: TableIndex, alias: &str) -> Option<String> {
+        let Table { owners, is_shareable, .. } = &self.tables[table];
+        is_shareable.then(|| any(owners.iter().map(|owner| self.leads_to_others(owner, alias))))
+    }
+
+    fn leads_to_person(&self, owner: &ResolvedOwner, alias: &str) -> String {
+        filtered(owner, alias, self.path_to_person(&owner.path, alias))
+    }
+
+    /// Returns a condition that is true for rows that lead to the person by `path`.
+    pub(crate) fn path_to_person(&self, path: &ResolvedPath, alias: &str) -> String {
+        let inner = format!("{alias}_");
+        match path {
+            ResolvedPath::UserId { column, .. } => format!("{alias}.{column} = $1"),
+            ResolvedPath::Parent { columns, table, target } => {
+                format!("{} IN ({})", tuple(alias, columns), self.select(target, *table, &inner))
+            }
+            ResolvedPath::Child { columns, table, referencing } => {
+                format!("{} IN ({})", tuple(alias, columns), self.select(referencing, *table, &inner))
+            }
+        }
+    }
+
+    /// Returns a query for `columns` of the person's rows of `table`.
+    fn select(&self, columns: &[String], table: TableIndex, alias: &str) -> String {
+        let name = &self.tables[table].quoted_name;
+        format!("SELECT {} FROM {name} AS {alias} WHERE {}", list(alias, columns), self.owned_rows(table, alias))
+    }
+
+    /// Subqueries refer to the row, so that an index finds what a row of the person leads to, however many people there are.
+    fn leads_to_others(&self, owner: &ResolvedOwner, alias: &str) -> String {
+        let inner = format!("{alias}_");
+        let exists = |table: TableIndex, there: &[String], here: &[String], condition: String| {
+            let name = &self.tables[table].quoted_name;
+            let (there, here) = (tuple(&inner, there), tuple(alias, here));
+            format!("EXISTS (SELECT FROM {name} AS {inner} WHERE {there} = {here} AND {condition})")
+        };
+        let condition = match &owner.path {
+            ResolvedPath::UserId { column, placeholders } => {
+                let column = format!("{alias}.{column}");
+                let placeholders = placeholders.iter().map(|placeholder| match placeholder {
+                    Placeholder::Value(parameter) => format!(" AND {column} <> ${parameter}"),
+                    Placeholder::Pattern(parameter) => format!(" AND {column} !~ ${parameter}"),
+                });
+                format!("({column} <> $1{})", placeholders.collect::<String>())
+            }
+            ResolvedPath::Parent { columns, table, target } => {
+                let owners = self.tables[*table].owners.iter();
+                let others = any(owners.map(|parent_owner| self.leads_to_others(parent_owner, &inner)));
+                let condition = format!("{others}{}", self.and_not_ghost(*table, &inner));
+                exists(*table, target, columns, condition)
+            }
+            // A row goes with the last row that references it. Rows that belong to nobody reference it, too.
+            ResolvedPath::Child { columns, table, referencing } => {
+                let condition = format!("({}) IS NOT TRUE", self.rows_of_person_alone(*table, &inner));
+                exists(*table, referencing, columns, condition)
+            }
+        };
+        filtered(owner, alias, condition)
+    }
+
+    fn and_not_ghost(&self, table: TableIndex, alias: &str) -> String {
+        let columns = self.tables[table].ghost.iter();
+        let is_ghost = columns.map(|(column, parameter)| format!("{alias}.{column}::text = ${parameter}"));
+        let is_ghost = is_ghost.collect::<Vec<_>>().join(" AND ");
+        if is_ghost.is_empty() { is_ghost } else { format!(" AND ({is_ghost}) IS NOT TRUE") }
+    }
+
+    /// Whether finding the owner of rows of `table` needs rows that reference them, which are deleted before.
+    pub(crate) fn is_found_by_children(&self, table: TableIndex) -> bool {
+        self.tables[table].owners.iter().any(|owner| match &owner.path {
+            ResolvedPath::UserId { .. } => false,
+            ResolvedPath::Parent { table, .. } => self.is_found_by_children(*table),
+            ResolvedPath::Child { .. } => true,
+        })
+    }
+
+    /// Returns the column by which the person's rows of a table still lead to them after a deletion: it holds the Clerk user id,
+    /// or references a row that stays and does. `None` where the rows go, or the column loses its value.
+    pub(crate) fn retained_key(&self, table: TableIndex) -> Option<&str> {
+        let Table { rule, action, owners, .. } = &self.tables[table];
+        if *action == RowAction::Delete {
+            return None;
+        }
+        owners.iter().zip(&rule.owners).find_map(|(owner, rule_owner)| {
+            let column = rule_owner.path.columns().first()?;
+            let stays = match &owner.path {
+                ResolvedPath::UserId { .. } => true,
+                ResolvedPath::Parent { table, .. } => self.retained_key(*table).is_some(),
+                ResolvedPath::Child { .. } => false,
+            };
+            (stays && !rule.erase.strategy().overwrites(column) && !is_cut_by_mention(rule, column))
+                .then_some(column.as_str())
+        })
+    }
+}
+
+/// Whether a mention overwrites the column in every row that stays.
+fn is_cut_by_mention(rule: &super::rules::TableRule, column: &str) -> bool {
+    let mentions = rule.mentions.iter();
+    mentions
+        .filter(|mention| matches!(mention.action, super::rules::MentionAction::Overwrite(_)))
+        .any(|mention| matches!(&mention.path, OwnerPath::Column(name) if name == column))
+}
+
+fn any(conditions: impl Iterator<Item = String>) -> String {
+    let conditions: Vec<String> = conditions.collect();
+    match conditions.as_slice() {
+        [only] => only.clone(),
+        _ => format!("({})", conditions.join(" OR ")),
+    }
+}
+
+fn filtered(owner: &ResolvedOwner, alias: &str, condition: String) -> String {
+    if owner.filter.is_empty() {
+        return condition;
+    }
+    format!("({condition}{})", and_filter(owner, alias))
+}
+
+/// Returns what to append to a condition, so that the owner's path counts.
+pub(super) fn and_filter(owner: &ResolvedOwner, alias: &str) -> String {
+    let columns = owner.filter.iter().map(|(column, parameters)| {
+        let values: Vec<String> = parameters.iter().map(|parameter| format!("${parameter}")).collect();
+        format!(" AND {alias}.{column}::text IN ({})", values.join(", "))
+    });
+    columns.collect()
+}
+
+fn list(alias: &str, columns: &[String]) -> String {
+    columns.iter().map(|column| format!("{alias}.{column}")).collect::<Vec<_>>().join(", ")
+}
+
+/// A single column without parentheses, several as a row.
+fn tuple(alias: &str, columns: &[String]) -> String {
+    match columns {
+        [column] => format!("{alias}.{column}"),
+        columns => format!("({})", list(alias, columns)),
+    }
+}

@@ -1,0 +1,15 @@
+CREATE TABLE customers (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, clerk_user_id text NOT NULL UNIQUE, email text NOT NULL UNIQUE, phone varchar(40) UNIQUE, address_id int);
+CREATE TABLE addresses (id int PRIMARY KEY, street text NOT NULL);
+ALTER TABLE customers ADD FOREIGN KEY (address_id) REFERENCES addresses;
+CREATE TABLE products (id int PRIMARY KEY, name text NOT NULL, added_by text);
+CREATE TABLE sales (id int PRIMARY KEY, customer_id int NOT NULL REFERENCES customers, label text, snapshot jsonb NOT NULL DEFAULT '{}', cents int NOT NULL CHECK (cents > 0));
+CREATE TABLE sale_items (sale_id int NOT NULL REFERENCES sales, position int NOT NULL, product_id int NOT NULL REFERENCES products, PRIMARY KEY (sale_id, position));
+CREATE TABLE refunds (id int PRIMARY KEY, sale_id int NOT NULL, position int NOT NULL, why text, FOREIGN KEY (sale_id, position) REFERENCES sale_items (sale_id, position));
+CREATE TABLE carts (id int PRIMARY KEY, customer_id int NOT NULL REFERENCES customers ON DELETE CASCADE);
+INSERT INTO addresses VALUES (1, 'Ada''s street'), (2, 'shared by B and C');
+INSERT INTO customers (clerk_user_id, email, phone, address_id) VALUES ('user_ada', 'ada@shop.test', '1', 1), ('user_bob', 'bob@shop.test', NULL, 2), ('user_cem', 'cem@shop.test', '3', 2);
+INSERT INTO products VALUES (1, 'Lamp', 'user_ada'), (2, 'Desk', 'user_bob');
+INSERT INTO sales VALUES (1, 1, 'Ada', '{"name": "Ada"}', 100), (2, 2, 'Bob', '{"name": "Bob"}', 200);
+INSERT INTO sale_items VALUES (1, 1, 1), (2, 1, 2);
+INSERT INTO refunds VALUES (1, 1, 1, 'too dark');
+INSERT INTO carts VALUES (1, 1), (2, 3);

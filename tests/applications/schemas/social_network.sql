@@ -1,0 +1,10 @@
+CREATE TABLE profiles (user_id text PRIMARY KEY, handle text NOT NULL UNIQUE, bio text);
+CREATE TABLE follows (id int PRIMARY KEY, follower text NOT NULL REFERENCES profiles, followed text NOT NULL REFERENCES profiles, UNIQUE (follower, followed));
+CREATE TABLE reports (id int PRIMARY KEY, reporter text NOT NULL REFERENCES profiles, reported text NOT NULL REFERENCES profiles, reason text);
+CREATE TABLE site_setting (id int PRIMARY KEY, name text NOT NULL, value text, updated_by text NOT NULL REFERENCES profiles);
+CREATE TABLE bans (id int PRIMARY KEY, banned text REFERENCES profiles, moderator text NOT NULL REFERENCES profiles, until date);
+INSERT INTO profiles VALUES ('former-member', 'former', NULL), ('user_ada', 'ada', 'mathematician'), ('user_bob', 'bob', NULL), ('user_cem', 'cem', NULL);
+INSERT INTO follows VALUES (1, 'user_ada', 'user_bob'), (2, 'user_bob', 'user_ada'), (3, 'user_cem', 'user_bob');
+INSERT INTO reports VALUES (1, 'user_bob', 'user_ada', 'spam'), (2, 'user_ada', 'user_cem', 'rude');
+INSERT INTO site_setting VALUES (1, 'maintenance', 'off', 'user_ada');
+INSERT INTO bans VALUES (1, 'user_bob', 'user_ada', '2027-01-01'), (2, 'user_ada', 'user_cem', NULL);
