@@ -8,6 +8,7 @@ use std::time::Duration;
 use lethe::clerk::ClientSettings;
 use lethe::connection::TimeLimits;
 use lethe::data_map::DataMap;
+use lethe::deletion::{NewRequest, Origin};
 use lethe::mail::Mailer;
 use lethe::storage::Storage;
 use lethe::{ActiveMap, ClerkUserId, Clock, CoreConfig, Dependencies, Lethe, Random, connection, database, jobs, keys};
@@ -202,4 +203,13 @@ fn dependencies(clerk: &ClerkStandIn, inbox: &Inbox, map: &str, database: PgPool
 
 pub(crate) fn subject(index: usize) -> ClerkUserId {
     ClerkUserId::parse(&person(index).id).unwrap()
+}
+
+/// A request without a confirmed plan.
+pub(crate) fn by(subject: &ClerkUserId, origin: Origin) -> NewRequest<'_> {
+    NewRequest { subject, origin, confirmed_plan: None, contact: Some("ada@example.org"), idempotency_key: None }
+}
+
+pub(crate) async fn count(world: &World, query: &'static str) -> i64 {
+    sqlx::query_scalar(query).fetch_one(world.pool()).await.unwrap()
 }

@@ -103,7 +103,7 @@ export const differences: Difference[] = [
       ours.reason === 'session-token-pending' &&
       (theirs.status === 'signed-in' || theirs.reason === 'primary-domain-cross-origin-sync'),
   },
-  { entry: "A nonce that can't be resolved", shownBy: 'crates/clerk-session/src/tests/stand_in.rs' },
+  { entry: "A nonce that can't be resolved", shownBy: 'crates/clerk-session/src/tests/stand_in/handshake.rs' },
   {
     entry: "Only Clerk's own cookies, whose names begin with `__`, are set from a handshake",
     without: (theirs) => ({ ...theirs, cookies: theirs.cookies.filter((line) => name(line).startsWith('__')) }),
