@@ -64,15 +64,11 @@ pub async fn request_deletion(
             contact: user.email.as_deref(),
             idempotency_key: idempotency_key.parse().ok(),
         };
-        deletion::request(&lethe, request).await
+        deletion::request(&lethe, request).await.map(|request| request.receipt)
     };
-    let started =
-        started.await.map(|request| DeletionStarted { receipt: format!("/receipt/{}", request.receipt.as_str()) });
+    let started = started.await;
     respond::stash_form(&started, &user_handle, || PendingAction::Deletion(confirmation.clone()));
-    respond::respond_to_form(started, &user_handle, |outcome| match outcome {
-        Ok(started) => (started.receipt.clone(), None),
-        Err(code) => refused_page(code, confirmation),
-    })
+    respond_to_confirmation(started, &user_handle, confirmation)
 }
 
 /// Gives up an attempt whose request failed in between, and returns a new one. A request of the old one that arrives later is
@@ -123,7 +119,7 @@ pub async fn confirm_changed_plan(
     use lethe::deletion::{self, PlanHash};
     use lethe_error_code::ErrorCode;
 
-    use crate::server::{context, respond};
+    use crate::server::context;
 
     let confirmed = async {
         let user = context::departing_user()?;
@@ -138,11 +134,20 @@ pub async fn confirm_changed_plan(
         }
         deletion::confirm_change(&context::lethe()?, &user.clerk_user_id, &PlanHash::from_text(plan)).await
     };
-    let confirmed =
-        confirmed.await.map(|receipt| DeletionStarted { receipt: format!("/receipt/{}", receipt.as_str()) });
-    respond::respond_to_form(confirmed, &user_handle, |outcome| match outcome {
+    respond_to_confirmation(confirmed.await, &user_handle, confirmation)
+}
+
+/// Leads to the receipt, or says why the confirmation wasn't accepted.
+#[cfg(feature = "ssr")]
+fn respond_to_confirmation(
+    confirmed: lethe::Result<lethe::deletion::ReceiptCode>,
+    user_handle: &UserHandle,
+    typed: String,
+) -> Result<DeletionStarted, PublicError> {
+    let started = confirmed.map(|receipt| DeletionStarted { receipt: format!("/receipt/{}", receipt.as_str()) });
+    crate::server::respond::respond_to_form(started, user_handle, |outcome| match outcome {
         Ok(started) => (started.receipt.clone(), None),
-        Err(code) => refused_page(code, confirmation),
+        Err(code) => refused_page(code, typed),
     })
 }
 
