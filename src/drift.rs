@@ -4,6 +4,7 @@
 //! operators are alerted. Must not know where the map's file is.
 
 use crate::data_map::PlanHash;
+use crate::deletion::Woken;
 use crate::{Lethe, Result, data_map, deletion, error_chain, map_alert};
 
 /// Whether the data map in force fits the database.
@@ -41,8 +42,14 @@ pub async fn check(lethe: &Lethe, before: Option<Fit>) -> Result<Fit> {
         Ok(plan) => {
             // Also if it fitted before: a deletion may have met a mismatch between two checks.
             let woken = deletion::wake_waiting(lethe, &plan, before.is_none()).await?;
-            if before == Some(Fit::Mismatch) || woken > 0 {
-                tracing::info!(deletions = woken, "the data map fits the database; what waited for it goes on");
+            if before == Some(Fit::Mismatch) || woken != Woken::default() {
+                let Woken { deletions, purges, rechecks } = woken;
+                tracing::info!(
+                    deletions,
+                    purges,
+                    rechecks,
+                    "the data map fits the database; what waited for it goes on"
+                );
             }
             Ok(Fit::Fits)
         }

@@ -67,7 +67,7 @@ pub use runner::{Advance, advance, resume_all, run};
 pub use step::{Status, Step};
 pub use summary::Summary;
 pub use verification::{Leftover, Searched, SearchedColumn, searched, verify};
-pub use waiting::wake_waiting;
+pub use waiting::{Woken, wake_waiting};
 
 pub(crate) use notice::{
     AskAgain, SendAlert, SendReceipt, SendRetentionAlert, ask_again, send_alert, send_receipt, send_retention_alert,

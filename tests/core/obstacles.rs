@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use lethe::deletion::inspection::{self, DeletionDetails};
-use lethe::deletion::{self, Failure, NewRequest, Origin, Reference, Status, retention};
+use lethe::deletion::{self, Failure, NewRequest, Origin, Reference, Status, Woken, recheck, retention};
 use lethe::drift::{self, Fit};
 use lethe::{ClerkUserId, Lethe};
 use sqlx::AssertSqlSafe;
@@ -123,4 +123,29 @@ async fn purges_that_wait_for_the_map_have_one_alert_and_go_on_with_it() {
         sqlx::query_scalar::<_, i64>(left).fetch_one(world.pool()).await.unwrap() == 0
     })
     .await;
+}
+
+#[tokio::test]
+async fn what_waited_for_the_map_is_counted_by_its_kind() {
+    let world = World::start().await;
+    let (done, waiting) = (request(&world.lethe, &subject(1)).await, request(&world.lethe, &subject(0)).await);
+    assert!(deletion::run(&world.lethe, done, TIMEOUT).await.unwrap().finished);
+    let plan = deletion::preview(&world.lethe, &subject(2)).await.unwrap();
+    execute(
+        &world,
+        "update lethe.retention set due_at = now();
+        update lethe.recheck set due_at = now();
+        create table public.surprise (id bigint primary key, user_id text references public.users (clerk_id))",
+    )
+    .await;
+    assert!(!deletion::run(&world.lethe, waiting, TIMEOUT).await.unwrap().finished);
+    let purges = retention::purge_expired(&world.lethe).await.unwrap().failed;
+    let rechecks = recheck::recheck_due(&world.lethe).await.unwrap().failed;
+    assert!(purges > 2 && rechecks == 2, "{purges} {rechecks}");
+
+    execute(&world, "drop table public.surprise").await;
+    let woken = deletion::wake_waiting(&world.lethe, &plan.hash, false).await.unwrap();
+    assert_eq!(woken, Woken { deletions: 1, purges, rechecks });
+    let again = deletion::wake_waiting(&world.lethe, &plan.hash, false).await.unwrap();
+    assert_eq!((again.purges, again.rechecks), (0, 0), "they are due already");
 }

@@ -4,8 +4,8 @@ use super::model::DeletionSummary;
 use super::query::summary;
 use crate::audit::{self, AuditEvent};
 use crate::deletion::reference::Reference;
-use crate::deletion::retention::RetryPurges;
 use crate::deletion::step::Step;
+use crate::deletion::waiting::{Woken, wake_purges_and_rechecks};
 use crate::deletion::wake::wake;
 use crate::{Lethe, Result};
 
@@ -31,26 +31,7 @@ pub async fn retry(lethe: &Lethe, reference: &Reference) -> Result<Option<Retry>
     let request = summary.request;
     let mut transaction = lethe.database.begin().await?;
     let step = if summary.hold.is_none() { wake(lethe, &mut transaction, request).await? } else { None };
-    let purges = sqlx::query!(
-        "update lethe.retention set next_attempt_at = null
-        where request_id = $1 and finished_at is null and failure is not null",
-        request,
-    )
-    .execute(&mut *transaction)
-    .await?
-    .rows_affected();
-    if purges > 0 {
-        lethe.queue().enqueue(&mut transaction, RetryPurges { request }).await?;
-    }
-    // A schedule runs them within a minute.
-    let rechecks = sqlx::query!(
-        "update lethe.recheck set next_attempt_at = null
-        where request_id = $1 and finished_at is null and failure is not null",
-        request,
-    )
-    .execute(&mut *transaction)
-    .await?
-    .rows_affected();
+    let Woken { purges, rechecks, .. } = wake_purges_and_rechecks(lethe, &mut transaction, Some(request), None).await?;
     if step.is_some() || purges > 0 || rechecks > 0 {
         audit::append(lethe, &mut transaction, None, AuditEvent::DeletionRetried { request }).await?;
     }
