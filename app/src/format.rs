@@ -1,6 +1,6 @@
 //! Formats dates, counts and outcomes. Knows the types of `lethe`, and no markup.
 
-use lethe::deletion::{Disposition, Outcome, Step, Summary};
+use lethe::deletion::{Disposition, Outcome, Remainder, Step, Summary};
 use time::macros::format_description;
 use time::{Date, OffsetDateTime, UtcOffset};
 
@@ -117,6 +117,17 @@ pub(crate) fn outcome_text(outcome: &Outcome, tense: Tense) -> (String, Option<S
         Outcome::Retained { reason, until: None } => (texts::RETAINED.to_owned(), Some(capitalize(reason))),
         Outcome::Detached => (texts::OTHERS_RETAINED.to_owned(), None),
         Outcome::Shared { .. } => (texts::SHARED_RETAINED.to_owned(), None),
+    }
+}
+
+/// The headline of a completed deletion, which promises no more than what was done.
+pub(crate) const fn done_title(remainder: Remainder) -> &'static str {
+    match remainder {
+        Remainder::NoData => texts::DONE_WITHOUT_DATA,
+        Remainder::Nothing => texts::DONE,
+        Remainder::Later => texts::DONE_SOME_LATER,
+        Remainder::Retained => texts::DONE_SOME_RETAINED,
+        Remainder::RetainedAndLater => texts::DONE_SOME_RETAINED_SOME_LATER,
     }
 }
 

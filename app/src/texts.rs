@@ -161,7 +161,11 @@ texts! {
         // Receipt and progress.
         RECEIPT = "Receipt";
         DELETING_TITLE = "Your account is being deleted";
-        DONE_TITLE = "Your account has been deleted";
+        DONE_WITHOUT_DATA = "Your account has been deleted";
+        DONE = "Your account and your data have been deleted";
+        DONE_SOME_LATER = "Your account has been deleted; some of your data will be deleted later";
+        DONE_SOME_RETAINED = "Your account has been deleted; some of your data is kept";
+        DONE_SOME_RETAINED_SOME_LATER = "Your account has been deleted; some of your data is kept, and some will be deleted later";
         STEPS = "Steps";
         RESULTS = "What happened to your data";
         RESULTS_NOTHING = "In the tables we checked, there was nothing of yours. Your sign-in account has been deleted.";

@@ -8,12 +8,12 @@ import { expect, test } from '../support/test.ts';
 
 test.afterEach(() => clerk.endFaults());
 
-test('receipt sums up what was deleted, what will be and what is kept', async ({ page, complaints }) => {
+test('receipt sums up, from its headline on, what was deleted, what will be and what is kept', async ({ page, complaints }) => {
   complaints.tolerate(/status of 401/);
   const person = await newcomer('lab');
   await pages.signIn(page, person);
   await pages.deleteAccount(page);
-  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Your account has been deleted');
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Your account has been deleted; some of your data is kept, and some will be deleted later');
   await expect(page.locator('.summary')).toHaveText(/^[\d,]+ items? kept\. [\d,]+ items? hidden now and deleted by \d+ \w+ \d{4}\.( \d+ items? deleted\.)?$/);
   await expect(page.getByText('Technical details')).toBeVisible();
   await expect(page.getByText('Audit log'), 'technical values are folded').toBeHidden();
@@ -21,7 +21,7 @@ test('receipt sums up what was deleted, what will be and what is kept', async ({
   const blogger = await newcomer('blog');
   await pages.signIn(page, blogger);
   await pages.deleteAccount(page);
-  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Your account has been deleted');
+  await expect(page.getByRole('heading', { level: 1 })).toHaveText('Your account and your data have been deleted');
 });
 
 for (const script of [true, false]) {

@@ -65,7 +65,7 @@ pub use replan::{ChangedLine, PlanChange, Replan, ReplannedBy, accept_change, co
 pub use request::{NewRequest, Origin, Request, preview, request};
 pub use runner::{Advance, advance, resume_all, run};
 pub use step::{Status, Step};
-pub use summary::Summary;
+pub use summary::{Remainder, Summary};
 pub use verification::{Leftover, Searched, SearchedColumn, searched, verify};
 pub use waiting::{Woken, wake_waiting};
 

@@ -77,8 +77,9 @@ async fn record_receipt(lethe: &Lethe, request: Uuid, outcome: AuditEvent) -> Re
 fn data_summary(results: Option<Value>) -> Result<mail::DataSummary> {
     let results: Vec<TableResult> = serde_json::from_value(results.unwrap_or(Value::Array(Vec::new())))
         .map_err(|_| Error::Internal("stored results can't be read"))?;
-    let Summary { deleted, deleted_later, retained, .. } = Summary::of(results.iter().map(|result| &result.line));
-    Ok(mail::DataSummary { deleted, deleted_later, retained })
+    let summary = Summary::of(results.iter().map(|result| &result.line));
+    let Summary { deleted, deleted_later, retained, .. } = summary;
+    Ok(mail::DataSummary { deleted, deleted_later, retained, remainder: summary.remainder().name() })
 }
 
 /// The job that reports a deletion to the operators.

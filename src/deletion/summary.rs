@@ -20,7 +20,48 @@ pub struct Summary {
     pub retained_until: Option<OffsetDateTime>,
 }
 
+/// What is left of the person's data when the deletion is completed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remainder {
+    /// There was no data to begin with.
+    NoData,
+    /// Everything was deleted.
+    Nothing,
+    /// Some of it is hidden, and deleted later.
+    Later,
+    /// Something stays, for a time or for good.
+    Retained,
+    /// Something stays, and other data is deleted later.
+    RetainedAndLater,
+}
+
+impl Remainder {
+    /// Returns the word by which the e-mails' templates know it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NoData => "no_data",
+            Self::Nothing => "nothing",
+            Self::Later => "later",
+            Self::Retained => "retained",
+            Self::RetainedAndLater => "retained_and_later",
+        }
+    }
+}
+
 impl Summary {
+    /// Returns what is left. Pages and e-mails choose their headlines by it.
+    #[must_use]
+    pub const fn remainder(&self) -> Remainder {
+        match (self.retained > 0, self.deleted_later > 0) {
+            (true, true) => Remainder::RetainedAndLater,
+            (true, false) => Remainder::Retained,
+            (false, true) => Remainder::Later,
+            (false, false) if self.deleted > 0 => Remainder::Nothing,
+            (false, false) => Remainder::NoData,
+        }
+    }
+
     /// Adds up the lines of a plan or of its results.
     pub fn of<'a>(lines: impl IntoIterator<Item = &'a PlanLine>) -> Self {
         let mut summary = Self::default();
@@ -88,5 +129,26 @@ mod tests {
         );
         lines.push(line(1, retained(None), false));
         assert_eq!(Summary::of(&lines).retained_until, None, "one stays for good");
+    }
+
+    #[test]
+    fn remainder_is_what_stays_and_what_is_deleted_later() {
+        let later = Outcome::Stamped {
+            columns: vec!["deleted_at".to_owned()],
+            purge_at: Some(datetime!(2026-12-26 09:00 UTC)),
+        };
+        let (deleted, later) = (line(40, Outcome::Deleted, false), line(60, later, false));
+        let (for_good, absent) = (line(1, retained(None), false), line(0, retained(None), false));
+        let by_others = line(7, Outcome::Detached, true);
+        for (lines, remainder) in [
+            (vec![], Remainder::NoData),
+            (vec![&absent, &by_others], Remainder::NoData),
+            (vec![&deleted, &absent, &by_others], Remainder::Nothing),
+            (vec![&deleted, &later], Remainder::Later),
+            (vec![&deleted, &for_good], Remainder::Retained),
+            (vec![&for_good, &later], Remainder::RetainedAndLater),
+        ] {
+            assert_eq!(Summary::of(lines.iter().copied()).remainder(), remainder, "{lines:?}");
+        }
     }
 }

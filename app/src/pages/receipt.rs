@@ -83,7 +83,7 @@ fn Completed(receipt: deletion::Receipt) -> impl IntoView {
     view! {
         <Layout title=texts::RECEIPT is_personal=false>
             <div class="success-icon" aria-hidden="true"><Check/></div>
-            <h1>{texts::DONE_TITLE}</h1>
+            <h1>{format::done_title(summary.remainder())}</h1>
             <p class="lead">{finished} " " {texts::SAVE_LINK}</p>
             {(summary != Summary::default()).then(|| view! { <p class="summary">{format::summary(&summary)}</p> })}
             {replanned.map(|text| view! { <p class="mt-4">{text}</p> })}
@@ -331,6 +331,23 @@ mod tests {
             assert!(page.html.contains("by 22 December 2026") && page.html.contains(step), "{waiting:?}");
             assert!(!page.html.contains("taking longer") && !page.html.contains(texts::BLOCKED), "{waiting:?}");
             assert_eq!(page.html.contains("href=\"/delete\""), waiting == Waiting::Confirmation);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_headline_promises_no_more_than_what_was_done() {
+        // The results of `receipt`: deleted, none, kept.
+        for (results, title) in [
+            (0..0, "Your account has been deleted"),
+            (0..2, "Your account and your data have been deleted"),
+            (0..3, "Your account has been deleted; some of your data is kept"),
+        ] {
+            let receipt = move || {
+                let receipt = receipt(7, "Posts");
+                deletion::Receipt { results: receipt.results[results.clone()].to_vec(), ..receipt }
+            };
+            let page = page(move || view! { <Completed receipt=receipt()/> }).await;
+            assert!(page.html.contains(&format!("<h1>{title}</h1>")), "{title}");
         }
     }
 

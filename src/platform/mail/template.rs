@@ -19,6 +19,8 @@ pub(crate) struct DataSummary {
     pub(crate) deleted_later: u64,
     /// Items of which something is kept.
     pub(crate) retained: u64,
+    /// The headline's case: the name of what is left.
+    pub(crate) remainder: &'static str,
 }
 
 /// An e-mail and the values that its templates use.
@@ -42,8 +44,10 @@ impl Template<'_> {
     pub(crate) fn render(self) -> Result<Email, Error> {
         let (name, values) = match self {
             Self::DeletionReceipt { brand, finished_at, link, receipt_code, summary } => {
-                let DataSummary { deleted, deleted_later, retained } = summary;
-                let values = context! { brand, finished_at, link, receipt_code, deleted, deleted_later, retained };
+                let DataSummary { deleted, deleted_later, retained, remainder } = summary;
+                let values = context! {
+                    brand, finished_at, link, receipt_code, deleted, deleted_later, retained, remainder
+                };
                 ("deletion_receipt", values)
             }
             Self::OperatorAlert { brand, request, step, failure, attempts } => {
@@ -76,7 +80,8 @@ fn part(name: &str, values: &Value) -> Result<String, Error> {
 }
 
 /// The templates of subjects and plain texts, with their names. The HTML parts say the same.
-pub const SOURCES: [(&str, &str); 10] = [
+pub const SOURCES: [(&str, &str); 11] = [
+    ("deletion_receipt/headline.txt", include_str!("templates/deletion_receipt/headline.txt")),
     ("deletion_receipt/subject.txt", include_str!("templates/deletion_receipt/subject.txt")),
     ("deletion_receipt/body.txt", include_str!("templates/deletion_receipt/body.txt")),
     ("operator_alert/subject.txt", include_str!("templates/operator_alert/subject.txt")),
@@ -121,7 +126,7 @@ mod tests {
             finished_at: "1 December 2026, 9:05 UTC",
             link: "https://privacy.example.org/receipt/AAAAA-BBBBB-CCCCC-DDDDD-EEEEE",
             receipt_code: "AAAAA-BBBBB-CCCCC-DDDDD-EEEEE",
-            summary: DataSummary { deleted: 51, deleted_later: 60, retained: 1 },
+            summary: DataSummary { deleted: 51, deleted_later: 60, retained: 1, remainder: "retained_and_later" },
         }
         .render()
         .unwrap()
@@ -161,6 +166,28 @@ mod tests {
     fn map_alert(brand: &str, is_rejected: bool, problem: &str) -> Email {
         let problems =
             [problem.to_owned(), "public.notes: the database has no such table. Correct the name".to_owned()];
+    #[test]
+    fn headline_and_subject_say_what_is_left() {
+        for (remainder, words) in [
+            ("no_data", "account has been deleted"),
+            ("nothing", "account and your data have been deleted"),
+            ("later", "account has been deleted; some of your data will be deleted later"),
+            ("retained", "account has been deleted; some of your data is kept"),
+            (
+                "retained_and_later",
+                "account has been deleted; some of your data is kept, and some will be deleted later",
+            ),
+        ] {
+            let summary = DataSummary { deleted: 0, deleted_later: 0, retained: 0, remainder };
+            let (brand, finished_at, link, receipt_code) = ("Acme", "today", "https://example.org", "AAAAA");
+            let email = Template::DeletionReceipt { brand, finished_at, link, receipt_code, summary }.render().unwrap();
+            assert_eq!(email.subject, format!("Your Acme {words}"));
+            for element in ["title", "h1"] {
+                assert!(email.html.contains(&format!(">Your {words}</{element}>")), "{element}: {}", email.html);
+            }
+        }
+    }
+
         Template::DataMapAlert { brand, is_rejected, problems: &problems }.render().unwrap()
     }
 
