@@ -39,7 +39,7 @@ pub(crate) fn count(number: u64) -> String {
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
         if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
+            text.push_str(texts::THOUSANDS_SEPARATOR);
         }
         text.push(digit);
     }
@@ -48,7 +48,7 @@ pub(crate) fn count(number: u64) -> String {
 
 /// `1 item`, `1,204 items`.
 pub(crate) fn items(number: u64) -> String {
-    if number == 1 { "1 item".to_owned() } else { texts::items(count(number)) }
+    if number == 1 { texts::ONE_ITEM.to_owned() } else { texts::items(count(number)) }
 }
 
 /// `1,204 items, 1.2 MB`.
@@ -60,7 +60,7 @@ pub(crate) fn items_and_size(number: u64, bytes: u64) -> String {
 fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
     if bytes < 1000 {
-        return format!("{bytes} bytes");
+        return texts::bytes(bytes);
     }
     // Tenths of the unit, rounded down: a size never looks larger than it is.
     let mut tenths = bytes / 100;
@@ -70,9 +70,9 @@ fn size(bytes: u64) -> String {
         unit += 1;
     }
     if tenths >= 100 {
-        format!("{} {}", tenths / 10, UNITS[unit])
+        texts::size(tenths / 10, UNITS[unit])
     } else {
-        format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+        texts::size([tenths / 10, tenths % 10].map(|part| part.to_string()).join(texts::DECIMAL_SEPARATOR), UNITS[unit])
     }
 }
 
@@ -206,7 +206,7 @@ pub(crate) fn join(names: &[String]) -> String {
     match names {
         [] => String::new(),
         [one] => one.clone(),
-        [rest @ .., last] => format!("{} and {last}", rest.join(", ")),
+        [rest @ .., last] => texts::list(rest.join(texts::LIST_SEPARATOR), last),
     }
 }
 
@@ -214,7 +214,7 @@ pub(crate) fn join(names: &[String]) -> String {
 fn stamp_label(columns: &[String]) -> String {
     let telling = columns.iter().find(|column| !column.starts_with("updated")).or(columns.first());
     telling.map_or_else(
-        || "deleted".to_owned(),
+        || texts::STAMPED.to_owned(),
         |column| column.trim_end_matches("_at").trim_end_matches("_on").replace('_', " "),
     )
 }

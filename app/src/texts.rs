@@ -82,6 +82,12 @@ texts! {
         COLUMN_DONE = "What happened";
         SIGN_IN_ACCOUNT = "Sign-in account";
 
+        // Numbers.
+        ONE_ITEM = "1 item";
+        THOUSANDS_SEPARATOR = ",";
+        DECIMAL_SEPARATOR = ".";
+        LIST_SEPARATOR = ", ";
+
         // What happens to data.
         DELETED = "Deleted";
         SIGN_IN_DELETED = "Deleted. You’ll be signed out everywhere.";
@@ -92,6 +98,7 @@ texts! {
         ENTRY_RETAINED = "The entry itself is kept.";
         KEEPS_USER_ID = "What stays keeps your user ID.";
         PERSONAL_DETAILS = "personal details";
+        STAMPED = "deleted";
 
         // Preferences.
         PREFERENCES = "Privacy preferences";
@@ -266,6 +273,9 @@ texts! {
         items_and_size(items, size) = "{items}, {size}";
         items(count) = "{count} items";
         plan_of(account) = "Here’s what will happen to the data of {account}.";
+        bytes(count) = "{count} bytes";
+        size(number, unit) = "{number} {unit}";
+        list(first, last) = "{first} and {last}";
         oldest(date) = "Oldest from {date}";
         hidden_deleted_on(date) = "Hidden now, deleted on {date}";
         hidden_to_be_deleted_on(date) = "Hidden, will be deleted on {date}";

@@ -70,6 +70,7 @@ async fn watch_jobs(lethe: &Lethe, connection: &mut PgConnection) -> Result<()> 
 }
 
 /// Deletions that must be completed soon.
+#[derive(Clone, Copy)]
 pub(super) struct Soonest {
     pub(super) overdue: i64,
     pub(super) within_a_day: i64,

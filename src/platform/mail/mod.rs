@@ -5,6 +5,7 @@ mod template;
 
 use lettre::message::{Mailbox, MultiPart};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+pub(crate) use minijinja::{Value as Values, context as values};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 

@@ -35,7 +35,8 @@ pub(crate) enum Template<'a> {
     /// To the person, when what they confirmed isn't what would happen any more.
     PlanChanged { brand: &'a str, link: &'a str, receipt_link: &'a str },
     /// To the operators, about anything else: what is the matter, and the command that displays more.
-    OperatorNotice { brand: &'a str, title: &'a str, message: &'a str, command: &'a str },
+    /// The value `about` chooses the words; they mention the others.
+    OperatorNotice { brand: &'a str, values: &'a Value, command: &'a str },
 }
 
 impl Template<'_> {
@@ -57,7 +58,9 @@ impl Template<'_> {
                 ("data_map_alert", context! { brand, is_rejected, problems => problems.to_vec() })
             }
             Self::PlanChanged { brand, link, receipt_link } => ("plan_changed", context! { brand, link, receipt_link }),
-            Self::OperatorNotice { brand, title, message, command } => {
+            Self::OperatorNotice { brand, values, command } => {
+                let title = part("operator_notice/title.txt", values)?;
+                let message = part("operator_notice/message.txt", values)?;
                 ("operator_notice", context! { brand, title, message, command })
             }
         };
@@ -80,7 +83,7 @@ fn part(name: &str, values: &Value) -> Result<String, Error> {
 }
 
 /// The templates of subjects and plain texts, with their names. The HTML parts say the same.
-pub const SOURCES: [(&str, &str); 11] = [
+pub const SOURCES: [(&str, &str); 13] = [
     ("deletion_receipt/headline.txt", include_str!("templates/deletion_receipt/headline.txt")),
     ("deletion_receipt/subject.txt", include_str!("templates/deletion_receipt/subject.txt")),
     ("deletion_receipt/body.txt", include_str!("templates/deletion_receipt/body.txt")),
@@ -90,6 +93,8 @@ pub const SOURCES: [(&str, &str); 11] = [
     ("data_map_alert/body.txt", include_str!("templates/data_map_alert/body.txt")),
     ("plan_changed/subject.txt", include_str!("templates/plan_changed/subject.txt")),
     ("plan_changed/body.txt", include_str!("templates/plan_changed/body.txt")),
+    ("operator_notice/title.txt", include_str!("templates/operator_notice/title.txt")),
+    ("operator_notice/message.txt", include_str!("templates/operator_notice/message.txt")),
     ("operator_notice/subject.txt", include_str!("templates/operator_notice/subject.txt")),
     ("operator_notice/body.txt", include_str!("templates/operator_notice/body.txt")),
 ];
@@ -144,9 +149,12 @@ mod tests {
         .unwrap()
     }
 
-    fn notice(brand: &str, message: &str) -> Email {
-        let (title, command) = ("Users deleted at Clerk wait for you", "lethe deletions resume-clerk-events");
-        Template::OperatorNotice { brand, title, message, command }.render().unwrap()
+    fn notice(brand: &str, values: &Value) -> Email {
+        Template::OperatorNotice { brand, values, command: "lethe doctor" }.render().unwrap()
+    }
+
+    fn failing_schedule(name: &str) -> Value {
+        context! { about => "schedule_failing", name, failure => "rows_locked", attempts => 3 }
     }
 
     fn rendered(email: &Email) -> String {
@@ -158,14 +166,6 @@ mod tests {
         insta::assert_snapshot!(rendered(&receipt("Acme & Söhne")));
     }
 
-    #[test]
-    fn operator_alert_matches_its_snapshot() {
-        insta::assert_snapshot!(rendered(&alert("Acme & Söhne", "clerk_unavailable")));
-    }
-
-    fn map_alert(brand: &str, is_rejected: bool, problem: &str) -> Email {
-        let problems =
-            [problem.to_owned(), "public.notes: the database has no such table. Correct the name".to_owned()];
     #[test]
     fn headline_and_subject_say_what_is_left() {
         for (remainder, words) in [
@@ -188,6 +188,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn operator_alert_matches_its_snapshot() {
+        insta::assert_snapshot!(rendered(&alert("Acme & Söhne", "clerk_unavailable")));
+    }
+
+    fn map_alert(brand: &str, is_rejected: bool, problem: &str) -> Email {
+        let problems =
+            [problem.to_owned(), "public.notes: the database has no such table. Correct the name".to_owned()];
         Template::DataMapAlert { brand, is_rejected, problems: &problems }.render().unwrap()
     }
 
@@ -227,14 +235,35 @@ mod tests {
 
     #[test]
     fn operator_notice_matches_its_snapshot() {
-        insta::assert_snapshot!(rendered(&notice("Acme & Söhne", "The data of 7 users isn’t deleted yet.")));
+        insta::assert_snapshot!(rendered(&notice("Acme & Söhne", &failing_schedule("search_orphans"))));
+    }
+
+    #[test]
+    fn every_operator_notice_has_words_of_its_own() {
+        let earliest = "0190163d-8694-739b-aea5-966c26f8ad91";
+        let notices = [
+            context! { about => "due_dates", overdue => 1, within_a_day => 2, within_seven_days => 3, earliest },
+            context! { about => "clerk_events_waiting", users => 1 },
+            context! { about => "clerk_events_waiting", users => 7 },
+            context! { about => "orphans_found", orphans => 1, people => 8 },
+            context! { about => "orphan_search_refused", people => 20 },
+            failing_schedule("search_orphans"),
+            context! { about => "jobs_failing", name => "mirror_consent", jobs => 1 },
+            context! { about => "jobs_failing", name => "mirror_consent", jobs => 4 },
+        ];
+        let texts =
+            notices.iter().map(|values| notice("Acme", values)).map(|mail| [mail.subject, mail.text].join("\n"));
+        insta::assert_snapshot!(texts.collect::<Vec<_>>().join("\n\n"));
     }
 
     #[test]
     fn hostile_values_are_escaped_in_html() {
-        for email in
-            [receipt(HOSTILE), alert(HOSTILE, HOSTILE), map_alert(HOSTILE, false, HOSTILE), notice(HOSTILE, HOSTILE)]
-        {
+        for email in [
+            receipt(HOSTILE),
+            alert(HOSTILE, HOSTILE),
+            map_alert(HOSTILE, false, HOSTILE),
+            notice(HOSTILE, &failing_schedule(HOSTILE)),
+        ] {
             assert!(!email.html.contains("<script"), "{}", email.html);
             assert!(email.html.contains("&quot;&gt;&lt;script&gt;alert(&#x27;x&#x27;)"), "{}", email.html);
             // Values are text: what looks like a template in them stays as it is.
@@ -253,9 +282,13 @@ mod tests {
 
     #[test]
     fn html_parts_need_no_style_sheet() {
-        for email in
-            [receipt("Acme"), alert("Acme", ""), map_alert("Acme", true, ""), plan_changed("Acme"), notice("Acme", "")]
-        {
+        for email in [
+            receipt("Acme"),
+            alert("Acme", ""),
+            map_alert("Acme", true, ""),
+            plan_changed("Acme"),
+            notice("Acme", &failing_schedule("")),
+        ] {
             assert!(!email.html.contains("class=") && email.html.contains("style="));
         }
     }
