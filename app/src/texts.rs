@@ -157,6 +157,7 @@ texts! {
         DELETING = "Deleting your account…";
         CHECKING = "We’re checking whether the deletion started…";
         UNKNOWN = "We can’t reach the server, so we don’t know yet whether the deletion started. We’ll keep checking. If it started, it can’t be stopped.";
+        UNKNOWN_SIGNED_OUT = "You’re no longer signed in, so we can’t see whether the deletion started. Sign in again to find out. If your account is already gone, your receipt says so.";
         RECEIPT_LINK = "Your receipt, if it started";
         NOTHING_DELETED = "Nothing was deleted.";
         CONFIRMED_PAGE = "Thanks, it’s you. Nothing has been deleted yet.";
@@ -272,10 +273,10 @@ texts! {
         not_downloaded(reason) = "Not downloaded. {reason}";
         items_and_size(items, size) = "{items}, {size}";
         items(count) = "{count} items";
-        plan_of(account) = "Here’s what will happen to the data of {account}.";
         bytes(count) = "{count} bytes";
         size(number, unit) = "{number} {unit}";
         list(first, last) = "{first} and {last}";
+        plan_of(account) = "Here’s what will happen to the data of {account}.";
         oldest(date) = "Oldest from {date}";
         hidden_deleted_on(date) = "Hidden now, deleted on {date}";
         hidden_to_be_deleted_on(date) = "Hidden, will be deleted on {date}";

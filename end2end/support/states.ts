@@ -273,6 +273,18 @@ export const states: Record<string, (page: Page, another: Another) => Promise<Pa
   async 'dialog, deleting'(page) {
     await lab(page);
     await hydrated(page);
+  async 'dialog, not known and signed out'(page) {
+    await lab(page);
+    await hydrated(page);
+    const dialog = await pages.openDialog(page);
+    await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
+    await page.route('**/api/_/request_deletion', (route) => route.fulfill({ status: 503, json: { code: 'unavailable', incident: '' } }));
+    await sessions.end(page.context());
+    await dialog.getByRole('button', { name: 'Delete account' }).click();
+    await expect(dialog.getByRole('link', { name: 'Sign in again' })).toBeVisible();
+    return page;
+  },
+
     const dialog = await pages.openDialog(page);
     // Held until the page is closed.
     await page.route('**/api/_/request_deletion', () => {});

@@ -5,6 +5,7 @@ import * as clerk from '../support/clerk.ts';
 import { query, rows, total } from '../support/database.ts';
 import * as pages from '../support/pages.ts';
 import { newcomer, type Person } from '../support/people.ts';
+import * as sessions from '../support/sessions.ts';
 import { expect, hydrated, test } from '../support/test.ts';
 
 const DELETE_USER = 'DELETE /v1/users/{user_id}';
@@ -332,6 +333,34 @@ test('deletion request without a connection is unknown until the server answers'
   expect(await clerk.user(person.id)).toBeDefined();
   await dialog.getByRole('button', { name: 'Delete account' }).click();
   await pages.receipt(page);
+});
+
+test('deletion request whose session is over asks for a sign-in, and not again and again', async ({ page, complaints }) => {
+  complaints.tolerate(/ERR_FAILED/, /status of 401/);
+  const person = await newcomer('lab');
+  await pages.signIn(page, person);
+  await hydrated(page);
+  const dialog = await pages.openDialog(page);
+  await page.route('**/api/_/request_deletion', async (route) => {
+    await sessions.end(page.context());
+    await route.abort();
+  });
+  let checks = 0;
+  page.on('request', (request) => (checks += Number(request.url().endsWith('/give_up_deletion'))));
+  await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
+  await dialog.getByRole('button', { name: 'Delete account' }).click();
+  await expect(dialog.getByRole('status').first()).toContainText('You’re no longer signed in, so we can’t see whether the deletion started.');
+  const before = checks;
+  // Longer than two pauses between checks.
+  await page.waitForTimeout(4000);
+  expect(checks, 'it isn’t asked again').toBe(before);
+  await expect(dialog.getByRole('link', { name: 'Your receipt, if it started' })).toBeVisible();
+  await expect(dialog.getByRole('button', { name: 'Close' })).toBeVisible();
+  await dialog.getByRole('link', { name: 'Sign in again' }).click();
+  await page.getByRole('link', { name: 'Sign in', exact: true }).click();
+  await pages.choose(page, person);
+  await expect(page.getByRole('link', { name: 'Delete account…' }), 'it hadn’t started').toBeVisible();
+  expect(await requests(person)).toBe(0);
 });
 
 test('deletion names the account at every width', async ({ page }) => {

@@ -12,7 +12,7 @@ use leptos::server_fn::ServerFn;
 use leptos::task::spawn_local;
 use lethe_error_code::ErrorCode;
 
-use self::state::{Command, Event, Found, Phase, Preview, State};
+use self::state::{Command, Event, Found, Obstacle, Phase, Preview, State};
 use super::browser;
 use super::held_data::Skeleton;
 use super::http::{Call, Method, Reply};
@@ -117,6 +117,8 @@ pub(crate) fn DeletionDialog() -> impl IntoView {
                     <button class="button" form="confirm-identity" hidden=move || !state.with(asks_to_sign_in)>
                         {texts::SIGN_IN_AGAIN}
                     </button>
+                    // The first page says whether a deletion is under way.
+                    <a class="button" href="/" hidden=move || !state.with(State::is_signed_out)>{texts::SIGN_IN_AGAIN}</a>
                     <SubmitButton state/>
                 </div>
             </form>
@@ -192,8 +194,9 @@ fn lead(state: &State) -> String {
         Phase::Ready(preview, _) if preview.is_unlisted() => texts::PLAN_UNLISTED.to_owned(),
         Phase::Ready(..) => texts::plan_lead(&browser::attribute(SECTION_ID, "data-account")),
         Phase::Submitting(_) => texts::DELETING.to_owned(),
-        Phase::Checking { is_unknown: true, .. } => texts::UNKNOWN.to_owned(),
-        Phase::Checking { .. } => texts::CHECKING.to_owned(),
+        Phase::Checking { obstacle: Some(Obstacle::Unreachable), .. } => texts::UNKNOWN.to_owned(),
+        Phase::Checking { obstacle: Some(Obstacle::SignedOut), .. } => texts::UNKNOWN_SIGNED_OUT.to_owned(),
+        Phase::Checking { obstacle: None, .. } => texts::CHECKING.to_owned(),
         Phase::Failed(_) => texts::PLAN_FAILED.to_owned(),
     }
 }
@@ -333,7 +336,11 @@ impl DialogController {
                         Found::Nothing { idempotency_key: reply.text("attempt"), receipt: reply.text("receipt") }
                     }
                     Err(PublicError { code: ErrorCode::AccountDeleted, .. }) => Found::Started,
-                    Err(_) => Found::Unknown,
+                    // The session couldn't be renewed either.
+                    Err(PublicError { code: ErrorCode::NotSignedIn | ErrorCode::OtherUser, .. }) => {
+                        Found::Unknown(Obstacle::SignedOut)
+                    }
+                    Err(_) => Found::Unknown(Obstacle::Unreachable),
                 }));
             });
         };
