@@ -72,6 +72,7 @@ test('whoever confirmed something else is asked again, and one sign-in is enough
   const later = await another();
   await pages.signIn(later, person, '/delete');
   await expect(later.getByRole('heading', { name: 'Confirm the deletion again' })).toBeVisible();
+  await expect(later.getByRole('banner')).toContainText(`Signed in as ${person.email}`);
   await expect(later.getByRole('main')).toContainText(`Here’s what will happen to the data of ${person.email}. This can’t be undone.`);
   await expect(later.getByRole('table').first().getByText('You confirmed: not on the list').first()).toBeVisible();
   await inspect(later, 'delete page, confirm again');

@@ -13,7 +13,7 @@ use super::error_page::error_page;
 use super::landing::Landing;
 use super::layout::Layout;
 use crate::components::{ErrorNotice, PlanTable};
-use crate::dto::{PlanChangeRow, PlanRow, UserHandle};
+use crate::dto::{PlanChangeRow, PlanRow};
 use crate::response::set_status;
 use crate::server::context;
 use crate::server::current_user::CurrentUser;
@@ -40,9 +40,7 @@ pub(super) fn ConfirmAgain(lethe: Lethe, user: CurrentUser) -> impl IntoView {
 
 /// What the page asks.
 struct Question {
-    user_handle: UserHandle,
-    /// What the user calls the account.
-    account: String,
+    user: CurrentUser,
     /// The hash of what would happen now.
     plan: String,
     changes: Vec<PlanChangeRow>,
@@ -57,8 +55,7 @@ struct Question {
 impl Question {
     fn new(change: &PlanChange, user: &CurrentUser, (refused, mistyped): (Option<ErrorCode>, Option<String>)) -> Self {
         Self {
-            user_handle: user.user_handle.clone(),
-            account: user.account().unwrap_or_default().to_owned(),
+            user: user.clone(),
             mistyped,
             plan: change.current.hash.to_string(),
             changes: view_model::plan_changes(change),
@@ -71,12 +68,14 @@ impl Question {
 
 #[component]
 fn Question(question: Question) -> impl IntoView {
-    let Question { user_handle, account, plan, changes, rows, receipt, refused, mistyped } = question;
+    let Question { user, plan, changes, rows, receipt, refused, mistyped } = question;
     let is_open = refused != Some(ErrorCode::Impersonated);
+    let lead = texts::plan_lead(user.account().unwrap_or_default());
+    let user_handle = user.user_handle.as_str().to_owned();
     // What is wrong with the field stands at the field.
     let notice = refused.filter(|code| *code != ErrorCode::ConfirmationMissing);
     view! {
-        <Layout title=texts::CHANGE_TITLE>
+        <Layout title=texts::CHANGE_TITLE departing=user>
             <h1>{texts::CHANGE_TITLE}</h1>
             <p class="lead">{texts::CHANGE_LEAD} " " {texts::CHANGE_WAITS}</p>
             {notice.map(|code| view! { <div class="mt-6"><ErrorNotice code id="deletion-refused"/></div> })}
@@ -92,12 +91,12 @@ fn Question(question: Question) -> impl IntoView {
             </section>
             <form class="card mt-6" method="post" action=ConfirmChangedPlan::url() autocomplete="off" data-once=texts::DELETING>
                 <div class="card-body">
-                    <p class="mb-4">{texts::plan_lead(&account)} " " {texts::CANT_BE_UNDONE}</p>
+                    <p class="mb-4">{lead} " " {texts::CANT_BE_UNDONE}</p>
                     <div class="plan-frame">
                         <PlanTable rows caption=texts::PLAN_CAPTION outcome_heading=texts::COLUMN_NOW/>
                     </div>
                     <input type="hidden" name="plan" value=plan/>
-                    <input type="hidden" name="person" value=user_handle.as_str().to_owned()/>
+                    <input type="hidden" name="person" value=user_handle/>
                     {is_open.then(|| view! { <ConfirmationField refused typed=mistyped/> })}
                 </div>
                 <div class="card-foot card-foot-end">
@@ -144,12 +143,11 @@ fn Changes(changes: Vec<PlanChangeRow>) -> impl IntoView {
 mod tests {
     use super::*;
     use crate::dto::Disposition;
-    use crate::rendering::{HOSTILE, Page, page};
+    use crate::rendering::{HOSTILE, Page, page, user};
 
     async fn question(label: &'static str, refused: Option<ErrorCode>) -> Page {
         let question = move || Question {
-            user_handle: UserHandle::new("00ff00ff".to_owned()),
-            account: "ada@example.org".to_owned(),
+            user: user("Ada Lovelace"),
             mistyped: None,
             plan: "5f0ca91e".to_owned(),
             changes: vec![PlanChangeRow {

@@ -28,11 +28,14 @@ pub(crate) fn Layout(
     /// Whether the page is about whoever is signed in.
     #[prop(default = true)]
     is_personal: bool,
+    /// The user of a page for whoever has no account any more but a deletion under way.
+    #[prop(optional)]
+    departing: Option<CurrentUser>,
     children: Children,
 ) -> impl IntoView {
     let site = use_context::<Site>();
     let brand = site.as_ref().map(|site| site.brand.clone()).unwrap_or_default();
-    let user = context::current_user().ok().filter(|_| is_personal);
+    let user = context::current_user().ok().filter(|_| is_personal).or(departing);
     let suffix = error_texts::brand_suffix(&brand);
     view! {
         <Title text=title + " · " + &brand/>

@@ -237,6 +237,9 @@ async fn user_who_signs_in_again_sees_what_changed_and_confirms_it() {
         "{page}"
     );
 
+    let banner = page.split("<main").next().unwrap();
+    assert!(banner.contains(&format!("Signed in as {}", person(1).email)), "{banner}");
+
     let typo =
         as_plain_form(grace.post(CONFIRM), &app).form(&deletion_form_fields(&page, "delete")).send().await.unwrap();
     assert_eq!(header(typo.headers(), "location"), "/delete");
