@@ -3,10 +3,12 @@
 use std::time::{Duration, Instant};
 
 use lethe_demo::people::person;
-use lethe_demo::testing::Fault;
+use lethe_demo::testing::{ClerkStandIn, Fault, Port, StandInOptions};
 use reqwest::StatusCode;
 use serde_json::json;
 
+use crate::installation::Installation;
+use crate::process::Process;
 use crate::support::{TestApp, TestOptions, eventually, json};
 
 const CONSENT: &str = "/api/privacy/consent";
@@ -94,4 +96,23 @@ async fn consent_that_clerk_refuses_is_shown_as_delayed() {
     })
     .await;
     assert_eq!(readiness(&app).await["clerk"], "ok", "a refusal isn't an outage");
+}
+
+/// Keys of two instances are refused at the start. What can't be reached proves nothing, and an outage keeps nobody from their
+/// pages.
+#[tokio::test(flavor = "multi_thread")]
+async fn server_starts_while_the_frontend_api_cannot_be_reached() {
+    let mut installation = Installation::new().await;
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let failing = ClerkStandIn::start(StandInOptions::default()).await;
+    failing.fail(Fault { status: Some(503), ..Fault::default() });
+    let closed = Port::hold();
+    let urls = [closed.url(), format!("http://{}", silent.local_addr().unwrap()), failing.url().to_owned()];
+    for url in urls {
+        installation.set("CLERK_PROXY_URL", url.clone());
+        let server = Process::serve(&installation.environment, installation.directory.path(), &installation.url).await;
+        let ready = reqwest::get(format!("{}/readyz", installation.url)).await.unwrap();
+        assert_eq!(ready.status(), StatusCode::OK, "{url}");
+        assert!(server.stop().await, "{url}");
+    }
 }
