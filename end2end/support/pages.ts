@@ -4,7 +4,7 @@ import { readFile } from 'node:fs/promises';
 import type { Locator, Page } from '@playwright/test';
 import type { Person } from './people.ts';
 import { settings } from './settings.ts';
-import { expect } from './test.ts';
+import { expect, hydrated } from './test.ts';
 
 export const CONFIRMATION = 'delete my account';
 export const CONFIRM = 'Sign in again';
@@ -51,6 +51,32 @@ export function saving(page: Page): Locator {
 
 export async function save(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Save preferences' }).click();
+}
+
+/** Decides without a connection, so that the choice stays on the device. */
+export async function decideOffline(page: Page, key: Parameters<typeof purpose>[1], granted: boolean): Promise<void> {
+  await page.context().setOffline(true);
+  await tick(page, key, granted);
+  await save(page);
+  await expect(saving(page)).toContainText('keep your choice on this device');
+}
+
+/** Ticks or unticks a purpose, saves, and waits until it is saved. */
+export async function decide(page: Page, key: Parameters<typeof purpose>[1], granted: boolean): Promise<void> {
+  await tick(page, key, granted);
+  await save(page);
+  await expect(saving(page)).toHaveText('Saved');
+}
+
+/** Decides on another device while this page is closed, and opens a new one here, where the connection is back. */
+export async function decideElsewhere(page: Page, elsewhere: Page, person: Person): Promise<Page> {
+  const context = page.context();
+  await page.close();
+  await signIn(elsewhere, person);
+  await hydrated(elsewhere);
+  await decide(elsewhere, 'analytics', true);
+  await context.setOffline(false);
+  return context.newPage();
 }
 
 export async function expectPreferences(page: Page, marketing: boolean, analytics: boolean, thirdParty: boolean): Promise<void> {

@@ -69,48 +69,28 @@ export const states: Record<string, (page: Page, another: Another) => Promise<Pa
   async 'center, later'(page) {
     await center(page);
     await pages.tick(page, 'marketing', true);
-    await pages.tick(page, 'analytics', true);
-    await pages.save(page);
-    await expect(pages.saving(page)).toHaveText('Saved');
+    await pages.decide(page, 'analytics', true);
     await pages.download(page);
     await expect(page.locator('#copy').getByRole('status')).toContainText('Downloaded');
     await page.reload();
     await hydrated(page);
-    await pages.tick(page, 'analytics', false);
-    await pages.save(page);
-    await expect(pages.saving(page)).toHaveText('Saved');
+    await pages.decide(page, 'analytics', false);
     await page.reload();
     await hydrated(page);
-    await pages.tick(page, 'analytics', true);
-    await pages.save(page);
-    await expect(pages.saving(page)).toHaveText('Saved');
+    await pages.decide(page, 'analytics', true);
     return page;
   },
 
   async 'center, not saved yet'(page) {
     await center(page);
-    await page.context().setOffline(true);
-    await pages.tick(page, 'marketing', true);
-    await pages.save(page);
-    await expect(pages.saving(page)).toContainText('keep your choice on this device');
+    await pages.decideOffline(page, 'marketing', true);
     return page;
   },
 
   async 'center, changed elsewhere'(page, another) {
     const person = await center(page);
-    await page.context().setOffline(true);
-    await pages.tick(page, 'marketing', true);
-    await pages.save(page);
-    await expect(pages.saving(page)).toContainText('keep your choice on this device');
-    await page.close();
-    const elsewhere = await another();
-    await pages.signIn(elsewhere, person);
-    await hydrated(elsewhere);
-    await pages.tick(elsewhere, 'analytics', true);
-    await pages.save(elsewhere);
-    await expect(pages.saving(elsewhere)).toHaveText('Saved');
-    await page.context().setOffline(false);
-    const later = await page.context().newPage();
+    await pages.decideOffline(page, 'marketing', true);
+    const later = await pages.decideElsewhere(page, await another(), person);
     await later.goto('/');
     await expect(later.getByRole('group', { name: 'Your earlier choice' })).toBeVisible();
     return later;
@@ -273,18 +253,6 @@ export const states: Record<string, (page: Page, another: Another) => Promise<Pa
   async 'dialog, deleting'(page) {
     await lab(page);
     await hydrated(page);
-  async 'dialog, not known and signed out'(page) {
-    await lab(page);
-    await hydrated(page);
-    const dialog = await pages.openDialog(page);
-    await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
-    await page.route('**/api/_/request_deletion', (route) => route.fulfill({ status: 503, json: { code: 'unavailable', incident: '' } }));
-    await sessions.end(page.context());
-    await dialog.getByRole('button', { name: 'Delete account' }).click();
-    await expect(dialog.getByRole('link', { name: 'Sign in again' })).toBeVisible();
-    return page;
-  },
-
     const dialog = await pages.openDialog(page);
     // Held until the page is closed.
     await page.route('**/api/_/request_deletion', () => {});
@@ -302,6 +270,18 @@ export const states: Record<string, (page: Page, another: Another) => Promise<Pa
     await page.context().setOffline(true);
     await dialog.getByRole('button', { name: 'Delete account' }).click();
     await expect(dialog.getByRole('link', { name: 'Your receipt, if it started' })).toBeVisible();
+    return page;
+  },
+
+  async 'dialog, not known and signed out'(page) {
+    await lab(page);
+    await hydrated(page);
+    const dialog = await pages.openDialog(page);
+    await dialog.getByRole('textbox').fill(pages.CONFIRMATION);
+    await page.route('**/api/_/request_deletion', (route) => route.fulfill({ status: 503, json: { code: 'unavailable', incident: '' } }));
+    await sessions.end(page.context());
+    await dialog.getByRole('button', { name: 'Delete account' }).click();
+    await expect(dialog.getByRole('link', { name: 'Sign in again' })).toBeVisible();
     return page;
   },
 
@@ -363,9 +343,7 @@ export const states: Record<string, (page: Page, another: Another) => Promise<Pa
 
   async activity(page) {
     await center(page);
-    await pages.tick(page, 'marketing', true);
-    await pages.save(page);
-    await expect(pages.saving(page)).toHaveText('Saved');
+    await pages.decide(page, 'marketing', true);
     await page.goto('/activity');
     await expect(page.getByRole('listitem').filter({ hasText: 'You turned on' })).toHaveCount(1);
     return page;

@@ -61,9 +61,7 @@ for (const script of [true, false]) {
       await pages.signIn(page, person);
       await expect(page.getByText('Global Privacy Control')).toBeVisible();
       await expect(pages.purpose(page, 'thirdParty')).toBeDisabled();
-      await pages.tick(page, 'marketing', true);
-      await pages.save(page);
-      await expect(pages.saving(page)).toHaveText('Saved');
+      await pages.decide(page, 'marketing', true);
       await pages.expectPreferences(page, true, false, false);
       await expectAtClerk(person, true, false, false);
     });
@@ -75,9 +73,7 @@ test('the choice comes with the page, not after it', async ({ page, complaints }
   const person = await newcomer('blog');
   await pages.signIn(page, person);
   await hydrated(page);
-  await pages.tick(page, 'marketing', true);
-  await pages.save(page);
-  await expect(pages.saving(page)).toHaveText('Saved');
+  await pages.decide(page, 'marketing', true);
   await page.route(/\.(js|wasm)$/, (route) => route.abort());
   await page.goto('/');
   await pages.expectPreferences(page, true, false, false);
@@ -88,10 +84,7 @@ test('without a connection a choice is kept on the device, and saved when there 
   const person = await newcomer('blog');
   await pages.signIn(page, person);
   await hydrated(page);
-  await context.setOffline(true);
-  await pages.tick(page, 'analytics', true);
-  await pages.save(page);
-  await expect(pages.saving(page)).toContainText('keep your choice on this device');
+  await pages.decideOffline(page, 'analytics', true);
   expect(await ledger(person.id)).toEqual([]);
   const kept = await page.evaluate(() => JSON.stringify(Object.entries(localStorage)));
   for (const trace of [person.id, person.email, person.name]) expect(kept, 'storage names nobody').not.toContain(trace);
@@ -129,10 +122,7 @@ test('consent that could not be saved is asked about at the next visit, and not 
   const person = await newcomer('lab');
   await pages.signIn(page, person);
   await hydrated(page);
-  await context.setOffline(true);
-  await pages.tick(page, 'marketing', true);
-  await pages.save(page);
-  await expect(pages.saving(page)).toContainText('keep your choice on this device');
+  await pages.decideOffline(page, 'marketing', true);
   await page.close();
   await context.setOffline(false);
   const later = await context.newPage();
@@ -156,13 +146,8 @@ test('withdrawal that could not be saved is sent at the next visit', async ({ pa
   const person = await newcomer('blog');
   await pages.signIn(page, person);
   await hydrated(page);
-  await pages.tick(page, 'marketing', true);
-  await pages.save(page);
-  await expect(pages.saving(page)).toHaveText('Saved');
-  await context.setOffline(true);
-  await pages.tick(page, 'marketing', false);
-  await pages.save(page);
-  await expect(pages.saving(page)).toContainText('keep your choice on this device');
+  await pages.decide(page, 'marketing', true);
+  await pages.decideOffline(page, 'marketing', false);
   await page.close();
   await context.setOffline(false);
   const later = await context.newPage();
@@ -177,9 +162,7 @@ test('saving records only what was changed, and the activity follows', async ({ 
   await hydrated(page);
   const activity = page.locator('#activity');
   await expect(activity).toContainText('Nothing yet.');
-  await pages.tick(page, 'analytics', true);
-  await pages.save(page);
-  await expect(pages.saving(page)).toHaveText('Saved');
+  await pages.decide(page, 'analytics', true);
   expect(await ledger(person.id)).toHaveLength(1);
   await expect(activity.getByRole('listitem')).toHaveText([/You turned on Analytics$/]);
   await activity.getByRole('link', { name: 'See all activity' }).click();
@@ -225,9 +208,7 @@ test('choice made in another tab appears when one comes back', async ({ page, co
   const other = await context.newPage();
   await other.goto('/');
   await hydrated(other);
-  await pages.tick(other, 'marketing', true);
-  await pages.save(other);
-  await expect(pages.saving(other)).toHaveText('Saved');
+  await pages.decide(other, 'marketing', true);
   await page.evaluate(() => window.dispatchEvent(new Event('focus')));
   await pages.expectPreferences(page, true, false, false);
   await expect(pages.saving(page)).toContainText('Last changed');
@@ -262,26 +243,13 @@ test('times are those of the reader, with UTC beside them', async ({ another }) 
   await expect(pages.saving(page)).toHaveText(`Last changed ${shown}`);
 });
 
-test('a kept choice is not laid over a newer one without asking', async ({ page, context, another, complaints }) => {
+test('a kept choice is not laid over a newer one without asking', async ({ page, another, complaints }) => {
   complaints.tolerate(/ERR_INTERNET_DISCONNECTED/);
   const person = await newcomer('blog');
   await pages.signIn(page, person);
   await hydrated(page);
-  await context.setOffline(true);
-  await pages.tick(page, 'marketing', true);
-  await pages.save(page);
-  await expect(pages.saving(page)).toContainText('keep your choice on this device');
-  await page.close();
-
-  const elsewhere = await another();
-  await pages.signIn(elsewhere, person);
-  await hydrated(elsewhere);
-  await pages.tick(elsewhere, 'analytics', true);
-  await pages.save(elsewhere);
-  await expect(pages.saving(elsewhere)).toHaveText('Saved');
-
-  await context.setOffline(false);
-  const later = await context.newPage();
+  await pages.decideOffline(page, 'marketing', true);
+  const later = await pages.decideElsewhere(page, await another(), person);
   await later.goto('/');
   await hydrated(later);
   const question = later.getByRole('group', { name: 'Your earlier choice' });
@@ -293,29 +261,14 @@ test('a kept choice is not laid over a newer one without asking', async ({ page,
   await pages.expectPreferences(later, true, true, false);
 });
 
-test('withdrawal is sent at the next visit although another purpose was changed, and nothing else with it', async ({ page, context, another, complaints }) => {
+test('withdrawal is sent at the next visit although another purpose was changed, and nothing else with it', async ({ page, another, complaints }) => {
   complaints.tolerate(/ERR_INTERNET_DISCONNECTED/);
   const person = await newcomer('blog');
   await pages.signIn(page, person);
   await hydrated(page);
-  await pages.tick(page, 'marketing', true);
-  await pages.save(page);
-  await expect(pages.saving(page)).toHaveText('Saved');
-  await context.setOffline(true);
-  await pages.tick(page, 'marketing', false);
-  await pages.save(page);
-  await expect(pages.saving(page)).toContainText('keep your choice on this device');
-  await page.close();
-
-  const elsewhere = await another();
-  await pages.signIn(elsewhere, person);
-  await hydrated(elsewhere);
-  await pages.tick(elsewhere, 'analytics', true);
-  await pages.save(elsewhere);
-  await expect(pages.saving(elsewhere)).toHaveText('Saved');
-
-  await context.setOffline(false);
-  const later = await context.newPage();
+  await pages.decide(page, 'marketing', true);
+  await pages.decideOffline(page, 'marketing', false);
+  const later = await pages.decideElsewhere(page, await another(), person);
   // Ticked before the script comes, and not saved.
   let release = () => {};
   const held = new Promise<void>((resolve) => (release = resolve));
@@ -340,10 +293,7 @@ test('focus goes to the boxes when the current choice is to stay', async ({ page
   complaints.tolerate(/ERR_INTERNET_DISCONNECTED/);
   await pages.signIn(page, await newcomer('lab'));
   await hydrated(page);
-  await context.setOffline(true);
-  await pages.tick(page, 'analytics', true);
-  await pages.save(page);
-  await expect(pages.saving(page)).toContainText('keep your choice on this device');
+  await pages.decideOffline(page, 'analytics', true);
   await page.close();
   await context.setOffline(false);
   const later = await context.newPage();
@@ -441,8 +391,6 @@ test('a choice that Clerk does not take at first gets there', async ({ page }) =
   const person = await newcomer('blog');
   await clerk.addFault({ operation: 'PATCH /v1/users/{user_id}/metadata', path: person.id, times: 3, status: 503 });
   await pages.signIn(page, person);
-  await pages.tick(page, 'analytics', true);
-  await pages.save(page);
-  await expect(pages.saving(page)).toHaveText('Saved');
+  await pages.decide(page, 'analytics', true);
   await expect.poll(() => clerk.consent(person.id), { timeout: 90_000 }).toMatchObject({ analytics: true });
 });
