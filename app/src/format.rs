@@ -197,8 +197,22 @@ pub(crate) fn capitalize(text: &str) -> String {
 
 /// `email and display name` for two column names.
 fn join_human(columns: &[String]) -> String {
-    let names: Vec<String> = columns.iter().map(|column| column.replace('_', " ")).collect();
+    let names: Vec<String> = columns.iter().map(|column| column_words(column)).collect();
     if names.is_empty() { texts::PERSONAL_DETAILS.to_owned() } else { join(&names) }
+}
+
+/// `stripe customer id` for `stripeCustomerId` and `stripe_customer_id`.
+fn column_words(column: &str) -> String {
+    let mut words = String::new();
+    let mut was_lower = false;
+    for letter in column.chars() {
+        if letter == '_' || (letter.is_uppercase() && was_lower) {
+            words.push(' ');
+        }
+        was_lower = letter.is_lowercase();
+        words.extend((letter != '_').then_some(letter).into_iter().flat_map(char::to_lowercase));
+    }
+    words
 }
 
 /// `a, b and c`.
@@ -248,6 +262,17 @@ mod tests {
     fn sizes_are_rounded_down() {
         let sizes = [812, 1_000, 1_234_567, 12_345_678, 999_999_999, 5_000_000_000_000];
         assert_eq!(sizes.map(size), ["812 bytes", "1.0 kB", "1.2 MB", "12 MB", "999 MB", "5.0 TB"]);
+    }
+
+    #[test]
+    fn names_of_columns_are_words() {
+        for (column, words) in [
+            ("stripe_customer_id", "stripe customer id"),
+            ("stripeCustomerId", "stripe customer id"),
+            ("Email", "email"),
+        ] {
+            assert_eq!(column_words(column), words);
+        }
     }
 
     #[test]

@@ -7,8 +7,9 @@ use super::ghosts;
 use super::index::{IndexedVec, TableIndex};
 use super::mapped::{MappedTable, MappedTables};
 use super::mentions::Mentions;
-use super::owners::{FoundPath, Owners};
+use super::owners::Owners;
 use super::path::OwnerPath;
+use super::path_finder::FoundPath;
 use super::resolved::{
     ExportColumn, Forget, Placeholder, ReferenceTarget, Resolved, ResolvedAction, ResolvedOwner, ResolvedPath,
     ResolvedReference, Table, Unsearched, UserIdSearch,

@@ -128,6 +128,9 @@ fn check_table(table: &MappedTable<'_>, problems: &mut Problems) {
     let MappedTable { rule, relation, .. } = table;
     rule.owners.iter().for_each(|owner| check_owner(table, owner, problems));
     check_privileges(table, problems);
+    for name in rule.column_labels.keys().filter(|name| relation.column(name).is_none()) {
+        problems.add_unknown_column(&rule.name, name, "column_labels");
+    }
     if let ExportRule::Only(columns) | ExportRule::Except { columns, .. } = &rule.export {
         for name in columns.iter().filter(|name| relation.column(name).is_none()) {
             problems.add_unknown_column(&rule.name, name, "export");

@@ -55,7 +55,17 @@ impl DataMap {
         let text_digest = digest(&SHA256, toml.as_bytes()).as_ref().try_into().expect("SHA-256 gives 32 bytes");
         let version = version(file.version)?;
         let (schemas, ghosts) = (file.scope.map(|scope| scope.schemas), file.ghost);
-        Ok(Self { version, schemas, ghosts, tables, ignored, purposes: purposes(toml, file.purpose)?, text_digest })
+        let lines = names.lines;
+        Ok(Self {
+            version,
+            schemas,
+            ghosts,
+            tables,
+            ignored,
+            lines,
+            purposes: purposes(toml, file.purpose)?,
+            text_digest,
+        })
     }
 
     /// Reads a map from a file.
@@ -111,18 +121,20 @@ fn version(number: Option<u32>) -> Result<Version, Error> {
 }
 
 fn subject_rule(entry: SubjectEntry) -> Result<TableRule, EntryError> {
-    let SubjectEntry { table, key, label, export, erase, reference, mention } = entry;
+    let SubjectEntry { table, key, label, column_labels, export, erase, reference, mention } = entry;
     let owner = Owner { path: OwnerPath::Column(key), filter: BTreeMap::new(), forget: BTreeMap::new() };
-    build_rule(table, label, vec![owner], true, export, erase, reference, mention)
+    let rule = build_rule(table, label, vec![owner], true, export, erase, reference, mention)?;
+    Ok(TableRule { column_labels, ..rule })
 }
 
 fn table_rule(entry: TableEntry) -> Result<TableRule, EntryError> {
-    let TableEntry { name, owner, label, export, erase, reference, mention } = entry;
+    let TableEntry { name, owner, label, column_labels, export, erase, reference, mention } = entry;
     if owner.0.is_empty() {
         return Err(EntryError::new("the table has no owner", "Add an owner, or an [[ignore]] with a reason"));
     }
     let owners = owner.0.into_iter().map(read_owner).collect::<Result<_, _>>()?;
-    build_rule(name, label, owners, false, export, erase, reference, mention)
+    let rule = build_rule(name, label, owners, false, export, erase, reference, mention)?;
+    Ok(TableRule { column_labels, ..rule })
 }
 
 fn read_owner(OwnerEntry { path, filter, forget }: OwnerEntry) -> Result<Owner, EntryError> {
@@ -156,7 +168,8 @@ fn build_rule(
         rules.extend(read_mentions(entry)?);
     }
     let (export, erase) = (export_rule(export)?, Erase::parse(erase)?);
-    Ok(TableRule { name, label, subject, owners, export, erase, references, mentions: rules })
+    let column_labels = BTreeMap::new();
+    Ok(TableRule { name, label, column_labels, subject, owners, export, erase, references, mentions: rules })
 }
 
 /// One entry names several columns.

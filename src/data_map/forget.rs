@@ -2,7 +2,8 @@
 
 use super::error::Problems;
 use super::mapped::MappedTable;
-use super::owners::{FoundOwners, FoundPath, has_several_owners};
+use super::owners::{FoundOwners, has_several_owners};
+use super::path_finder::FoundPath;
 use super::rules::Owner;
 use super::value::{NewValue, ValueTarget};
 

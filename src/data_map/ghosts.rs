@@ -4,7 +4,8 @@ use super::catalog::PgCatalog;
 use super::error::Problems;
 use super::index::TableIndex;
 use super::mapped::{MappedTable, MappedTables};
-use super::owners::{FoundPath, Owners};
+use super::owners::Owners;
+use super::path_finder::FoundPath;
 use super::rules::DataMap;
 use super::value::ReferencedGhosts;
 

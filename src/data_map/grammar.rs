@@ -44,6 +44,9 @@ pub(super) struct SubjectEntry {
     pub(super) table: String,
     pub(super) key: String,
     pub(super) label: Option<String>,
+    /// What users read instead of the names of columns.
+    #[serde(default)]
+    pub(super) column_labels: BTreeMap<String, String>,
     pub(super) export: KeywordOr<ExportEntry>,
     pub(super) erase: KeywordOr<EraseEntry>,
     #[serde(default)]
@@ -58,6 +61,9 @@ pub(super) struct TableEntry {
     pub(super) name: String,
     pub(super) owner: OwnerEntries,
     pub(super) label: Option<String>,
+    /// What users read instead of the names of columns.
+    #[serde(default)]
+    pub(super) column_labels: BTreeMap<String, String>,
     pub(super) export: KeywordOr<ExportEntry>,
     pub(super) erase: KeywordOr<EraseEntry>,
     #[serde(default)]

@@ -4,8 +4,9 @@ use super::catalog::PgCatalog;
 use super::error::Problems;
 use super::index::{IndexedVec, TableIndex};
 use super::mapped::{MappedTable, MappedTables};
-use super::owners::{FoundPath, Owners, PathFinder};
+use super::owners::Owners;
 use super::path::OwnerPath;
+use super::path_finder::{FoundPath, PathFinder};
 use super::rules::{DataMap, Mention, MentionAction, TableRule};
 use super::value::NewValue;
 

@@ -21,10 +21,18 @@ pub struct DataMap {
     pub(crate) tables: Vec<TableRule>,
     pub(crate) ignored: Vec<IgnoredTable>,
     pub(crate) purposes: Option<Purposes>,
+    /// The line of each entry, by table. Counted from 1.
+    pub(crate) lines: BTreeMap<String, usize>,
     pub(crate) text_digest: [u8; 32],
 }
 
 impl DataMap {
+    /// Returns the line of a table's entry, counted from 1, if it has one.
+    #[must_use]
+    pub fn line_of(&self, table: &str) -> Option<usize> {
+        self.lines.get(table).copied()
+    }
+
     /// Returns the language that the map is written in.
     #[must_use]
     pub const fn version(&self) -> Version {
@@ -63,6 +71,9 @@ pub struct TableRule {
     pub name: String,
     /// What users read instead of the name.
     pub label: String,
+    /// What users read instead of the names of columns.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub column_labels: BTreeMap<String, String>,
     /// Whether the table holds the users themselves: an entry `[[subject]]`.
     pub subject: bool,
     /// How a row's owners are found. At least one.

@@ -1,6 +1,8 @@
 //! The plan: what a deletion will do, table by table. The page shows it, the deletion executes it, and the receipt
 //! reports against it; all three work from the same statements.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use sqlx::types::Json;
@@ -33,6 +35,9 @@ pub struct PlanLine {
     pub table: String,
     /// What users read instead of the name.
     pub label: String,
+    /// What users read instead of the names of columns.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub column_labels: BTreeMap<String, String>,
     /// How many rows it is about.
     pub rows: u64,
     /// What happens to them.
@@ -54,6 +59,7 @@ impl PlanLine {
         Self {
             table: statement.table.rule.name.clone(),
             label: statement.table.rule.label.clone(),
+            column_labels: statement.table.rule.column_labels.clone(),
             rows,
             outcome: statement.outcome,
             others: statement.others,

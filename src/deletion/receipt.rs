@@ -111,6 +111,7 @@ mod tests {
         let line = |table: &str, others| PlanLine {
             table: table.to_owned(),
             label: table.to_owned(),
+            column_labels: std::collections::BTreeMap::new(),
             rows: 1,
             outcome: Outcome::Deleted,
             others,

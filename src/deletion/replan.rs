@@ -344,6 +344,7 @@ mod tests {
         PlanLine {
             table: table.to_owned(),
             label: table.to_owned(),
+            column_labels: std::collections::BTreeMap::new(),
             rows,
             outcome,
             others: false,

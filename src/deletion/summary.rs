@@ -96,7 +96,16 @@ mod tests {
     use crate::data_map::Outcome;
 
     fn line(rows: u64, outcome: Outcome, others: bool) -> PlanLine {
-        PlanLine { table: "t".to_owned(), label: "T".to_owned(), rows, outcome, others, since: None, key: None }
+        PlanLine {
+            table: "t".to_owned(),
+            label: "T".to_owned(),
+            column_labels: std::collections::BTreeMap::new(),
+            rows,
+            outcome,
+            others,
+            since: None,
+            key: None,
+        }
     }
 
     fn retained(until: Option<OffsetDateTime>) -> Outcome {

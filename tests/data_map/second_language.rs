@@ -246,3 +246,30 @@ async fn rows(database: &Database) -> Vec<String> {
         "SELECT t::text FROM notes t UNION ALL SELECT t::text FROM posts t UNION ALL SELECT t::text FROM likes t";
     sqlx::query_scalar(AssertSqlSafe(query)).fetch_all(database.pool()).await.unwrap()
 }
+
+#[tokio::test]
+async fn map_of_the_first_language_is_translated() {
+    let database = with(
+        "CREATE TABLE posts (id int PRIMARY KEY, by int, title text); CREATE TABLE likes (id int PRIMARY KEY, post_id int REFERENCES posts); \
+         CREATE TABLE settings (id int PRIMARY KEY)",
+    )
+    .await;
+    let first = format!(
+        "# The blog.\nversion = 1\n[[subject]]\ntable = \"public.users\"\nkey = \"clerk_id\"\nexport = \"all\"\nerase = \"delete\"\n\
+         # Written by people.\n{}{}",
+        table("posts", "\"by -> public.users\"", ""),
+        table("likes", "\"post_id -> public.posts\"", ""),
+    );
+    assert_eq!(problems(&database, &first).await, []);
+    let mut connection = database.pool().acquire().await.unwrap();
+    let second = data_map::upgrade(&first, &mut connection).await.unwrap();
+    assert!(
+        second.contains("owner = \"by -> public.users(id)\"") && second.contains("# Written by people."),
+        "{second}"
+    );
+    assert!(second.contains("owner = \"post_id -> public.posts\""), "a foreign key shows the target: {second}");
+    assert_problem(&problem(&database, &second).await, "public.settings", "", "no entry");
+    let decided = format!("{second}\n[[ignore]]\nname = \"public.settings\"\nreason = \"no personal data\"\n");
+    assert_eq!(problems(&database, &decided).await, []);
+    assert_eq!(data_map::upgrade(&decided, &mut connection).await.unwrap(), decided);
+}

@@ -244,6 +244,7 @@ mod tests {
             line: PlanLine {
                 table: "public.table".to_owned(),
                 label: label.to_owned(),
+                column_labels: std::collections::BTreeMap::new(),
                 rows,
                 others: false,
                 since: None,

@@ -119,7 +119,7 @@ fn sorted_rows<'a>(lines: impl Iterator<Item = &'a PlanLine>, tense: Tense) -> V
 }
 
 fn row(line: &PlanLine, tense: Tense) -> PlanRow {
-    let (outcome, reason) = format::outcome_text(&line.outcome, tense);
+    let (outcome, reason) = format::outcome_text(&line.outcome.with_column_labels(&line.column_labels), tense);
     PlanRow {
         label: if line.others { texts::by_others(&line.label) } else { line.label.clone() },
         language: context::content_language(),

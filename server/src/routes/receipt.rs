@@ -68,7 +68,7 @@ pub struct ReceiptLine {
     rows: u64,
     /// Whether they are other people's rows, of which only the link is removed.
     others: bool,
-    /// What became of them: `kind` is `deleted`, `scrubbed`, `stamped`, `kept` or `detached`; the other members say which
+    /// What became of them: `kind` is `deleted`, `scrubbed`, `stamped`, `kept`, `shared` or `detached`; the other members say which
     /// columns, until when and why.
     #[schema(schema_with = outcome_schema)]
     outcome: Outcome,

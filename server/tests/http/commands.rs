@@ -44,6 +44,9 @@ async fn mismatching_data_map_stops_only_what_needs_it() {
     .unwrap();
     let found = stdout_json(&installation.run(&["map", "check", "--json"]), 3);
     assert_eq!(found["problems"][0]["table"], "public.surprise");
+    let annotated = installation.run(&["map", "check", "--github"]);
+    let annotated = text(&annotated.stdout);
+    assert!(annotated.starts_with("::error file=") && annotated.contains("title=public.surprise::"), "{annotated}");
     let printed = installation.run(&["map", "check"]);
     assert!(text(&printed.stdout).contains("public.surprise"), "{}", text(&printed.stdout));
 
@@ -93,12 +96,14 @@ async fn another_secret_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn drafted_map_is_valid() {
+async fn drafted_and_upgraded_maps_are_valid() {
     let installation = Installation::new().await;
-    let drafted = installation.run(&["map", "draft"]);
-    assert!(drafted.status.success(), "{}", text(&drafted.stderr));
-    let map = lethe::data_map::DataMap::parse(&text(&drafted.stdout)).unwrap();
-    assert!(map.tables().len() > 3);
+    for command in [&["map", "draft"][..], &["map", "draft", "--sample"], &["map", "upgrade"]] {
+        let drafted = installation.run(command);
+        assert!(drafted.status.success(), "{}", text(&drafted.stderr));
+        let map = lethe::data_map::DataMap::parse(&text(&drafted.stdout)).unwrap();
+        assert!(map.tables().len() > 3);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,10 +9,12 @@ mod writer;
 
 use sqlx::PgConnection;
 
-use super::catalog;
+use super::catalog::{self, PgCatalog};
 use super::error::{Error, Problems};
+use super::index::RelationIndex;
 use evidence::Evidence;
 pub use evidence::SAMPLE_ROWS;
+use inference::Inference;
 
 /// How a map is drafted.
 #[derive(Clone, Debug, Default)]
@@ -44,4 +46,11 @@ pub async fn draft(connection: &mut PgConnection, options: &DraftOptions) -> Res
     let evidence = if options.sample { Evidence::read(&catalog, connection).await? } else { Evidence::default() };
     let inference = infer::infer(&catalog, &evidence, options.subject.as_deref());
     Ok(writer::write(&catalog, &inference))
+}
+
+/// Returns the question about a table without an entry.
+pub(super) fn undecided_entry(catalog: &PgCatalog, relation: RelationIndex) -> String {
+    let mut text = String::new();
+    writer::write_undecided(&mut text, catalog, &Inference::default(), relation, &catalog.relations[relation]);
+    text
 }

@@ -190,7 +190,7 @@ fn write_question(text: &mut String, catalog: &PgCatalog, index: RelationIndex, 
 }
 
 /// Tables that lead to nobody, as far as names and keys tell.
-fn write_undecided(
+pub(super) fn write_undecided(
     text: &mut String,
     catalog: &PgCatalog,
     inference: &Inference,

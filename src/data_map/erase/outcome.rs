@@ -1,5 +1,7 @@
 //! What became, or will become, of rows: the vocabulary of plan and receipt.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
@@ -67,6 +69,23 @@ pub enum Disposition {
 }
 
 impl Outcome {
+    /// Returns the same with other names for columns, where there are some.
+    #[must_use]
+    pub fn with_column_labels(&self, labels: &BTreeMap<String, String>) -> Self {
+        let mut outcome = self.clone();
+        let names: Vec<&mut Vec<String>> = match &mut outcome {
+            Self::Scrubbed { columns, stamped, left, .. } => vec![columns, stamped, left],
+            Self::Stamped { columns, .. } | Self::Shared { columns } => vec![columns],
+            Self::Deleted | Self::Retained { .. } | Self::Detached => Vec::new(),
+        };
+        for name in names.into_iter().flatten() {
+            if let Some(label) = labels.get(name) {
+                name.clone_from(label);
+            }
+        }
+        outcome
+    }
+
     /// Returns what it means for the person. Rows of which any part stays count as retained.
     #[must_use]
     pub const fn disposition(&self) -> Disposition {
