@@ -354,6 +354,7 @@ test('deletion request whose session is over asks for a sign-in, and not again a
   // Longer than two pauses between checks.
   await page.waitForTimeout(4000);
   expect(checks, 'it isn’t asked again').toBe(before);
+  await expect(dialog.locator('.spinner'), 'nothing is under way').toBeHidden();
   await expect(dialog.getByRole('link', { name: 'Your receipt, if it started' })).toBeVisible();
   await expect(dialog.getByRole('button', { name: 'Close' })).toBeVisible();
   await dialog.getByRole('link', { name: 'Sign in again' }).click();

@@ -170,7 +170,7 @@ fn Plan(state: RwSignal<State>) -> impl IntoView {
         phase.with(|_| ());
         browser::focus_if_lost(TITLE_ID);
     });
-    let is_waiting = move || state.with(|state| matches!(state.phase, Phase::Submitting(_) | Phase::Checking { .. }));
+    let is_waiting = move || state.with(State::is_waiting);
     let receipt = move || state.with(|state| state.preview().map(|preview| ["/receipt/", &preview.receipt].concat()));
     view! {
         <p class="lead" role="status">

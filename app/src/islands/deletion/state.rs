@@ -173,6 +173,11 @@ impl State {
         matches!(self.phase, Phase::Checking { obstacle: Some(_), .. })
     }
 
+    /// Whether something will happen without the user.
+    pub(super) const fn is_waiting(&self) -> bool {
+        matches!(self.phase, Phase::Submitting(_) | Phase::Checking { .. }) && !self.is_signed_out()
+    }
+
     /// Whether only a new sign-in lets the user find out what became of the request.
     pub(super) const fn is_signed_out(&self) -> bool {
         matches!(self.phase, Phase::Checking { obstacle: Some(Obstacle::SignedOut), .. })

@@ -143,9 +143,10 @@ fn session_that_is_over_ends_the_search_and_asks_for_a_sign_in() {
     let mut state = submitting();
     state.reduce(Event::RequestFailed(error(ErrorCode::Unreachable)));
     state.reduce(Event::Checked(UNREACHABLE));
-    assert!(!state.is_signed_out());
+    assert!(!state.is_signed_out() && state.is_waiting());
     assert_eq!(state.reduce(Event::Checked(Found::Unknown(Obstacle::SignedOut))), None, "it isn't asked again");
     assert!(state.is_signed_out() && state.is_unknown() && !state.is_busy());
+    assert!(!state.is_waiting(), "nothing will happen without the user");
     assert_eq!(state.reduce(Event::Submitted), None);
 }
 
