@@ -98,7 +98,8 @@ impl Resolved {
         filtered(owner, alias, condition)
     }
 
-    fn and_not_ghost(&self, table: TableIndex, alias: &str) -> String {
+    /// Returns what to append to a condition, so that it is true for no ghost row.
+    pub(crate) fn and_not_ghost(&self, table: TableIndex, alias: &str) -> String {
         let columns = self.tables[table].ghost.iter();
         let is_ghost = columns.map(|(column, parameter)| format!("{alias}.{column}::text = ${parameter}"));
         let is_ghost = is_ghost.collect::<Vec<_>>().join(" AND ");

@@ -47,7 +47,7 @@ impl Parameters {
     }
 
     /// Returns the values in the order of their numbers.
-    fn values(&self) -> &[String] {
+    pub(crate) fn values(&self) -> &[String] {
         &self.0
     }
 }

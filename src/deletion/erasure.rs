@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use super::plan::PlanLine;
 use super::statements::{Effect, PlannedStatement, planned_statements};
 use crate::data_map::sql::{self, BindParams as _};
-use crate::data_map::{self, DeletionSet, Problem, Removal, Resolved, ResolvedAction};
+use crate::data_map::{self, DeletionSet, Outcome, Problem, Removal, Resolved, ResolvedAction};
 use crate::ids::ClerkUserId;
 use crate::platform::connection::TimeLimits;
 use crate::{Error, Result};
@@ -226,7 +226,7 @@ impl ErasureRun<'_> {
         connection: &mut PgConnection,
     ) -> Result<Option<OffsetDateTime>> {
         let Removal::After(period) = statement.table.removal() else { return Ok(None) };
-        if statement.others || matches!(statement.effect, Effect::Forget(_)) {
+        if statement.others || matches!(statement.outcome, Outcome::Shared { .. }) {
             return Ok(None);
         }
         let owned = self.resolved.rows_of_person_alone(statement.table_index, "t");

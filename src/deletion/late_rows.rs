@@ -74,8 +74,10 @@ async fn add_late_results(transaction: &mut PgTransaction<'_>, request: Uuid, la
     let mut results: Vec<TableResult> =
         serde_json::from_value(stored.unwrap_or(Value::Array(Vec::new()))).map_err(unreadable)?;
     for late in late.iter().filter(|late| late.line.rows > 0) {
-        let is_same =
-            |result: &&mut TableResult| result.line.table == late.line.table && result.line.others == late.line.others;
+        let is_same = |result: &&mut TableResult| {
+            let (line, late) = (&result.line, &late.line);
+            line.table == late.table && line.others == late.others && is_same_kind(&line.outcome, &late.outcome)
+        };
         match results.iter_mut().find(is_same) {
             // Rows that stay as they are were counted anew, all of them.
             Some(result) if matches!(late.line.outcome, Outcome::Retained { .. }) => result.line.rows = late.line.rows,
@@ -88,4 +90,12 @@ async fn add_late_results(transaction: &mut PgTransaction<'_>, request: Uuid, la
         .execute(&mut **transaction)
         .await?;
     Ok(())
+}
+
+/// Whether two results of a table are about the same rows: a table has several where its rows are others' too.
+fn is_same_kind(one: &Outcome, other: &Outcome) -> bool {
+    match (one, other) {
+        (Outcome::Shared { columns: one }, Outcome::Shared { columns: other }) => one == other,
+        _ => std::mem::discriminant(one) == std::mem::discriminant(other),
+    }
 }

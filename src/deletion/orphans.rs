@@ -133,7 +133,8 @@ pub async fn search_on_schedule(lethe: &Lethe) -> Result<()> {
     Ok(())
 }
 
-/// Returns the keys of subjects in the application's database, each once, sorted, at most `limit` after `after`.
+/// Returns the keys of subjects in the application's database, each once, sorted, at most `limit` after `after`. Ghost rows are
+/// nobody's.
 pub async fn user_ids(
     resolved: &Resolved,
     connection: &mut PgConnection,
@@ -142,21 +143,23 @@ pub async fn user_ids(
 ) -> Result<Vec<String>> {
     let pages: Vec<String> = resolved
         .tables
-        .iter()
-        .filter(|table| table.rule.subject)
-        .filter_map(|table| {
+        .enumerate()
+        .filter(|(_, table)| table.rule.subject)
+        .filter_map(|(index, table)| {
             let [ResolvedOwner { path: ResolvedPath::UserId { column, .. }, .. }] = table.owners.as_slice() else {
                 return None;
             };
             Some(format!(
                 "(SELECT {column}::text COLLATE \"default\" AS key FROM {} AS t \
-                 WHERE {column}::text COLLATE \"default\" > $1 ORDER BY 1 LIMIT $2)",
-                table.quoted_name
+                 WHERE {column}::text COLLATE \"default\" > $1{} ORDER BY 1 LIMIT $2)",
+                table.quoted_name,
+                resolved.and_not_ghost(index, "t")
             ))
         })
         .collect();
     let query = format!("SELECT key FROM ({}) AS pages ORDER BY key LIMIT $2", pages.join(" UNION "));
     // Nothing sorts before the empty text.
     let query = sql::query_scalar::<String>(query).bind(after.unwrap_or_default().to_owned()).bind(limit);
-    Ok(query.fetch_all(connection).await?)
+    let values = resolved.parameters.values().iter();
+    Ok(values.fold(query, |query, value| query.bind(value.clone())).fetch_all(connection).await?)
 }

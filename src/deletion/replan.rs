@@ -93,20 +93,19 @@ impl PlanChange {
         let has_rows = |line: &&PlanLine| line.rows > 0;
         let mut changed: Vec<ChangedLine> = Vec::new();
         for line in current.lines.iter().filter(has_rows) {
-            let before = find(confirmed, line);
-            let is_same = before.is_some_and(|before| {
-                is_same(&before.outcome, confirmed.computed_at, &line.outcome, current.computed_at)
-            });
+            // A table has several lines where its rows are others' too, or name somebody in several columns.
+            let is_same = lines_of(confirmed, line)
+                .any(|before| is_same(&before.outcome, confirmed.computed_at, &line.outcome, current.computed_at));
             if !is_same {
                 changed.push(ChangedLine {
                     label: line.label.clone(),
                     others: line.others,
-                    confirmed: before.map(|before| before.outcome.clone()),
+                    confirmed: lines_of(confirmed, line).next().map(|before| before.outcome.clone()),
                     current: Some(line.outcome.clone()),
                 });
             }
         }
-        let gone = confirmed.lines.iter().filter(has_rows).filter(|line| find(current, line).is_none());
+        let gone = confirmed.lines.iter().filter(has_rows).filter(|line| lines_of(current, line).next().is_none());
         changed.extend(gone.map(|line| ChangedLine {
             label: line.label.clone(),
             others: line.others,
@@ -117,8 +116,9 @@ impl PlanChange {
     }
 }
 
-fn find<'a>(plan: &'a Plan, line: &PlanLine) -> Option<&'a PlanLine> {
-    plan.lines.iter().find(|other| other.table == line.table && other.others == line.others)
+/// Returns the lines of a plan that are about the same rows as `line`, of another plan.
+fn lines_of<'a>(plan: &'a Plan, line: &'a PlanLine) -> impl Iterator<Item = &'a PlanLine> {
+    plan.lines.iter().filter(|other| other.table == line.table && other.others == line.others)
 }
 
 /// Whether two outcomes say the same, apart from reasons. Each date counts from the time of its plan.
@@ -365,6 +365,15 @@ mod tests {
             current: plan(current, datetime!(2026-11-27 09:00 UTC)),
         }
         .lines()
+    }
+
+    #[test]
+    fn several_lines_of_a_table_are_compared_with_each_other() {
+        let others = |outcome| PlanLine { others: true, ..line("issues", 1, outcome) };
+        let lines = || vec![others(Outcome::Detached), others(Outcome::Deleted)];
+        assert!(change(lines(), lines()).is_empty());
+        let changed = change(lines(), vec![others(Outcome::Detached), others(retained("law", None))]);
+        assert_eq!(changed.len(), 1);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use lethe::deletion::{self, orphans};
 use lethe_demo::people;
 
-use crate::support::{NOW, SAMPLE, erase, resolve, rows_of, run, seeded, subject};
+use crate::support::{NOW, SAMPLE, erase, only, resolve, rows_of, run, seeded, subject};
 
 #[tokio::test]
 async fn verification_finds_a_user_id_in_an_ignored_table() {
@@ -79,4 +79,23 @@ async fn user_ids_come_once_and_in_pages() {
     let mut everybody: Vec<String> = people::people(8).map(|person| person.id).collect();
     everybody.sort_unstable();
     assert_eq!(found, everybody);
+}
+
+#[tokio::test]
+async fn ghost_row_is_nobodys() {
+    let database = only(
+        "CREATE TABLE users (id int PRIMARY KEY, clerk_id text NOT NULL UNIQUE); \
+         INSERT INTO users VALUES (0, 'user_ghost'), (1, 'user_a')",
+    )
+    .await;
+    let map = "version = 2\n[ghost]\n\"public.users\" = { id = \"0\" }\n[[subject]]\ntable = \"public.users\"\nkey = \"clerk_id\"\n\
+        export = \"all\"\nerase = \"delete\"\n";
+    let mut connection = database.pool().acquire().await.unwrap();
+    let resolved = resolve(map, &mut connection).await;
+    assert_eq!(
+        orphans::user_ids(&resolved, &mut connection, None, 10).await.unwrap(),
+        ["user_a"],
+        "it isn't an orphan"
+    );
+    assert_eq!(orphans::user_ids(&resolved, &mut connection, Some("user_a"), 10).await.unwrap(), [] as [&str; 0]);
 }
