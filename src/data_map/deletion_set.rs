@@ -57,7 +57,7 @@ impl<'a> DeletionSet<'a> {
         let references = self.resolved.tables[table].references.iter();
         references
             .filter(|reference| reference.action == ResolvedAction::Delete)
-            .filter_map(move |reference| self.referencing_rows(reference, alias))
+            .filter_map(move |reference| self.referencing_rows_of_others(table, reference, alias))
     }
 
     /// Returns a condition for rows that reference deleted rows by `reference`, or `None` where there are none. A mention counts
@@ -118,20 +118,43 @@ impl<'a> DeletionSet<'a> {
         reference: &ResolvedReference,
         alias: &str,
     ) -> Option<String> {
+        let mut condition = self.referencing_rows_of_others(table, reference, alias)?;
+        let references = self.resolved.tables[table].references.iter();
+        // Rows that are deleted anyway aren't detached or counted twice, and neither are those that an earlier reference changes.
+        let earlier = references.clone().take_while(|other| !std::ptr::eq(*other, reference));
+        let is_changed_before = |other: &&ResolvedReference| match (&other.action, &reference.action) {
+            (ResolvedAction::Delete, ResolvedAction::Delete) => true,
+            (
+                ResolvedAction::Detach | ResolvedAction::Overwrite(_),
+                ResolvedAction::Detach | ResolvedAction::Overwrite(_),
+            ) => other.column == reference.column,
+            _ => false,
+        };
+        let is_deleted = |other: &&ResolvedReference| {
+            other.action == ResolvedAction::Delete && reference.action != ResolvedAction::Delete
+        };
+        for other in earlier.filter(is_changed_before).chain(references.filter(is_deleted)) {
+            if let Some(other) = self.referencing_rows_of_others(table, other, alias) {
+                condition = format!("{condition} AND ({other}) IS NOT TRUE");
+            }
+        }
+        Some(condition)
+    }
+
+    /// Returns a condition for other people's rows that reference deleted rows by `reference`, whatever else is done with them.
+    fn referencing_rows_of_others(
+        &self,
+        table: TableIndex,
+        reference: &ResolvedReference,
+        alias: &str,
+    ) -> Option<String> {
         let referencing = self.referencing_rows(reference, alias)?;
         let own = if reference.is_mention {
             self.resolved.owned_rows(table, alias)
         } else {
             self.resolved.rows_of_person_alone(table, alias)
         };
-        let mut condition = format!("{referencing} AND ({own}) IS NOT TRUE");
-        // Rows that are deleted anyway aren't detached or counted twice.
-        if reference.action != ResolvedAction::Delete {
-            for cascaded in self.cascaded_rows(table, alias) {
-                condition = format!("{condition} AND ({cascaded}) IS NOT TRUE");
-            }
-        }
-        Some(condition)
+        Some(format!("{referencing} AND ({own}) IS NOT TRUE"))
     }
 
     /// Whether rows that are deleted are found by rows that reference them, which are deleted before.

@@ -208,12 +208,7 @@ impl PathFinder<'_> {
 
 /// Whether values of these columns can be compared with those.
 fn are_comparable(table: &MappedTable<'_>, columns: &[String], other: &MappedTable<'_>, others: &[String]) -> bool {
-    let is_integer = |column: &Column| matches!(column.base_type.as_str(), "int2" | "int4" | "int8");
-    let is_comparable = |(column, other): (&Column, &Column)| {
-        column.base_type == other.base_type
-            || (column.is_text() && other.is_text())
-            || (is_integer(column) && is_integer(other))
-    };
+    let is_comparable = |(column, other): (&Column, &Column)| column.base_type == other.base_type;
     columns.len() == others.len()
         && !columns.is_empty()
         && columns.iter().zip(others).all(|(here, there)| {

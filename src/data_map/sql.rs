@@ -17,8 +17,10 @@ pub(crate) fn quote_identifier(identifier: &str) -> String {
 }
 
 /// Returns a query for a statement that consists of quoted identifiers and text of this crate.
+///
+/// It isn't cached: another map makes the same text with other parameters, and a cached statement would refuse them.
 pub(crate) fn query<'a>(text: String) -> Query<'a, Postgres, PgArguments> {
-    sqlx::query(AssertSqlSafe(text))
+    sqlx::query(AssertSqlSafe(text)).persistent(false)
 }
 
 /// The same for a statement that returns one column.
@@ -26,7 +28,7 @@ pub(crate) fn query_scalar<'a, Value>(text: String) -> QueryScalar<'a, Postgres,
 where
     (Value,): for<'row> sqlx::FromRow<'row, sqlx::postgres::PgRow>,
 {
-    sqlx::query_scalar(AssertSqlSafe(text))
+    sqlx::query_scalar(AssertSqlSafe(text)).persistent(false)
 }
 
 /// The values of the map that statements bind from `$3` on.

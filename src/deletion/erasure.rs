@@ -82,13 +82,15 @@ impl ErasureRun<'_> {
         self.refuse_forbidden_references(connection).await?;
         let remembered = self.remember_keys(statements, connection).await?;
         let mut rows = vec![0; statements.len()];
-        // Other people's rows are detached first, while the rows that they reference can still be found.
+        // Other people's rows are detached first, and cycles are broken, while the rows that they reference can still be found.
         for detaches in [true, false] {
+            if !detaches {
+                for (position, statement) in statements.iter().enumerate().filter(|(_, statement)| !statement.others) {
+                    self.set_unlink_columns_null(statement, remembered[position].as_deref(), connection).await?;
+                }
+            }
             for (position, statement) in statements.iter().enumerate() {
                 let keys = remembered[position].as_deref();
-                if !detaches && !statement.others {
-                    self.set_unlink_columns_null(statement, keys, connection).await?;
-                }
                 if detaches == matches!(statement.effect, Effect::Detach(_) | Effect::Forget(_)) {
                     rows[position] = self.execute(statement, keys, expected[position], connection).await?;
                 }
