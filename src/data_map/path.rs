@@ -42,18 +42,29 @@ const SYNTAX: &str = "Write a column with the Clerk user id (\"user_id\"), a pat
 impl OwnerPath {
     pub(super) fn parse(text: &str) -> Result<Self, EntryError> {
         let error = || EntryError::new(format!("`{text}` isn't a path"), SYNTAX);
-        let (path, is_valid) = if let Some((columns, target)) = text.split_once("<-") {
-            let (columns, target) = (parse_columns(columns), PathTarget::parse(target).ok_or_else(error)?);
-            let is_valid = !target.columns.is_empty() || target.table.matches('.').count() > 1;
-            (Self::Child { columns, target }, is_valid)
-        } else if let Some((columns, target)) = text.split_once("->") {
+        if let Some(path) = Self::parse_child(text) {
+            return Ok(path);
+        }
+        let (path, is_valid) = if let Some((columns, target)) = text.split_once("->") {
             let (columns, target) = (parse_columns(columns), PathTarget::parse(target).ok_or_else(error)?);
             let is_valid = !columns.is_empty() && (target.columns.is_empty() || target.columns.len() == columns.len());
             (Self::Parent { columns, target }, is_valid)
         } else {
-            (Self::Column(text.to_owned()), !text.trim().is_empty())
+            (Self::Column(text.to_owned()), !text.trim().is_empty() && !text.trim().starts_with("<-"))
         };
         if is_valid { Ok(path) } else { Err(error()) }
+    }
+
+    /// Names may contain either arrow. It is a path from the parent's side if it begins with the arrow, or has no other, and names
+    /// columns of the other table.
+    fn parse_child(text: &str) -> Option<Self> {
+        let (columns, target) = text.split_once("<-")?;
+        if !columns.trim().is_empty() && text.contains("->") {
+            return None;
+        }
+        let target = PathTarget::parse(target)?;
+        let names_columns = !target.columns.is_empty() || target.table.matches('.').count() > 1;
+        names_columns.then(|| Self::Child { columns: parse_columns(columns), target })
     }
 
     /// Returns the columns of the table itself.
@@ -69,9 +80,9 @@ impl OwnerPath {
 impl PathTarget {
     fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        let (table, columns) = match text.strip_suffix(')').and_then(|text| text.split_once('(')) {
-            Some((table, columns)) => (table.trim(), parse_columns(columns)),
-            None => (text, Vec::new()),
+        let (table, columns) = match text.strip_suffix(')').and_then(|text| text.rsplit_once('(')) {
+            Some((table, columns)) if !table.is_empty() => (table.trim(), parse_columns(&format!("({columns})"))),
+            _ => (text, Vec::new()),
         };
         (!table.is_empty()).then(|| Self { table: table.to_owned(), columns })
     }
@@ -96,8 +107,10 @@ impl PathTarget {
 /// Reads `a` or `(a, b)`.
 fn parse_columns(text: &str) -> Vec<String> {
     let text = text.trim();
-    let inner = text.strip_prefix('(').and_then(|text| text.strip_suffix(')')).unwrap_or(text);
-    inner.split(',').map(str::trim).filter(|column| !column.is_empty()).map(str::to_owned).collect()
+    let Some(list) = text.strip_prefix('(').and_then(|text| text.strip_suffix(')')) else {
+        return (!text.is_empty()).then(|| text.to_owned()).into_iter().collect();
+    };
+    list.split(',').map(str::trim).filter(|column| !column.is_empty()).map(str::to_owned).collect()
 }
 
 impl std::fmt::Display for OwnerPath {
@@ -158,6 +171,10 @@ mod tests {
             "(org, num) -> public.projects(org, num)",
             "<- public.messages(content_id)",
             "key <- public.messages(content_key)",
+            "key -> public.a<-b",
+            "a, b -> public.posts",
+            "a<-b",
+            "a<-b -> public.posts",
         ] {
             let path = OwnerPath::parse(text).unwrap_or_else(|error| panic!("{text}: {}", error.message));
             assert_eq!(path.to_string(), text);

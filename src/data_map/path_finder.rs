@@ -179,7 +179,9 @@ impl PathFinder<'_> {
         problems: &mut Problems,
     ) -> Option<(TableIndex, Vec<String>)> {
         let by_name = |name: &str| self.mapped.position(|table| table.rule.name == name);
-        let found = by_name(&target.table).map(|index| (index, target.columns.clone())).or_else(|| {
+        // A name may look like a name with columns.
+        let whole = by_name(&target.to_string()).map(|index| (index, Vec::new()));
+        let found = whole.or_else(|| Some((by_name(&target.table)?, target.columns.clone()))).or_else(|| {
             let (table, column) = target.with_column()?;
             Some((by_name(table)?, vec![column.to_owned()]))
         });
