@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use futures::FutureExt;
 use futures::future::{BoxFuture, Shared, join_all};
-use graphile_worker::{IntoTaskHandlerResult, LocalQueueConfig, TaskHandler, WorkerContext, WorkerOptions};
+use graphile_worker::{
+    IntoTaskHandlerResult, LocalQueueConfig, RefetchDelayConfig, TaskHandler, WorkerContext, WorkerOptions,
+};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use tracing::Instrument as _;
@@ -65,10 +67,13 @@ impl Kind {
             Self::Purges | Self::Housekeeping => options.use_notification_delivery(false).poll_interval(POLL_INTERVAL),
             // There is no notification (see `Queue::enqueue_unnotified`), so they are looked for often, and fetched several
             // at once.
-            Self::Mirrors => options
-                .use_notification_delivery(false)
-                .poll_interval(MIRROR_POLL_INTERVAL)
-                .local_queue(LocalQueueConfig::default().with_size(slots * MIRRORS_PER_SLOT).with_ttl(MIRROR_TTL)),
+            Self::Mirrors => options.use_notification_delivery(false).poll_interval(MIRROR_POLL_INTERVAL).local_queue(
+                LocalQueueConfig::default()
+                    .with_size(slots * MIRRORS_PER_SLOT)
+                    .with_ttl(MIRROR_TTL)
+                    // Without it, graphile_worker 0.14.1 fetches without a pause: each fetch ends the pause after it.
+                    .with_refetch_delay(RefetchDelayConfig::default().with_duration(MIRROR_POLL_INTERVAL)),
+            ),
         }
     }
 }

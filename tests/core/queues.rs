@@ -25,6 +25,20 @@ async fn count(world: &World, query: &'static str) -> i64 {
     sqlx::query_scalar(query).fetch_one(world.pool()).await.unwrap()
 }
 
+/// Each fetch of a local queue once ended the pause after it, which kept a processor busy.
+#[tokio::test]
+async fn idle_worker_hardly_asks_the_database() {
+    let world = World::start().await;
+    let _working = world.start_worker();
+    let transactions = "select xact_commit from pg_stat_database where datname = current_database()";
+    // What it does at its start.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let before = count(&world, transactions).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    let after = count(&world, transactions).await;
+    assert!(after - before < 200, "{} transactions in four seconds", after - before);
+}
+
 /// As many deletions as there are slots hang at a table that the application has locked.
 #[tokio::test]
 async fn deletions_that_hang_keep_nothing_else_from_going_on() {
