@@ -1,7 +1,7 @@
 //! Orders tables so that rows are deleted before the rows that they reference, and breaks cycles where the database
 //! allows it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::index::{ForeignKeyIndex, TableIndex};
 
@@ -31,30 +31,58 @@ pub(super) fn topological_sort(
     mut edges: Vec<Edge>,
 ) -> Result<(Vec<TableIndex>, Vec<CycleBreak>), Vec<TableIndex>> {
     edges.retain(|edge| edge.child != edge.parent);
-    let mut remaining: BTreeSet<TableIndex> = tables.into_iter().collect();
+    let mut children: BTreeMap<TableIndex, usize> = tables.into_iter().map(|table| (table, 0)).collect();
+    for edge in &edges {
+        *children.entry(edge.parent).or_default() += 1;
+    }
+    // Tables without a child that still has to come before them.
+    let mut ready: BTreeSet<TableIndex> =
+        children.iter().filter(|(_, children)| **children == 0).map(|(table, _)| *table).collect();
     let (mut sorted, mut broken) = (Vec::new(), Vec::new());
-    while !remaining.is_empty() {
-        let ready = remaining.iter().copied().find(|table| !edges.iter().any(|edge| edge.parent == *table));
-        if let Some(table) = ready {
-            remaining.remove(&table);
-            edges.retain(|edge| edge.child != table);
+    let mut by_child: BTreeMap<TableIndex, Vec<Edge>> = BTreeMap::new();
+    for edge in edges {
+        by_child.entry(edge.child).or_default().push(edge);
+    }
+    while sorted.len() < children.len() {
+        let removed = if let Some(table) = ready.pop_first() {
             sorted.push(table);
-            continue;
-        }
-        let cycle: Vec<usize> = (0..edges.len()).filter(|edge| closes_cycle(&edges, *edge)).collect();
-        let easiest = cycle.iter().copied().min_by_key(|edge| match edges[*edge].cycle_break {
-            CycleBreak::NotNeeded => 0,
-            CycleBreak::Defer(_) => 1,
-            CycleBreak::Unlink(_) => 2,
-            CycleBreak::Impossible => 3,
-        });
-        let Some(edge) = easiest.filter(|edge| edges[*edge].cycle_break != CycleBreak::Impossible) else {
-            let tables: BTreeSet<TableIndex> = cycle.iter().map(|edge| edges[*edge].child).collect();
-            return Err(tables.into_iter().collect());
+            by_child.remove(&table).unwrap_or_default()
+        } else {
+            let edge = break_cycle(&mut by_child)?;
+            broken.push(edge.cycle_break);
+            vec![edge]
         };
-        broken.push(edges.remove(edge).cycle_break);
+        for edge in removed {
+            let count = children.entry(edge.parent).or_default();
+            *count -= 1;
+            if *count == 0 {
+                ready.insert(edge.parent);
+            }
+        }
     }
     Ok((sorted, broken))
+}
+
+/// Removes the edge of a cycle that can be broken most easily. Fails with the tables of cycles where none can.
+fn break_cycle(by_child: &mut BTreeMap<TableIndex, Vec<Edge>>) -> Result<Edge, Vec<TableIndex>> {
+    let edges: Vec<Edge> = by_child.values().flatten().copied().collect();
+    let cycle: Vec<usize> = (0..edges.len()).filter(|edge| closes_cycle(&edges, *edge)).collect();
+    let easiest = cycle.iter().copied().min_by_key(|edge| match edges[*edge].cycle_break {
+        CycleBreak::NotNeeded => 0,
+        CycleBreak::Defer(_) => 1,
+        CycleBreak::Unlink(_) => 2,
+        CycleBreak::Impossible => 3,
+    });
+    let Some(edge) = easiest.map(|edge| edges[edge]).filter(|edge| edge.cycle_break != CycleBreak::Impossible) else {
+        let tables: BTreeSet<TableIndex> = cycle.iter().map(|edge| edges[*edge].child).collect();
+        return Err(tables.into_iter().collect());
+    };
+    let of_child = by_child.entry(edge.child).or_default();
+    let is_same = |other: &Edge| other.parent == edge.parent && other.cycle_break == edge.cycle_break;
+    if let Some(position) = of_child.iter().position(is_same) {
+        of_child.remove(position);
+    }
+    Ok(edge)
 }
 
 /// Whether the edge's child can be reached from its parent.

@@ -2,6 +2,7 @@
 //! only reports: no result makes it fail.
 
 mod consent;
+mod map;
 mod mix;
 mod page;
 mod report;
@@ -50,6 +51,8 @@ enum What {
     Session,
     /// A mix of pages, preferences, exports and deletions at a fixed rate.
     Load,
+    /// Drafting and checking a data map, and the preview of one person, on generated schemas.
+    Map,
 }
 
 impl Bench {
@@ -57,6 +60,9 @@ impl Bench {
         let machine = Machine { cores: std::thread::available_parallelism()?.get() };
         if matches!(self.what, What::Session) {
             return self.print(&session::measure(workspace, machine)?);
+        }
+        if matches!(self.what, What::Map) {
+            return self.print(&map::measure(workspace, machine)?);
         }
         let is_load = matches!(self.what, What::Load);
         if !is_load {
@@ -74,7 +80,7 @@ impl Bench {
         }
         let tokens = tokens(&stack)?;
         match self.what {
-            What::Session | What::Load => {}
+            What::Session | What::Load | What::Map => {}
             What::Page => self.print(&page::measure(&mut stack, &tokens, self.seconds, machine)?)?,
             What::Consent => self.print(&consent::measure(&stack, &tokens, self.seconds, machine)?)?,
         }
