@@ -83,8 +83,10 @@ pub fn accept_file(lethe: &Lethe) {
 async fn inspect(lethe: &Lethe) -> Result<Result<PlanHash, data_map::Error>, data_map::Error> {
     let lethe = lethe.refreshed();
     let mut connection = lethe.database.acquire().await.map_err(data_map::Error::Database)?;
-    let (result, fits) = match data_map::resolve(&lethe.data_map, &mut connection).await {
-        Ok(resolved) => (Ok(resolved.hash()), 1.0),
+    let resolved = data_map::resolve(&lethe.data_map, &mut connection).await;
+    let checked = resolved.and_then(|resolved| deletion::check_keys(&resolved).map(|()| resolved.hash()));
+    let (result, fits) = match checked {
+        Ok(hash) => (Ok(hash), 1.0),
         Err(error @ data_map::Error::Mismatch(_)) => (Err(error), 0.0),
         Err(error) => return Err(error),
     };

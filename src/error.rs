@@ -87,7 +87,9 @@ impl Error {
             Self::Map(data_map::Error::Mismatch(_)) | Self::TemporaryFile(_) => ErrorCode::Unavailable,
             error => match error.database_failure() {
                 Some(DatabaseFailure::Unavailable | DatabaseFailure::Contention) => ErrorCode::Unavailable,
-                Some(DatabaseFailure::MissingPrivilege | DatabaseFailure::Other) | None => ErrorCode::Internal,
+                Some(DatabaseFailure::MissingPrivilege | DatabaseFailure::Refused | DatabaseFailure::Other) | None => {
+                    ErrorCode::Internal
+                }
             },
         }
     }

@@ -111,6 +111,8 @@ pub struct CoreConfig {
     pub export_folder: Option<PathBuf>,
     /// After how many minutes an export that isn't finished is ended.
     pub export_minutes: NonZeroU32,
+    /// Up to which size of all tables, in megabytes, their texts are searched after an erasure.
+    pub content_search_megabytes: NonZeroU32,
 }
 
 impl Lethe {

@@ -145,6 +145,9 @@ pub(crate) fn summary(summary: &Summary) -> String {
     if summary.deleted > 0 {
         sentences.push(texts::summary_deleted(items(summary.deleted)));
     }
+    if summary.found > 0 {
+        sentences.push(texts::summary_found(items(summary.found)));
+    }
     sentences.join(" ")
 }
 
@@ -336,6 +339,7 @@ mod tests {
             deleted_by: Some(datetime!(2026-12-26 09:00 UTC)),
             retained: 1,
             retained_until: Some(datetime!(2028-11-26 09:00 UTC)),
+            found: 0,
         };
         assert_eq!(
             summary(&all),
@@ -344,5 +348,10 @@ mod tests {
         );
         assert_eq!(summary(&Summary { deleted: 3, ..Summary::default() }), "3 items deleted.");
         assert_eq!(summary(&Summary { retained: 2, ..Summary::default() }), "2 items kept.");
+        let found = summary(&Summary { deleted: 1, found: 3, ..Summary::default() });
+        assert!(
+            found.starts_with("1 item deleted. Your user ID or an address of yours still appears in 3 items"),
+            "{found}"
+        );
     }
 }

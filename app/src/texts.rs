@@ -235,7 +235,7 @@ texts! {
         STEP_APPLICATION_DATA = "Delete your data";
         STEP_APPLICATION_DATA_DONE = "Deleted your data";
         STEP_VERIFICATION = "Check our tables again";
-        STEP_VERIFICATION_DONE = "Checked our tables again: found only what’s listed as kept";
+        STEP_VERIFICATION_DONE = "Checked our tables again";
         SEARCHED_TABLES = "Tables checked";
         SEARCHED_COLUMNS = "Searched for your user ID";
         UNSEARCHED = "Not searched";
@@ -245,6 +245,11 @@ texts! {
         MATERIALIZED_VIEW = "a stored view";
         FOREIGN_TABLE = "its rows are in another system";
         SEARCH_LIMITS = "We looked for your user ID and the rows that belong to it, not for mentions of you in texts or in backups.";
+        SEARCH_LIMITS_CONTENT = "We looked for the rows that belong to you, and for your user ID and your verified addresses in every text, but not for your name, and not in files or backups.";
+        CONTENT_SEARCH = "Texts searched";
+        CONTENT_TOO_LARGE = "none, our database is too large for it";
+        CONTENT_TIMED_OUT = "none, it took too long";
+        CONTENT_FOUND = "Still contains your user ID or an address";
         STEP_CLERK_USER = "Delete your sign-in account";
         STEP_CLERK_USER_DONE = "Deleted your sign-in account";
         STEP_AUDIT = "Record the deletion";
@@ -308,6 +313,9 @@ texts! {
         replanned_person(date) = "What would happen changed after you had asked. You confirmed the change on {date}.";
         replanned_operator(date) = "What would happen changed after you had confirmed. On {date} we decided to go on by the changed rules; this is what we did.";
         replanned_unreachable(date) = "What would happen changed after you had confirmed. We couldn’t ask you, since your sign-in account no longer existed, and went on by the changed rules on {date}.";
+        summary_found(items) = "Your user ID or an address of yours still appears in {items} that we haven’t deleted; the details say where.";
+        content_searched(tables) = "in {tables} tables";
+        content_found(column, rows) = "{column}: {rows}";
         unsearched(table, reason) = "{table}: {reason}";
         stays(table, rows) = "{table}: {rows}";
         stays_with_key(table, rows, column) = "{table}: {rows}, with your user ID ({column})";

@@ -39,6 +39,17 @@ impl User {
             .as_str()
     }
 
+    /// The e-mail addresses and phone numbers that Clerk has verified.
+    pub fn verified_addresses(&self) -> impl Iterator<Item = &str> {
+        [("email_addresses", "email_address"), ("phone_numbers", "phone_number")].into_iter().flat_map(
+            |(list, field)| {
+                let entries = self.raw.get(list).and_then(Value::as_array).into_iter().flatten();
+                let verified = entries.filter(|entry| entry["verification"]["status"].as_str() == Some("verified"));
+                verified.filter_map(move |entry| entry.get(field)?.as_str()).filter(|address| !address.is_empty())
+            },
+        )
+    }
+
     /// First and last name, or else the username.
     #[must_use]
     pub fn display_name(&self) -> Option<String> {

@@ -2,6 +2,7 @@
 
 use super::catalog::{Column, PgCatalog, Relation};
 use super::column_names;
+use super::erase::{Erase, RowAction};
 use super::erasure_order::ErasureOrder;
 use super::ghosts;
 use super::index::{IndexedVec, TableIndex};
@@ -12,9 +13,10 @@ use super::path::OwnerPath;
 use super::path_finder::FoundPath;
 use super::resolved::{
     ExportColumn, Forget, Placeholder, ReferenceTarget, Resolved, ResolvedAction, ResolvedOwner, ResolvedPath,
-    ResolvedReference, Table, Unsearched, UserIdSearch,
+    ResolvedReference, SearchableTable, Table,
 };
 use super::rules::{DataMap, ExportRule, Mention, MentionAction, Owner, TableRule};
+use super::searches::{Searches, TextColumns};
 use super::sql::{Parameters, quote_identifier};
 use super::value::{self, NewValue, NewValues, ReferencedGhosts};
 
@@ -30,7 +32,7 @@ pub(super) struct Parts<'a> {
 }
 
 impl Parts<'_> {
-    pub(super) fn assemble(mut self, unsearched: Vec<Unsearched>, user_id_searches: Vec<UserIdSearch>) -> Resolved {
+    pub(super) fn assemble(mut self, searches: Searches) -> Resolved {
         let mut parameters = Parameters::default();
         let mut references: Vec<Vec<ResolvedReference>> =
             std::mem::replace(&mut self.references, Vec::new().into_iter().collect()).into_iter().collect();
@@ -40,7 +42,18 @@ impl Parts<'_> {
         });
         let tables = tables.collect();
         let ErasureOrder { tables: order, deferred_constraints, .. } = self.order;
-        Resolved { tables, order, user_id_searches, unsearched, deferred_constraints, parameters }
+        let Searches { unsearched, user_ids, tables: searchable } = searches;
+        let mut resolved = Resolved {
+            tables,
+            order,
+            user_id_searches: user_ids,
+            unsearched,
+            searchable_tables: Vec::new(),
+            deferred_constraints,
+            parameters,
+        };
+        resolved.searchable_tables = searchable.into_iter().map(|table| searchable_table(table, &resolved)).collect();
+        resolved
     }
 
     fn assemble_table(
@@ -61,7 +74,12 @@ impl Parts<'_> {
         let row_key = relation.row_key().iter().filter_map(|name| relation.column(name));
         Table {
             rule: (*rule).clone(),
-            quoted_name: relation.quoted_name(),
+            // The rows of heirs with rules of their own aren't this table's.
+            quoted_name: if self.catalog.has_separate_heirs(relation) {
+                format!("ONLY {}", relation.quoted_name())
+            } else {
+                relation.quoted_name()
+            },
             owners,
             is_shareable: self.owners[index].is_shareable,
             ghost: ghosts::key(self.map, self.mapped, index)
@@ -74,9 +92,38 @@ impl Parts<'_> {
             action: rule.erase.strategy().action(relation, &ghosts, parameters),
             references,
             creation_time: creation_time(relation),
+            partial_indexes: partial_indexes(relation),
+            references_itself: self
+                .catalog
+                .foreign_keys_of(table.relation_index)
+                .any(|key| key.parent == table.relation_index),
+            gets_rows_from_triggers: gets_rows_from_triggers(table, self.mapped, self.catalog),
             unlink_columns: self.order.unlink_columns.get(&index).cloned().unwrap_or_default(),
         }
     }
+}
+
+fn searchable_table(
+    TextColumns { name, quoted_name, columns, table }: TextColumns,
+    resolved: &Resolved,
+) -> SearchableTable {
+    // Where rows are deleted, those that are left aren't the person's alone.
+    let own_rows = table.filter(|table| resolved.tables[*table].action != RowAction::Delete);
+    SearchableTable { name, quoted_name, columns, own_rows: own_rows.map(|table| resolved.owned_rows(table, "t")) }
+}
+
+fn gets_rows_from_triggers(table: &MappedTable<'_>, mapped: &MappedTables<'_>, catalog: &PgCatalog) -> bool {
+    catalog.triggers.iter().any(|trigger| {
+        trigger.runs_in_erasures()
+            && mapped.iter().any(|table| table.rule.name == trigger.table)
+            && catalog.tables_with_new_rows(trigger).any(|index| index == table.relation_index)
+    })
+}
+
+/// Returns the unique indexes that rows can move into. Those with a key of the table among their columns never conflict.
+fn partial_indexes(relation: &Relation) -> Vec<(String, String)> {
+    let indexes = relation.unique_indexes.iter().filter(|index| !relation.has_key_within(index, None));
+    indexes.filter_map(|index| Some((index.name.clone(), index.predicate.clone()?))).collect()
 }
 
 fn quote_all(columns: &[String]) -> Vec<String> {
@@ -98,7 +145,7 @@ fn resolved_owner(
     let path = match path {
         FoundPath::UserId(column) => ResolvedPath::UserId {
             column: quote_identifier(column),
-            placeholders: placeholders(table.rule, column, parameters),
+            placeholders: placeholders(table.rule, column, ghosts, parameters),
         },
         FoundPath::Parent { columns, table, target } => {
             ResolvedPath::Parent { columns: quote_all(columns), table: *table, target: quote_all(target) }
@@ -115,7 +162,12 @@ fn resolved_owner(
 }
 
 /// Returns what the deletions of others may have written to a column that holds Clerk user ids.
-fn placeholders(rule: &TableRule, column: &str, parameters: &mut Parameters) -> Vec<Placeholder> {
+fn placeholders(
+    rule: &TableRule,
+    column: &str,
+    ghosts: &ReferencedGhosts,
+    parameters: &mut Parameters,
+) -> Vec<Placeholder> {
     let forgotten = rule.owners.iter().filter_map(|owner| owner.forget.get(column));
     let mentioned = rule.mentions_of(column).filter_map(|mention| match &mention.action {
         MentionAction::Overwrite(value) => Some(value),
@@ -125,9 +177,14 @@ fn placeholders(rule: &TableRule, column: &str, parameters: &mut Parameters) -> 
         NewValue::Value(value) => Some(Placeholder::Value(parameters.add(value))),
         NewValue::Neutral => Some(Placeholder::Value(parameters.add(""))),
         NewValue::Unique(template) => Some(Placeholder::Pattern(parameters.add(&value::unique_pattern(template)))),
-        NewValue::Null | NewValue::Ghost => None,
+        NewValue::Ghost => ghosts.get(column).map(|key| Placeholder::Value(parameters.add(key))),
+        NewValue::Null => None,
     };
-    forgotten.chain(mentioned).filter_map(placeholder).collect()
+    let scrubbed = match &rule.erase {
+        Erase::Scrub(scrub) => scrub.columns.get(column),
+        Erase::Delete | Erase::Stamp(_) | Erase::Keep(_) => None,
+    };
+    forgotten.chain(mentioned).chain(scrubbed).filter_map(placeholder).collect()
 }
 
 fn assignments(
@@ -149,29 +206,44 @@ fn resolved_mention(
     parameters: &mut Parameters,
 ) -> ResolvedReference {
     let columns = mention.path.columns();
-    let target = match path {
-        FoundPath::UserId(_) | FoundPath::Child { .. } => ReferenceTarget::UserId,
-        FoundPath::Parent { columns, table, target } => {
+    let target = match (path, &mention.path) {
+        (_, OwnerPath::Within { within, .. }) => ReferenceTarget::UserIdWithin(within.resolve(parameters)),
+        (FoundPath::UserId(_) | FoundPath::Child { .. }, _) => ReferenceTarget::UserId,
+        (FoundPath::Parent { columns, table, target }, _) => {
             let pairs = quote_all(columns).into_iter().zip(quote_all(target));
             ReferenceTarget::Rows { table: *table, columns: pairs.collect() }
         }
     };
     let action = match &mention.action {
         MentionAction::Overwrite(value) => {
-            let named = columns.iter().map(|column| (column.clone(), value.clone()));
-            let values = named.chain(mention.forget.clone()).collect();
-            ResolvedAction::Overwrite(assignments(&values, relation, ghosts, parameters))
+            ResolvedAction::Overwrite(overwritten(mention, value, &target, relation, ghosts, parameters))
         }
         MentionAction::Delete => ResolvedAction::Delete,
         MentionAction::Keep { reason } => ResolvedAction::Keep(reason.clone()),
         MentionAction::Forbid => ResolvedAction::Forbid,
     };
-    let name = match &mention.path {
-        OwnerPath::Column(column) => column.clone(),
-        path => path.columns().join(", "),
-    };
     let column = quote_identifier(columns.first().map_or("", String::as_str));
-    ResolvedReference { name, column, target, action, is_mention: true }
+    ResolvedReference { name: mention.name(), column, target, action, is_mention: true }
+}
+
+/// Returns the SET list of a mention.
+fn overwritten(
+    mention: &Mention,
+    value: &NewValue,
+    target: &ReferenceTarget,
+    relation: &Relation,
+    ghosts: &ReferencedGhosts,
+    parameters: &mut Parameters,
+) -> String {
+    let columns = mention.path.columns();
+    let ReferenceTarget::UserIdWithin(within) = target else {
+        let named = columns.iter().map(|column| (column.clone(), value.clone()));
+        return assignments(&named.chain(mention.forget.clone()).collect(), relation, ghosts, parameters);
+    };
+    let inside = columns.iter().filter_map(|name| relation.column(name));
+    let mut set: Vec<String> = inside.map(|column| within.assignment(column, value, parameters)).collect();
+    set.extend(Some(assignments(&mention.forget, relation, ghosts, parameters)).filter(|set| !set.is_empty()));
+    set.join(", ")
 }
 
 fn export_columns(MappedTable { rule, relation, .. }: &MappedTable<'_>) -> Option<Vec<ExportColumn>> {

@@ -5,16 +5,16 @@ use std::collections::BTreeSet;
 
 use super::assembly;
 use super::catalog::{PgCatalog, Relation, RelationKind};
-use super::erase::Removal;
 use super::error::{Error, Problems};
 use super::forget;
 use super::index::RelationIndex;
 use super::mapped::{MappedTable, MappedTables};
-use super::resolved::{Resolved, Unsearched, UnsearchedReason, UserIdSearch};
-use super::rules::{DataMap, ExportRule, IgnoredTable, MentionAction, Owner};
+use super::resolved::Resolved;
+use super::rules::{DataMap, ExportRule, IgnoredTable, Owner};
+use super::searches::{self, Searches};
 use super::sql::quote_identifier;
 use super::version::Version;
-use super::{column_names, erasure_order, ghosts, mentions, owners, references};
+use super::{column_names, erasure_order, ghosts, mentions, owners, privileges, references};
 
 pub(super) fn resolve(map: &DataMap, catalog: &PgCatalog) -> Result<Resolved, Error> {
     let mut problems = Problems::default();
@@ -36,23 +36,18 @@ pub(super) fn resolve(map: &DataMap, catalog: &PgCatalog) -> Result<Resolved, Er
         let paths = owners[index].paths.iter().chain(&mentions[index]);
         let target = table.erase_target(&mapped, catalog, ghosts::referenced_by(table, paths, map, &mapped, catalog));
         table.rule.erase.strategy().check(&target, &mut problems);
-        forget::check(table, &target.value_target(), &owners[index], &mut problems);
-        for mention in &table.rule.mentions {
-            if let MentionAction::Overwrite(value) = &mention.action {
-                for column in mention.path.columns() {
-                    target.value_target().check("mention", column, value, &mut problems);
-                }
-                for (column, value) in &mention.forget {
-                    target.value_target().check("forget", column, value, &mut problems);
-                }
-            }
-        }
+        forget::check(table, &target, &owners[index], &mut problems);
+        mentions::check_values(table, &target, &mut problems);
     }
     let references = references::resolve(map.version, &mapped, &ignored, catalog, &mut problems);
     let order = erasure_order::find(&mapped, &owners, &mentions, catalog, &mut problems);
     problems.check()?;
     let parts = assembly::Parts { map, mapped: &mapped, catalog, owners, mentions, references, order };
-    Ok(parts.assemble(unsearched(catalog), user_id_searches(map.version, &mapped, catalog)))
+    Ok(parts.assemble(Searches {
+        unsearched: searches::unsearched(catalog),
+        user_ids: searches::user_ids(map.version, &mapped, catalog),
+        tables: searches::searchable_tables(&mapped, catalog),
+    }))
 }
 
 /// Returns the ignored relations. In maps of the second language a name may be a pattern, which need not match anything.
@@ -77,7 +72,7 @@ fn find_ignored(map: &DataMap, catalog: &PgCatalog, problems: &mut Problems) -> 
 }
 
 /// Whether the text is the pattern, in which `*` stands for any text.
-fn matches_pattern(pattern: &str, text: &str) -> bool {
+pub(super) fn matches_pattern(pattern: &str, text: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == text,
         Some((before, after)) => text.strip_prefix(before).is_some_and(|rest| {
@@ -127,7 +122,14 @@ fn find_relation(name: &str, catalog: &PgCatalog, problems: &mut Problems) -> Op
 fn check_table(table: &MappedTable<'_>, problems: &mut Problems) {
     let MappedTable { rule, relation, .. } = table;
     rule.owners.iter().for_each(|owner| check_owner(table, owner, problems));
-    check_privileges(table, problems);
+    privileges::check(table, problems);
+    for name in &relation.rewrite_rules {
+        problems.add_for_table(
+            &rule.name,
+            format!("the rule {name} (CREATE RULE) changes what UPDATE or DELETE does, so nothing can be said about an erasure"),
+            "Replace it by a trigger",
+        );
+    }
     for name in rule.column_labels.keys().filter(|name| relation.column(name).is_none()) {
         problems.add_unknown_column(&rule.name, name, "column_labels");
     }
@@ -167,34 +169,6 @@ fn check_owner(MappedTable { rule, relation, .. }: &MappedTable<'_>, owner: &Own
     }
 }
 
-fn check_privileges(MappedTable { rule, relation, .. }: &MappedTable<'_>, problems: &mut Problems) {
-    if relation.row_security {
-        problems.add_for_table(
-            &rule.name,
-            "row-level security may hide rows from Lethe, which then wouldn't be erased",
-            "Let Lethe connect as a role with BYPASSRLS, or as the table's owner without FORCE ROW LEVEL SECURITY",
-        );
-    }
-    let changes_others = !rule.references.is_empty() || !rule.mentions.is_empty();
-    let strategy = rule.erase.strategy();
-    let deletes = changes_others || strategy.removal() != Removal::Never;
-    // Rows are locked before they are deleted, for which Postgres wants UPDATE.
-    let forgets = rule.owners.iter().any(|owner| !owner.forget.is_empty());
-    let updates = deletes || forgets || strategy.updates_rows();
-    let needed = [
-        ("SELECT", true, relation.privileges.select),
-        ("UPDATE", updates, relation.privileges.update),
-        ("DELETE", deletes, relation.privileges.delete),
-    ];
-    for (privilege, _, _) in needed.iter().filter(|(_, needed, granted)| *needed && !granted) {
-        problems.add_for_table(
-            &rule.name,
-            format!("Lethe's role has no {privilege} privilege on the table"),
-            format!("GRANT {privilege} ON {} to it", relation.quoted_name()),
-        );
-    }
-}
-
 /// Reports tables without an entry: in the second language all of them, in the first those that foreign keys or column names
 /// connect with people.
 fn report_unmapped_tables(
@@ -209,10 +183,26 @@ fn report_unmapped_tables(
     let is_in_scope =
         |relation: &Relation| map.schemas.as_ref().is_none_or(|schemas| schemas.contains(&relation.schema));
     for (index, relation) in catalog.relations.enumerate() {
-        if known.contains(&index) || ignored.contains(&index) {
+        let name = relation.name();
+        let is_named = || map.ignored.iter().any(|ignored| ignored.name == name);
+        if known.contains(&index) || ignored.contains(&index) && is_named() {
             continue;
         }
-        let name = relation.name();
+        if ignored.contains(&index) {
+            let mut columns = relation.columns.iter();
+            if let Some(column) = columns.find(|column| column_names::is_key_of_person(&column.name)) {
+                problems.add_for_column(
+                    &name,
+                    &column.name,
+                    "a pattern ignores the table, and the column suggests that it is about people",
+                    "Add a [[table]] with its owner, or name the table itself in [[ignore]]",
+                );
+            }
+            continue;
+        }
+        if relation.is_part_of_parent {
+            continue;
+        }
         if let Some(key) = referencing.get(&index) {
             let key = &catalog.foreign_keys[*key];
             let (column, parent) = (&key.columns[0], catalog.relations[key.parent].name());
@@ -246,51 +236,4 @@ fn report_unmapped_tables(
             problems.add_for_table(schema, "[scope] names a schema that has no table", "Correct the name");
         }
     }
-}
-
-/// Returns the tables in which a search finds less than there is.
-fn unsearched(catalog: &PgCatalog) -> Vec<Unsearched> {
-    let reason = |relation: &Relation| match relation.kind {
-        RelationKind::MaterializedView => Some(UnsearchedReason::MaterializedView),
-        RelationKind::ForeignTable => Some(UnsearchedReason::ForeignTable),
-        RelationKind::Table if !relation.privileges.select => Some(UnsearchedReason::NoPrivilege),
-        RelationKind::Table => relation.row_security.then_some(UnsearchedReason::RowLevelSecurity),
-    };
-    let relations = catalog.relations.iter();
-    relations.filter_map(|relation| Some(Unsearched { reason: reason(relation)?, table: relation.name() })).collect()
-}
-
-/// Returns the columns that may hold a Clerk user id and in which no rule expects it, in mapped tables and others.
-fn user_id_searches(version: Version, mapped: &MappedTables<'_>, catalog: &PgCatalog) -> Vec<UserIdSearch> {
-    let mut searches = Vec::new();
-    for (index, relation) in catalog.relations.enumerate() {
-        if relation.kind != RelationKind::Table || !relation.privileges.select {
-            continue;
-        }
-        let table = mapped.index_of_relation(index);
-        let rule = table.map(|table| mapped[table].rule);
-        for column in relation.columns.iter().filter(|column| column.is_text()) {
-            let owners = || rule.into_iter().flat_map(|rule| &rule.owners);
-            let by_column = || owners().filter(|owner| owner.path.columns() == [column.name.clone()]);
-            let is_owner = by_column().any(|owner| owner.filter.is_empty());
-            // Rows for which none of the values holds have no rule.
-            let is_filtered_owner =
-                !is_owner && by_column().any(|owner| owner.path == super::path::OwnerPath::Column(column.name.clone()));
-            let stays = rule.is_some_and(|rule| {
-                rule.mentions_of(&column.name).any(|mention| matches!(mention.action, MentionAction::Keep { .. }))
-            });
-            if stays || is_owner || !(is_filtered_owner || column.may_hold_user_id_in(version)) {
-                continue;
-            }
-            searches.push(UserIdSearch {
-                name: relation.name(),
-                column_name: column.name.clone(),
-                quoted_name: relation.quoted_name(),
-                column: quote_identifier(&column.name),
-                table,
-                is_without_rule: table.is_none() || is_filtered_owner,
-            });
-        }
-    }
-    searches
 }

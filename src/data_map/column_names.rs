@@ -146,10 +146,44 @@ pub(super) fn role(column: &str) -> Option<Role> {
     }
 }
 
+/// Whether a normalized name begins like that of another service's id: `stripe_customer_id`.
+fn is_of_other_service(name: &str) -> bool {
+    const SERVICES: [&str; 24] = [
+        "stripe",
+        "paddle",
+        "lemonsqueezy",
+        "polar",
+        "chargebee",
+        "braintree",
+        "recurly",
+        "paypal",
+        "razorpay",
+        "shopify",
+        "intercom",
+        "hubspot",
+        "salesforce",
+        "zendesk",
+        "posthog",
+        "amplitude",
+        "mixpanel",
+        "segment",
+        "slack",
+        "discord",
+        "github",
+        "google",
+        "telegram",
+        "twilio",
+    ];
+    SERVICES.iter().any(|service| name.starts_with(service)) || name.contains("provider") || name.starts_with("oauth")
+}
+
 /// Whether the name says that the column holds a key of somebody, and not a name or an address.
 pub(super) fn is_key_of_person(column: &str) -> bool {
     let name = normalize(column);
     role(column).is_some()
+        && !is_of_other_service(&name)
+        // Without a foreign key these are OAuth's clients and an address book's entries.
+        && !matches!(name.as_str(), "clientid" | "contactid")
         && (name.ends_with("id") || name.ends_with("ids") || name.ends_with("by") || name.contains("clerk"))
 }
 

@@ -69,6 +69,9 @@ impl<'a> DeletionSet<'a> {
         }
         match &reference.target {
             ReferenceTarget::UserId => is_deletion.then(|| format!("{alias}.{} = $1", reference.column)),
+            ReferenceTarget::UserIdWithin(within) => {
+                is_deletion.then(|| within.holds_user_id(alias, &reference.column))
+            }
             ReferenceTarget::Rows { table, columns } => {
                 let inner = format!("{alias}_");
                 let parent = &self.resolved.tables[*table];
@@ -77,14 +80,7 @@ impl<'a> DeletionSet<'a> {
                 } else {
                     self.cut_off_rows(*table, columns, &inner)?
                 };
-                let (here, there): (Vec<_>, Vec<_>) =
-                    columns.iter().map(|(here, there)| (format!("{alias}.{here}"), format!("{inner}.{there}"))).unzip();
-                Some(format!(
-                    "({}) IN (SELECT {} FROM {} AS {inner} WHERE {referenced})",
-                    here.join(", "),
-                    there.join(", "),
-                    parent.quoted_name
-                ))
+                Some(references_one_of(columns, alias, &parent.quoted_name, &inner, &referenced))
             }
         }
     }
@@ -149,7 +145,9 @@ impl<'a> DeletionSet<'a> {
         alias: &str,
     ) -> Option<String> {
         let referencing = self.referencing_rows(reference, alias)?;
-        let own = if reference.is_mention {
+        // A mention deletes also rows that are the person's and others': they would stay with the others.
+        let deletes = matches!(reference.action, ResolvedAction::Delete | ResolvedAction::Forbid);
+        let own = if reference.is_mention && !deletes {
             self.resolved.owned_rows(table, alias)
         } else {
             self.resolved.rows_of_person_alone(table, alias)
@@ -157,15 +155,27 @@ impl<'a> DeletionSet<'a> {
         Some(format!("{referencing} AND ({own}) IS NOT TRUE"))
     }
 
-    /// Whether rows that are deleted are found by rows that reference them, which are deleted before.
-    pub(crate) fn is_found_by_children(&self, table: TableIndex) -> bool {
-        let references = self.resolved.tables[table].references.iter();
-        let mut deleted_with = references.filter(|reference| reference.action == ResolvedAction::Delete);
-        self.resolved.is_found_by_children(table)
-            || deleted_with.any(|reference| match &reference.target {
-                ReferenceTarget::Rows { table, .. } => self.is_found_by_children(*table),
-                ReferenceTarget::UserId => false,
-            })
+    /// Returns a condition for the person's own rows that stay and reference a deleted row, or `None` where there are none or the
+    /// column isn't detached.
+    pub(crate) fn own_rows_to_detach(
+        &self,
+        table: TableIndex,
+        reference: &ResolvedReference,
+        alias: &str,
+    ) -> Option<String> {
+        let ReferenceTarget::Rows { table: parent, columns } = &reference.target else { return None };
+        let all_go = self.cause == Cause::Deletion
+            && self.resolved.tables[table].rule.erase.strategy().removal() == Removal::Immediate;
+        if reference.action != ResolvedAction::Detach || all_go {
+            return None;
+        }
+        let inner = format!("{alias}_");
+        let referenced = self.deleted_rows(*parent, &inner)?;
+        let name = &self.resolved.tables[*parent].quoted_name;
+        let referencing = references_one_of(columns, alias, name, &inner, &referenced);
+        let own = self.resolved.rows_of_person_alone(table, alias);
+        let deleted = self.deleted_rows(table, alias).map(|deleted| format!(" AND ({deleted}) IS NOT TRUE"));
+        Some(format!("{referencing} AND {own}{}", deleted.unwrap_or_default()))
     }
 
     /// Returns a condition for rows of the person that stay and name them in a column of their own, or `None` where there are none.
@@ -183,4 +193,11 @@ impl<'a> DeletionSet<'a> {
         let deleted = self.deleted_rows(table, alias).map(|deleted| format!(" AND ({deleted}) IS NOT TRUE"));
         Some(format!("{referencing} AND {own}{}", deleted.unwrap_or_default()))
     }
+}
+
+/// Returns a condition for rows that reference a row of `parent` for which `condition` holds, which has the alias `inner`.
+fn references_one_of(columns: &[(String, String)], alias: &str, parent: &str, inner: &str, condition: &str) -> String {
+    let (here, there): (Vec<_>, Vec<_>) =
+        columns.iter().map(|(here, there)| (format!("{alias}.{here}"), format!("{inner}.{there}"))).unzip();
+    format!("({}) IN (SELECT {} FROM {parent} AS {inner} WHERE {condition})", here.join(", "), there.join(", "))
 }

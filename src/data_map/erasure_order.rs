@@ -52,7 +52,7 @@ pub(super) fn find(
             CycleBreak::Unlink(key) => {
                 let key = &catalog.foreign_keys[key];
                 let child = mapped.index_of_relation(key.child).expect("edges connect mapped tables");
-                let columns = nullable_columns(key, &mapped[child]).map(quote_identifier);
+                let columns = nullable_columns(key, &mapped[child], catalog).map(quote_identifier);
                 order.unlink_columns.entry(child).or_default().extend(columns);
             }
             CycleBreak::NotNeeded | CycleBreak::Impossible => {}
@@ -76,9 +76,17 @@ fn edges(mapped: &MappedTables<'_>, owners: &Owners, mentions: &Mentions, catalo
     });
     let foreign_keys = catalog.foreign_keys.enumerate().filter_map(|(index, key)| {
         let (child, parent) = (mapped.index_of_relation(key.child)?, mapped.index_of_relation(key.parent)?);
-        Some(Edge { child, parent, cycle_break: cycle_break(index, key, &mapped[child], &mapped[parent]) })
+        Some(Edge { child, parent, cycle_break: cycle_break(index, key, &mapped[child], &mapped[parent], catalog) })
     });
-    paths.chain(foreign_keys).collect()
+    // Rows that a trigger adds while others are erased must be erased after them.
+    let triggers = catalog.triggers.iter().filter(|trigger| trigger.runs_in_erasures());
+    let triggers = triggers.flat_map(|trigger| {
+        let child = mapped.position(|table| table.rule.name == trigger.table);
+        let parents = catalog.tables_with_new_rows(trigger).filter_map(|index| mapped.index_of_relation(index));
+        let edge = move |parent| Some(Edge { child: child?, parent, cycle_break: CycleBreak::NotNeeded });
+        parents.filter_map(edge).collect::<Vec<_>>()
+    });
+    paths.chain(foreign_keys).chain(triggers).collect()
 }
 
 /// How a foreign key can be broken where it closes a cycle.
@@ -87,11 +95,13 @@ fn cycle_break(
     key: &ForeignKey,
     child: &MappedTable<'_>,
     parent: &MappedTable<'_>,
+    catalog: &PgCatalog,
 ) -> CycleBreak {
-    let is_nullable = nullable_columns(key, child).next().is_some();
+    let is_nullable = nullable_columns(key, child, catalog).next().is_some();
     // Each table is purged in a transaction of its own.
     let is_one_transaction = child.rule.erase.strategy().removal() == Removal::Immediate;
-    if parent.rule.erase.strategy().removal() == Removal::Never {
+    let loses_rows = parent.rule.erase.strategy().removal() != Removal::Never || parent.rule.deletes_rows_of_others();
+    if !loses_rows {
         CycleBreak::NotNeeded
     } else if key.deferrable && key.on_delete == OnDelete::NoAction && is_one_transaction {
         CycleBreak::Defer(index)
@@ -102,10 +112,15 @@ fn cycle_break(
     }
 }
 
-/// Returns the columns of a foreign key that can be set to NULL without losing the row's owner.
-fn nullable_columns<'a>(key: &'a ForeignKey, child: &'a MappedTable<'_>) -> impl Iterator<Item = &'a str> {
+/// Returns the columns of a foreign key that can be set to NULL without losing the row's owner, and by which no rows are referenced.
+fn nullable_columns<'a>(
+    key: &'a ForeignKey,
+    child: &'a MappedTable<'_>,
+    catalog: &'a PgCatalog,
+) -> impl Iterator<Item = &'a str> {
     let is_nullable = |name: &&String| {
         !child.rule.owner_columns().any(|owner| owner == *name)
+            && !catalog.is_referenced(child.relation_index, name)
             && child.relation.column(name).is_some_and(|column| column.nullable)
     };
     key.columns.iter().filter(is_nullable).map(String::as_str)

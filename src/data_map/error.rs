@@ -105,6 +105,10 @@ impl Problems {
         );
     }
 
+    pub(super) fn into_vec(self) -> Vec<Problem> {
+        self.0.into_iter().collect()
+    }
+
     /// Returns the error. There is a problem.
     pub(super) fn into_error(self) -> Error {
         debug_assert!(!self.0.is_empty(), "without a problem there is no error");

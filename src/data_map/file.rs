@@ -44,16 +44,9 @@ impl DataMap {
             };
             ignored.extend(read_entry(toml, entry, ignored_tables, add_names)?);
         }
-        if !tables.iter().any(|rule| rule.subject) {
-            return Err(Error::Invalid {
-                line: 1,
-                table: None,
-                message: "there is no [[subject]], so no user could be found".to_owned(),
-                remedy: "Name the table that holds the users, and its key column with the Clerk user id".to_owned(),
-            });
-        }
         let text_digest = digest(&SHA256, toml.as_bytes()).as_ref().try_into().expect("SHA-256 gives 32 bytes");
         let version = version(file.version)?;
+        require_people(version, &tables)?;
         let (schemas, ghosts) = (file.scope.map(|scope| scope.schemas), file.ghost);
         let lines = names.lines;
         Ok(Self {
@@ -74,6 +67,21 @@ impl DataMap {
             std::fs::read_to_string(path).map_err(|source| Error::Unreadable { path: path.to_owned(), source })?;
         Self::parse(&toml)
     }
+}
+
+/// Fails if no entry leads to anybody. Where a table has one row for each user, it is a subject; people can also exist at Clerk only,
+/// and be found by columns with their ids alone.
+fn require_people(version: Version, tables: &[TableRule]) -> Result<(), Error> {
+    let has_user_id = |rule: &TableRule| rule.owners.iter().any(|owner| matches!(owner.path, OwnerPath::Column(_)));
+    if tables.iter().any(|rule| rule.subject || version == Version::Second && has_user_id(rule)) {
+        return Ok(());
+    }
+    Err(Error::Invalid {
+        line: 1,
+        table: None,
+        message: "there is no [[subject]], so no user could be found".to_owned(),
+        remedy: "Name the table that holds the users, and its key column with the Clerk user id".to_owned(),
+    })
 }
 
 /// Converts an entry and adds its name; errors get the entry's line.

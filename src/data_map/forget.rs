@@ -1,18 +1,28 @@
 //! What is written to rows that stay with others when one of their owners leaves.
 
+use super::erase::EraseTarget;
 use super::error::Problems;
 use super::mapped::MappedTable;
 use super::owners::{FoundOwners, has_several_owners};
 use super::path_finder::FoundPath;
 use super::rules::Owner;
-use super::value::{NewValue, ValueTarget};
+use super::value::NewValue;
 
 /// Reports owners that couldn't leave, and values that the database wouldn't take.
-pub(super) fn check(table: &MappedTable<'_>, target: &ValueTarget<'_>, found: &FoundOwners, problems: &mut Problems) {
+pub(super) fn check(table: &MappedTable<'_>, target: &EraseTarget<'_>, found: &FoundOwners, problems: &mut Problems) {
     let has_several = has_several_owners(&table.rule.owners);
     for (owner, path) in table.rule.owners.iter().zip(&found.paths) {
+        let others = || table.rule.owners.iter().filter(|other| *other != owner);
+        let is_of_other = |column: &&String| {
+            others().any(|other| other.path.columns().contains(column)) && !path.columns().contains(column)
+        };
+        for column in owner.forget.keys().filter(is_of_other) {
+            let message = "the column leads to another owner, whose the row would no longer be";
+            problems.add_for_column(&table.rule.name, column, message, "Remove it from forget");
+        }
         for (column, value) in &owner.forget {
-            target.check("forget", column, value, problems);
+            target.value_target().check("forget", column, value, problems);
+            target.check_identifies_no_row(column, problems);
         }
         if has_several {
             check_path_is_cut(table, owner, path, problems);

@@ -1,7 +1,7 @@
 //! Typed indices: the position of a mapped table can't be taken for that of a relation.
 
 use std::marker::PhantomData;
-use std::ops::{Deref, Index};
+use std::ops::{Deref, DerefMut, Index, IndexMut};
 
 /// A position in one kind of list.
 pub(crate) trait Position: Copy {
@@ -62,6 +62,18 @@ impl<I: Position, T> Index<I> for IndexedVec<I, T> {
 
     fn index(&self, index: I) -> &T {
         &self.items[index.get()]
+    }
+}
+
+impl<I: Position, T> IndexMut<I> for IndexedVec<I, T> {
+    fn index_mut(&mut self, index: I) -> &mut T {
+        &mut self.items[index.get()]
+    }
+}
+
+impl<I, T> DerefMut for IndexedVec<I, T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        &mut self.items
     }
 }
 

@@ -10,6 +10,8 @@ pub(super) fn report_outlives(
     consequence: &str,
     problems: &mut Problems,
 ) {
+    let is_owner = child.rule.owner_columns().any(|owner| owner == column);
+    let is_detachable = !is_owner && child.relation.column(column).is_some_and(|column| column.nullable);
     problems.add_for_column(
         &child.rule.name,
         column,
@@ -19,6 +21,10 @@ pub(super) fn report_outlives(
             parent.rule.name,
             parent.rule.erase.strategy().removal().describe()
         ),
-        format!("Keep, stamp or scrub {} for as long, or delete these rows as early", parent.rule.name),
+        format!(
+            "Keep, stamp or scrub {} for as long, or delete these rows as early{}",
+            parent.rule.name,
+            if is_detachable { ", or add [[table.reference]] with others = \"detach\" for this column" } else { "" }
+        ),
     );
 }

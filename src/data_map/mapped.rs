@@ -36,10 +36,12 @@ impl MappedTable<'_> {
     ) -> EraseTarget<'b> {
         let keys = catalog.foreign_keys_of(self.relation_index);
         let keys = keys.filter(|key| mapped.index_of_relation(key.parent).is_some());
+        let composite = catalog.foreign_keys_of(self.relation_index).filter(|key| key.columns.len() > 1);
         EraseTarget {
             name: &self.rule.name,
             owner_columns: self.rule.owner_columns().map(String::as_str).collect(),
             ghosts,
+            composite_columns: composite.flat_map(|key| key.columns.iter().cloned()).collect(),
             referencing_columns: keys.flat_map(|key| key.columns.iter().cloned()).collect(),
             relation: self.relation,
             relation_index: self.relation_index,

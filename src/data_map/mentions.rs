@@ -1,7 +1,9 @@
 //! Mentions: columns that name somebody in rows that aren't theirs.
 
 use super::catalog::PgCatalog;
+use super::erase::EraseTarget;
 use super::error::Problems;
+use super::grammar::ReferenceAction;
 use super::index::{IndexedVec, TableIndex};
 use super::mapped::{MappedTable, MappedTables};
 use super::owners::Owners;
@@ -70,6 +72,19 @@ fn find(
                 }
             }
         }
+        OwnerPath::Within { column, within } => {
+            let Some(found) = table.relation.column(column) else {
+                problems.add_unknown_column(name, column, "mention");
+                return None;
+            };
+            let (needed, fits) = within.fits(found);
+            if !fits {
+                let message = format!("the column is {}, and not {needed}", found.type_name);
+                problems.add_for_column(name, column, message, "Correct the mention");
+                return None;
+            }
+            FoundPath::UserId(column.clone())
+        }
         path => finder.find(table, path, problems)?,
     };
     let column = mention.path.columns().first().map_or("", String::as_str);
@@ -83,7 +98,9 @@ fn find(
         problems.add_for_column(name, column, message, "Name a column that leads to a table with one owner a row");
         return None;
     }
-    if table.rule.owner_columns().any(|owner| owner == column)
+    let is_within = matches!(mention.path, OwnerPath::Within { .. });
+    if !is_within
+        && table.rule.owner_columns().any(|owner| owner == column)
         && table.rule.owners.len() == 1
         && table.rule.owners[0].filter.is_empty()
     {
@@ -94,11 +111,74 @@ fn find(
     Some(found)
 }
 
+/// Reports new values that the database wouldn't take.
+pub(super) fn check_values(table: &MappedTable<'_>, target: &EraseTarget<'_>, problems: &mut Problems) {
+    let stamped = table.rule.erase.stamped_columns();
+    let erase = table.rule.erase.strategy();
+    let loses_owner =
+        table.rule.owners.iter().any(|owner| owner.path.columns().iter().any(|column| erase.overwrites(column)));
+    for mention in &table.rule.mentions {
+        let MentionAction::Overwrite(value) = &mention.action else {
+            let is_lasting = matches!(mention.action, MentionAction::Keep { .. });
+            if let Some(column) = mention.path.columns().iter().find(|column| !erase.overwrites(column))
+                && loses_owner
+                && !is_lasting
+            {
+                problems.add_for_column(
+                    &table.rule.name,
+                    column,
+                    "the scrub takes the owner away from rows that stay, and this column may still lead to them",
+                    format!("Add {column} to scrub, or leave the owner's column"),
+                );
+            }
+            continue;
+        };
+        for column in mention.forget.keys().filter(|column| table.rule.owner_columns().any(|owner| owner == *column)) {
+            let message = "the column is the row's owner, who isn't the one that the mention names";
+            problems.add_for_column(&table.rule.name, column, message, "Remove it from forget");
+        }
+        for column in mention.forget.keys().filter(|column| stamped.contains(column)) {
+            let message = "the column is stamped, so a mention can't overwrite it";
+            problems.add_for_column(&table.rule.name, column, message, "Remove it from forget");
+        }
+        let is_within = matches!(mention.path, OwnerPath::Within { .. });
+        if is_within {
+            check_value_within(table, &mention.path.columns()[0], value, problems);
+        }
+        let named = mention.path.columns().iter().map(|column| ("mention", column, value)).filter(|_| !is_within);
+        let forgotten = mention.forget.iter().map(|(column, value)| ("forget", column, value));
+        for (key, column, value) in named.chain(forgotten) {
+            target.value_target().check(key, column, value, problems);
+            target.check_identifies_no_row(column, problems);
+        }
+    }
+}
+
+/// JSON and arrays take any text, and null.
+fn check_value_within(table: &MappedTable<'_>, column: &str, value: &NewValue, problems: &mut Problems) {
+    let is_generated = table.relation.column(column).is_some_and(|column| column.generated);
+    if is_generated {
+        let message = "the database generates the column, so it can't be overwritten";
+        problems.add_for_column(&table.rule.name, column, message, "Name the columns that it is generated from");
+    } else if *value == NewValue::Ghost {
+        let message = "an id inside JSON or an array references nothing, so it can't be the ghost's";
+        problems.add_for_column(&table.rule.name, column, message, "Write \"null\", or { value = \"..\" }");
+    }
+}
+
 impl TableRule {
     /// Whether a mention removes the reference in every row that stays: the column becomes NULL, or references the ghost row.
     pub(super) fn is_cut_by_mention(&self, column: &str) -> bool {
-        self.mentions_of(column)
-            .any(|mention| matches!(mention.action, MentionAction::Overwrite(NewValue::Null | NewValue::Ghost)))
+        self.mentions_of(column).any(|mention| {
+            matches!(mention.action, MentionAction::Overwrite(NewValue::Null | NewValue::Ghost))
+                && !matches!(mention.path, OwnerPath::Within { .. })
+        })
+    }
+
+    /// Whether the column becomes NULL in every row that stays and references a deleted one.
+    pub(super) fn detaches(&self, column: &str) -> bool {
+        let mut references = self.references.iter();
+        references.any(|reference| reference.column == column && reference.action == ReferenceAction::Detach)
     }
 
     /// Returns the mentions whose column, or one of whose columns, it is.
@@ -108,7 +188,7 @@ impl TableRule {
 
     /// Whether other people's rows are deleted with the person's.
     pub(super) fn deletes_rows_of_others(&self) -> bool {
-        self.references.iter().any(|reference| reference.action == super::grammar::ReferenceAction::Delete)
+        self.references.iter().any(|reference| reference.action == ReferenceAction::Delete)
             || self.mentions.iter().any(|mention| mention.action == MentionAction::Delete)
     }
 }

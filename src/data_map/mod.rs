@@ -14,7 +14,9 @@ mod entry;
 mod erase;
 mod erasure_order;
 mod error;
+mod explain;
 mod file;
+mod foreign_keys;
 mod forget;
 mod ghosts;
 mod grammar;
@@ -28,42 +30,55 @@ mod path;
 mod path_finder;
 mod period;
 mod plan_hash;
+mod privileges;
 mod references;
 mod resolved;
 mod rules;
+mod searches;
 pub(crate) mod sql;
 mod topology;
 mod upgrade;
 mod value;
 mod values_check;
 mod version;
+mod warnings;
+mod within;
 
 use sqlx::PgConnection;
 
 pub use draft::{DraftOptions, SAMPLE_ROWS, draft};
 pub use erase::{Disposition, Erase, Keep, Outcome, Scrub, Stamp};
 pub use error::{Error, Problem};
+pub use explain::explain;
 pub use grammar::ReferenceAction;
 pub use path::{OwnerPath, PathTarget};
 pub use period::{Period, Unit};
 pub use plan_hash::PlanHash;
+pub use privileges::grants;
+pub(crate) use resolved::SearchableTable;
 pub use resolved::{Resolved, Table, Unsearched, UnsearchedReason};
 pub use rules::{DataMap, ExportRule, IgnoredTable, Mention, MentionAction, Owner, Reference, TableRule};
 pub use upgrade::upgrade;
 pub use value::NewValue;
 pub use values_check::check_values;
 pub use version::Version;
+pub use warnings::warnings;
+pub use within::Within;
 
 pub(crate) use deletion_set::DeletionSet;
 pub(crate) use erase::{Removal, RowAction};
 pub(crate) use index::TableIndex;
-pub(crate) use resolved::{ResolvedAction, ResolvedOwner, ResolvedPath, ResolvedReference, UserIdSearch};
+pub(crate) use ownership::and_filter;
+pub(crate) use resolved::{ResolvedAction, ResolvedPath, ResolvedReference, UserIdSearch};
 
 /// Checks `map` against the live catalog and returns what SQL is made of, or every mismatch.
 ///
-/// Costs three queries on `pg_catalog` and reads no row, so it runs before every export and every deletion, within
+/// Costs four queries on `pg_catalog` and reads no row, so it runs before every export and every deletion, within
 /// their transaction.
 pub async fn resolve(map: &DataMap, connection: &mut PgConnection) -> Result<Resolved, Error> {
-    let catalog = catalog::read(connection).await?;
+    let mut catalog = catalog::read(connection).await?;
+    catalog.merge_inheriting(|name| {
+        map.tables.iter().any(|rule| rule.name == name) || map.ignored.iter().any(|ignored| ignored.name == name)
+    });
     check::resolve(map, &catalog)
 }

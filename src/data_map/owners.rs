@@ -92,7 +92,10 @@ fn is_shareable(table: TableIndex, mapped: &MappedTables<'_>, paths: &IndexedVec
         || paths[table].iter().any(|path| match path {
             FoundPath::UserId(_) => false,
             FoundPath::Parent { table, .. } => is_shareable(*table, mapped, paths),
-            FoundPath::Child { .. } => true,
+            // One row at most references it where the referencing columns are unique: a profile above a login.
+            FoundPath::Child { table, referencing, .. } => {
+                !mapped[*table].relation.is_unique_key(referencing) || is_shareable(*table, mapped, paths)
+            }
         })
 }
 
@@ -121,6 +124,15 @@ fn check_lifetimes(
     let erase = child.rule.erase.strategy();
     let removal = erase.removal();
     let overwritten = path.columns().iter().find(|column| erase.overwrites(column));
+    let filter = owner.filter.keys().find(|column| erase.overwrites(column));
+    if let Some(column) = filter.filter(|_| overwritten.is_none()) {
+        problems.add_for_column(
+            &child.rule.name,
+            column,
+            "once it is overwritten, `where` no longer says whose the row is, but the row still leads to them",
+            format!("Leave this column, or scrub {} as well", path.columns().join(", ")),
+        );
+    }
     if let (Removal::After(period), Some(column)) = (removal, overwritten) {
         problems.add_for_column(
             &child.rule.name,
@@ -141,7 +153,9 @@ fn check_lifetimes(
                 report_outlives(child, parent, &columns[0], "their owner could no longer be found", problems);
             }
             let parent_key = parent.rule.owner_columns().find(|column| parent_erase.overwrites(column));
-            if let Some(overwritten) = parent_key.filter(|_| removal != Removal::Immediate && overwritten.is_none()) {
+            // What stays for good as it is needs no owner: nothing happens to it any more.
+            let is_found_again = removal != Removal::Immediate && (removal != Removal::Never || erase.updates_rows());
+            if let Some(overwritten) = parent_key.filter(|_| is_found_again && overwritten.is_none()) {
                 problems.add_for_column(
                     &parent.rule.name,
                     overwritten,

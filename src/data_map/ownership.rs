@@ -1,14 +1,20 @@
 //! Conditions on rows by their owners: whose they are, and whether they are somebody else's too.
 
+use std::collections::BTreeSet;
+
 use super::erase::RowAction;
 use super::index::TableIndex;
 use super::path::OwnerPath;
-use super::resolved::{Placeholder, Resolved, ResolvedOwner, ResolvedPath, Table};
+use super::resolved::{Placeholder, ReferenceTarget, Resolved, ResolvedOwner, ResolvedPath, Table};
 
 impl Resolved {
-    /// Returns a condition that is true for the person's own rows, also for those that are others' too.
+    /// Returns a condition that is true for the person's own rows, also for those that are others' too. A ghost row is nobody's.
     pub(crate) fn owned_rows(&self, table: TableIndex, alias: &str) -> String {
-        any(self.tables[table].owners.iter().map(|owner| self.leads_to_person(owner, alias)))
+        let own = any(self.tables[table].owners.iter().map(|owner| self.leads_to_person(owner, alias)));
+        match self.and_not_ghost(table, alias).as_str() {
+            "" => own,
+            and_not_ghost => format!("({own}{and_not_ghost})"),
+        }
     }
 
     /// Returns a condition that is true for the rows that are the person's alone.
@@ -91,7 +97,11 @@ impl Resolved {
             }
             // A row goes with the last row that references it. Rows that belong to nobody reference it, too.
             ResolvedPath::Child { columns, table, referencing } => {
-                let condition = format!("({}) IS NOT TRUE", self.rows_of_person_alone(*table, &inner));
+                let condition = format!(
+                    "({}) IS NOT TRUE{}",
+                    self.rows_of_person_alone(*table, &inner),
+                    self.and_not_ghost(*table, &inner)
+                );
                 exists(*table, referencing, columns, condition)
             }
         };
@@ -106,13 +116,24 @@ impl Resolved {
         if is_ghost.is_empty() { is_ghost } else { format!(" AND ({is_ghost}) IS NOT TRUE") }
     }
 
-    /// Whether finding the owner of rows of `table` needs rows that reference them, which are deleted before.
-    pub(crate) fn is_found_by_children(&self, table: TableIndex) -> bool {
-        self.tables[table].owners.iter().any(|owner| match &owner.path {
-            ResolvedPath::UserId { .. } => false,
-            ResolvedPath::Parent { table, .. } => self.is_found_by_children(*table),
-            ResolvedPath::Child { .. } => true,
-        })
+    /// Returns every table that conditions on rows of `table` read: those that its paths and references lead to, and so on. The
+    /// table itself is among them only if they lead back to it.
+    pub(crate) fn tables_read(&self, table: TableIndex) -> BTreeSet<TableIndex> {
+        let mut read = BTreeSet::new();
+        let mut next = vec![table];
+        while let Some(table) = next.pop() {
+            let Table { owners, references, .. } = &self.tables[table];
+            let by_paths = owners.iter().filter_map(|owner| match &owner.path {
+                ResolvedPath::UserId { .. } => None,
+                ResolvedPath::Parent { table, .. } | ResolvedPath::Child { table, .. } => Some(*table),
+            });
+            let by_references = references.iter().filter_map(|reference| match &reference.target {
+                ReferenceTarget::Rows { table, .. } => Some(*table),
+                ReferenceTarget::UserId | ReferenceTarget::UserIdWithin(_) => None,
+            });
+            next.extend(by_paths.chain(by_references).filter(|table| read.insert(*table)));
+        }
+        read
     }
 
     /// Returns the column by which the person's rows of a table still lead to them after a deletion: it holds the Clerk user id,
@@ -159,7 +180,7 @@ fn filtered(owner: &ResolvedOwner, alias: &str, condition: String) -> String {
 }
 
 /// Returns what to append to a condition, so that the owner's path counts.
-pub(super) fn and_filter(owner: &ResolvedOwner, alias: &str) -> String {
+pub(crate) fn and_filter(owner: &ResolvedOwner, alias: &str) -> String {
     let columns = owner.filter.iter().map(|(column, parameters)| {
         let values: Vec<String> = parameters.iter().map(|parameter| format!("${parameter}")).collect();
         format!(" AND {alias}.{column}::text IN ({})", values.join(", "))

@@ -5,6 +5,7 @@ use serde::{Serialize, Serializer};
 use serde_json::json;
 
 use super::entry::EntryError;
+use super::within::Within;
 
 /// How a row leads to people.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +26,13 @@ pub enum OwnerPath {
         /// The referencing table and columns.
         target: PathTarget,
     },
+    /// The Clerk user id is inside the column's value. Only mentions can be written so.
+    Within {
+        /// The column.
+        column: String,
+        /// Where in its value.
+        within: Within,
+    },
 }
 
 /// The other end of a path.
@@ -42,6 +50,9 @@ const SYNTAX: &str = "Write a column with the Clerk user id (\"user_id\"), a pat
 impl OwnerPath {
     pub(super) fn parse(text: &str) -> Result<Self, EntryError> {
         let error = || EntryError::new(format!("`{text}` isn't a path"), SYNTAX);
+        if let Some((column, within)) = Within::parse(text) {
+            return Ok(Self::Within { column, within });
+        }
         if let Some(path) = Self::parse_child(text) {
             return Ok(path);
         }
@@ -71,7 +82,7 @@ impl OwnerPath {
     #[must_use]
     pub fn columns(&self) -> &[String] {
         match self {
-            Self::Column(column) => std::slice::from_ref(column),
+            Self::Column(column) | Self::Within { column, .. } => std::slice::from_ref(column),
             Self::Parent { columns, .. } | Self::Child { columns, .. } => columns,
         }
     }
@@ -121,6 +132,7 @@ impl std::fmt::Display for OwnerPath {
         };
         match self {
             Self::Column(column) => formatter.write_str(column),
+            Self::Within { column, within } => write!(formatter, "{column}{within}"),
             Self::Parent { columns, target } => write!(formatter, "{} -> {target}", list(columns)),
             Self::Child { columns, target } if columns.is_empty() => write!(formatter, "<- {target}"),
             Self::Child { columns, target } => write!(formatter, "{} <- {target}", list(columns)),
@@ -143,6 +155,7 @@ impl Serialize for OwnerPath {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let value = match self {
             Self::Column(column) => json!({ "column": column }),
+            Self::Within { column, within } => json!({ "within": { "column": column, "in": within } }),
             Self::Parent { columns, target } if columns.len() == 1 && target.columns.is_empty() => {
                 json!({ "path": { "column": columns[0], "table": target.table } })
             }
@@ -175,6 +188,8 @@ mod tests {
             "a, b -> public.posts",
             "a<-b",
             "a<-b -> public.posts",
+            "before->'actor'->'id'",
+            "viewers[]",
         ] {
             let path = OwnerPath::parse(text).unwrap_or_else(|error| panic!("{text}: {}", error.message));
             assert_eq!(path.to_string(), text);

@@ -56,6 +56,15 @@ impl PathFinder<'_> {
             OwnerPath::Column(column) => self.find_user_id(table, column, problems),
             OwnerPath::Parent { columns, target } => self.find_parent(table, columns, target, problems),
             OwnerPath::Child { columns, target } => self.find_child(table, columns, target, problems),
+            OwnerPath::Within { column, .. } => {
+                problems.add_for_column(
+                    &table.rule.name,
+                    column,
+                    "an id inside JSON or an array can't be an owner",
+                    "Write it as a mention: [[table.mention]] columns = [..]",
+                );
+                None
+            }
         }
     }
 
@@ -99,6 +108,21 @@ impl PathFinder<'_> {
         if let Some(key) = foreign_key {
             let target = key.parent_columns.clone();
             return Some(FoundPath::Parent { columns: columns.to_vec(), table: index, target });
+        }
+        let mut elsewhere = self.catalog.foreign_keys_of(child.relation_index).filter(|key| key.columns == columns);
+        if let Some(key) = elsewhere.next().filter(|_| self.version == Version::Second) {
+            problems.add_for_column(
+                &child.rule.name,
+                &columns[0],
+                format!(
+                    "the path leads to {}, but the foreign key {} says that the values are those of {}",
+                    parent.rule.name,
+                    key.name,
+                    self.catalog.relations[key.parent].name()
+                ),
+                "Correct the path",
+            );
+            return None;
         }
         let is_named = !named.is_empty();
         let target = if named.is_empty() { parent.relation.primary_key.clone() } else { named };

@@ -3,16 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::catalog::{ForeignKey, OnDelete, PgCatalog};
+use super::catalog::PgCatalog;
 use super::erase::Removal;
 use super::error::Problems;
+use super::foreign_keys;
 use super::grammar::ReferenceAction;
 use super::index::{ForeignKeyIndex, IndexedVec, RelationIndex, TableIndex};
-use super::lifetimes;
 use super::mapped::{MappedTable, MappedTables};
-use super::path::OwnerPath;
 use super::resolved::{ReferenceTarget, ResolvedAction, ResolvedReference};
-use super::rules::{MentionAction, Reference};
+use super::rules::{Owner, Reference};
 use super::sql::quote_identifier;
 use super::version::Version;
 
@@ -45,10 +44,10 @@ pub(super) fn resolve(
     problems: &mut Problems,
 ) -> References {
     for key in catalog.foreign_keys.iter() {
-        check_foreign_key(key, mapped, ignored, catalog, problems);
+        foreign_keys::check(key, mapped, ignored, catalog, problems);
     }
     for child in mapped.iter() {
-        check_other_user_id_columns(version, child, problems);
+        check_other_user_id_columns(version, child, catalog, problems);
     }
     let references: References = mapped
         .iter()
@@ -69,125 +68,25 @@ pub(super) fn resolve(
     references
 }
 
-fn check_foreign_key(
-    key: &ForeignKey,
-    mapped: &MappedTables<'_>,
-    ignored: &BTreeSet<RelationIndex>,
-    catalog: &PgCatalog,
-    problems: &mut Problems,
-) {
-    let Some(parent) = mapped.of_relation(key.parent) else { return };
-    let deletes_others = parent.rule.deletes_rows_of_others();
-    if parent.rule.erase.strategy().removal() == Removal::Never && !deletes_others {
-        return;
-    }
-    if let Some(child) = mapped.of_relation(key.child) {
-        check_lifetimes(key, child, parent, problems);
-        if deletes_others || !(always_same_owner(child, parent, key) || goes_with_last_reference(child, parent, key)) {
-            check_decision(key, child, parent, problems);
-        }
-    } else if ignored.contains(&key.child) {
-        let consequence = key.on_delete.consequence();
-        problems.add_for_column(
-            &catalog.relations[key.child].name(),
-            &key.columns[0],
-            format!("the table is ignored, but its foreign key {} to {} {consequence}", key.name, parent.rule.name),
-            "Add a rule for the table instead",
-        );
-    }
-}
-
-/// Reports rows that would stay longer than the rows that they reference.
-fn check_lifetimes(key: &ForeignKey, child: &MappedTable<'_>, parent: &MappedTable<'_>, problems: &mut Problems) {
-    let (child_erase, parent_erase) = (child.rule.erase.strategy(), parent.rule.erase.strategy());
-    let is_detached = key.columns.iter().any(|column| child_erase.cuts(column) || child.rule.is_cut_by_mention(column));
-    let outlives = child_erase.removal().sort_key() > parent_erase.removal().sort_key();
-    if child.relation_index == parent.relation_index || is_detached || !outlives {
-        return;
-    }
-    let consequence = match key.on_delete {
-        OnDelete::NoAction | OnDelete::Restrict => "would block the deletion",
-        OnDelete::Cascade => "would silently delete them (ON DELETE CASCADE)",
-        OnDelete::SetNull | OnDelete::SetDefault => "would silently change them",
-    };
-    let consequence = format!("the foreign key {} {consequence}", key.name);
-    lifetimes::report_outlives(child, parent, &key.columns[0], &consequence, problems);
-}
-
-/// Reports a foreign key by which other people's rows may reference deleted rows, if the map doesn't decide about it.
-fn check_decision(key: &ForeignKey, child: &MappedTable<'_>, parent: &MappedTable<'_>, problems: &mut Problems) {
-    if child.rule.references.iter().any(|reference| key.columns.contains(&reference.column)) {
-        return;
-    }
-    let column = &key.columns[0];
-    let mentions = key.columns.iter().flat_map(|column| child.rule.mentions_of(column)).collect::<Vec<_>>();
-    if !mentions.is_empty() {
-        if mentions.iter().all(|mention| matches!(mention.action, MentionAction::Keep { .. })) {
-            problems.add_for_column(
-                &child.rule.name,
-                column,
-                format!("the mention stays, but the row of {} that it references goes", parent.rule.name),
-                format!("Overwrite the mention, or scrub or keep {}", parent.rule.name),
-            );
-        }
-        return;
-    }
-    let is_nullable = child.relation.column(column).is_some_and(|column| column.nullable);
-    let suggestion = if is_nullable { "detach" } else { "delete" };
-    problems.add_for_column(
-        &child.rule.name,
-        column,
-        format!(
-            "other people's rows may reference rows of {} that are deleted; the foreign key {} {}",
-            parent.rule.name,
-            key.name,
-            key.on_delete.consequence()
-        ),
-        format!(
-            "Decide with [[table.reference]] column = \"{column}\", others = \"{suggestion}\" (or \"none\" if there are no such rows) and a reason"
-        ),
-    );
-}
-
-/// Whether the foreign key always connects rows of the same person.
-pub(super) fn always_same_owner(child: &MappedTable<'_>, parent: &MappedTable<'_>, key: &ForeignKey) -> bool {
-    let holds_user_id = |column: &String| {
-        parent
-            .rule
-            .owners
-            .iter()
-            .any(|owner| owner.filter.is_empty() && owner.path == OwnerPath::Column(column.clone()))
-    };
-    child.rule.owners.iter().filter(|owner| owner.filter.is_empty()).any(|owner| match &owner.path {
-        OwnerPath::Column(column) => {
-            key.columns.iter().zip(&key.parent_columns).any(|(here, there)| here == column && holds_user_id(there))
-        }
-        OwnerPath::Parent { columns, target } => {
-            target.is(&parent.rule.name, &key.parent_columns) && *columns == key.columns
-        }
-        OwnerPath::Child { .. } => false,
-    })
-}
-
-/// Whether rows of the parent are found by this foreign key, so that they stay as long as others' rows reference them.
-fn goes_with_last_reference(child: &MappedTable<'_>, parent: &MappedTable<'_>, key: &ForeignKey) -> bool {
-    parent.rule.owners.iter().any(|owner| match &owner.path {
-        OwnerPath::Child { target, .. } => target.is(&child.rule.name, &key.columns),
-        OwnerPath::Column(_) | OwnerPath::Parent { .. } => false,
-    })
-}
-
 /// Reports further columns that may hold a Clerk user id, with or without a foreign key, if the map doesn't decide
 /// about them.
 fn check_other_user_id_columns(
     version: Version,
-    MappedTable { rule, relation, .. }: &MappedTable<'_>,
+    MappedTable { rule, relation, relation_index }: &MappedTable<'_>,
+    catalog: &PgCatalog,
     problems: &mut Problems,
 ) {
     for column in relation.columns.iter().filter(|column| column.may_hold_user_id_in(version)) {
         let name = &column.name;
+        // A foreign key says what the values are, and what others reference is a key of these rows.
+        let is_key = catalog.is_referenced(*relation_index, name)
+            || catalog.foreign_keys_of(*relation_index).any(|key| key.columns.contains(name));
+        if version == Version::Second && is_key {
+            continue;
+        }
         let is_decided = rule.owner_columns().any(|owner| owner == name)
-            || rule.erase.strategy().overwrites(name)
+            // A scrub changes the person's own rows, and no row of others that names them.
+            || version == Version::First && rule.erase.strategy().overwrites(name)
             || rule.mentions_of(name).next().is_some()
             || rule.references.iter().any(|reference| reference.column == *name);
         if !is_decided {
@@ -196,7 +95,8 @@ fn check_other_user_id_columns(
                 name,
                 "the column may hold the Clerk user id of somebody who doesn't own the row",
                 format!(
-                    "Say what becomes of it: [[table.mention]] columns = [\"{name}\"], erase = \"null\" (or \"ghost\", \"delete\", \"none\", {{ keep = \"reason\" }})"
+                    "Say what becomes of it: [[table.mention]] columns = [\"{name}\"], erase = {} (or \"delete\", {{ keep = \"reason\" }}; \"none\" if it holds no Clerk ids)",
+                    if column.nullable { "\"null\"" } else { "\"unique\"" }
                 ),
             );
         }
@@ -226,6 +126,10 @@ fn resolve_reference(
                 quote_identifier(name)
             ),
         );
+    }
+    if reference.action == ReferenceAction::Detach && catalog.is_referenced(child.relation_index, name) {
+        let message = "other rows reference this column, so it can't become NULL";
+        problems.add_for_column(table, name, message, "Use others = \"delete\"");
     }
     let is_owner = child.rule.owner_columns().any(|owner| owner == name);
     if is_owner && reference.action == ReferenceAction::Detach {
@@ -263,6 +167,7 @@ fn resolve_reference(
             "Remove this [[table.reference]]",
         );
     }
+    check_rows_without_owner(name, &targets, child, mapped, problems);
     let resolve_target = |target| ResolvedReference {
         name: name.clone(),
         column: quote_identifier(name),
@@ -277,6 +182,31 @@ fn resolve_reference(
     targets.into_iter().map(resolve_target).collect()
 }
 
+/// Reports a column by which the person's own rows still lead to them after a scrub made them nobody's. A second deletion would
+/// take them for rows of others.
+fn check_rows_without_owner(
+    column: &str,
+    targets: &[ReferenceTarget],
+    child: &MappedTable<'_>,
+    mapped: &MappedTables<'_>,
+    problems: &mut Problems,
+) {
+    let erase = child.rule.erase.strategy();
+    let is_overwritten = |owner: &Owner| owner.path.columns().iter().any(|column| erase.overwrites(column));
+    let stays = |target: &ReferenceTarget| match target {
+        ReferenceTarget::UserId | ReferenceTarget::UserIdWithin(_) => true,
+        ReferenceTarget::Rows { table, .. } => mapped[*table].rule.erase.strategy().removal() != Removal::Immediate,
+    };
+    if child.rule.owners.iter().any(is_overwritten) && !erase.overwrites(column) && targets.iter().any(stays) {
+        problems.add_for_column(
+            &child.rule.name,
+            column,
+            "the scrub takes the owner away from rows that stay, and this column may still lead to them",
+            format!("Add {column} to scrub, or leave the owner's column"),
+        );
+    }
+}
+
 /// Whether `others = "delete"` leads from the table back to itself.
 fn has_delete_cycle(table: TableIndex, references: &References) -> bool {
     let deleted_with = |table: TableIndex| {
@@ -286,7 +216,7 @@ fn has_delete_cycle(table: TableIndex, references: &References) -> bool {
             {
                 Some(table)
             }
-            ReferenceTarget::Rows { .. } | ReferenceTarget::UserId => None,
+            ReferenceTarget::Rows { .. } | ReferenceTarget::UserId | ReferenceTarget::UserIdWithin(_) => None,
         })
     };
     let mut seen = BTreeSet::new();

@@ -11,6 +11,7 @@ use super::index::{IndexedVec, TableIndex};
 use super::plan_hash::PlanHash;
 use super::rules::TableRule;
 use super::sql::{Parameters, quote_identifier};
+use super::within::ResolvedWithin;
 
 /// A data map that was checked against the database and matches it.
 #[derive(Debug)]
@@ -23,6 +24,8 @@ pub struct Resolved {
     pub(crate) user_id_searches: Vec<UserIdSearch>,
     /// Tables in which a search for the Clerk user id finds less than there is, or nothing.
     pub(crate) unsearched: Vec<Unsearched>,
+    /// Tables whose texts, JSON and arrays can be searched.
+    pub(crate) searchable_tables: Vec<SearchableTable>,
     /// Constraints that a deletion defers, quoted.
     pub(crate) deferred_constraints: Vec<String>,
     /// The values that scrubbed columns get.
@@ -52,6 +55,12 @@ pub struct Table {
     pub(crate) references: Vec<ResolvedReference>,
     /// The column that seems to say when a row was created. Only shown, nothing depends on it. Quoted.
     pub(crate) creation_time: Option<String>,
+    /// The unique indexes that only rows with a condition are in: names and conditions, as SQL.
+    pub(crate) partial_indexes: Vec<(String, String)>,
+    /// Whether rows may reference others of the same table.
+    pub(crate) references_itself: bool,
+    /// Whether triggers add rows while rows of other tables are erased.
+    pub(crate) gets_rows_from_triggers: bool,
     /// Columns of deleted rows that are set to NULL first, because they close a cycle. Quoted.
     pub(crate) unlink_columns: Vec<String>,
 }
@@ -131,6 +140,8 @@ pub(crate) enum ReferenceTarget {
     Rows { table: TableIndex, columns: Vec<(String, String)> },
     /// The column holds the person's Clerk user id.
     UserId,
+    /// The id is inside the column's value.
+    UserIdWithin(ResolvedWithin),
 }
 
 /// A column that is searched for the Clerk user id after a deletion.
@@ -146,6 +157,19 @@ pub(crate) struct UserIdSearch {
     pub(crate) table: Option<TableIndex>,
     /// Whether nothing would erase what is found.
     pub(crate) is_without_rule: bool,
+}
+
+/// A table whose texts can be searched for the person's Clerk user id and addresses.
+#[derive(Debug)]
+pub(crate) struct SearchableTable {
+    /// Schema and table.
+    pub(crate) name: String,
+    /// Schema and table, quoted.
+    pub(crate) quoted_name: String,
+    /// Columns as they are named, and quoted. Those in which the map lets mentions stay aren't among them.
+    pub(crate) columns: Vec<(String, String)>,
+    /// A condition for the person's own rows, with the alias `t`, where rows stay.
+    pub(crate) own_rows: Option<String>,
 }
 
 /// A table in which rows of the person wouldn't be found.

@@ -131,6 +131,17 @@ pub struct Mention {
     pub forget: NewValues,
 }
 
+impl Mention {
+    /// Returns the column, or the columns, as plan and receipt name them.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match &self.path {
+            OwnerPath::Within { .. } => self.path.to_string(),
+            path => path.columns().join(", "),
+        }
+    }
+}
+
 /// What happens to a mention of somebody who is erased.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

@@ -111,9 +111,7 @@ pub(super) fn assignment(
             }
         }
         NewValue::Unique(template) => {
-            let (before, after) = template.split_once("{}").unwrap_or((template, ""));
-            let (before, after) = (parameters.add(before), parameters.add(after));
-            let random = format!("CAST(${before}::text || {RANDOM} || ${after}::text AS {type_name})");
+            let random = format!("CAST({} AS {type_name})", random_text(template, parameters));
             let pattern = parameters.add(&unique_pattern(template));
             Assignment {
                 set: format!("{name} = CASE WHEN t.{name} IS NULL THEN NULL ELSE {random} END"),
@@ -121,6 +119,12 @@ pub(super) fn assignment(
             }
         }
     }
+}
+
+/// Returns an expression for a text that is made from a template.
+pub(super) fn random_text(template: &str, parameters: &mut Parameters) -> String {
+    let (before, after) = template.split_once("{}").unwrap_or((template, ""));
+    format!("(${}::text || {RANDOM} || ${}::text)", parameters.add(before), parameters.add(after))
 }
 
 fn overwrite(column: &str, value: &str) -> Assignment {
@@ -170,6 +174,8 @@ pub(super) struct ValueTarget<'a> {
     pub(super) ghosts: &'a ReferencedGhosts,
     /// The columns of foreign keys.
     pub(super) referencing_columns: &'a [String],
+    /// The columns of foreign keys that have several.
+    pub(super) composite_columns: &'a [String],
 }
 
 impl ValueTarget<'_> {
@@ -194,11 +200,11 @@ impl ValueTarget<'_> {
                 "the column is NOT NULL and can't be set to NULL",
                 self.instead_of_null(column, is_unique),
             ),
-            NewValue::Value(_) | NewValue::Neutral if is_unique => problems.add_for_column(
+            NewValue::Value(_) | NewValue::Neutral | NewValue::Ghost if is_unique => problems.add_for_column(
                 table,
                 name,
                 "the column is unique, so a second person couldn't get the same value",
-                if column.nullable { "Write \"null\" or \"unique\"" } else { "Write \"unique\"" },
+                self.instead_of_same_value(column),
             ),
             NewValue::Neutral if neutral(column).is_none() => problems.add_for_column(
                 table,
@@ -220,19 +226,16 @@ impl ValueTarget<'_> {
         }
     }
 
-    /// Reports indexes of several columns, with conditions or of expressions, in which rows of two people would have the same value.
+    /// Reports indexes of several columns or of expressions, in which rows of two people would have the same value.
     fn check_indexes(&self, column: &Column, value: &NewValue, problems: &mut Problems) {
         let indexes = self.relation.unique_indexes.iter().filter(|index| index.columns.contains(&column.name));
         for index in indexes {
             let is_same_value = match value {
-                NewValue::Null => index.null_is_value,
+                NewValue::Null => index.takes_null_for_a_value(&column.name),
                 NewValue::Value(_) | NewValue::Neutral | NewValue::Ghost => true,
                 NewValue::Unique(_) => false,
             };
-            let others: Vec<&String> = index.key_columns.iter().filter(|name| **name != column.name).collect();
-            let mut keys = self.relation.unique_keys.iter();
-            let has_key = keys.any(|key| key.iter().all(|column| others.contains(&column)));
-            if is_same_value && !has_key {
+            if is_same_value && !self.relation.has_key_within(index, Some(&column.name)) {
                 let remedy = match value {
                     NewValue::Null => "Delete these rows, or keep them with a reason",
                     _ if column.is_text() && !matches!(value, NewValue::Ghost) => "Write \"unique\", or \"null\"",
@@ -252,9 +255,19 @@ impl ValueTarget<'_> {
         }
     }
 
+    fn instead_of_same_value(&self, column: &Column) -> &'static str {
+        let is_reference = self.referencing_columns.contains(&column.name);
+        match (column.nullable, is_reference || !column.is_text()) {
+            (true, false) => "Write \"null\" or \"unique\"",
+            (true, true) => "Write \"null\"",
+            (false, false) => "Write \"unique\"",
+            (false, true) => "Delete these rows, or keep them with a reason",
+        }
+    }
+
     fn instead_of_null(&self, column: &Column, is_unique: bool) -> &'static str {
         if self.referencing_columns.contains(&column.name) {
-            "Write \"ghost\""
+            if is_unique { "Delete these rows, or keep them with a reason" } else { "Write \"ghost\"" }
         } else if is_unique {
             "Write \"unique\""
         } else {
@@ -263,6 +276,13 @@ impl ValueTarget<'_> {
     }
 
     fn check_ghost(&self, column: &Column, problems: &mut Problems) {
+        if self.composite_columns.contains(&column.name) {
+            let message =
+                "a foreign key of several columns has this column, and need not find the ghost's key beside the others";
+            let remedy =
+                if column.nullable { "Write \"null\"" } else { "Delete these rows, or keep them with a reason" };
+            return problems.add_for_column(self.table, &column.name, message, remedy);
+        }
         if !self.ghosts.contains_key(&column.name) {
             problems.add_for_column(
                 self.table,

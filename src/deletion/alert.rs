@@ -31,6 +31,8 @@ pub(crate) enum Topic {
     ClerkEvents,
     /// Jobs of one kind that keep failing; the reference is the kind.
     Jobs,
+    /// Texts that contain the id or address of erased users; the reference is the column.
+    FoundContent,
 }
 
 impl Topic {
@@ -44,6 +46,7 @@ impl Topic {
             Self::Orphans => "orphans",
             Self::ClerkEvents => "clerk_events",
             Self::Jobs => "jobs",
+            Self::FoundContent => "found_content",
         }
     }
 }

@@ -10,8 +10,9 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 use time::OffsetDateTime;
 
+use super::locked_rows::{LockedRows, check_keys_of, deleted_together, needs_keys};
 use super::plan::PlanLine;
-use super::statements::{Effect, PlannedStatement, planned_statements};
+use super::statements::{Effect, PlannedStatement, statements_in_order};
 use crate::data_map::sql::{self, BindParams as _};
 use crate::data_map::{self, DeletionSet, Outcome, Problem, Removal, Resolved, ResolvedAction};
 use crate::ids::ClerkUserId;
@@ -46,8 +47,7 @@ pub async fn erase(
     now: OffsetDateTime,
 ) -> Result<Vec<TableResult>> {
     let deletion_set = DeletionSet::deletion(resolved);
-    let mut statements = planned_statements(resolved, &deletion_set, now);
-    statements.sort_by_key(|statement| resolved.order.iter().position(|table| *table == statement.table_index));
+    let statements = statements_in_order(resolved, &deletion_set, now);
     let run = ErasureRun { resolved, deletion_set, subject, now };
     run.defer_constraints(connection).await?;
     let rows = run.execute_all(&statements, connection).await?;
@@ -78,47 +78,46 @@ impl ErasureRun<'_> {
         statements: &[PlannedStatement<'_>],
         connection: &mut PgConnection,
     ) -> Result<Vec<u64>> {
-        let expected = self.lock_rows(statements, connection).await?;
+        check_keys_of(statements, self.resolved)?;
+        let locked = self.lock_rows(statements, connection).await?;
         self.refuse_forbidden_references(connection).await?;
-        let remembered = self.remember_keys(statements, connection).await?;
-        let mut rows = vec![0; statements.len()];
-        // Other people's rows are detached first, and cycles are broken, while the rows that they reference can still be found.
-        for detaches in [true, false] {
-            if !detaches {
-                for (position, statement) in statements.iter().enumerate().filter(|(_, statement)| !statement.others) {
-                    self.set_unlink_columns_null(statement, remembered[position].as_deref(), connection).await?;
+        let mut rows: Vec<u64> = locked.iter().map(|rows| rows.count).collect();
+        // Other people's rows are detached first, and cycles are broken.
+        for (position, statement) in statements.iter().enumerate().filter(|(_, statement)| statement.is_detaching()) {
+            rows[position] = self.execute(statement, &locked[position], connection).await?;
+        }
+        for (statement, rows) in statements.iter().zip(&locked) {
+            self.set_unlink_columns_null(statement, rows, connection).await?;
+        }
+        for (position, statement) in statements.iter().enumerate().filter(|(_, statement)| !statement.is_detaching()) {
+            match deleted_together(statements, &locked, position).as_slice() {
+                [] => rows[position] = self.execute(statement, &locked[position], connection).await?,
+                // They may reference each other, so one statement deletes them.
+                together if together[0] == position => {
+                    let all = LockedRows::joined(together.iter().map(|position| &locked[*position]));
+                    self.execute(statement, &all, connection).await?;
                 }
+                _ => {}
             }
-            for (position, statement) in statements.iter().enumerate() {
-                let keys = remembered[position].as_deref();
-                if detaches == matches!(statement.effect, Effect::Detach(_) | Effect::Forget(_)) {
-                    rows[position] = self.execute(statement, keys, expected[position], connection).await?;
-                }
-            }
+        }
+        for (position, statement) in statements.iter().enumerate() {
+            rows[position] += self.execute_on_new_rows(statement, connection).await?;
         }
         Ok(rows)
     }
 
-    /// Returns the primary keys of rows that can't be found any more when it is their turn: they are found by rows that reference
-    /// them, which are deleted before. `None` for all other statements.
-    async fn remember_keys(
+    /// Executes the statement on rows that triggers have added since: the person's own, and those that name them.
+    async fn execute_on_new_rows(
         &self,
-        statements: &[PlannedStatement<'_>],
+        statement: &PlannedStatement<'_>,
         connection: &mut PgConnection,
-    ) -> Result<Vec<Option<Vec<Vec<String>>>>> {
-        let mut remembered = Vec::new();
-        for statement in statements {
-            let is_lost =
-                statement.effect == Effect::Delete && self.deletion_set.is_found_by_children(statement.table_index);
-            remembered.push(if is_lost {
-                let query = sql::query_scalar::<Json<Vec<Vec<String>>>>(statement.keys_sql());
-                let query = query.bind_params(&self.resolved.parameters, self.subject, self.now);
-                Some(query.fetch_one(&mut *connection).await?.0)
-            } else {
-                None
-            });
+    ) -> Result<u64> {
+        let is_concerned = !statement.others || matches!(statement.effect, Effect::Forget(_));
+        let sql = statement.execute_sql(&statement.condition).filter(|_| statement.table.gets_rows_from_triggers);
+        match sql.filter(|_| is_concerned) {
+            Some(sql) => self.execute_sql(sql, &LockedRows { count: 0, keys: None }, connection).await,
+            None => Ok(0),
         }
-        Ok(remembered)
     }
 
     async fn count(&self, query: String, connection: &mut PgConnection) -> Result<u64> {
@@ -126,13 +125,14 @@ impl ErasureRun<'_> {
         Ok(query.fetch_one(connection).await?.unsigned_abs())
     }
 
-    /// Executes a statement whose last parameters are `keys`.
-    async fn execute_sql(&self, statement: String, keys: &[Vec<String>], connection: &mut PgConnection) -> Result<u64> {
-        let mut query = sql::query(statement).bind_params(&self.resolved.parameters, self.subject, self.now);
-        for column in keys {
+    /// Executes a statement that counts rows, and whose last parameters are the keys of the rows, where they were read.
+    async fn execute_sql(&self, statement: String, rows: &LockedRows, connection: &mut PgConnection) -> Result<u64> {
+        let mut query = sql::query_scalar::<i64>(statement);
+        query = query.bind_params(&self.resolved.parameters, self.subject, self.now);
+        for column in rows.keys.iter().flatten() {
             query = query.bind(column.clone());
         }
-        Ok(query.execute(connection).await?.rows_affected())
+        Ok(query.fetch_one(connection).await?.unsigned_abs())
     }
 
     async fn defer_constraints(&self, connection: &mut PgConnection) -> Result<()> {
@@ -143,20 +143,31 @@ impl ErasureRun<'_> {
         Ok(())
     }
 
-    /// Locks every row before any is changed, and returns how many each statement concerns. Referenced rows come first:
+    /// Locks every row before any is changed, and returns those that each statement concerns. Referenced rows come first:
     /// from then on nobody can add a row that references them.
     ///
     /// Erasures wait for each other: two people who commented on each other's posts hold rows that the other's
     /// erasure needs, and would deadlock.
-    async fn lock_rows(&self, statements: &[PlannedStatement<'_>], connection: &mut PgConnection) -> Result<Vec<u64>> {
+    async fn lock_rows(
+        &self,
+        statements: &[PlannedStatement<'_>],
+        connection: &mut PgConnection,
+    ) -> Result<Vec<LockedRows>> {
         WAIT_FOR_OTHER_ERASURES.apply(connection).await?;
         sqlx::query("select pg_advisory_xact_lock($1)").bind(ERASURE_LOCK_KEY).execute(&mut *connection).await?;
         TimeLimits::ERASURE.apply(connection).await?;
-        let mut counts = vec![0; statements.len()];
-        for (position, statement) in statements.iter().enumerate().rev() {
-            counts[position] = self.count(statement.lock_sql(), connection).await?;
+        let mut locked = Vec::new();
+        for statement in statements.iter().rev() {
+            locked.push(if needs_keys(statement, statements, self.resolved) {
+                let query = sql::query_scalar::<Json<Vec<Vec<String>>>>(statement.lock_and_read_keys_sql());
+                let query = query.bind_params(&self.resolved.parameters, self.subject, self.now);
+                LockedRows::with_keys(query.fetch_one(&mut *connection).await?.0)
+            } else {
+                LockedRows { count: self.count(statement.lock_sql(), connection).await?, keys: None }
+            });
         }
-        Ok(counts)
+        locked.reverse();
+        Ok(locked)
     }
 
     /// Fails if there are rows that can't exist according to the map.
@@ -186,38 +197,40 @@ impl ErasureRun<'_> {
     async fn set_unlink_columns_null(
         &self,
         statement: &PlannedStatement<'_>,
-        keys: Option<&[Vec<String>]>,
+        rows: &LockedRows,
         connection: &mut PgConnection,
     ) -> Result<()> {
         let columns = &statement.table.unlink_columns;
-        let Some(deleted) = self.deletion_set.deleted_rows(statement.table_index, "t").filter(|_| !columns.is_empty())
-        else {
+        if statement.effect != Effect::Delete || columns.is_empty() {
             return Ok(());
-        };
-        let deleted = keys.map_or(deleted, |_| self.keys_condition(statement));
+        }
         let assignments: Vec<String> = columns.iter().map(|column| format!("{column} = NULL")).collect();
-        let table = &statement.table.quoted_name;
-        let update = format!("UPDATE {table} AS t SET {} WHERE {deleted}", assignments.join(", "));
-        self.execute_sql(update, keys.unwrap_or_default(), connection).await?;
+        let (table, condition) = (&statement.table.quoted_name, self.condition(statement, rows));
+        let update = format!(
+            "WITH done AS (UPDATE {table} AS t SET {} WHERE {condition} RETURNING 1) SELECT count(*) FROM done",
+            assignments.join(", ")
+        );
+        self.execute_sql(update, rows, connection).await?;
         Ok(())
     }
 
     async fn execute(
         &self,
         statement: &PlannedStatement<'_>,
-        keys: Option<&[Vec<String>]>,
-        expected: u64,
+        rows: &LockedRows,
         connection: &mut PgConnection,
     ) -> Result<u64> {
-        let condition = keys.map_or_else(|| statement.condition.clone(), |_| self.keys_condition(statement));
-        let Some(sql) = statement.execute_sql(&condition) else { return Ok(expected) };
-        let rows = self.execute_sql(sql, keys.unwrap_or_default(), connection).await?;
-        ensure_all_written(statement, expected, rows)?;
-        Ok(rows)
+        let Some(sql) = statement.execute_sql(&self.condition(statement, rows)) else { return Ok(rows.count) };
+        let changed = self.execute_sql(sql, rows, connection).await?;
+        ensure_all_written(statement, rows.count, changed)?;
+        Ok(changed)
     }
 
-    fn keys_condition(&self, statement: &PlannedStatement<'_>) -> String {
-        statement.keys_condition(self.resolved.parameters.next())
+    fn condition(&self, statement: &PlannedStatement<'_>, rows: &LockedRows) -> String {
+        match rows.keys {
+            Some(_) => statement.keys_condition(self.resolved.parameters.next()),
+            None => statement.condition.clone(),
+        }
     }
 
     /// Returns when the person's remaining rows must be deleted. Rows that the application itself had stamped before

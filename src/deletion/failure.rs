@@ -19,6 +19,8 @@ pub enum Failure {
     RowsRemaining,
     /// The archive store failed.
     Storage,
+    /// A constraint or a trigger refuses what the data map says.
+    RowsRefused,
     /// A statement or a connection failed.
     Database,
     /// Another transaction held a lock for too long, or both waited for each other.
@@ -30,13 +32,14 @@ pub enum Failure {
 }
 
 impl Failure {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Clerk,
         Self::ManagedByScim,
         Self::DataMapMismatch,
         Self::PlanChanged,
         Self::RowsRemaining,
         Self::Storage,
+        Self::RowsRefused,
         Self::Database,
         Self::Locked,
         Self::MissingPrivilege,
@@ -48,6 +51,7 @@ impl Failure {
         match error.database_failure() {
             Some(DatabaseFailure::Contention) => return Self::Locked,
             Some(DatabaseFailure::MissingPrivilege) => return Self::MissingPrivilege,
+            Some(DatabaseFailure::Refused) => return Self::RowsRefused,
             Some(DatabaseFailure::Unavailable | DatabaseFailure::Other) => return Self::Database,
             None => {}
         }
@@ -79,6 +83,7 @@ impl Failure {
     pub(super) const fn attempts_before_alert(self) -> i32 {
         match self {
             Self::Locked => 60,
+            Self::RowsRefused => 1,
             _ => 5,
         }
     }
@@ -93,6 +98,7 @@ impl Failure {
             Self::PlanChanged => "plan_changed",
             Self::RowsRemaining => "rows_left_behind",
             Self::Storage => "archive_store_failed",
+            Self::RowsRefused => "rows_refused",
             Self::Database => "database_failed",
             Self::Locked => "rows_locked",
             Self::MissingPrivilege => "privilege_missing",
@@ -117,6 +123,7 @@ impl Failure {
                 "rows have the user's id that the data map has no rule for, or remain after the erasure"
             }
             Self::Storage => "the store failed",
+            Self::RowsRefused => "a constraint or a trigger of the application refuses the erasure",
             Self::Database => "the database failed",
             Self::Locked => "another transaction locked rows or tables for too long",
             Self::MissingPrivilege => "Lethe's database role lacks a privilege",
@@ -147,6 +154,10 @@ impl Failure {
                  writes the rows and run `lethe deletions retry`."
             }
             Self::Storage => "Run `lethe doctor`, which checks that the store (LETHE_STORAGE) can be written.",
+            Self::RowsRefused => {
+                "The log has the table and the constraint, or the trigger's message. Nothing was erased by this step. Change \
+                 the table's rule in the data map, or the constraint or trigger; it is retried by itself."
+            }
             Self::Database => {
                 "Nothing while the database is unavailable: it is retried until it succeeds. If it goes on, the log \
                  has the database's message."

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::erasure::TableResult;
 use super::replan::{self, Question};
 use super::summary::Summary;
+use super::verification::Searched;
 use crate::audit::{self, AuditEvent};
 use crate::mail;
 use crate::platform::queue::Job;
@@ -30,7 +31,7 @@ impl Job for SendReceipt {
 /// Sends the receipt and deletes the address. Does nothing if that was done before.
 pub(crate) async fn send_receipt(lethe: &Lethe, SendReceipt { request }: SendReceipt) -> Result<()> {
     let row = sqlx::query!(
-        "select receipt_code, contact, finished_at, results from lethe.deletion_request where id = $1",
+        "select receipt_code, contact, finished_at, results, searched from lethe.deletion_request where id = $1",
         request,
     )
     .fetch_one(&lethe.database)
@@ -50,7 +51,7 @@ pub(crate) async fn send_receipt(lethe: &Lethe, SendReceipt { request }: SendRec
         finished_at: &at,
         link: &link,
         receipt_code: &row.receipt_code,
-        summary: data_summary(row.results)?,
+        summary: data_summary(row.results, row.searched)?,
     };
     let sent = match lethe.mailer.send(&address, email.render()?).await {
         Ok(()) => AuditEvent::ReceiptSent { request },
@@ -74,10 +75,12 @@ async fn record_receipt(lethe: &Lethe, request: Uuid, outcome: AuditEvent) -> Re
     Ok(())
 }
 
-fn data_summary(results: Option<Value>) -> Result<mail::DataSummary> {
-    let results: Vec<TableResult> = serde_json::from_value(results.unwrap_or(Value::Array(Vec::new())))
-        .map_err(|_| Error::Internal("stored results can't be read"))?;
-    let summary = Summary::of(results.iter().map(|result| &result.line));
+fn data_summary(results: Option<Value>, searched: Option<Value>) -> Result<mail::DataSummary> {
+    let unreadable = |_| Error::Internal("stored results can't be read");
+    let results: Vec<TableResult> =
+        serde_json::from_value(results.unwrap_or(Value::Array(Vec::new()))).map_err(unreadable)?;
+    let searched: Option<Searched> = searched.map(serde_json::from_value).transpose().map_err(unreadable)?;
+    let summary = Summary::of(results.iter().map(|result| &result.line)).with_found(searched.as_ref());
     let Summary { deleted, deleted_later, retained, .. } = summary;
     Ok(mail::DataSummary { deleted, deleted_later, retained, remainder: summary.remainder().name() })
 }

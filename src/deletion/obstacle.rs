@@ -4,6 +4,7 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::erasure::ErasureRun;
+use super::locked_rows::check_keys;
 use super::verification::rows_without_rule;
 use crate::data_map::{self, DeletionSet, Resolved};
 use crate::ids::ClerkUserId;
@@ -22,6 +23,7 @@ pub(super) async fn ensure_none(lethe: &Lethe, subject: &ClerkUserId) -> Result<
 }
 
 async fn ensure_none_on(resolved: &Resolved, connection: &mut PgConnection, subject: &ClerkUserId) -> Result<()> {
+    check_keys(resolved)?;
     // No statement uses the time.
     let deletion_set = DeletionSet::deletion(resolved);
     let run = ErasureRun { resolved, deletion_set, subject, now: OffsetDateTime::UNIX_EPOCH };

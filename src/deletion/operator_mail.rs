@@ -42,6 +42,7 @@ async fn content(lethe: &Lethe, notice: Notice) -> Result<Option<Content>> {
         Notice::ScheduleFailing { name, failure, attempts } => {
             (values! { about => "schedule_failing", name, failure, attempts }, "lethe doctor")
         }
+        Notice::ContentFound { column } => (values! { about => "content_found", column }, "lethe map check"),
         Notice::JobsFailing { name, jobs } => (values! { about => "jobs_failing", name, jobs }, "lethe doctor"),
     };
     Ok(Some(Content { values, command: command.to_owned() }))

@@ -24,6 +24,8 @@ pub(crate) enum Notice {
     ScheduleFailing { name: String, failure: String, attempts: i32 },
     /// Jobs that somebody waits for keep failing, for example e-mails with receipts.
     JobsFailing { name: String, jobs: i64 },
+    /// Texts that no rule erases contain the id or address of somebody who was erased.
+    ContentFound { column: String },
 }
 
 /// The job that sends an e-mail to the operators.

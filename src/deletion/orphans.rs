@@ -6,7 +6,7 @@ use sqlx::PgConnection;
 
 use super::alert::{self, Repeat, Topic};
 use super::operator_notice::{Notice, send_later};
-use crate::data_map::{self, Resolved, ResolvedOwner, ResolvedPath, sql};
+use crate::data_map::{self, Resolved, ResolvedPath, and_filter, sql};
 use crate::ids::ClerkUserId;
 use crate::{Lethe, Result, subject};
 
@@ -133,30 +133,28 @@ pub async fn search_on_schedule(lethe: &Lethe) -> Result<()> {
     Ok(())
 }
 
-/// Returns the keys of subjects in the application's database, each once, sorted, at most `limit` after `after`. Ghost rows are
-/// nobody's.
+/// Returns the ids of users in the application's database, each once, sorted, at most `limit` after `after`: the keys of subjects or,
+/// where there is no table of users, every owner that is named by the id. Ghost rows are nobody's.
 pub async fn user_ids(
     resolved: &Resolved,
     connection: &mut PgConnection,
     after: Option<&str>,
     limit: i64,
 ) -> Result<Vec<String>> {
-    let pages: Vec<String> = resolved
-        .tables
-        .enumerate()
-        .filter(|(_, table)| table.rule.subject)
-        .filter_map(|(index, table)| {
-            let [ResolvedOwner { path: ResolvedPath::UserId { column, .. }, .. }] = table.owners.as_slice() else {
-                return None;
-            };
-            Some(format!(
-                "(SELECT {column}::text COLLATE \"default\" AS key FROM {} AS t \
-                 WHERE {column}::text COLLATE \"default\" > $1{} ORDER BY 1 LIMIT $2)",
+    let has_subject = resolved.tables.iter().any(|table| table.rule.subject);
+    let mut pages = Vec::new();
+    for (index, table) in resolved.tables.enumerate().filter(|(_, table)| table.rule.subject || !has_subject) {
+        for owner in &table.owners {
+            let ResolvedPath::UserId { column, .. } = &owner.path else { continue };
+            pages.push(format!(
+                "(SELECT t.{column}::text COLLATE \"default\" AS key FROM {} AS t \
+                 WHERE t.{column}::text COLLATE \"default\" > $1{}{} GROUP BY 1 ORDER BY 1 LIMIT $2)",
                 table.quoted_name,
+                and_filter(owner, "t"),
                 resolved.and_not_ghost(index, "t")
-            ))
-        })
-        .collect();
+            ));
+        }
+    }
     let query = format!("SELECT key FROM ({}) AS pages ORDER BY key LIMIT $2", pages.join(" UNION "));
     // Nothing sorts before the empty text.
     let query = sql::query_scalar::<String>(query).bind(after.unwrap_or_default().to_owned()).bind(limit);

@@ -4,9 +4,9 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::erasure::{ErasureRun, mismatch};
-use super::statements::{Effect, PlannedStatement, reference_statements};
+use super::statements::{Effect, purge_statements};
 use crate::Result;
-use crate::data_map::{DeletionSet, Outcome, Problem, Removal, Resolved};
+use crate::data_map::{DeletionSet, Problem, Removal, Resolved};
 use crate::ids::ClerkUserId;
 
 /// Deletes the person's rows of `table` whose time is over: in a stamped table those that have a stamp, in a kept one
@@ -32,22 +32,7 @@ pub async fn purge(
         return Ok(0);
     }
     let deletion_set = DeletionSet::purge(resolved, purged);
-    let mut statements = Vec::new();
-    for table_index in resolved.order.iter().copied() {
-        if let Some(condition) = deletion_set.own_deleted_rows(table_index, "t") {
-            statements.push(PlannedStatement {
-                table_index,
-                table: &resolved.tables[table_index],
-                condition,
-                effect: Effect::Delete,
-                outcome: Outcome::Deleted,
-                others: false,
-                has_line: true,
-                key: None,
-            });
-        }
-        statements.extend(reference_statements(resolved, table_index, &deletion_set));
-    }
+    let statements = purge_statements(resolved, &deletion_set);
     // The time is bound, but no statement of a purge uses it.
     let run = ErasureRun { resolved, deletion_set, subject, now: OffsetDateTime::UNIX_EPOCH };
     let rows = run.execute_all(&statements, connection).await?;

@@ -48,7 +48,7 @@ impl Receipt {
     /// Returns what was done, in numbers.
     #[must_use]
     pub fn summary(&self) -> Summary {
-        Summary::of(self.results.iter().map(|result| &result.line))
+        Summary::of(self.results.iter().map(|result| &result.line)).with_found(self.searched.as_ref())
     }
 }
 

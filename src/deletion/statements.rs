@@ -66,6 +66,17 @@ pub(super) fn planned_statements<'a>(
     statements
 }
 
+/// The same in the order of their execution: children before the tables that they reference.
+pub(super) fn statements_in_order<'a>(
+    resolved: &'a Resolved,
+    deletion_set: &DeletionSet<'_>,
+    now: OffsetDateTime,
+) -> Vec<PlannedStatement<'a>> {
+    let mut statements = planned_statements(resolved, deletion_set, now);
+    statements.sort_by_key(|statement| resolved.order.iter().position(|table| *table == statement.table_index));
+    statements
+}
+
 /// Returns the statements on the person's rows that are others' too: one for each way in which they are the person's and forget
 /// them, or one that counts them.
 fn shared_statements(resolved: &Resolved, table_index: TableIndex) -> Vec<PlannedStatement<'_>> {
@@ -91,7 +102,7 @@ fn shared_statements(resolved: &Resolved, table_index: TableIndex) -> Vec<Planne
 }
 
 /// Returns the statements on other people's rows of one table.
-pub(super) fn reference_statements<'a>(
+fn reference_statements<'a>(
     resolved: &'a Resolved,
     table_index: TableIndex,
     deletion_set: &DeletionSet<'_>,
@@ -118,12 +129,39 @@ pub(super) fn reference_statements<'a>(
             has_line: others,
             key: None,
         };
+        if let Some(condition) = deletion_set.own_rows_to_detach(table_index, reference, "t") {
+            statements.push(statement(condition, outcome.clone(), false));
+        }
         if let Some(condition) = deletion_set.own_rows_with_mention(table_index, reference, "t") {
             statements.push(statement(condition, outcome.clone(), false));
         }
         if let Some(condition) = deletion_set.rows_of_others(table_index, reference, "t") {
             statements.push(statement(condition, outcome, true));
         }
+    }
+    statements
+}
+
+/// Returns every statement of a purge, children before the tables that they reference.
+pub(super) fn purge_statements<'a>(
+    resolved: &'a Resolved,
+    deletion_set: &DeletionSet<'_>,
+) -> Vec<PlannedStatement<'a>> {
+    let mut statements = Vec::new();
+    for table_index in resolved.order.iter().copied() {
+        if let Some(condition) = deletion_set.own_deleted_rows(table_index, "t") {
+            statements.push(PlannedStatement {
+                table_index,
+                table: &resolved.tables[table_index],
+                condition,
+                effect: Effect::Delete,
+                outcome: Outcome::Deleted,
+                others: false,
+                has_line: true,
+                key: None,
+            });
+        }
+        statements.extend(reference_statements(resolved, table_index, deletion_set));
     }
     statements
 }
@@ -165,13 +203,45 @@ impl PlannedStatement<'_> {
         )
     }
 
-    /// Returns a query for the keys of the rows: an array of texts for each column of the key. The rows of a table that are found
-    /// by rows which reference them are remembered by it before those are deleted.
-    pub(super) fn keys_sql(&self) -> String {
-        let columns = self.table.row_key.iter();
-        let arrays = columns.map(|(column, _)| format!("coalesce(array_agg(t.{column}::text), '{{}}')"));
-        let arrays = arrays.collect::<Vec<_>>().join(", ");
-        format!("SELECT json_build_array({arrays}) FROM {} AS t WHERE {}", self.table.quoted_name, self.condition)
+    /// Whether it changes rows of others before anything else happens, so that nothing references the person's any more.
+    pub(super) const fn is_detaching(&self) -> bool {
+        matches!(self.effect, Effect::Detach(_) | Effect::Forget(_))
+    }
+
+    /// Returns the columns of the table itself that the condition reads.
+    pub(super) fn own_columns_read(&self) -> impl Iterator<Item = &str> {
+        columns_after(&self.condition, "t.")
+    }
+
+    /// Returns the columns of other tables that the condition reads: there the alias ends with an underscore.
+    pub(super) fn other_columns_read(&self) -> impl Iterator<Item = &str> {
+        columns_after(&self.condition, "_.")
+    }
+
+    /// Whether it gives the column, quoted, a new value, or NULL before the row is deleted.
+    pub(super) fn writes(&self, column: &str) -> bool {
+        match self.effect {
+            Effect::Detach(detached) => detached == column,
+            Effect::Update(assignments) | Effect::Forget(assignments) => assignments.contains(&format!("{column} = ")),
+            Effect::Delete => self.table.unlink_columns.iter().any(|unlinked| unlinked == column),
+            Effect::Nothing => false,
+        }
+    }
+
+    /// Returns a statement that locks the rows, like [`lock_sql`](Self::lock_sql), and returns their keys: an array of texts for
+    /// each column of the key.
+    pub(super) fn lock_and_read_keys_sql(&self) -> String {
+        let columns = self.table.row_key.iter().map(|(column, _)| column);
+        let arrays = columns.clone().map(|column| format!("coalesce(array_agg(locked.{column}::text), '{{}}')"));
+        let keys = columns.map(|column| format!("t.{column}"));
+        format!(
+            "SELECT json_build_array({}) FROM (SELECT {} FROM {} AS t WHERE {} ORDER BY {} FOR UPDATE) AS locked",
+            arrays.collect::<Vec<_>>().join(", "),
+            keys.collect::<Vec<_>>().join(", "),
+            self.table.quoted_name,
+            self.condition,
+            self.table.order_by("t")
+        )
     }
 
     /// Returns a condition for the rows with these keys, which are bound from parameter `first` on.
@@ -185,16 +255,64 @@ impl PlannedStatement<'_> {
         format!("({}) IN (SELECT * FROM unnest({}))", columns.join(", "), arrays.join(", "))
     }
 
-    /// Returns the statement itself on the rows for which `condition` holds, or `None` where the rows stay as they are.
+    /// Returns the statement itself on the rows for which `condition` holds, which counts those that it changed as it should, or `None`
+    /// where the rows stay as they are.
     pub(super) fn execute_sql(&self, condition: &str) -> Option<String> {
         let table = &self.table.quoted_name;
         match self.effect {
-            Effect::Delete => Some(format!("DELETE FROM {table} AS t WHERE {condition}")),
-            Effect::Update(assignments) | Effect::Forget(assignments) => {
-                Some(format!("UPDATE {table} AS t SET {assignments} WHERE {condition}"))
-            }
-            Effect::Detach(column) => Some(format!("UPDATE {table} AS t SET {column} = NULL WHERE {condition}")),
+            Effect::Delete => Some(format!(
+                "WITH done AS (DELETE FROM {table} AS t WHERE {condition} RETURNING 1) SELECT count(*) FROM done"
+            )),
+            Effect::Update(assignments) | Effect::Forget(assignments) => Some(self.update_sql(assignments, condition)),
+            Effect::Detach(column) => Some(self.update_sql(&format!("{column} = NULL"), condition)),
             Effect::Nothing => None,
         }
+    }
+
+    /// Counts the rows that have the new values then. A trigger can put the old ones back.
+    fn update_sql(&self, assignments: &str, condition: &str) -> String {
+        let pending = match (&self.effect, &self.table.action) {
+            (Effect::Update(_), RowAction::Update { not_yet_erased, .. }) => not_yet_erased.clone(),
+            (Effect::Detach(column), _) => format!("t.{column} IS NOT NULL"),
+            _ => self.condition.clone(),
+        };
+        format!(
+            "WITH done AS (UPDATE {} AS t SET {assignments} WHERE {condition} RETURNING ({pending}) AS is_pending) \
+             SELECT count(*) FROM done WHERE is_pending IS NOT TRUE",
+            self.table.quoted_name
+        )
+    }
+}
+
+/// Returns the columns, quoted, that follow `alias` in SQL text.
+fn columns_after<'a>(sql: &'a str, alias: &'a str) -> impl Iterator<Item = &'a str> {
+    sql.match_indices(alias).map(move |(position, _)| {
+        let quoted = &sql[position + alias.len()..];
+        &quoted[..quoted_length(quoted)]
+    })
+}
+
+/// Returns the length of the quoted identifier with which the text begins. A quote in it is doubled.
+fn quoted_length(text: &str) -> usize {
+    let mut end = 1;
+    while let Some(quote) = text[end..].find('"') {
+        end += quote + 1;
+        if !text[end..].starts_with('"') {
+            break;
+        }
+        end += 1;
+    }
+    end
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_of_a_condition_are_found_whatever_their_names() {
+        let sql = r#"t."a" = $1 AND t."""" IN (SELECT t_."x""y" FROM "p" AS t_ WHERE t__."t." = t."")"#;
+        assert_eq!(columns_after(sql, "t.").take(2).collect::<Vec<_>>(), [r#""a""#, r#""""""#]);
+        assert_eq!(columns_after(sql, "_.").collect::<Vec<_>>(), [r#""x""y""#, r#""t.""#]);
     }
 }

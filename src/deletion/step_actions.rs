@@ -4,17 +4,19 @@ use serde_json::{Value, json};
 use sqlx::{PgConnection, PgTransaction};
 use uuid::Uuid;
 
-use super::alert::{self, Topic};
+use super::alert::{self, Repeat, Topic};
+use super::content_search::{self, FoundContent, Needles};
 use super::erasure::erase;
 use super::late_rows::{erase_late, store_retention};
 use super::notice::SendReceipt;
 use super::obstacle;
+use super::operator_notice::{Notice, send_later};
 use super::recheck;
 use super::step::Step;
 use super::tombstone;
 use super::verification::{Searched, searched};
 use crate::audit::{self, AuditEvent};
-use crate::clerk::DeleteOutcome;
+use crate::clerk::{DeleteOutcome, User};
 use crate::consent::MirrorConsent;
 use crate::data_map::{self, PlanHash};
 use crate::ids::ClerkUserId;
@@ -60,6 +62,8 @@ pub(super) struct ExternalResult {
     sealed_contact: Option<Vec<u8>>,
     /// Tombstones by older secrets that the database may lack.
     former_tombstones: Vec<tombstone::Digest>,
+    /// The user, if Clerk still has it.
+    user: Option<User>,
     detail: Value,
 }
 
@@ -84,7 +88,11 @@ pub(super) async fn run_external(lethe: &Lethe, deletion: &OpenDeletion, step: S
             let former_tombstones = tombstone::write_new_copy(lethe, &deletion.subject).await?;
             Ok(ExternalResult { former_tombstones, ..ExternalResult::default() })
         }
-        Step::PendingWork | Step::ApplicationData | Step::Verification | Step::Receipt => Ok(ExternalResult::default()),
+        // The addresses by which it searches.
+        Step::Verification => {
+            Ok(ExternalResult { user: lethe.clerk.user(&deletion.subject).await?, ..ExternalResult::default() })
+        }
+        Step::PendingWork | Step::ApplicationData | Step::Receipt => Ok(ExternalResult::default()),
     }
 }
 
@@ -113,7 +121,7 @@ pub(super) async fn run_in_transaction(
             lethe.queue().remove(transaction, &mirror).await?;
         }
         Step::ApplicationData => return erase_application_data(lethe, transaction, deletion).await,
-        Step::Verification => return verify_erasure(lethe, transaction, deletion).await,
+        Step::Verification => return verify_erasure(lethe, transaction, deletion, external.user.as_ref()).await,
         Step::ClerkUser => {}
         Step::Audit => write_tombstone(lethe, transaction, deletion, &external.former_tombstones).await?,
         Step::Receipt => complete(lethe, transaction, deletion).await?,
@@ -161,13 +169,35 @@ async fn erase_application_data(
 }
 
 /// Searches for what the erasure should have left nothing of.
-async fn verify_erasure(lethe: &Lethe, transaction: &mut PgTransaction<'_>, deletion: &OpenDeletion) -> Result<Value> {
+async fn verify_erasure(
+    lethe: &Lethe,
+    transaction: &mut PgTransaction<'_>,
+    deletion: &OpenDeletion,
+    user: Option<&User>,
+) -> Result<Value> {
     let resolved = data_map::resolve(&lethe.data_map, transaction).await?;
-    store_searched(transaction, deletion, &searched(&resolved)).await?;
-    Ok(match erase_late(lethe, transaction, deletion.id, &deletion.subject).await? {
-        0 => json!({"left_behind": 0}),
-        rows => json!({"left_behind": 0, "erased_late": rows}),
-    })
+    let erased_late = erase_late(lethe, transaction, deletion.id, &deletion.subject).await?;
+    let needles = Needles::of(&deletion.subject, user);
+    let limit = u64::from(lethe.config.content_search_megabytes.get()) * 1_000_000;
+    let content = content_search::search(&resolved, transaction, &deletion.subject, &needles, limit).await?;
+    for FoundContent { table, column, rows } in content.found() {
+        tracing::warn!(table, column, rows, "texts that no rule erases still contain an erased user's id or address");
+        let reference = format!("{table}.{column}");
+        if alert::is_due(lethe, transaction, Topic::FoundContent, &reference, "found", Repeat::Growing).await? {
+            send_later(lethe, transaction, Notice::ContentFound { column: reference }).await?;
+        }
+    }
+    let rows_found: u64 = content.found().iter().map(|found| found.rows).sum();
+    let searched = Searched { content: Some(content), ..searched(&resolved) };
+    store_searched(transaction, deletion, &searched).await?;
+    let mut detail = json!({"left_behind": 0});
+    if erased_late > 0 {
+        detail["erased_late"] = erased_late.into();
+    }
+    if rows_found > 0 {
+        detail["found_in_texts"] = rows_found.into();
+    }
+    Ok(detail)
 }
 
 /// Stores where the verification looked, for the receipt.

@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 
 use super::plan::PlanLine;
+use super::verification::Searched;
 use crate::data_map::Disposition;
 
 /// How many of the person's rows are deleted at once, later, and not at all. Other people's rows that stay aren't counted.
@@ -18,6 +19,8 @@ pub struct Summary {
     pub retained: u64,
     /// When the last of these is deleted. `None` where there are none, or where some stay for good.
     pub retained_until: Option<OffsetDateTime>,
+    /// Rows of which nothing is deleted, and in which the verification found the person's id or an address.
+    pub found: u64,
 }
 
 /// What is left of the person's data when the deletion is completed.
@@ -53,13 +56,19 @@ impl Summary {
     /// Returns what is left. Pages and e-mails choose their headlines by it.
     #[must_use]
     pub const fn remainder(&self) -> Remainder {
-        match (self.retained > 0, self.deleted_later > 0) {
+        match (self.retained > 0 || self.found > 0, self.deleted_later > 0) {
             (true, true) => Remainder::RetainedAndLater,
             (true, false) => Remainder::Retained,
             (false, true) => Remainder::Later,
             (false, false) if self.deleted > 0 => Remainder::Nothing,
             (false, false) => Remainder::NoData,
         }
+    }
+
+    /// Returns the same with what the verification found.
+    #[must_use]
+    pub fn with_found(self, searched: Option<&Searched>) -> Self {
+        Self { found: searched.map_or(0, Searched::rows_found), ..self }
     }
 
     /// Adds up the lines of a plan or of its results.
@@ -133,7 +142,8 @@ mod tests {
                 deleted_later: 60,
                 deleted_by: Some(december),
                 retained: 24,
-                retained_until: Some(later)
+                retained_until: Some(later),
+                found: 0,
             }
         );
         lines.push(line(1, retained(None), false));
@@ -159,5 +169,7 @@ mod tests {
         ] {
             assert_eq!(Summary::of(lines.iter().copied()).remainder(), remainder, "{lines:?}");
         }
+        let found = Summary { found: 1, ..Summary::of([&deleted]) };
+        assert_eq!(found.remainder(), Remainder::Retained, "a text still names them");
     }
 }

@@ -1,10 +1,10 @@
-//! Looks for what an erasure should have left nothing of, and says where it looked. What is elsewhere, under another name or
-//! inside a text, isn't found.
+//! Looks for what an erasure should have left nothing of, and says where it looked.
 
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
+use super::content_search::ContentSearch;
 use super::statements::{Effect, not_yet_erased, planned_statements};
 use crate::Result;
 use crate::data_map::sql::{self, BindParams as _};
@@ -31,6 +31,18 @@ pub struct Searched {
     pub columns: Vec<SearchedColumn>,
     /// Tables in which not everything was found, or nothing was looked for.
     pub unsearched: Vec<Unsearched>,
+    /// The search for the Clerk user id and the addresses in texts. `None` in receipts of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<ContentSearch>,
+}
+
+impl Searched {
+    /// Returns how many rows have the Clerk user id or an address in a text, without a line of the receipt for it.
+    #[must_use]
+    pub fn rows_found(&self) -> u64 {
+        let found = self.content.iter().flat_map(ContentSearch::found);
+        found.map(|found| found.rows).sum()
+    }
 }
 
 /// A column that was searched for the Clerk user id.
@@ -54,6 +66,7 @@ pub fn searched(resolved: &Resolved) -> Searched {
         tables: tables.map(|table| table.rule.name.clone()).collect(),
         columns: columns.collect(),
         unsearched: resolved.unsearched.clone(),
+        content: None,
     }
 }
 

@@ -48,6 +48,8 @@ impl TimeLimits {
     pub const EXPORT: Self = Self::new(Some(60 * 60), 3, 120);
     /// A step of a deletion, a purge, and other changes of many rows.
     pub const ERASURE: Self = Self::new(Some(15 * 60), 5, 30);
+    /// Searching one table of the application for what an erasure may have left in its texts.
+    pub const CONTENT_SEARCH: Self = Self::new(Some(60), 3, 30);
     /// Operators' commands that read everything.
     pub const BATCH: Self = Self::new(None, 10, 120);
     /// Changes of Lethe's own tables. While one waits for a lock, everybody who needs the table waits behind it.

@@ -14,6 +14,8 @@ pub(crate) enum DatabaseFailure {
     Contention,
     /// Lethe's role isn't allowed to do what a statement, or a trigger behind it, does.
     MissingPrivilege,
+    /// A constraint, or a trigger, refuses the rows.
+    Refused,
     /// Anything else, a defect in a statement included.
     Other,
 }
@@ -85,6 +87,10 @@ fn of_code(code: &str) -> DatabaseFailure {
         "40001" | "40P01" | "55P03" => DatabaseFailure::Contention,
         // insufficient_privilege
         "42501" => DatabaseFailure::MissingPrivilege,
+        // raise_exception
+        "P0001" => DatabaseFailure::Refused,
+        // Integrity constraint violations.
+        _ if code.starts_with("23") => DatabaseFailure::Refused,
         // read_only_sql_transaction, idle_in_transaction_session_timeout, query_canceled (by a timeout), admin_shutdown,
         // crash_shutdown, cannot_connect_now, idle_session_timeout
         "25006" | "25P03" | "57014" | "57P01" | "57P02" | "57P03" | "57P05" => DatabaseFailure::Unavailable,
@@ -107,7 +113,10 @@ mod tests {
             assert_eq!(of_code(code), DatabaseFailure::Contention, "{code}");
         }
         assert_eq!(of_code("42501"), DatabaseFailure::MissingPrivilege);
-        for code in ["23505", "42P01", "22P02"] {
+        for code in ["23505", "23503", "23514", "P0001"] {
+            assert_eq!(of_code(code), DatabaseFailure::Refused, "{code}");
+        }
+        for code in ["42P01", "22P02"] {
             assert_eq!(of_code(code), DatabaseFailure::Other, "{code}");
         }
     }

@@ -30,4 +30,9 @@ applications! {
     social_network
     shop
     partitioned
+    history_by_triggers
+    marketplace
+    quiz
+    file_tools
+    federated
 }

@@ -162,10 +162,10 @@ async fn purge_that_keeps_failing_needs_attention_and_is_retried() {
     let listed = list(&world, &[State::Attention]).await;
     let current = listed[0].current.as_ref().unwrap();
     assert!(matches!(&current.work, Work::Purge(_)) && current.attempts == 3, "{current:?}");
-    assert_eq!(current.failure, Some(Failure::Database));
+    assert_eq!(current.failure, Some(Failure::RowsRefused));
     let found = details(&world, &by_receipt).await.unwrap();
     let entry = found.retention.iter().find(|entry| entry.table == "public.projects").unwrap();
-    assert_eq!((entry.attempts, entry.failure), (3, Some(Failure::Database)));
+    assert_eq!((entry.attempts, entry.failure), (3, Some(Failure::RowsRefused)));
     assert!(entry.next_attempt_at.is_some());
 
     let _working = world.start_worker();

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use lethe::deletion::{self, Origin, UnsearchedReason};
+use lethe::deletion::{self, ContentSearch, Origin, Remainder, UnsearchedReason};
+use lethe_demo::people::person;
+use serde_json::json;
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 
@@ -40,6 +42,65 @@ async fn receipt_names_where_was_looked_and_what_stays_with_the_persons_id() {
         (unsearched.table.as_str(), unsearched.reason),
         ("public.post_copies", UnsearchedReason::MaterializedView)
     );
+}
+
+#[tokio::test]
+async fn receipt_says_where_texts_still_have_the_persons_id_or_address() {
+    let world = World::start().await;
+    let (ada, address) = (subject(0), person(0).email.to_uppercase());
+    sqlx::query("create table public.events (id bigint, detail jsonb, note text, tags text[], day date)")
+        .execute(world.pool())
+        .await
+        .unwrap();
+    let id = ada.as_str();
+    let event = async |number: i64, detail: serde_json::Value, note: &str, tags: &[&str]| {
+        let insert = sqlx::query("insert into public.events values ($1, $2, $3, $4)");
+        insert.bind(number).bind(detail).bind(note).bind(tags).execute(world.pool()).await.unwrap();
+    };
+    event(1, json!({"before": {"actor": id}}), &format!("sent to <{address}>."), &["x", &address]).await;
+    event(2, json!({"file": format!("/avatars/{id}.png")}), "", &[]).await;
+    // Other people's.
+    event(3, json!({"actor": format!("{id}x")}), &format!("{address}.uk and X{address}"), &["%"]).await;
+    let ignored = "\n[[ignore]]\nname = \"public.events\"\nreason = \"names nobody, the operator thinks\"\n";
+    let map = [MAP, ignored].concat();
+    let lethe = world.with_map_text(&map);
+    let request = deletion::request(&lethe, by(&ada, Origin::Api)).await.unwrap();
+    assert!(deletion::run(&lethe, request.id, TIMEOUT).await.unwrap().finished);
+
+    let receipt = deletion::receipt(&lethe, &request.receipt).await.unwrap();
+    let Some(ContentSearch::Searched { tables, found }) = receipt.searched.clone().unwrap().content else {
+        panic!("{:?}", receipt.searched)
+    };
+    assert!(tables > 5, "{tables}");
+    let found: Vec<_> = found.iter().map(|found| (found.column.as_str(), found.rows)).collect();
+    assert_eq!(found, [("detail", 2), ("note", 1), ("tags", 1)]);
+    assert_ne!(receipt.summary().remainder(), Remainder::Nothing, "the headline doesn't claim that nothing is left");
+    let _working = RunningWorker::start(&lethe);
+    eventually("an alert for each column", async || {
+        let mails = world.inbox.messages().await;
+        let alerts = mails.iter().filter(|mail| format!("{mail:?}").contains("public.events"));
+        alerts.count() == 3
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn texts_of_a_large_database_are_not_searched_and_the_receipt_says_so() {
+    let world = World::start().await;
+    sqlx::raw_sql(
+        "create table public.pages (text text);
+        insert into public.pages select md5(number::text) from generate_series(1, 50000) number",
+    )
+    .execute(world.pool())
+    .await
+    .unwrap();
+    let map = [MAP, "\n[[ignore]]\nname = \"public.pages\"\nreason = \"published\"\n"].concat();
+    let lethe = world.with_content_search_megabytes(&map, 1);
+    let request = deletion::request(&lethe, by(&subject(0), Origin::Api)).await.unwrap();
+    assert!(deletion::run(&lethe, request.id, TIMEOUT).await.unwrap().finished);
+    let searched = deletion::receipt(&lethe, &request.receipt).await.unwrap().searched.unwrap();
+    assert_eq!(searched.content, Some(ContentSearch::TooLarge));
+    assert!(!searched.tables.is_empty(), "rows were looked for: {searched:?}");
 }
 
 #[tokio::test]

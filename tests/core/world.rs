@@ -119,6 +119,14 @@ impl World {
         })
     }
 
+    /// The same installation with another data map, and another size from which on texts aren't searched.
+    pub(crate) fn with_content_search_megabytes(&self, map: &str, megabytes: u32) -> Lethe {
+        let mut dependencies =
+            dependencies(&self.clerk, &self.inbox, map, self.pool().clone(), self.lethe.storage.clone());
+        dependencies.config.content_search_megabytes = NonZeroU32::new(megabytes).unwrap();
+        Lethe::new(dependencies)
+    }
+
     /// The same installation without a mail server.
     pub(crate) fn without_mail(&self) -> Lethe {
         self.with(|dependencies| dependencies.mailer = Mailer::none())
@@ -196,6 +204,7 @@ fn dependencies(clerk: &ClerkStandIn, inbox: &Inbox, map: &str, database: PgPool
             workers: 4,
             export_folder: None,
             export_minutes: NonZeroU32::new(60).unwrap(),
+            content_search_megabytes: NonZeroU32::new(1_000).unwrap(),
             clerk_deletions_per_hour: NonZeroU32::new(100).unwrap(),
         },
     }

@@ -73,7 +73,7 @@ async fn draft_of_the_sample_application_has_its_owners_and_asks_the_rest() {
         assert!(is_question.iter().any(|part| problem.message.contains(part)), "{problem}");
     }
     assert_eq!(open_questions(&settled(&draft), &mut connection).await, []);
-    assert!(draft.contains("DECIDE: rows can be stamped here"));
+    assert!(draft.contains("Consider: rows can be stamped here"));
     assert!(draft.contains("secret_hash"));
     assert!(draft.contains("# [[purpose]]") && map.purposes().is_none(), "the operator decides what users are asked");
 }
@@ -131,12 +131,40 @@ async fn persons_own_column_comes_before_actors_and_before_others_content() {
             "project mentions: lead_id",
             "task: project_id -> public.project",
             "task mentions: assignee_id",
-            "site_setting: updated_by -> public.users",
         ]
         .map(str::to_owned),
         "{draft}"
     );
-    assert!(draft.contains("# DECIDE: are these rows really theirs"), "{draft}");
+    assert!(
+        draft.contains("# DECIDE: whose are the rows of \"public.site_setting\"?"),
+        "who changed it need not own it: {draft}"
+    );
+    assert!(
+        draft.contains("# erase  = { scrub = { updated_by = \"null\" }, leave = \"rest\", reason = \"..\" }"),
+        "{draft}"
+    );
+}
+
+#[tokio::test]
+async fn creator_whom_the_rows_outlive_and_key_of_several_tables_are_questions() {
+    let schema = "CREATE TABLE users (id int PRIMARY KEY, clerk_id text NOT NULL UNIQUE); \
+        CREATE TABLE orgs (id int PRIMARY KEY); \
+        CREATE TABLE surveys (id int PRIMARY KEY, org_id int NOT NULL REFERENCES orgs, created_by int REFERENCES users ON DELETE SET NULL); \
+        CREATE TABLE notes (id int PRIMARY KEY, owner_type text NOT NULL, owner_id int NOT NULL, body text); \
+        CREATE TABLE subscriptions (id int PRIMARY KEY, customer_id int NOT NULL, org_id int NOT NULL REFERENCES orgs)";
+    let draft = drafted(schema, &DraftOptions::default()).await;
+    assert_eq!(entries(&draft), ["users: subject clerk_id"], "{draft}");
+    for table in ["surveys", "notes", "subscriptions"] {
+        assert!(draft.contains(&format!("# DECIDE: whose are the rows of \"public.{table}\"?")), "{table}: {draft}");
+    }
+    assert!(
+        draft.contains("# owner  = { path = \"owner_id -> public.users(id)\", where = { owner_type = [\"..\"] } }"),
+        "{draft}"
+    );
+    assert!(
+        draft.contains("# owner  = \"org_id -> public.orgs\""),
+        "the foreign key is offered beside the name: {draft}"
+    );
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 mod draft;
 mod file;
+mod hidden_effects;
 mod references;
 mod schema;
 mod second_language;

@@ -10,18 +10,18 @@ const USERS: &str = "CREATE TABLE users (id int PRIMARY KEY, clerk_id text NOT N
     INSERT INTO users VALUES (0, 'nobody'), (1, 'user_a'), (2, 'user_b');";
 
 /// A map whose subject is deleted, with a ghost.
-fn map(tables: &str) -> String {
+pub(crate) fn map(tables: &str) -> String {
     format!(
         "version = 2\n[ghost]\n\"public.users\" = {{ id = \"0\" }}\n[[subject]]\ntable = \"public.users\"\nkey = \"clerk_id\"\n\
          export = \"all\"\nerase = \"delete\"\n{tables}"
     )
 }
 
-fn table(name: &str, owner: &str, rest: &str) -> String {
+pub(crate) fn table(name: &str, owner: &str, rest: &str) -> String {
     format!("[[table]]\nname = \"public.{name}\"\nowner = {owner}\nexport = \"all\"\nerase = \"delete\"\n{rest}\n")
 }
 
-async fn with(schema: &str) -> Database {
+pub(crate) async fn with(schema: &str) -> Database {
     only(&format!("{USERS} {schema}")).await
 }
 

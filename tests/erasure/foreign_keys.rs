@@ -92,6 +92,22 @@ async fn trigger_that_suppresses_a_change_stops_the_erasure() {
 }
 
 #[tokio::test]
+async fn trigger_that_puts_old_values_back_stops_the_erasure() {
+    let database = only(
+        "CREATE TABLE people (id bigint PRIMARY KEY, clerk_id text NOT NULL UNIQUE, address text);
+         INSERT INTO people VALUES (1, 'user_a', 'Main St');
+         CREATE FUNCTION restore() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.address := OLD.address; RETURN NEW; END';
+         CREATE TRIGGER restore BEFORE UPDATE ON people FOR EACH ROW EXECUTE FUNCTION restore()",
+    )
+    .await;
+    let map = "version = 2\n[[subject]]\ntable = \"public.people\"\nkey = \"clerk_id\"\nexport = \"all\"\n\
+               erase = { scrub = { address = \"null\" }, leave = \"rest\", reason = \"r\" }\n";
+    let stopped = erase(database.pool(), map, &named("user_a")).await.unwrap_err();
+    let Error::Map(data_map::Error::Mismatch(problems)) = stopped else { panic!("{stopped}") };
+    assert!(problems[0].table == "public.people" && problems[0].message.starts_with("1 of 1"), "{problems:?}");
+}
+
+#[tokio::test]
 async fn ownership_is_followed_over_several_tables_and_threads() {
     let database = only(
         "CREATE TABLE people (id bigint PRIMARY KEY, clerk_id text NOT NULL UNIQUE);

@@ -1,6 +1,7 @@
 //! Maps that are wrong in one way, each of which must be refused.
 
 mod apply;
+mod references;
 
 use crate::generator::{Case, Random};
 use crate::map::Map;
@@ -24,7 +25,11 @@ pub(crate) enum Breakage {
     ReferenceByOwnerId,
     DetachedNotNull,
     DetachedOwner,
+    DetachedKey,
     DeletionInCircle,
+    DeletionUnderStayingRows,
+    LeadingUnownedRows,
+    ScrubbedUserId,
     NullIntoNotNull,
     ConstantIntoUnique,
     ScrubbedKey,
@@ -37,7 +42,7 @@ pub(crate) enum Breakage {
 }
 
 impl Breakage {
-    pub(crate) const ALL: [Self; 26] = [
+    pub(crate) const ALL: [Self; 30] = [
         Self::MissingEntry,
         Self::SecondEntry,
         Self::UnknownTable,
@@ -54,7 +59,11 @@ impl Breakage {
         Self::ReferenceByOwnerId,
         Self::DetachedNotNull,
         Self::DetachedOwner,
+        Self::DetachedKey,
         Self::DeletionInCircle,
+        Self::DeletionUnderStayingRows,
+        Self::LeadingUnownedRows,
+        Self::ScrubbedUserId,
         Self::NullIntoNotNull,
         Self::ConstantIntoUnique,
         Self::ScrubbedKey,
@@ -77,22 +86,26 @@ impl Breakage {
             Self::UnknownOwner | Self::UnknownColumn => &["names a column that the table doesn't have"],
             Self::OwnerOfWrongType => &["can't hold a Clerk user id"],
             Self::PathToUnmappedTable => &["which has no rule"],
-            Self::PathWithoutKey => &["no foreign key leads from here"],
-            Self::CircularPath => &["is a cycle and never reaches"],
+            Self::PathWithoutKey => &["no foreign key leads from here", "no foreign key says which column"],
+            Self::CircularPath => &["is a cycle and never reaches", "says that the values are those of"],
+            Self::ScrubbedUserId => &["of somebody who doesn't own the row"],
             Self::MissingReference => &["other people's rows may reference", "of somebody who doesn't own the row"],
             Self::ReferenceWithoutTarget => &["no foreign key leads from here to a mapped table"],
             Self::ReferenceByOwnerId => &["can't hold the person's Clerk user id there"],
             Self::DetachedNotNull => &["so rows can't be detached"],
             Self::DetachedOwner => &["rows without an owner could no longer be found"],
+            Self::DetachedKey => &["other rows reference this column, so it can't become NULL"],
             Self::DeletionInCircle => &["leads back to it in a cycle"],
+            Self::DeletionUnderStayingRows => &["that they may reference are deleted with the person's"],
+            Self::LeadingUnownedRows => &["the scrub takes the owner away from rows that stay"],
             Self::NullIntoNotNull => &["is NOT NULL and can't be set to NULL"],
             Self::ConstantIntoUnique => &["the column is unique, so a second person"],
-            Self::ScrubbedKey => &["other rows reference this column"],
+            Self::ScrubbedKey => &["so it can't be overwritten"],
             Self::UndecidedColumn => &["doesn't say what becomes of this column"],
             Self::StampedText => &["can't hold a time"],
             Self::StampedNotNull => &["must be NULL until a row is stamped"],
             Self::OutlivedParent => &["but the rows of"],
-            Self::OverwrittenOwner => &["without an owner"],
+            Self::OverwrittenOwner => &["without an owner", "takes the owner away", "its rows are deleted after"],
             Self::IgnoredChild => &["the table is ignored, but its foreign key"],
         }
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as JsonValue;
 
+use crate::model::is_unique_text;
 use crate::value::{Row, Value};
 
 /// Returns the rows by the names that an export gives the tables: without the schema where that is unambiguous.
@@ -29,10 +30,7 @@ pub(crate) fn matches_row(expected: &Row, actual: &TextRow) -> bool {
 
 fn matches_value(expected: &Value, actual: Option<&str>) -> bool {
     match expected {
-        Value::Random { prefix, suffix } => {
-            let digits = actual.and_then(|text| text.strip_prefix(prefix.as_str())?.strip_suffix(suffix.as_str()));
-            digits.is_some_and(|digits| digits.len() == 32 && digits.chars().all(|digit| digit.is_ascii_hexdigit()))
-        }
+        Value::Random { prefix, suffix } => actual.is_some_and(|text| is_unique_text(prefix, suffix, text)),
         Value::Pseudonym(person) => actual.is_some_and(|text| !text.is_empty() && !text.contains(person.as_str())),
         value => value.text().as_deref() == actual,
     }

@@ -77,7 +77,7 @@ pub(crate) struct Period {
     pub(crate) minutes: u64,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NewValue {
     Null,
     Constant(Value),
@@ -95,9 +95,10 @@ pub(crate) enum NewValue {
 pub(crate) struct Mention {
     pub(crate) columns: Vec<Path>,
     pub(crate) action: MentionAction,
+    pub(crate) forget: BTreeMap<String, NewValue>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum MentionAction {
     Write(NewValue),
     Delete,
@@ -137,9 +138,16 @@ impl Map {
 }
 
 impl Entry {
+    /// Whether one of the columns becomes NULL where it references a deleted row.
+    pub(crate) fn detaches(&self, columns: &[String]) -> bool {
+        let mut references = self.references.iter();
+        references.any(|reference| reference.action == ReferenceAction::Detach && columns.contains(&reference.column))
+    }
+
     /// Whether an erasure may delete rows of others in the table.
     pub(crate) fn deletes_others(&self) -> bool {
         self.references.iter().any(|reference| reference.action == ReferenceAction::Delete)
+            || self.mentions.iter().any(|mention| mention.action == MentionAction::Delete)
     }
 }
 
@@ -152,6 +160,14 @@ impl Owner {
 impl Path {
     pub(crate) fn column(name: &str) -> Self {
         Self::Column(name.to_owned())
+    }
+
+    /// Returns the table that it leads to.
+    pub(crate) const fn table(&self) -> Option<&String> {
+        match self {
+            Self::Column(_) => None,
+            Self::To { table, .. } | Self::From { table, .. } => Some(table),
+        }
     }
 
     /// Returns the columns of the table itself.

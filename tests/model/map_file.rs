@@ -56,6 +56,10 @@ fn write_entry(entry: &Entry) -> String {
             MentionAction::Forbid => quote("none"),
         };
         toml.push(format!("[[{section}.mention]]\ncolumns = {}\nerase = {erase}\n", list(&columns)));
+        if !mention.forget.is_empty() {
+            let values = mention.forget.iter().map(|(column, value)| (column, write_value(value)));
+            toml.push(format!("forget = {}\n", braces(values)));
+        }
     }
     for reference in &entry.references {
         let others = match reference.action {
@@ -77,10 +81,7 @@ fn write_owner(owner: &Owner) -> String {
 }
 
 fn write_conditions(owner: &Owner) -> String {
-    braces(owner.conditions.iter().map(|(column, listed)| match listed.as_slice() {
-        [only] => (column, quote(only)),
-        listed => (column, list(listed)),
-    }))
+    braces(owner.conditions.iter().map(|(column, listed)| (column, list(listed))))
 }
 
 pub(crate) fn write_path(path: &Path) -> String {
@@ -130,7 +131,7 @@ fn write_erase(erase: &Erase) -> String {
             } else if !leave.is_empty() {
                 parts.push(format!("leave = {}", list(leave)));
             }
-            if *leaves_rest || !leave.is_empty() || stays.is_some() {
+            if *leaves_rest || !leave.is_empty() {
                 parts.push("reason = \"it tells nothing about anybody\"".to_owned());
             }
             format!("{{ {}{} }}", parts.join(", "), period("for", stays))

@@ -7,7 +7,9 @@ use crate::breakage::Breakage;
 use crate::ddl;
 use crate::generator::{CASES_PER_SCHEMA, Case, Features, generate, repair};
 use crate::map_file;
+use crate::model::has_key;
 use crate::tally::Tally;
+use crate::value::Row;
 use crate::worker::{Disagreement, Worker};
 
 const CASES: u64 = 2_000;
@@ -107,6 +109,7 @@ fn smaller_cases(case: &Case) -> Vec<Case> {
         let mut other = case.clone();
         other.schema.tables.retain(|table| table.full_name() != name);
         other.map.entries.retain(|entry| entry.table != name);
+        other.map.ghosts.remove(&name);
         other.rows.remove(&name);
         let is_needed = other.schema.tables.iter().any(|table| table.foreign_keys.iter().any(|key| key.parent == name));
         if !is_needed && other.map.entries.iter().any(|entry| entry.is_subject) {
@@ -120,7 +123,8 @@ fn smaller_cases(case: &Case) -> Vec<Case> {
             let mut other = case.clone();
             other.rows.get_mut(name).unwrap().drain(removed);
             repair(&other.schema, &mut other.rows);
-            if other.rows != case.rows {
+            let has_ghost = |(table, key): (&String, &Row)| other.rows[table].iter().any(|row| has_key(row, key));
+            if other.rows != case.rows && other.map.ghosts.iter().all(has_ghost) {
                 smaller.push(other);
             }
         }

@@ -63,10 +63,27 @@ impl Schema {
     }
 }
 
+impl ForeignKey {
+    /// Columns that reference others without a constraint.
+    pub(crate) const fn link(columns: Vec<String>, parent: String, parent_columns: Vec<String>) -> Self {
+        Self { columns, parent, parent_columns, on_delete: "", deferrable: "" }
+    }
+}
+
 impl Table {
+    /// Returns the columns of each key: the primary key and the unique constraints.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &Vec<String>> {
+        std::iter::once(&self.primary_key).chain(&self.uniques).filter(|key| !key.is_empty())
+    }
+
     /// Schema and name, as the map writes them.
     pub(crate) fn full_name(&self) -> String {
         format!("{}.{}", self.schema, self.name)
+    }
+
+    /// Whether a key without NULL tells its rows apart.
+    pub(crate) fn has_row_key(&self) -> bool {
+        self.keys().any(|key| key.iter().all(|column| !self.column(column).nullable))
     }
 
     pub(crate) fn column(&self, name: &str) -> &Column {
@@ -80,13 +97,12 @@ impl Table {
 
     /// Whether the column alone identifies a row.
     pub(crate) fn is_unique(&self, column: &str) -> bool {
-        std::iter::once(&self.primary_key).chain(&self.uniques).any(|unique| *unique == [column])
+        self.keys().any(|unique| *unique == [column])
     }
 
     /// Whether any unique constraint or index has the column.
     pub(crate) fn is_in_unique(&self, column: &str) -> bool {
-        let uniques = std::iter::once(&self.primary_key).chain(&self.uniques);
-        uniques.flatten().any(|name| name == column)
+        self.keys().flatten().any(|name| name == column)
             || self.extras.iter().any(|extra| match extra {
                 Extra::UniqueLower(name) | Extra::UniqueWhereNull { column: name, .. } => name == column,
                 Extra::NotNegative(_) => false,

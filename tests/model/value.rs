@@ -44,6 +44,11 @@ impl Value {
         *self == Self::Null
     }
 
+    /// Whether only the database knows it.
+    pub(crate) const fn is_random(&self) -> bool {
+        matches!(self, Self::Random { .. } | Self::Pseudonym(_))
+    }
+
     /// Returns the text form, or `None` for NULL.
     pub(crate) fn text(&self) -> Option<String> {
         Some(match self {
@@ -128,7 +133,8 @@ impl Kind {
             Self::Json | Self::Jsonb => Value::Json("{}".to_owned()),
             Self::TextArray => Value::Array(Vec::new()),
             Self::Timestamptz | Self::Timestamp | Self::Date => self.time("1970-01-01", "00:00:00"),
-            Self::Enum | Self::Bytea => unreachable!("the language has no neutral value of this type"),
+            Self::Bytea => Value::Bytes(Vec::new()),
+            Self::Enum => unreachable!("the language has no neutral value of this type"),
         }
     }
 

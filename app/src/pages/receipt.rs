@@ -4,7 +4,9 @@ use leptos::either::{Either, EitherOf3};
 use leptos::nonce::use_nonce;
 use leptos::prelude::*;
 use leptos_router::hooks::use_params_map;
-use lethe::deletion::{self, Disposition, Searched, Summary, TableResult, UnsearchedReason, Waiting};
+use lethe::deletion::{
+    self, ContentSearch, Disposition, FoundContent, Searched, Summary, TableResult, UnsearchedReason, Waiting,
+};
 use time::OffsetDateTime;
 
 use super::error_page::error_page;
@@ -168,8 +170,15 @@ fn Details(receipt: deletion::Receipt) -> impl IntoView {
                 {facts(texts::STAYS, receipt.results.iter().filter_map(stays).collect())}
                 {entry.map(|entry| view! { <div><dt>{texts::AUDIT_LOG}</dt><dd><code>{entry}</code></dd></div> })}
             </dl>
-            {receipt.searched.is_some().then(|| view! { <p class="text-soft">{texts::SEARCH_LIMITS}</p> })}
+            {receipt.searched.as_ref().map(|searched| view! { <p class="text-soft">{search_limits(searched)}</p> })}
         </details>
+    }
+}
+
+fn search_limits(searched: &Searched) -> &'static str {
+    match searched.content {
+        Some(ContentSearch::Searched { .. }) => texts::SEARCH_LIMITS_CONTENT,
+        Some(ContentSearch::TooLarge | ContentSearch::TimedOut) | None => texts::SEARCH_LIMITS,
     }
 }
 
@@ -187,9 +196,19 @@ fn search_facts(searched: &Searched) -> impl IntoView + use<> {
             },
         )
     });
+    let content = searched.content.as_ref().map(|content| match content {
+        ContentSearch::Searched { tables, .. } => texts::content_searched(format::count(*tables)),
+        ContentSearch::TooLarge => texts::CONTENT_TOO_LARGE.to_owned(),
+        ContentSearch::TimedOut => texts::CONTENT_TIMED_OUT.to_owned(),
+    });
+    let found = searched.content.iter().flat_map(ContentSearch::found).map(|FoundContent { table, column, rows }| {
+        texts::content_found(format!("{table}.{column}"), format::items(*rows))
+    });
     view! {
+        {facts(texts::CONTENT_FOUND, found.collect())}
         {facts(texts::SEARCHED_TABLES, searched.tables.clone())}
         {facts(texts::SEARCHED_COLUMNS, columns)}
+        {facts(texts::CONTENT_SEARCH, content.into_iter().collect())}
         {facts(texts::UNSEARCHED, unsearched.collect())}
     }
 }
@@ -284,6 +303,10 @@ mod tests {
                     table: "public.salaries".to_owned(),
                     reason: UnsearchedReason::NoPrivilege,
                 }],
+                content: Some(ContentSearch::Searched {
+                    tables: 3,
+                    found: vec![FoundContent { table: "public.notes".to_owned(), column: "body".to_owned(), rows: 2 }],
+                }),
             }),
             rechecks: if finished {
                 vec![
@@ -338,14 +361,16 @@ mod tests {
     #[tokio::test]
     async fn the_headline_promises_no_more_than_what_was_done() {
         // The results of `receipt`: deleted, none, kept.
-        for (results, title) in [
-            (0..0, "Your account has been deleted"),
-            (0..2, "Your account and your data have been deleted"),
-            (0..3, "Your account has been deleted; some of your data is kept"),
+        for (results, is_found_in_texts, title) in [
+            (0..0, false, "Your account has been deleted"),
+            (0..2, false, "Your account and your data have been deleted"),
+            (0..2, true, "Your account has been deleted; some of your data is kept"),
+            (0..3, false, "Your account has been deleted; some of your data is kept"),
         ] {
             let receipt = move || {
                 let receipt = receipt(7, "Posts");
-                deletion::Receipt { results: receipt.results[results.clone()].to_vec(), ..receipt }
+                let searched = receipt.searched.clone().filter(|_| is_found_in_texts);
+                deletion::Receipt { results: receipt.results[results.clone()].to_vec(), searched, ..receipt }
             };
             let page = page(move || view! { <Completed receipt=receipt()/> }).await;
             assert!(page.html.contains(&format!("<h1>{title}</h1>")), "{title}");

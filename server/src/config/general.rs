@@ -34,5 +34,8 @@ section! {
         export_folder: Option<PathBuf> = Setting::new("LETHE_EXPORT_FOLDER").unset("the system's folder for temporary files");
         /// After how many minutes an export that isn't finished is ended.
         export_minutes: NonZeroU32 = Setting::new("LETHE_EXPORT_MINUTES").default("60");
+        /// Up to which size of the application's tables, in megabytes, every text, JSON and array in them is searched for a
+        /// deleted user's id and addresses. In a larger database only columns for user ids are searched. The receipt says which.
+        content_search_megabytes: NonZeroU32 = Setting::new("LETHE_CONTENT_SEARCH_MEGABYTES").default("1000");
     }
 }

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::{Path, State};
-use lethe::deletion::{self, Outcome, ReceiptCode, Recheck, TableResult, UnsearchedReason};
+use lethe::deletion::{self, ContentSearch, Outcome, ReceiptCode, Recheck, TableResult, UnsearchedReason};
 use lethe_error_code::ErrorCode;
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -88,6 +88,26 @@ pub struct ReceiptSearch {
     columns: Vec<String>,
     /// Tables that weren't searched, or not completely.
     unsearched: Vec<UnsearchedTable>,
+    /// The search for the user id and verified addresses in every text, JSON and array. Null in receipts of older versions.
+    content: Option<ReceiptContentSearch>,
+}
+
+/// A search in texts.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct ReceiptContentSearch {
+    /// `searched`, or `too_large` or `timed_out` if nothing is known.
+    #[schema(example = "searched")]
+    result: &'static str,
+    /// Where the user id or an address was found.
+    found: Vec<ReceiptFoundContent>,
+}
+
+/// A column in whose texts the user id or an address was found.
+#[derive(Serialize, utoipa::ToSchema)]
+pub struct ReceiptFoundContent {
+    #[schema(example = "public.notes.body")]
+    column: String,
+    rows: u64,
 }
 
 /// A table that wasn't searched, or not completely.
@@ -121,6 +141,7 @@ pub async fn read(State(state): State<AppState>, Path(code): Path<String>) -> Re
             .into_iter()
             .map(|found| UnsearchedTable { table: found.table, reason: found.reason })
             .collect(),
+        content: searched.content.as_ref().map(content_search),
     });
     let line = |TableResult { line, .. }: TableResult| ReceiptLine {
         table: line.table,
@@ -144,6 +165,19 @@ pub async fn read(State(state): State<AppState>, Path(code): Path<String>) -> Re
         rechecks: receipt.rechecks.into_iter().map(recheck).collect(),
         replanned: receipt.replanned.map(|(at, by)| ReceiptReplan { at, by: by.name() }),
     }))
+}
+
+fn content_search(search: &ContentSearch) -> ReceiptContentSearch {
+    let result = match search {
+        ContentSearch::Searched { .. } => "searched",
+        ContentSearch::TooLarge => "too_large",
+        ContentSearch::TimedOut => "timed_out",
+    };
+    let found = search
+        .found()
+        .iter()
+        .map(|found| ReceiptFoundContent { column: format!("{}.{}", found.table, found.column), rows: found.rows });
+    ReceiptContentSearch { result, found: found.collect() }
 }
 
 fn outcome_schema() -> Object {

@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use sqlx::types::Json;
 
 use super::schema::{Column, ForeignKey, OnDelete, PgCatalog, Privileges, Relation, RelationKind, UniqueIndex};
+use super::trigger;
 use crate::data_map::index::{IndexedVec, Position, RelationIndex};
 
 #[derive(sqlx::FromRow)]
@@ -20,6 +21,8 @@ struct RelationRow {
     unique_keys: Json<Vec<Vec<String>>>,
     unique_indexes: Json<Vec<UniqueIndex>>,
     policies: bool,
+    inherits_from: Option<String>,
+    rewrite_rules: Vec<String>,
     may_select: bool,
     may_update: bool,
     may_delete: bool,
@@ -58,7 +61,7 @@ const RELATIONS: &str = "
                 'columns', ARRAY(
                     SELECT a.attname FROM pg_attribute a
                     WHERE a.attrelid = c.oid AND a.attnum > 0 AND (
-                        a.attnum = ANY (i.indkey::smallint[]) OR EXISTS (
+                        a.attnum = ANY (i.indkey::smallint[]) OR i.indexprs IS NOT NULL AND EXISTS (
                             SELECT FROM pg_depend d
                             WHERE d.classid = 'pg_class'::regclass AND d.objid = i.indexrelid
                                 AND d.refclassid = 'pg_class'::regclass AND d.refobjid = c.oid AND d.refobjsubid = a.attnum
@@ -69,12 +72,23 @@ const RELATIONS: &str = "
                     SELECT a.attname FROM unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (number, ordinal)
                     JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number WHERE k.ordinal <= i.indnkeyatts
                 ),
-                'null_is_value', coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false)
+                'null_is_value', coalesce((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false),
+                'predicate', pg_get_expr(i.indpred, i.indrelid),
+                'expressions', pg_get_expr(i.indexprs, i.indrelid)
             ))
             FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid
-            WHERE i.indrelid = c.oid AND i.indisunique AND i.indisvalid
+            WHERE i.indrelid = c.oid AND (i.indisunique OR i.indisexclusion) AND i.indisvalid
         ), '[]') AS unique_indexes,
         row_security_active(c.oid) AS policies,
+        ARRAY(
+            SELECT r.rulename::text FROM pg_rewrite r
+            WHERE r.ev_class = c.oid AND r.ev_type IN ('2', '4') AND r.ev_enabled <> 'D' ORDER BY 1
+        ) AS rewrite_rules,
+        (
+            SELECT pn.nspname || '.' || p.relname
+            FROM pg_inherits h JOIN pg_class p ON p.oid = h.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace
+            WHERE h.inhrelid = c.oid AND h.inhseqno = 1
+        ) AS inherits_from,
         has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS may_select,
         has_table_privilege(c.oid, 'UPDATE') AS may_update,
         has_table_privilege(c.oid, 'DELETE') AS may_delete,
@@ -138,9 +152,10 @@ struct ForeignKeyRow {
     deferrable: bool,
 }
 
-/// The copies of a foreign key on partitions have a `conparentid`.
+/// The copies of a foreign key on partitions have a `conparentid`. Those of a partition alone, or to one, count for its table.
 const FOREIGN_KEYS: &str = "
-    SELECT k.conname::text AS name, k.conrelid::bigint AS child, k.confrelid::bigint AS parent,
+    SELECT k.conname::text AS name, coalesce(pg_partition_root(k.conrelid), k.conrelid)::oid::bigint AS child,
+        coalesce(pg_partition_root(k.confrelid), k.confrelid)::oid::bigint AS parent,
         ARRAY(
             SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY AS c (number, ordinal)
             JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = c.number ORDER BY c.ordinal
@@ -152,7 +167,8 @@ const FOREIGN_KEYS: &str = "
         k.confdeltype::text AS on_delete, k.condeferrable AS deferrable
     FROM pg_constraint k
     WHERE k.contype = 'f' AND k.conparentid = 0
-        AND k.conrelid = ANY ($1::bigint[]::oid[]) AND k.confrelid = ANY ($1::bigint[]::oid[])
+        AND coalesce(pg_partition_root(k.conrelid), k.conrelid)::oid = ANY ($1::bigint[]::oid[])
+        AND coalesce(pg_partition_root(k.confrelid), k.confrelid)::oid = ANY ($1::bigint[]::oid[])
     ORDER BY k.conrelid, k.conname";
 
 pub(in crate::data_map) async fn read(connection: &mut PgConnection) -> sqlx::Result<PgCatalog> {
@@ -186,7 +202,7 @@ pub(in crate::data_map) async fn read(connection: &mut PgConnection) -> sqlx::Re
     for (index, relation) in relations.enumerate() {
         by_name.entry(relation.name()).or_default().push(index);
     }
-    Ok(PgCatalog { relations, foreign_keys, by_name })
+    Ok(PgCatalog { relations, foreign_keys, triggers: trigger::read(connection).await?, by_name })
 }
 
 fn relation_from_row(row: RelationRow) -> Relation {
@@ -205,6 +221,9 @@ fn relation_from_row(row: RelationRow) -> Relation {
         unique_keys: row.unique_keys.0,
         unique_indexes: row.unique_indexes.0,
         row_security: row.policies,
+        inherits_from: row.inherits_from,
+        is_part_of_parent: false,
+        rewrite_rules: row.rewrite_rules,
         privileges: Privileges { select: row.may_select, update: row.may_update, delete: row.may_delete },
         comment: row.comment,
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::trigger::Trigger;
 use crate::data_map::column_names;
 use crate::data_map::index::{ForeignKeyIndex, IndexedVec, RelationIndex};
 use crate::data_map::sql::quote_identifier;
@@ -11,6 +12,7 @@ use crate::data_map::version::Version;
 pub(crate) struct PgCatalog {
     pub(in crate::data_map) relations: IndexedVec<RelationIndex, Relation>,
     pub(in crate::data_map) foreign_keys: IndexedVec<ForeignKeyIndex, ForeignKey>,
+    pub(in crate::data_map) triggers: Vec<Trigger>,
     pub(super) by_name: BTreeMap<String, Vec<RelationIndex>>,
 }
 
@@ -27,6 +29,12 @@ pub(crate) struct Relation {
     pub(in crate::data_map) unique_keys: Vec<Vec<String>>,
     /// Every unique index, those with conditions and expressions too.
     pub(in crate::data_map) unique_indexes: Vec<UniqueIndex>,
+    /// Schema and table whose rows these are among, unless it is a partition: the first parent of a table that inherits.
+    pub(in crate::data_map) inherits_from: Option<String>,
+    /// Whether the map treats its rows as rows of that table, see [`PgCatalog::merge_inheriting`].
+    pub(in crate::data_map) is_part_of_parent: bool,
+    /// Rules (CREATE RULE) that replace or extend an UPDATE or a DELETE.
+    pub(in crate::data_map) rewrite_rules: Vec<String>,
     /// Whether row-level security may hide rows from Lethe's role.
     pub(in crate::data_map) row_security: bool,
     /// The privileges of Lethe's role.
@@ -39,12 +47,26 @@ pub(crate) struct Relation {
 #[derive(serde::Deserialize)]
 pub(in crate::data_map) struct UniqueIndex {
     pub(in crate::data_map) name: String,
-    /// The columns that it depends on, those of its expressions and its condition too.
+    /// The columns that it depends on. Those of its condition are among them only if it has expressions.
     pub(in crate::data_map) columns: Vec<String>,
     /// Those of them that it compares as they are.
     pub(in crate::data_map) key_columns: Vec<String>,
     /// Whether NULL counts as a value: NULLS NOT DISTINCT.
     pub(in crate::data_map) null_is_value: bool,
+    /// The condition that its rows satisfy, as SQL, if it has one.
+    pub(in crate::data_map) predicate: Option<String>,
+    /// The expressions that it compares, as SQL, if it has any.
+    pub(in crate::data_map) expressions: Option<String>,
+}
+
+impl UniqueIndex {
+    /// Whether NULL in the column can be a value in it: by NULLS NOT DISTINCT, or by an expression that replaces NULL.
+    pub(in crate::data_map) fn takes_null_for_a_value(&self, column: &str) -> bool {
+        let replaces_null =
+            |sql: &String| ["COALESCE(", "CASE ", "IS NULL"].iter().any(|part| sql.to_uppercase().contains(part));
+        let is_in_expression = !self.key_columns.iter().any(|name| name == column);
+        self.null_is_value || is_in_expression && self.expressions.as_ref().is_some_and(replaces_null)
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -130,6 +152,12 @@ impl Relation {
         self.unique_keys.iter().any(is_same)
     }
 
+    /// Whether no two rows have the same values in the columns that the index compares, other than `column`.
+    pub(in crate::data_map) fn has_key_within(&self, index: &UniqueIndex, column: Option<&str>) -> bool {
+        let compared = |name: &String| index.key_columns.contains(name) && column != Some(name.as_str());
+        self.unique_keys.iter().any(|key| key.iter().all(compared))
+    }
+
     pub(in crate::data_map) fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }
@@ -151,7 +179,37 @@ impl Column {
 
     /// Whether its values can be searched for what they say: a text, an array, or JSON.
     pub(in crate::data_map) fn may_hold_text(&self) -> bool {
-        self.is_text() || matches!(self.base_type.as_str(), "json" | "jsonb" | "_text" | "_varchar")
+        self.is_text()
+            || matches!(self.base_type.as_str(), "json" | "jsonb" | "_text" | "_varchar" | "bpchar" | "xml" | "hstore")
+            || matches!(self.base_type.as_str(), "_json" | "_jsonb" | "_bpchar" | "_citext")
+    }
+
+    /// Whether its values contain texts, whatever the type: arrays, composite types and search vectors too.
+    pub(in crate::data_map) fn contains_text(&self) -> bool {
+        const WITHOUT: [&str; 20] = [
+            "int2",
+            "int4",
+            "int8",
+            "float4",
+            "float8",
+            "numeric",
+            "money",
+            "bool",
+            "date",
+            "time",
+            "timetz",
+            "timestamp",
+            "timestamptz",
+            "interval",
+            "uuid",
+            "bytea",
+            "oid",
+            "inet",
+            "cidr",
+            "bit",
+        ];
+        let element = self.base_type.strip_prefix('_').unwrap_or(&self.base_type);
+        !WITHOUT.contains(&element)
     }
 
     /// Whether its type can hold a credential: not a number, a time or a truth value.
@@ -177,6 +235,15 @@ impl Column {
 }
 
 impl OnDelete {
+    /// Returns what it would do to rows of the person that stay.
+    pub(in crate::data_map) const fn consequence_for_own_rows(self) -> &'static str {
+        match self {
+            Self::NoAction | Self::Restrict => "would block the deletion",
+            Self::Cascade => "would silently delete them (ON DELETE CASCADE)",
+            Self::SetNull | Self::SetDefault => "would silently change them",
+        }
+    }
+
     /// Returns what it would do to other people's rows.
     pub(in crate::data_map) const fn consequence(self) -> &'static str {
         match self {
@@ -189,6 +256,76 @@ impl OnDelete {
 }
 
 impl PgCatalog {
+    /// Makes tables that inherit from another one parts of it: statements on the parent reach their rows. Not if one of the parent's
+    /// heirs has an entry of its own, or further columns: then each needs one.
+    pub(in crate::data_map) fn merge_inheriting(&mut self, has_entry: impl Fn(&str) -> bool) {
+        let mut parts = BTreeMap::new();
+        for (index, relation) in self.relations.enumerate() {
+            let Some(name) = &relation.inherits_from else { continue };
+            let [parent] = self.relations_named(name) else { continue };
+            let has_all = |heir: &Relation| {
+                heir.columns.iter().all(|column| self.relations[*parent].column(&column.name).is_some())
+            };
+            let mut heirs = self.relations.iter().filter(|heir| heir.inherits_from.as_ref() == Some(name));
+            if has_entry(name) && heirs.all(|heir| has_all(heir) && !has_entry(&heir.name())) {
+                parts.insert(index, *parent);
+            }
+        }
+        let whole = |index: &mut RelationIndex| {
+            while let Some(parent) = parts.get(index) {
+                *index = *parent;
+            }
+        };
+        for key in self.foreign_keys.iter_mut() {
+            whole(&mut key.child);
+            whole(&mut key.parent);
+        }
+        for trigger in &mut self.triggers {
+            if let Some(index) = self.by_name.get(&trigger.table).and_then(|indices| indices.first())
+                && let Some(parent) = parts.get(index)
+            {
+                trigger.table = self.relations[*parent].name();
+            }
+        }
+        for index in parts.keys() {
+            self.relations[*index].is_part_of_parent = true;
+        }
+    }
+
+    /// Whether a table inherits from this one and has rules of its own.
+    pub(in crate::data_map) fn has_separate_heirs(&self, parent: &Relation) -> bool {
+        let name = parent.name();
+        let mut heirs = self.relations.iter().filter(|heir| heir.inherits_from.as_deref() == Some(&name));
+        heirs.any(|heir| !heir.is_part_of_parent)
+    }
+
+    /// Returns the tables to which a trigger adds rows.
+    pub(in crate::data_map) fn tables_with_new_rows<'a>(
+        &'a self,
+        trigger: &'a Trigger,
+    ) -> impl Iterator<Item = RelationIndex> + 'a {
+        let written = trigger.written_tables().filter(|(privilege, _)| *privilege == "INSERT");
+        written.filter_map(|(_, written)| self.find_written(trigger, &written))
+    }
+
+    /// Returns the tables whose rows a trigger changes or deletes.
+    pub(in crate::data_map) fn tables_with_changes<'a>(
+        &'a self,
+        trigger: &'a Trigger,
+    ) -> impl Iterator<Item = RelationIndex> + 'a {
+        let written = trigger.written_tables().filter(|(privilege, _)| *privilege != "INSERT");
+        written.filter_map(|(_, written)| self.find_written(trigger, &written))
+    }
+
+    /// Finds a table by the name that a trigger's source has. Without a schema, the trigger's own comes first.
+    pub(in crate::data_map) fn find_written(&self, trigger: &Trigger, written: &str) -> Option<RelationIndex> {
+        let schema = trigger.table.split_once('.').map_or("", |(schema, _)| schema);
+        let named = |relation: &Relation| relation.name() == written || relation.table == written;
+        let all = || self.relations.enumerate().filter(|(_, relation)| named(relation));
+        let beside = all().find(|(_, relation)| relation.schema == schema);
+        beside.or_else(|| all().next()).map(|(index, _)| index)
+    }
+
     /// Returns the relations with this name: more than one only where dots in names make it ambiguous.
     pub(in crate::data_map) fn relations_named(&self, name: &str) -> &[RelationIndex] {
         self.by_name.get(name).map_or(&[], Vec::as_slice)

@@ -2,7 +2,7 @@
 
 use super::evidence::{Evidence, Values};
 use super::inference::{Candidate, Inference, Kind, Rank};
-use crate::data_map::catalog::{Column, PgCatalog, Relation};
+use crate::data_map::catalog::{Column, ForeignKey, OnDelete, PgCatalog, Relation};
 use crate::data_map::column_names::{self, Role};
 use crate::data_map::index::RelationIndex;
 use crate::data_map::path::{OwnerPath, PathTarget};
@@ -18,8 +18,11 @@ pub(super) fn to_people(
     let mut candidates = Vec::new();
     for key in catalog.foreign_keys_of(index).filter(|key| inference.is_subject(key.parent) && key.parent != index) {
         let column = &key.columns[0];
+        let outlives_person = matches!(key.on_delete, OnDelete::SetNull | OnDelete::SetDefault);
         let kind = match column_names::role(column) {
             Some(Role::Owner) => Kind::Owner,
+            // The schema says that the rows stay without whom the column names.
+            Some(Role::Creator) if outlives_person => Kind::Actor,
             Some(Role::Creator) => Kind::Creator,
             Some(Role::Actor) => Kind::Actor,
             None => Kind::Person,
@@ -31,7 +34,7 @@ pub(super) fn to_people(
             let target = PathTarget { table: catalog.relations[key.parent].name(), columns: Vec::new() };
             OwnerPath::Parent { columns: key.columns.clone(), target }
         };
-        candidates.push(Candidate { path, rank: rank(relation, column, kind, false) });
+        candidates.push(Candidate { path, rank: rank(relation, column, kind, false), type_column: None });
     }
     for column in &relation.columns {
         let has_foreign_key = catalog.foreign_keys_of(index).any(|key| key.columns.contains(&column.name));
@@ -60,6 +63,7 @@ fn without_foreign_key(
         Some(Role::Actor) => Kind::Actor,
         None => Kind::Person,
     };
+    let type_column = || type_column(relation, &column.name);
     let mut candidates = Vec::new();
     // The key of an organization at Clerk is named like that of a person.
     let is_organization = column_names::suggests_organization(&relation.table)
@@ -76,7 +80,11 @@ fn without_foreign_key(
     let is_proven = values == Some(Values::UserIds);
     if column.is_text() && may_be_user_id {
         let path = OwnerPath::Column(column.name.clone());
-        candidates.push(Candidate { path, rank: rank(relation, &column.name, kind, !is_proven) });
+        candidates.push(Candidate {
+            path,
+            rank: rank(relation, &column.name, kind, !is_proven),
+            type_column: type_column(),
+        });
     }
     let may_be_key =
         is_named && matches!(values, None | Some(Values::Other)) && !column.name.to_lowercase().contains("clerk");
@@ -89,11 +97,24 @@ fn without_foreign_key(
             if subject != index && !is_user_id && types == Some(&column.base_type) {
                 let target = PathTarget { table: parent.name(), columns: vec![key.clone()] };
                 let path = OwnerPath::Parent { columns: vec![column.name.clone()], target };
-                candidates.push(Candidate { path, rank: rank(relation, &column.name, kind, true) });
+                candidates.push(Candidate {
+                    path,
+                    rank: rank(relation, &column.name, kind, true),
+                    type_column: type_column(),
+                });
             }
         }
     }
     candidates
+}
+
+/// Returns the column that says of which table a key is: `owner_type` for `owner_id`, `ownerType` for `ownerId`.
+fn type_column(relation: &Relation, column: &str) -> Option<String> {
+    let stem = ["_id", "Id", "ID"].iter().find_map(|ending| column.strip_suffix(ending))?;
+    let mut columns = relation.columns.iter().map(|column| &column.name);
+    columns
+        .find(|name| ["_type", "Type", "_kind"].iter().any(|ending| name.strip_suffix(ending) == Some(stem)))
+        .cloned()
 }
 
 /// Returns the foreign keys that lead to rows which are somebody's.
@@ -102,12 +123,11 @@ pub(super) fn to_content(catalog: &PgCatalog, inference: &Inference, index: Rela
     let keys = catalog
         .foreign_keys_of(index)
         .filter(|key| key.parent != index && inference.has_rule(key.parent) && !inference.is_subject(key.parent));
-    let candidate = |key: &crate::data_map::catalog::ForeignKey| {
-        let kind =
-            if key.on_delete == crate::data_map::catalog::OnDelete::Cascade { Kind::Part } else { Kind::Content };
+    let candidate = |key: &ForeignKey| {
+        let kind = if key.on_delete == OnDelete::Cascade { Kind::Part } else { Kind::Content };
         let target = PathTarget { table: catalog.relations[key.parent].name(), columns: Vec::new() };
         let path = OwnerPath::Parent { columns: key.columns.clone(), target };
-        Candidate { path, rank: rank(relation, &key.columns[0], kind, false) }
+        Candidate { path, rank: rank(relation, &key.columns[0], kind, false), type_column: None }
     };
     let mut candidates: Vec<Candidate> = keys.map(candidate).collect();
     candidates.sort_by_key(|candidate| candidate.rank);

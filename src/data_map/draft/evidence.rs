@@ -15,13 +15,13 @@ pub const SAMPLE_ROWS: i64 = 1000;
 
 /// What the values of columns are. Empty where nothing was looked at.
 #[derive(Default)]
-pub(super) struct Evidence {
+pub(in crate::data_map) struct Evidence {
     columns: BTreeMap<(RelationIndex, String), Values>,
 }
 
 /// What the values of a column are, as far as they were looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Values {
+pub(in crate::data_map) enum Values {
     /// Clerk user ids: `user_…`.
     UserIds,
     /// Ids of Clerk's organizations: `org_…`.
@@ -42,7 +42,7 @@ struct Counts {
 }
 
 impl Evidence {
-    pub(super) async fn read(catalog: &PgCatalog, connection: &mut PgConnection) -> sqlx::Result<Self> {
+    pub(in crate::data_map) async fn read(catalog: &PgCatalog, connection: &mut PgConnection) -> sqlx::Result<Self> {
         let mut evidence = Self::default();
         for (index, relation) in catalog.relations.enumerate() {
             if relation.kind == RelationKind::Table && relation.privileges.select {
@@ -79,7 +79,10 @@ impl Evidence {
         for (column, counts) in columns.iter().zip(counts) {
             let values = match counts {
                 Counts { values: 0, .. } => continue,
-                Counts { users: 1.., .. } => Values::UserIds,
+                // A free text may contain one now and then.
+                Counts { values, users, .. } if users > 0 && (!column.is_text() || users * 2 >= values) => {
+                    Values::UserIds
+                }
                 Counts { organizations: 1.., .. } => Values::OrganizationIds,
                 Counts { addresses: 1.., .. } => Values::Addresses,
                 Counts { .. } => Values::Other,
@@ -90,7 +93,7 @@ impl Evidence {
     }
 
     /// Returns what the values of a column are, if it was looked at and has any.
-    pub(super) fn of(&self, relation: RelationIndex, column: &str) -> Option<Values> {
+    pub(in crate::data_map) fn of(&self, relation: RelationIndex, column: &str) -> Option<Values> {
         self.columns.get(&(relation, column.to_owned())).copied()
     }
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 
 use super::candidate;
 use super::evidence::{Evidence, Values};
-use super::inference::{Candidate, Inference, InferredTable, Kind};
-use crate::data_map::catalog::{Column, PgCatalog, Relation, RelationKind};
+use super::inference::{Candidate, Inference, InferredTable, Kind, Rank};
+use crate::data_map::catalog::{Column, ForeignKey, PgCatalog, Relation, RelationKind};
 use crate::data_map::column_names;
 use crate::data_map::index::RelationIndex;
-use crate::data_map::path::OwnerPath;
+use crate::data_map::path::{OwnerPath, PathTarget};
 
 pub(super) fn infer(catalog: &PgCatalog, evidence: &Evidence, subject: Option<&str>) -> Inference {
     let mut inference = Inference::default();
@@ -16,8 +16,6 @@ pub(super) fn infer(catalog: &PgCatalog, evidence: &Evidence, subject: Option<&s
     add_tables_of_people(catalog, evidence, &mut inference);
     add_tables_of_content(catalog, &mut inference);
     add_tables_of_actors(catalog, evidence, &mut inference);
-    // What hangs on a table of actors.
-    add_tables_of_content(catalog, &mut inference);
     let mentions: Vec<Vec<OwnerPath>> =
         inference.tables.iter().map(|table| mentions(catalog, evidence, &inference, table)).collect();
     for (table, mentions) in inference.tables.iter_mut().zip(mentions) {
@@ -38,13 +36,7 @@ fn add_subjects(catalog: &PgCatalog, evidence: &Evidence, subject: Option<&str>,
         if let Some(key) = subject_key(catalog, evidence, index, subject.is_some()) {
             inference.keys.insert(index, key.clone());
             let path = OwnerPath::Column(key);
-            inference.add(InferredTable {
-                relation: index,
-                is_subject: true,
-                path,
-                is_doubtful: false,
-                mentions: Vec::new(),
-            });
+            inference.add(InferredTable { relation: index, is_subject: true, path, mentions: Vec::new() });
         }
     }
 }
@@ -77,8 +69,31 @@ fn add_tables_of_people(catalog: &PgCatalog, evidence: &Evidence, inference: &mu
     for (index, _) in tables(catalog).filter(|(index, _)| !inference.is_subject(*index)).collect::<Vec<_>>() {
         let mut candidates = candidate::to_people(catalog, evidence, inference, index);
         candidates.retain(|candidate| candidate.rank.kind < Kind::Part);
-        choose(index, candidates, inference);
+        let parents = required_parents(catalog, inference, index);
+        if candidates.first().is_some_and(|best| best.rank.is_guess) && !parents.is_empty() {
+            // A name alone, beside a foreign key by which the rows may be somebody else's.
+            candidates.extend(parents);
+            inference.questions.insert(index, candidates);
+        } else {
+            choose(index, candidates, inference);
+        }
     }
+}
+
+/// Returns the rows that rows of a table can't be without, other than people.
+fn required_parents(catalog: &PgCatalog, inference: &Inference, index: RelationIndex) -> Vec<Candidate> {
+    let relation = &catalog.relations[index];
+    let is_required = |key: &&ForeignKey| {
+        let is_nullable = |name: &String| relation.column(name).is_none_or(|column| column.nullable);
+        key.parent != index && !inference.is_subject(key.parent) && !key.columns.iter().any(is_nullable)
+    };
+    let keys = catalog.foreign_keys_of(index).filter(is_required);
+    keys.map(|key| {
+        let target = PathTarget { table: catalog.relations[key.parent].name(), columns: Vec::new() };
+        let rank = Rank { kind: Kind::Part, is_nullable: false, is_guess: false };
+        Candidate { path: OwnerPath::Parent { columns: key.columns.clone(), target }, rank, type_column: None }
+    })
+    .collect()
 }
 
 /// Tables that reference rows which are somebody's.
@@ -105,16 +120,17 @@ fn add_tables_of_actors(catalog: &PgCatalog, evidence: &Evidence, inference: &mu
     }
 }
 
-/// Takes the likeliest candidate, or asks where several are.
+/// Takes the likeliest candidate, or asks where several are, or where it may not be the owner.
 fn choose(index: RelationIndex, candidates: Vec<Candidate>, inference: &mut Inference) {
     let Some(best) = candidates.first() else { return };
     let equal = candidates.iter().filter(|candidate| candidate.rank == best.rank).count();
-    if equal > 1 {
+    // Who did something with a row need not own it, and a key that may be of several tables needs the values of its type.
+    if equal > 1 || best.rank.kind == Kind::Actor || best.type_column.is_some() {
         inference.questions.insert(index, candidates.into_iter().take(equal).collect());
         return;
     }
-    let (path, is_doubtful) = (best.path.clone(), best.rank.kind == Kind::Actor);
-    inference.add(InferredTable { relation: index, is_subject: false, path, is_doubtful, mentions: Vec::new() });
+    let path = best.path.clone();
+    inference.add(InferredTable { relation: index, is_subject: false, path, mentions: Vec::new() });
 }
 
 /// Returns the columns that lead to people and aren't the owner's, each once.
@@ -123,7 +139,7 @@ fn mentions(catalog: &PgCatalog, evidence: &Evidence, inference: &Inference, tab
     let candidates = candidate::to_people(catalog, evidence, inference, table.relation);
     candidates
         .into_iter()
-        .filter(|candidate| columns.insert(candidate.path.columns()[0].clone()))
+        .filter(|candidate| candidate.type_column.is_none() && columns.insert(candidate.path.columns()[0].clone()))
         .map(|candidate| candidate.path)
         .collect()
 }

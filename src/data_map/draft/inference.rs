@@ -10,6 +10,8 @@ use crate::data_map::path::OwnerPath;
 pub(super) struct Candidate {
     pub(super) path: OwnerPath,
     pub(super) rank: Rank,
+    /// The column that says of which table the key is, beside it: `owner_type`.
+    pub(super) type_column: Option<String>,
 }
 
 /// The smaller, the likelier it is the owner. Candidates of equal rank are a question.
@@ -55,8 +57,6 @@ pub(super) struct InferredTable {
     pub(super) relation: RelationIndex,
     pub(super) is_subject: bool,
     pub(super) path: OwnerPath,
-    /// Whether the owner is no more than who did something with the row.
-    pub(super) is_doubtful: bool,
     /// Columns that lead to somebody else.
     pub(super) mentions: Vec<OwnerPath>,
 }

@@ -12,8 +12,8 @@ use sqlx::PgConnection;
 use super::catalog::{self, PgCatalog};
 use super::error::{Error, Problems};
 use super::index::RelationIndex;
-use evidence::Evidence;
 pub use evidence::SAMPLE_ROWS;
+pub(super) use evidence::{Evidence, Values};
 use inference::Inference;
 
 /// How a map is drafted.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::inference::{Candidate, Inference, InferredTable};
+use super::inference::{Candidate, Inference, InferredTable, Kind};
 use crate::data_map::catalog::{ForeignKey, PgCatalog, Relation};
 use crate::data_map::column_names;
 use crate::data_map::index::RelationIndex;
@@ -12,7 +12,8 @@ use crate::data_map::rules::default_label;
 const HEADER: &str = "\
 # The data map: where personal data is stored, what users get of it, and what becomes of it when they
 # delete their account. `lethe map draft` wrote this from names, keys and comments; with --sample also from values. Read
-# every entry. Lines with DECIDE are questions; `lethe map check` reports those that are open.
+# every entry. Lines with DECIDE are questions; `lethe map check` reports those that are open. Lines with Consider name what
+# the entry below them could be instead.
 version = 2
 ";
 
@@ -28,7 +29,13 @@ const PURPOSES: &str = "
 
 pub(super) fn write(catalog: &PgCatalog, inference: &Inference) -> String {
     let mut text = HEADER.to_owned();
-    if inference.subjects().next().is_none() {
+    let has_user_ids = inference.tables.iter().any(|table| matches!(table.path, OwnerPath::Column(_)));
+    if inference.subjects().next().is_none() && has_user_ids {
+        text.push_str(
+            "\n# No table has one row for each user, so people exist at Clerk only, and rows are found by their user ids. If there is\n\
+             # such a table, add it as a [[subject]], with `table`, `key`, `export` and `erase`.\n",
+        );
+    } else if inference.subjects().next().is_none() {
         text.push_str(
             "\n# DECIDE: no table with a unique text column for the Clerk user id was found. Add it:\n\
              # [[subject]]\n# table  = \"public.users\"\n# key    = \"clerk_id\"\n# export = \"all\"\n# erase  = \"delete\"\n",
@@ -56,14 +63,6 @@ fn write_table(text: &mut String, catalog: &PgCatalog, table: &InferredTable) {
     let name = relation.name();
     text.push('\n');
     write_comments(text, relation);
-    if table.is_doubtful {
-        let _ = writeln!(
-            text,
-            "# DECIDE: are these rows really theirs, or do they only name who did something? Then they should stay, and forget it:\n\
-             # erase = {{ scrub = {{ {} = \"null\" }}, leave = \"rest\", reason = \"..\" }}",
-            toml_key(&table.path.columns()[0])
-        );
-    }
     let (header, first, owner) =
         if table.is_subject { ("[[subject]]", "table", "key") } else { ("[[table]]", "name", "owner") };
     let _ = writeln!(
@@ -72,7 +71,7 @@ fn write_table(text: &mut String, catalog: &PgCatalog, table: &InferredTable) {
         toml_string(&name),
         toml_string(&table.path.to_string()),
         toml_string(&default_label(&name)),
-        export(relation)
+        export(catalog, table.relation)
     );
     let stamp = relation
         .columns
@@ -81,23 +80,23 @@ fn write_table(text: &mut String, catalog: &PgCatalog, table: &InferredTable) {
     if let Some(column) = stamp {
         let _ = writeln!(
             text,
-            "# DECIDE: rows can be stamped here. To hide them first: {{ stamp = [{}], purge_after = \"30 days\" }}",
+            "# Consider: rows can be stamped here. To hide them first: {{ stamp = [{}], purge_after = \"30 days\" }}",
             toml_string(&column.name)
         );
     }
     if column_names::suggests_retention(&relation.table) {
         text.push_str(
-            "# DECIDE: must these be retained for a time? { keep = \"reason and basis\", for = \"2 years\" }\n",
+            "# Consider: must these be retained for a time? { keep = \"reason and basis\", for = \"2 years\" }\n",
         );
     }
     text.push_str("erase  = \"delete\"\n");
 }
 
-fn export(relation: &Relation) -> String {
-    let credentials = relation
-        .columns
-        .iter()
-        .filter(|column| column.may_hold_credential() && column_names::suggests_credential(&column.name));
+fn export(catalog: &PgCatalog, index: RelationIndex) -> String {
+    let is_key = |name: &String| catalog.foreign_keys_of(index).any(|key| key.columns.contains(name));
+    let credentials = catalog.relations[index].columns.iter().filter(|column| {
+        column.may_hold_credential() && column_names::suggests_credential(&column.name) && !is_key(&column.name)
+    });
     let credentials: Vec<String> = credentials.map(|column| toml_string(&column.name)).collect();
     if credentials.is_empty() {
         return toml_string("all");
@@ -118,7 +117,7 @@ fn write_mentions(text: &mut String, relation: &Relation, table: &InferredTable)
     if !nullable.is_empty() {
         let _ = writeln!(
             text,
-            "# They name somebody in rows that aren't theirs. DECIDE if such rows shouldn't merely forget it: \"delete\", or {{ keep = \"reason\" }}.\n\
+            "# They name somebody in rows that aren't theirs. Consider whether such rows shouldn't merely forget it: \"delete\", or {{ keep = \"reason\" }}.\n\
              [[{header}]]\ncolumns = [{}]\nerase   = \"null\"",
             list(&nullable)
         );
@@ -178,15 +177,33 @@ fn write_question(text: &mut String, catalog: &PgCatalog, index: RelationIndex, 
         toml_string(&name),
         toml_string(&name)
     );
-    for candidate in candidates {
-        let _ = writeln!(text, "# owner  = {}", toml_string(&candidate.path.to_string()));
+    for Candidate { path, type_column, .. } in candidates {
+        let path = toml_string(&path.to_string());
+        let _ = match type_column {
+            None => writeln!(text, "# owner  = {path}"),
+            Some(column) => {
+                let column = toml_key(column);
+                writeln!(
+                    text,
+                    "# owner  = {{ path = {path}, where = {{ {column} = [\"..\"] }} }}   # the values for users"
+                )
+            }
+        };
     }
     let _ = writeln!(
         text,
         "# label  = {}\n# export = {}\n# erase  = \"delete\"",
         toml_string(&default_label(&name)),
-        export(relation)
+        export(catalog, index)
     );
+    if let Some(actor) = candidates.first().filter(|candidate| candidate.rank.kind == Kind::Actor) {
+        let _ = writeln!(
+            text,
+            "# If they aren't theirs, and only name who did something, they stay and forget it:\n\
+             # erase  = {{ scrub = {{ {} = \"null\" }}, leave = \"rest\", reason = \"..\" }}",
+            toml_key(&actor.path.columns()[0])
+        );
+    }
 }
 
 /// Tables that lead to nobody, as far as names and keys tell.

@@ -53,6 +53,15 @@ pub(super) struct EraseEntry {
 }
 
 impl Erase {
+    /// Returns the columns that get the time of the deletion.
+    pub(super) fn stamped_columns(&self) -> &[String] {
+        match self {
+            Self::Stamp(stamp) => &stamp.columns,
+            Self::Scrub(scrub) => &scrub.stamp,
+            Self::Delete | Self::Keep(_) => &[],
+        }
+    }
+
     pub(super) fn parse(entry: KeywordOr<EraseEntry>) -> Result<Self, EntryError> {
         let mut entry = match entry {
             KeywordOr::Keyword(keyword) if keyword == delete::KEYWORD => return Ok(Self::Delete),

@@ -111,7 +111,7 @@ impl Strategy for Scrub {
         stamp::check(&self.stamp, target, problems);
         for (name, value) in &self.columns {
             target.value_target().check("scrub", name, value, problems);
-            check_not_referenced(name, target, problems);
+            target.check_identifies_no_row(name, problems);
         }
         self.check_left_columns(target, problems);
     }
@@ -126,19 +126,6 @@ impl Strategy for Scrub {
 
     fn cuts(&self, column: &str) -> bool {
         matches!(self.columns.get(column), Some(NewValue::Null | NewValue::Ghost))
-    }
-}
-
-fn check_not_referenced(name: &str, target: &EraseTarget<'_>, problems: &mut Problems) {
-    if target.relation.primary_key.iter().any(|column| column == name)
-        || target.catalog.is_referenced(target.relation_index, name)
-    {
-        problems.add_for_column(
-            target.name,
-            name,
-            "other rows reference this column, so it can't be scrubbed",
-            "Delete the rows, or leave this column",
-        );
     }
 }
 

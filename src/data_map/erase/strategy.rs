@@ -54,6 +54,8 @@ pub(crate) struct EraseTarget<'a> {
     pub(crate) ghosts: ReferencedGhosts,
     /// The columns that reference mapped tables.
     pub(crate) referencing_columns: Vec<String>,
+    /// Those of foreign keys with several columns.
+    pub(crate) composite_columns: Vec<String>,
     pub(crate) relation: &'a Relation,
     pub(crate) relation_index: RelationIndex,
     pub(crate) catalog: &'a PgCatalog,
@@ -62,8 +64,20 @@ pub(crate) struct EraseTarget<'a> {
 impl EraseTarget<'_> {
     /// Returns the same for the check of single values.
     pub(in crate::data_map) fn value_target(&self) -> ValueTarget<'_> {
-        let Self { name, relation, ghosts, referencing_columns, .. } = self;
-        ValueTarget { table: name, relation, ghosts, referencing_columns }
+        let Self { name, relation, ghosts, referencing_columns, composite_columns, .. } = self;
+        ValueTarget { table: name, relation, ghosts, referencing_columns, composite_columns }
+    }
+
+    /// Reports a column that other rows may reference, or by which the row itself is found.
+    pub(in crate::data_map) fn check_identifies_no_row(&self, name: &str, problems: &mut Problems) {
+        let message = if self.catalog.is_referenced(self.relation_index, name) {
+            "other rows reference this column, so it can't be overwritten"
+        } else if self.relation.primary_key.iter().any(|column| column == name) {
+            "the column is part of the primary key, so it can't be overwritten"
+        } else {
+            return;
+        };
+        problems.add_for_column(self.name, name, message, "Delete the rows, or leave this column");
     }
 
     /// Reports a column that only the database writes.

@@ -250,6 +250,7 @@ mod tests {
             failing_schedule("search_orphans"),
             context! { about => "jobs_failing", name => "mirror_consent", jobs => 1 },
             context! { about => "jobs_failing", name => "mirror_consent", jobs => 4 },
+            context! { about => "content_found", column => "public.notes.body" },
         ];
         let texts =
             notices.iter().map(|values| notice("Acme", values)).map(|mail| [mail.subject, mail.text].join("\n"));

@@ -2,7 +2,10 @@
 
 use super::Breakage;
 use crate::generator::{Case, Random};
-use crate::map::{Entry, Erase, Export, Map, NewValue, Path, Reference, ReferenceAction, Removal, Scrub};
+use crate::map::{
+    Entry, Erase, Export, Map, Mention, MentionAction, NewValue, Path, Period, Reference, ReferenceAction, Removal,
+    Scrub,
+};
 use crate::schema::{Column, ForeignKey, Table};
 use crate::value::Value;
 
@@ -18,11 +21,11 @@ pub(super) fn apply(breakage: Breakage, case: &Case, random: &mut Random) -> Opt
 }
 
 /// Breaks the entry at this position.
-struct Breaker<'a> {
-    case: &'a Case,
-    table: &'a Table,
+pub(super) struct Breaker<'a> {
+    pub(super) case: &'a Case,
+    pub(super) table: &'a Table,
     random: &'a mut Random,
-    position: usize,
+    pub(super) position: usize,
 }
 
 impl Breaker<'_> {
@@ -44,7 +47,11 @@ impl Breaker<'_> {
             | Breakage::ReferenceByOwnerId
             | Breakage::DetachedNotNull
             | Breakage::DetachedOwner
+            | Breakage::DetachedKey
             | Breakage::DeletionInCircle => self.break_references(breakage, map),
+            Breakage::DeletionUnderStayingRows => self.delete_under_staying_rows(map),
+            Breakage::LeadingUnownedRows => self.lead_from_unowned_rows(map),
+            Breakage::ScrubbedUserId => self.scrub_user_id(map),
             Breakage::OutlivedParent => self.outlive_parent(map),
             Breakage::OverwrittenOwner => self.overwrite_owner(map),
             _ => self.break_values(breakage, &mut map.entries[self.position]),
@@ -57,7 +64,8 @@ impl Breaker<'_> {
         match breakage {
             Breakage::MissingEntry => {
                 let is_target = map.entries.iter().any(|entry| entry.table != name && leads_to(entry, &name));
-                (parents.next().is_some() || is_target).then(|| drop(map.entries.remove(self.position)))
+                (map.is_second || parents.next().is_some() || is_target)
+                    .then(|| drop(map.entries.remove(self.position)))
             }
             Breakage::SecondEntry => {
                 let again = map.entries[self.position].clone();
@@ -69,7 +77,9 @@ impl Breaker<'_> {
                 self.case.schema.find(&format!("{name}2")).is_none().then_some(())
             }
             Breakage::NoSubject => {
+                // In the second language people may exist at Clerk only.
                 map.entries.iter_mut().for_each(|entry| entry.is_subject = false);
+                map.is_second = false;
                 Some(())
             }
             Breakage::AmbiguousSubject => {
@@ -81,7 +91,12 @@ impl Breaker<'_> {
             }
             _ => {
                 let stays = |key: &ForeignKey| map.entry(&key.parent).erase.removal() == Removal::Never;
-                let is_needed = map.entries.iter().any(|entry| leads_to(entry, &name));
+                let references = |key: &ForeignKey| key.parent == name;
+                let is_mentioned = |entry: &Entry| {
+                    !entry.mentions.is_empty()
+                        && self.case.schema.table(&entry.table).foreign_keys.iter().any(references)
+                };
+                let is_needed = map.entries.iter().any(|entry| leads_to(entry, &name) || is_mentioned(entry));
                 let is_subject = map.entries[self.position].is_subject;
                 if is_needed || is_subject || parents.all(stays) {
                     return None;
@@ -105,13 +120,14 @@ impl Breaker<'_> {
                 other.name.clone_into(column);
             }
             (Breakage::PathToUnmappedTable, Path::To { table, .. }) => "public.nowhere".clone_into(table),
-            (Breakage::PathWithoutKey, Path::To { columns, table, .. }) => {
+            (Breakage::PathWithoutKey, Path::To { columns, table, target }) if columns.len() == 1 => {
                 let parent = self.case.schema.table(table);
                 let has_key = |column: &Column| {
                     let mut keys = self.table.foreign_keys.iter();
                     keys.any(|key| key.parent == *table && key.columns == [column.name.as_str()])
                 };
-                let fits = |column: &Column| match parent.primary_key.as_slice() {
+                let target = if target.is_empty() { &parent.primary_key } else { &*target };
+                let fits = |column: &Column| match target.as_slice() {
                     [only] => parent.column(only).kind == column.kind,
                     _ => false,
                 };
@@ -121,61 +137,11 @@ impl Breaker<'_> {
             (Breakage::CircularPath, path) if !*is_subject => {
                 let [key] = self.table.primary_key.as_slice() else { return None };
                 let column = self.table.columns.iter().find(|column| column.kind == self.table.column(key).kind)?;
-                *path =
-                    Path::To { columns: vec![column.name.clone()], table: self.table.full_name(), target: Vec::new() };
+                let (columns, target) = (vec![column.name.clone()], vec![key.clone()]);
+                *path = Path::To { columns, table: self.table.full_name(), target };
             }
             _ => return None,
         }
-        Some(())
-    }
-
-    fn break_references(&mut self, breakage: Breakage, map: &mut Map) -> Option<()> {
-        if breakage == Breakage::MissingReference {
-            return self.remove_reference(map);
-        }
-        let entry = &mut map.entries[self.position];
-        let owner = entry.owners[0].path.clone();
-        let column = match breakage {
-            Breakage::ReferenceWithoutTarget => {
-                let is_loose = |column: &&Column| {
-                    !column.kind.is_text() && self.table.foreign_keys_of(&column.name).next().is_none()
-                };
-                self.table.columns.iter().find(is_loose)?.name.clone()
-            }
-            Breakage::ReferenceByOwnerId => match &owner {
-                Path::Column(column) => column.clone(),
-                Path::To { .. } | Path::From { .. } => return None,
-            },
-            Breakage::DetachedNotNull => {
-                let mut columns = self.table.foreign_keys.iter().flat_map(|key| &key.columns);
-                columns.find(|column| !self.table.column(column).nullable)?.clone()
-            }
-            Breakage::DetachedOwner => owner.own_columns()[0].clone(),
-            _ => {
-                let is_circular = |key: &&ForeignKey| key.parent == self.table.full_name();
-                self.table.foreign_keys.iter().find(is_circular)?.columns[0].clone()
-            }
-        };
-        let action = match breakage {
-            Breakage::DetachedNotNull | Breakage::DetachedOwner => ReferenceAction::Detach,
-            _ => ReferenceAction::Delete,
-        };
-        entry.references.retain(|reference| reference.column != column);
-        entry.references.push(Reference { column, action });
-        Some(())
-    }
-
-    /// Removes a reference without which nothing would be decided about a foreign key.
-    fn remove_reference(&mut self, map: &mut Map) -> Option<()> {
-        let entry = &map.entries[self.position];
-        let is_needed = |reference: &Reference| {
-            self.table.foreign_keys_of(&reference.column).any(|key| {
-                let others = entry.references.iter().filter(|other| key.columns.contains(&other.column));
-                others.count() == 1 && needs_decision(map, self.table, key)
-            })
-        };
-        let position = entry.references.iter().position(is_needed)?;
-        map.entries[self.position].references.remove(position);
         Some(())
     }
 
@@ -206,7 +172,7 @@ impl Breaker<'_> {
             Breakage::ScrubbedKey => is_referenced(column),
             _ => {
                 let is_exempt = matches!(column.kind, crate::value::Kind::Timestamptz | crate::value::Kind::Timestamp);
-                let is_owner = entry.owners[0].path.own_columns().contains(&column.name);
+                let is_owner = entry.owners.iter().any(|owner| owner.path.own_columns().contains(&column.name));
                 !is_exempt && !is_owner && !self.table.primary_key.contains(&column.name)
             }
         };
@@ -242,7 +208,14 @@ impl Breaker<'_> {
     }
 
     fn outlive_parent(&mut self, map: &mut Map) -> Option<()> {
-        let key = self.table.foreign_keys.iter().find(|key| key.parent != self.table.full_name())?;
+        let cuts =
+            |mention: &&Mention| matches!(mention.action, MentionAction::Write(NewValue::Null | NewValue::Ghost));
+        let mentions = map.entries[self.position].mentions.iter().filter(cuts).flat_map(|mention| &mention.columns);
+        let cut: Vec<&String> = mentions.flat_map(Path::own_columns).collect();
+        let is_cut = |key: &&ForeignKey| key.columns.iter().any(|column| cut.contains(&column));
+        let mut keys = self.table.foreign_keys.iter().filter(|key| !is_cut(key));
+        let entry = &map.entries[self.position];
+        let key = keys.find(|key| key.parent != self.table.full_name() && !entry.detaches(&key.columns))?;
         map.entries[self.position].erase = Erase::Keep { period: None };
         let parent = map.entries.iter_mut().find(|entry| entry.table == key.parent)?;
         parent.erase = Erase::Delete;
@@ -253,11 +226,12 @@ impl Breaker<'_> {
     fn overwrite_owner(&mut self, map: &mut Map) -> Option<()> {
         let Path::To { table: parent, .. } = map.entries[self.position].owners[0].path.clone() else { return None };
         let parent_table = self.case.schema.table(&parent);
-        let column = map.entry(&parent).owners[0].path.own_columns()[0].clone();
+        let column = map.entry(&parent).owners[0].path.own_columns().first()?.clone();
         if !parent_table.column(&column).nullable || self.case.schema.is_referenced(&parent, &column) {
             return None;
         }
-        map.entries[self.position].erase = Erase::Keep { period: None };
+        // Rows that stay for good need no owner.
+        map.entries[self.position].erase = Erase::Keep { period: Some(Period { text: "1 year", minutes: 525_948 }) };
         let others = parent_table.columns.iter().map(|other| other.name.clone()).filter(|name| *name != column);
         let scrub =
             Scrub { columns: [(column.clone(), NewValue::Null)].into(), leave: others.collect(), ..Scrub::default() };
@@ -267,18 +241,7 @@ impl Breaker<'_> {
 }
 
 fn leads_to(entry: &Entry, parent: &str) -> bool {
-    entry.owners.iter().any(|owner| matches!(&owner.path, Path::To { table, .. } if table == parent))
-}
-
-/// Whether rows of others may reference deleted rows by the foreign key.
-fn needs_decision(map: &Map, child: &Table, key: &ForeignKey) -> bool {
-    let (parent, child) = (map.entry(&key.parent), map.entry(&child.full_name()));
-    let is_same_owner = match (&child.owners[0].path, &parent.owners[0].path) {
-        (Path::To { columns, table, .. }, _) => *table == key.parent && *columns == key.columns,
-        (Path::Column(own), Path::Column(other)) => {
-            key.columns.iter().zip(&key.parent_columns).any(|pair| pair == (own, other))
-        }
-        _ => false,
-    };
-    parent.deletes_others() || parent.erase.removal() != Removal::Never && !is_same_owner
+    let mentioned = entry.mentions.iter().flat_map(|mention| &mention.columns);
+    let mut paths = entry.owners.iter().map(|owner| &owner.path).chain(mentioned);
+    paths.any(|path| matches!(path, Path::To { table, .. } | Path::From { table, .. } if table == parent))
 }

@@ -2,18 +2,27 @@
 
 use std::collections::BTreeSet;
 
-use super::lifetimes::{Fate, Lifetimes, is_path_key, stamp_column};
+use super::lifetimes::{Fate, Lifetimes, stamp_column};
+use super::mentions::{self, Mentions};
+use super::names::suggests_user_id;
 use super::random::Random;
-use super::references::{self, References};
+use super::references::{self, Decisions};
 use super::scrubs::scrub;
-use super::tables::suggests_user_id;
-use super::{Draft, Feature};
-use crate::map::{Entry, Erase, Export, Map, Owner, Path, Removal};
+use super::{Draft, Feature, forgets, is_path_key};
+use crate::map::{Entry, Erase, Export, Map, Path, Removal};
 use crate::schema::{ForeignKey, Table};
+
+/// Where rows of others are deleted.
+#[derive(Clone, Default)]
+pub(super) struct Deletions {
+    pub(super) tables: BTreeSet<String>,
+    /// Tables whose rows are deleted for a mention, with the tables that these lead to.
+    pub(super) mentions: Vec<(String, String)>,
+}
 
 /// Drops foreign keys whose circle an erasure can't break with random decisions.
 pub(super) fn drop_unbreakable_keys(random: &mut Random, draft: &mut Draft) {
-    while let Some((table, key)) = unbreakable_key(draft, &Lifetimes::choose(random, draft)) {
+    while let Some((table, key)) = unbreakable_key(draft, &Lifetimes::choose(random, draft, &Mentions::new())) {
         drop_foreign_key(draft, &table, &key);
     }
 }
@@ -21,33 +30,36 @@ pub(super) fn drop_unbreakable_keys(random: &mut Random, draft: &mut Draft) {
 /// Decides about every table.
 pub(super) fn decide(random: &mut Random, draft: &Draft) -> Map {
     const ATTEMPTS: usize = 100;
-    let mut attempts = (0..ATTEMPTS).map(|_| Lifetimes::choose(random, draft));
-    let lifetimes = attempts.find(|lifetimes| unbreakable_key(draft, lifetimes).is_none());
+    let mentions = mentions::choose(random, draft);
+    let mut attempts = (0..ATTEMPTS).map(|_| Lifetimes::choose(random, draft, &mentions));
+    let lifetimes = attempts.find(|lifetimes| !is_unbreakable(draft, lifetimes, &Deletions::default()));
     // Where everything stays, no circle needs to be broken.
-    let lifetimes = lifetimes.unwrap_or_else(|| Lifetimes::keep_all(draft));
-    let references = references::choose(random, draft, &lifetimes);
-    map(random, draft, &lifetimes, &references)
+    let lifetimes = lifetimes.unwrap_or_else(|| Lifetimes::keep_all(draft, &mentions));
+    let decisions = references::choose(random, draft, &lifetimes, mentions.clone());
+    map(random, draft, &lifetimes, &decisions)
 }
 
-fn map(random: &mut Random, draft: &Draft, lifetimes: &Lifetimes, references: &References) -> Map {
+fn map(random: &mut Random, draft: &Draft, lifetimes: &Lifetimes<'_>, decisions: &Decisions) -> Map {
     let mut tables: Vec<&Table> = draft.schema.tables.iter().collect();
     random.shuffle(&mut tables);
     let entry = |table: &Table| {
         let name = table.full_name();
         Entry {
             is_subject: draft.subjects.contains(&name),
-            owners: vec![Owner::new(draft.owners[&name].clone())],
+            owners: forgets::choose(random, draft, table),
             export: export(random, table),
             erase: erase(random, draft, lifetimes, table),
-            mentions: Vec::new(),
-            references: references.get(&name).cloned().unwrap_or_default(),
+            mentions: mentions::merged(decisions.mentions.get(&name).map_or(&[], Vec::as_slice)),
+            references: decisions.references.get(&name).cloned().unwrap_or_default(),
             table: name,
         }
     };
-    Map { entries: tables.into_iter().map(entry).collect(), ..Map::default() }
+    let is_second = draft.has(Feature::SecondLanguage);
+    let entries = tables.into_iter().map(entry).collect();
+    Map { is_second, entries, ghosts: draft.ghosts.clone(), ..Map::default() }
 }
 
-fn erase(random: &mut Random, draft: &Draft, lifetimes: &Lifetimes, table: &Table) -> Erase {
+fn erase(random: &mut Random, draft: &Draft, lifetimes: &Lifetimes<'_>, table: &Table) -> Erase {
     match lifetimes.fate(&table.full_name()) {
         Fate::Delete => Erase::Delete,
         Fate::Stamp(purge_after) => {
@@ -57,7 +69,9 @@ fn erase(random: &mut Random, draft: &Draft, lifetimes: &Lifetimes, table: &Tabl
             columns.extend(more.filter(|_| random.percent(30)).map(|column| column.name.clone()));
             Erase::Stamp { columns, purge_after }
         }
-        Fate::Scrub => scrub(random, draft, lifetimes, table).map_or(Erase::Keep { period: None }, Erase::Scrub),
+        Fate::Scrub(period) => {
+            scrub(random, draft, lifetimes, table, period).map_or(Erase::Keep { period }, Erase::Scrub)
+        }
         Fate::Keep(period) => Erase::Keep { period },
     }
 }
@@ -78,38 +92,59 @@ fn export(random: &mut Random, table: &Table) -> Export {
 
 /// Returns a foreign key in a circle of tables that no erasure can break: no constraint in it can be deferred, and no column be
 /// set to NULL.
-fn unbreakable_key(draft: &Draft, lifetimes: &Lifetimes) -> Option<(String, ForeignKey)> {
-    let mut edges: Vec<(String, String)> = Vec::new();
-    for table in &draft.schema.tables {
-        let name = table.full_name();
-        if let Path::To { table: parent, .. } = &draft.owners[&name] {
-            edges.push((name.clone(), parent.clone()));
-        }
-        let hard =
-            table.foreign_keys.iter().filter(|key| key.parent != name && !is_breakable(draft, lifetimes, table, key));
-        edges.extend(hard.map(|key| (name.clone(), key.parent.clone())));
-    }
+fn unbreakable_key(draft: &Draft, lifetimes: &Lifetimes<'_>) -> Option<(String, ForeignKey)> {
+    let deletions = Deletions::default();
+    let edges = hard_edges(draft, lifetimes, &deletions);
     draft.schema.tables.iter().find_map(|table| {
         let name = table.full_name();
+        let is_path = |key: &ForeignKey| {
+            let mut paths = draft.owners[&name].iter().map(|owner| &owner.path);
+            paths.any(|path| matches!(path, Path::To { columns, table, .. } if is_path_key(key, columns, table)))
+        };
         let is_circular = |key: &&ForeignKey| {
-            let is_path =
-                matches!(&draft.owners[&name], Path::To { columns, table, .. } if is_path_key(key, columns, table));
-            !is_path
-                && key.parent != name
-                && !is_breakable(draft, lifetimes, table, key)
-                && leads_to(&edges, &key.parent, &name)
+            !is_path(key) && is_hard(draft, lifetimes, &deletions, table, key) && leads_to(&edges, &key.parent, &name)
         };
         table.foreign_keys.iter().find(is_circular).map(|key| (name.clone(), key.clone()))
     })
 }
 
-fn is_breakable(draft: &Draft, lifetimes: &Lifetimes, table: &Table, key: &ForeignKey) -> bool {
+/// Whether a circle of tables can't be broken.
+pub(super) fn is_unbreakable(draft: &Draft, lifetimes: &Lifetimes<'_>, deletions: &Deletions) -> bool {
+    let edges = hard_edges(draft, lifetimes, deletions);
+    edges.iter().any(|(child, parent)| leads_to(&edges, parent, child))
+}
+
+/// Returns pairs of tables of which the first must lose its rows before the second.
+fn hard_edges(draft: &Draft, lifetimes: &Lifetimes<'_>, deletions: &Deletions) -> Vec<(String, String)> {
+    let mut edges = deletions.mentions.clone();
+    for table in &draft.schema.tables {
+        let name = table.full_name();
+        for owner in &draft.owners[&name] {
+            if let Path::To { table: parent, .. } = &owner.path {
+                edges.push((name.clone(), parent.clone()));
+            }
+        }
+        let hard = table.foreign_keys.iter().filter(|key| is_hard(draft, lifetimes, deletions, table, key));
+        edges.extend(hard.map(|key| (name.clone(), key.parent.clone())));
+    }
+    edges.retain(|(child, parent)| child != parent);
+    edges
+}
+
+fn is_hard(draft: &Draft, lifetimes: &Lifetimes<'_>, deletions: &Deletions, table: &Table, key: &ForeignKey) -> bool {
+    let loses_rows = lifetimes.removal(&key.parent) != Removal::Never || deletions.tables.contains(&key.parent);
+    key.parent != table.full_name() && loses_rows && !is_breakable(draft, lifetimes, table, key)
+}
+
+fn is_breakable(draft: &Draft, lifetimes: &Lifetimes<'_>, table: &Table, key: &ForeignKey) -> bool {
     let name = table.full_name();
-    let is_nullable = |column: &String| table.column(column).nullable && !draft.is_owner_column(&name, column);
+    let is_nullable = |column: &String| {
+        table.column(column).nullable
+            && !draft.is_owner_column(&name, column)
+            && !draft.schema.is_referenced(&name, column)
+    };
     let is_deferrable = !key.deferrable.is_empty() && matches!(key.on_delete, "" | "ON DELETE NO ACTION");
-    lifetimes.removal(&key.parent) == Removal::Never
-        || lifetimes.removal(&name) == Removal::Immediate
-            && (is_deferrable || draft.features.has(Feature::UnlinkedCircles) && key.columns.iter().any(is_nullable))
+    lifetimes.removal(&name) == Removal::Immediate && (is_deferrable || key.columns.iter().any(is_nullable))
 }
 
 /// Whether one table leads to another.

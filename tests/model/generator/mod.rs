@@ -2,66 +2,93 @@
 //! and `resolve` must accept it.
 
 mod decisions;
+mod effort;
 mod foreign_keys;
+mod forgets;
+mod ghosts;
 mod lifetimes;
+mod mentions;
 mod names;
+mod owners;
 mod random;
 mod references;
 mod repair;
+mod row_owners;
 mod rows;
 mod scrubs;
 mod tables;
+mod values;
 
 use std::collections::BTreeMap;
 
-use crate::map::{Map, Path};
-use crate::schema::Schema;
-use crate::value::Rows;
+use crate::map::{Map, Owner, Path};
+use crate::schema::{ForeignKey, Schema, Table};
+use crate::value::{Row, Rows};
 
+pub(crate) use self::names::suggests_user_id;
 pub(crate) use self::random::Random;
 pub(crate) use self::repair::repair;
 
 /// The people of every case. One id is the beginning of another.
 pub(crate) const PEOPLE: [&str; 3] = ["user_a1", "user_a11", "user_B"];
 
-/// What cases may contain. All but the first are what the engine doesn't do right yet.
+/// What cases may contain beyond the first language.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Feature {
     /// The map is written in the second language.
     SecondLanguage,
-    /// Circles of foreign keys that only a column which becomes NULL breaks.
-    UnlinkedCircles,
-    /// Rows of others that are deleted for a reference to rows which stay for good, from a table whose own rows stay for a time.
-    DeletionsFromTimedTables,
-    /// Rows of others that are deleted, or detached, for more than one foreign key.
-    SeveralReasons,
-    /// Rows of others that are deleted for a foreign key in a circle, or from a table that references itself.
-    DeletionsInCircles,
+    /// Neutral and random values, `leave = "rest"`, and scrubbed rows that are deleted later.
+    NewValues,
+    /// Rows that stand for everybody who left.
+    Ghosts,
+    /// Columns that name people in rows that aren't theirs.
+    Mentions,
+    /// Paths to any unique columns, one or several, with and without a foreign key.
+    KeyPaths,
+    /// Owners that count for some rows only.
+    Conditions,
+    /// Rows with several owners, and what is below them.
+    SeveralOwners,
+    /// Rows that are found by rows which reference them.
+    ChildPaths,
 }
 
-/// The features that are on.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Features(Vec<Feature>);
+impl Feature {
+    const ALL: [Self; 8] = [
+        Self::SecondLanguage,
+        Self::NewValues,
+        Self::Ghosts,
+        Self::Mentions,
+        Self::KeyPaths,
+        Self::Conditions,
+        Self::SeveralOwners,
+        Self::ChildPaths,
+    ];
+
+    /// What every run tries, because the engine does it right.
+    const WORKING: [Self; 6] =
+        [Self::SecondLanguage, Self::NewValues, Self::Ghosts, Self::Mentions, Self::KeyPaths, Self::Conditions];
+}
+
+/// The features of the second language, and how many cases are written in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Features {
+    second: Vec<Feature>,
+    /// Whether all cases are, not only those of every other schema.
+    is_only_second: bool,
+}
 
 impl Features {
-    /// What every run tries, because the engine does it right.
-    const WORKING: [Feature; 0] = [];
-
-    /// Returns the features that work and, of the others, those with one of the names.
+    /// Returns the features that work. With one of the names every case is in the second language and has these features too.
     pub(crate) fn with(names: &str) -> Self {
-        let others = [
-            Feature::SecondLanguage,
-            Feature::UnlinkedCircles,
-            Feature::DeletionsFromTimedTables,
-            Feature::SeveralReasons,
-            Feature::DeletionsInCircles,
-        ];
-        let chosen = others.into_iter().filter(|feature| names.split(',').any(|name| name == format!("{feature:?}")));
-        Self(Self::WORKING.into_iter().chain(chosen).collect())
+        let is_chosen = |feature: &Feature| names.split(',').any(|name| name == format!("{feature:?}"));
+        let second =
+            Feature::ALL.into_iter().filter(|feature| Feature::WORKING.contains(feature) || is_chosen(feature));
+        Self { second: second.collect(), is_only_second: Feature::ALL.iter().any(is_chosen) }
     }
 
-    fn has(&self, feature: Feature) -> bool {
-        self.0.contains(&feature)
+    fn of_schema(&self, number: u64) -> Vec<Feature> {
+        if self.is_only_second || !number.is_multiple_of(2) { self.second.clone() } else { Vec::new() }
     }
 }
 
@@ -77,40 +104,131 @@ pub(crate) struct Case {
 /// The tables, and how their rows lead to people, before anything else is decided about them.
 struct Draft {
     schema: Schema,
-    /// By table. Paths lead to tables that come earlier.
-    owners: BTreeMap<String, Path>,
+    /// By table. Paths lead to tables that come earlier, and nothing is forgotten yet.
+    owners: BTreeMap<String, Vec<Owner>>,
     subjects: Vec<String>,
     /// Columns without a foreign key that hold Clerk ids and own nothing, by table.
     user_ids: BTreeMap<String, Vec<String>>,
-    features: Features,
+    /// Columns that reference rows without a foreign key, by table. Those of owners aren't among them.
+    links: BTreeMap<String, Vec<ForeignKey>>,
+    /// The key of each table's ghost row.
+    ghosts: BTreeMap<String, Row>,
+    features: Vec<Feature>,
 }
 
 /// How many cases have the same tables: creating them takes longer than anything else.
 pub(crate) const CASES_PER_SCHEMA: u64 = 10;
 
 pub(crate) fn generate(seed: u64, features: &Features) -> Case {
-    let mut random = Random::new(seed / CASES_PER_SCHEMA);
-    let mut draft = tables::draft(&mut random, features);
+    let number = seed / CASES_PER_SCHEMA;
+    let mut random = Random::new(number);
+    let mut draft = tables::draft(&mut random, features.of_schema(number));
     foreign_keys::add(&mut random, &mut draft);
+    ghosts::choose(&mut random, &mut draft);
+    forgets::allow(&mut draft);
     decisions::drop_unbreakable_keys(&mut random, &mut draft);
     let mut random = Random::new(!seed);
-    let mut map = decisions::decide(&mut random, &draft);
-    map.is_second = features.has(Feature::SecondLanguage);
+    let map = decisions::decide(&mut random, &draft);
     let mut rows = rows::fill(&mut random, &draft, &map);
     repair(&draft.schema, &mut rows);
     Case { seed, schema: draft.schema, map, rows }
 }
 
 impl Draft {
-    /// Returns the column that holds the Clerk id, where the owner isn't found by a path.
+    fn has(&self, feature: Feature) -> bool {
+        self.features.contains(&feature)
+    }
+
+    /// Returns the column that holds the Clerk id of the only owner, where it isn't found by a path.
     fn id_column(&self, table: &str) -> Option<&str> {
-        match &self.owners[table] {
-            Path::Column(column) => Some(column),
-            Path::To { .. } | Path::From { .. } => None,
+        match self.owners[table].as_slice() {
+            [Owner { path: Path::Column(column), .. }] => Some(column),
+            _ => None,
         }
     }
 
     fn is_owner_column(&self, table: &str, column: &str) -> bool {
-        self.owners[table].own_columns().iter().any(|name| name == column)
+        self.owner_columns(table).any(|name| name == column)
     }
+
+    fn owner_columns<'a>(&'a self, table: &str) -> impl Iterator<Item = &'a String> {
+        self.owners[table].iter().flat_map(|owner| owner.path.own_columns())
+    }
+
+    /// Returns the columns that say for which rows owners count.
+    fn condition_columns<'a>(&'a self, table: &str) -> impl Iterator<Item = &'a String> {
+        self.owners[table].iter().flat_map(|owner| owner.conditions.keys())
+    }
+
+    /// Returns the columns that a path compares with its own.
+    fn target_columns(&self, table: &Table, path: &Path) -> Vec<String> {
+        let Path::To { columns, table: parent, target } = path else { unreachable!("only such a path has a target") };
+        let key = table.foreign_keys.iter().find(|key| is_path_key(key, columns, parent));
+        match key.filter(|_| target.is_empty()) {
+            Some(key) => key.parent_columns.clone(),
+            None if target.is_empty() => self.schema.table(parent).primary_key.clone(),
+            None => target.clone(),
+        }
+    }
+
+    /// Whether finding the owners needs rows that reference others.
+    fn is_found_by_children(&self, path: &Path) -> bool {
+        match path {
+            Path::Column(_) => false,
+            Path::To { table, .. } => self.owners[table].iter().any(|owner| self.is_found_by_children(&owner.path)),
+            Path::From { .. } => true,
+        }
+    }
+
+    /// Whether a row of the table can have several owners.
+    fn is_shareable(&self, table: &str) -> bool {
+        let owners = &self.owners[table];
+        has_several_owners(owners)
+            || owners.iter().any(|owner| match &owner.path {
+                Path::Column(_) => false,
+                Path::To { table, .. } => self.is_shareable(table),
+                Path::From { .. } => true,
+            })
+    }
+
+    /// Whether the foreign key always connects rows of the same person.
+    fn is_same_owner(&self, table: &Table, key: &ForeignKey) -> bool {
+        let mut owners = self.owners[&table.full_name()].iter().filter(|owner| owner.conditions.is_empty());
+        let holds_id = |column: &String| {
+            let mut owners = self.owners[&key.parent].iter().filter(|owner| owner.conditions.is_empty());
+            owners.any(|owner| owner.path == Path::column(column))
+        };
+        owners.any(|owner| match &owner.path {
+            Path::Column(own) => {
+                key.columns.iter().zip(&key.parent_columns).any(|(here, there)| here == own && holds_id(there))
+            }
+            Path::To { columns, table, target } => {
+                is_path_key(key, columns, table) && (target.is_empty() || *target == key.parent_columns)
+            }
+            Path::From { .. } => false,
+        })
+    }
+
+    /// Whether rows of the parent stay as long as others' rows reference them by the foreign key.
+    fn goes_with_last_reference(&self, table: &Table, key: &ForeignKey) -> bool {
+        self.owners[&key.parent].iter().any(|owner| {
+            matches!(&owner.path, Path::From { table: child, columns, .. }
+                if *child == table.full_name() && *columns == key.columns)
+        })
+    }
+}
+
+/// Whether several of the entries can count for the same row.
+fn has_several_owners(owners: &[Owner]) -> bool {
+    let exclude_each_other = |one: &Owner, other: &Owner| {
+        one.conditions.iter().any(|(column, listed)| {
+            other.conditions.get(column).is_some_and(|others| listed.iter().all(|text| !others.contains(text)))
+        })
+    };
+    let mut pairs = owners.iter().enumerate();
+    pairs.any(|(position, owner)| owners[position + 1..].iter().any(|other| !exclude_each_other(owner, other)))
+}
+
+fn is_path_key(key: &ForeignKey, columns: &[String], parent: &str) -> bool {
+    key.parent == parent && key.columns == columns
 }

@@ -105,6 +105,6 @@ impl Unused {
 }
 
 /// Whether a text column of this name may hold a Clerk user id, as far as the names here go.
-pub(super) fn suggests_user_id(column: &str) -> bool {
+pub(crate) fn suggests_user_id(column: &str) -> bool {
     USER_IDS[..6].contains(&column)
 }

@@ -2,61 +2,69 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::decisions::leads_to;
+use super::decisions::{Deletions, is_unbreakable, leads_to};
 use super::lifetimes::Lifetimes;
+use super::mentions::{self, Mentions};
+use super::names::suggests_user_id;
 use super::random::Random;
-use super::tables::suggests_user_id;
-use super::{Draft, Feature};
-use crate::map::{Path, Reference, ReferenceAction, Removal};
+use super::{Draft, Feature, effort, has_several_owners};
+use crate::map::{Mention, MentionAction, Path, Reference, ReferenceAction, Removal};
 use crate::schema::{ForeignKey, Table};
 
-pub(super) type References = BTreeMap<String, Vec<Reference>>;
+/// What happens to rows of others.
+pub(super) struct Decisions {
+    pub(super) references: BTreeMap<String, Vec<Reference>>,
+    pub(super) mentions: Mentions,
+}
+
+#[derive(Clone)]
+enum Decision {
+    Reference(Reference),
+    Mention(Mention),
+}
 
 struct Chooser<'a> {
     random: &'a mut Random,
     draft: &'a Draft,
-    lifetimes: &'a Lifetimes,
-    references: References,
-    /// Tables whose rows of others can't be deleted, since children are bound to them by their owner's column, about which
-    /// the map can't decide anything.
-    undeletable: BTreeSet<String>,
+    lifetimes: &'a Lifetimes<'a>,
+    decisions: Decisions,
 }
 
-pub(super) fn choose(random: &mut Random, draft: &Draft, lifetimes: &Lifetimes) -> References {
+pub(super) fn choose(random: &mut Random, draft: &Draft, lifetimes: &Lifetimes<'_>, mentions: Mentions) -> Decisions {
     let tables = &draft.schema.tables;
-    let bound = |table: &Table, key: &ForeignKey| {
-        let id = draft.id_column(&table.full_name());
-        key.columns.iter().all(|column| Some(column.as_str()) == id)
-    };
-    let undeletable = tables
-        .iter()
-        .flat_map(|table| table.foreign_keys.iter().filter(|key| bound(table, key)).map(|key| key.parent.clone()));
-    let undeletable = undeletable.collect();
-    let mut chooser = Chooser { random, draft, lifetimes, references: References::new(), undeletable };
+    let decisions = Decisions { references: BTreeMap::new(), mentions };
+    let mut chooser = Chooser { random, draft, lifetimes, decisions };
     for table in tables {
         chooser.decide_user_ids(table);
     }
     for table in tables {
-        for key in &table.foreign_keys {
+        for key in table.foreign_keys.iter().chain(&draft.links[&table.full_name()]) {
             if chooser.random.percent(25) {
                 chooser.decide(table, &key.columns);
             }
         }
     }
     while tables.iter().any(|table| chooser.decide_required(table)) {}
-    chooser.references
+    chooser.decisions
 }
 
 impl Chooser<'_> {
     /// Decides about the first foreign key that needs it. Returns whether there was one.
     fn decide_required(&mut self, table: &Table) -> bool {
+        let name = table.full_name();
         let is_required = |key: &&ForeignKey| {
-            let needs_decision = self.deletes_others(&key.parent)
-                || self.lifetimes.removal(&key.parent) != Removal::Never && !self.is_same_owner(table, key);
-            needs_decision && !key.columns.iter().any(|column| self.is_decided(&table.full_name(), column))
+            let is_certain = self.draft.is_same_owner(table, key) || self.draft.goes_with_last_reference(table, key);
+            let needs_decision = self.decisions.deletes_others(&key.parent)
+                || self.lifetimes.removal(&key.parent) != Removal::Never && !is_certain;
+            needs_decision && !key.columns.iter().any(|column| self.decisions.decides(&name, column))
         };
         let Some(key) = table.foreign_keys.iter().find(is_required) else { return false };
-        self.decide(table, &key.columns);
+        assert!(
+            self.decide(table, &key.columns),
+            "nothing can be decided about {} {:?}",
+            table.full_name(),
+            key.columns
+        );
         true
     }
 
@@ -74,39 +82,121 @@ impl Chooser<'_> {
         }
     }
 
-    /// Adds a random decision about one of the columns, if there isn't one.
-    fn decide(&mut self, table: &Table, columns: &[String]) {
+    /// Adds a random decision about one of the columns, if there isn't one. Returns whether there is one now.
+    fn decide(&mut self, table: &Table, columns: &[String]) -> bool {
         let name = table.full_name();
-        if columns.iter().any(|column| self.is_decided(&name, column)) {
-            return;
+        if columns.iter().any(|column| self.decisions.decides(&name, column)) {
+            return true;
         }
         let mut options = Vec::new();
-        for column in columns.iter().filter(|column| self.draft.id_column(&name) != Some(column.as_str())) {
-            let is_detachable = table.column(column).nullable
-                && !self.draft.is_owner_column(&name, column)
-                // `resolve` doesn't refuse it, although a reference to the column would be broken.
-                && !self.draft.schema.is_referenced(&name, column)
-                && self.has_one_reason(table, column);
-            options.extend(is_detachable.then_some([(column, ReferenceAction::Detach); 2]).into_iter().flatten());
-            options.extend(self.is_deletable(table, column).then_some((column, ReferenceAction::Delete)));
-            options.push((column, ReferenceAction::Forbid));
+        for column in columns.iter().filter(|column| self.can_be_decided(table, column)) {
+            if !self.draft.links[&name].iter().any(|link| link.columns.contains(column)) {
+                self.add_references(table, column, &mut options);
+            }
         }
-        let Some((column, action)) = self.random.try_pick(&options).copied() else { return };
-        self.references.entry(name).or_default().push(Reference { column: column.clone(), action });
+        if columns.iter().all(|column| self.can_be_decided(table, column)) {
+            self.add_mentions(table, columns, &mut options);
+        }
+        match self.random.try_pick(&options).cloned() {
+            Some(Decision::Reference(reference)) => self.decisions.references.entry(name).or_default().push(reference),
+            Some(Decision::Mention(mention)) => self.decisions.mentions.entry(name).or_default().push(mention),
+            None => return false,
+        }
+        if !effort::is_moderate(self.draft, &self.decisions) {
+            self.forbid_last(table);
+        }
+        true
+    }
+
+    /// States instead that there are no such rows.
+    fn forbid_last(&mut self, table: &Table) {
+        let references = self.decisions.references.get_mut(&table.full_name());
+        if let Some(last) = references.and_then(|references| references.last_mut()) {
+            last.action = ReferenceAction::Forbid;
+        }
+    }
+
+    fn add_references(&self, table: &Table, column: &str, options: &mut Vec<Decision>) {
+        let name = table.full_name();
+        let mut add = |action| options.push(Decision::Reference(Reference { column: column.to_owned(), action }));
+        let is_detachable = table.column(column).nullable
+            && !self.draft.is_owner_column(&name, column)
+            && !self.draft.schema.is_referenced(&name, column);
+        if is_detachable {
+            add(ReferenceAction::Detach);
+            add(ReferenceAction::Detach);
+        }
+        if self.is_deletable(table, column) {
+            add(ReferenceAction::Delete);
+        }
+        // Rows that are others' too do reference rows of the person by the owner's column.
+        let is_shared = has_several_owners(&self.draft.owners[&name]) && self.draft.is_owner_column(&name, column);
+        if !is_shared || options.is_empty() {
+            let action = ReferenceAction::Forbid;
+            options.push(Decision::Reference(Reference { column: column.to_owned(), action }));
+        }
+    }
+
+    /// Adds what may become of a mention that isn't overwritten.
+    fn add_mentions(&mut self, table: &Table, columns: &[String], options: &mut Vec<Decision>) {
+        if !self.draft.has(Feature::Mentions) {
+            return;
+        }
+        let Some(path) = mentions::path(self.random, self.draft, table, columns) else { return };
+        let parents = || columns.iter().flat_map(|column| table.foreign_keys_of(column)).map(|key| &key.parent);
+        // A mention decides nothing about rows of others that are deleted, too.
+        if parents().any(|parent| self.decisions.deletes_others(parent)) {
+            return;
+        }
+        // A row that stays with others and names who left is their own once, and not the second time.
+        let is_shareable = self.draft.is_shareable(&table.full_name());
+        let mut actions = if is_shareable { Vec::new() } else { vec![MentionAction::Forbid] };
+        if parents().all(|parent| self.lifetimes.removal(parent) == Removal::Never) {
+            actions.push(MentionAction::Keep);
+        }
+        if !is_shareable && self.is_deletable_for(table, &columns[0]) {
+            actions.push(MentionAction::Delete);
+        }
+        let mention = |action| Mention { columns: vec![path.clone()], action, forget: BTreeMap::new() };
+        options.extend(actions.into_iter().map(mention).map(Decision::Mention));
+    }
+
+    /// Whether the map may decide anything about the column: others' rows can't hold the person's id in the owner's column, and
+    /// rows that a scrub makes nobody's must not lead to the person by it.
+    fn can_be_decided(&self, table: &Table, column: &str) -> bool {
+        let name = table.full_name();
+        let is_mentioned = self.decisions.mentions_of(&name, column).next().is_some();
+        let mut parents = table.foreign_keys_of(column).map(|key| self.lifetimes.removal(&key.parent)).peekable();
+        let leads_to_person = parents.peek().is_none() || parents.any(|removal| removal != Removal::Immediate);
+        let is_overwritten = self.lifetimes.overwritten(&name, column).is_some();
+        !is_mentioned
+            && self.draft.id_column(&name) != Some(column)
+            && (!self.lifetimes.takes_owners(&name) || is_overwritten || !leads_to_person)
+    }
+
+    /// Whether rows of others may be deleted that name somebody by the column.
+    fn is_deletable_for(&self, table: &Table, column: &str) -> bool {
+        let name = table.full_name();
+        let mut deletions = self.decisions.deletions(self.draft);
+        deletions.tables.insert(name.clone());
+        let keys = table.foreign_keys.iter().chain(&self.draft.links[&name]);
+        let parents = keys.filter(|key| key.columns[0] == column).map(|key| key.parent.clone());
+        deletions.mentions.extend(parents.map(|parent| (name.clone(), parent)));
+        let mut references_itself = table.foreign_keys_of(column).map(|key| key.parent == name);
+        self.can_lose_rows(&name)
+            && self.is_found_in_time(table)
+            && !references_itself.any(|is_itself| is_itself)
+            && !is_unbreakable(self.draft, self.lifetimes, &deletions)
     }
 
     /// Whether rows of others may be deleted along the column, without coming back to this table.
     fn is_deletable(&self, table: &Table, column: &str) -> bool {
         let name = table.full_name();
-        let references_itself = table.foreign_keys.iter().any(|key| key.parent == name);
-        let is_timed = matches!(self.lifetimes.removal(&name), Removal::AfterMinutes(_));
-        if self.undeletable.contains(&name)
-            || self.is_needed_by_rows_that_stay(&name)
-            || is_timed && !self.draft.features.has(Feature::DeletionsFromTimedTables)
-            || self.deletes_others(&name) && !self.draft.features.has(Feature::SeveralReasons)
-            || !self.has_one_reason(table, column)
-            || (references_itself || table.foreign_keys_of(column).any(|key| self.is_circular(table, key)))
-                && !self.draft.features.has(Feature::DeletionsInCircles)
+        let mut deletions = self.decisions.deletions(self.draft);
+        deletions.tables.insert(name.clone());
+        if !self.can_lose_rows(&name)
+            || !self.is_found_in_time(table)
+            || is_unbreakable(self.draft, self.lifetimes, &deletions)
         {
             return false;
         }
@@ -117,7 +207,7 @@ impl Chooser<'_> {
                 return false;
             }
             let parent_table = self.draft.schema.table(&parent);
-            let references = self.references.get(&parent).into_iter().flatten();
+            let references = self.decisions.references.get(&parent).into_iter().flatten();
             let deleting = references.filter(|reference| reference.action == ReferenceAction::Delete);
             let keys = deleting.flat_map(|reference| parent_table.foreign_keys_of(&reference.column));
             if reached.insert(parent.clone()) {
@@ -127,61 +217,81 @@ impl Chooser<'_> {
         true
     }
 
-    /// Whether the foreign key is a part of a circle of several tables.
-    fn is_circular(&self, table: &Table, key: &ForeignKey) -> bool {
+    /// Whether the rows to delete are found when it is their turn. The engine remembers them by their keys: without one, rows are
+    /// lost where a table that decides about them is in a circle or references itself.
+    fn is_found_in_time(&self, table: &Table) -> bool {
+        let draft = self.draft;
+        let tables = draft.schema.tables.iter().map(|table| (table.full_name(), table));
+        let edges: Vec<(String, String)> = tables
+            .flat_map(|(name, table)| {
+                let paths = draft.owners[&name].iter().filter_map(|owner| owner.path.table());
+                let parents = table.foreign_keys.iter().map(|key| &key.parent).chain(paths);
+                parents.map(|parent| (name.clone(), parent.clone())).collect::<Vec<_>>()
+            })
+            .collect();
         let name = table.full_name();
-        let edges: Vec<(String, String)> =
-            self.draft.schema.tables.iter().flat_map(|table| self.parents(table)).collect();
-        key.parent != name && leads_to(&edges, &key.parent, &name)
+        let is_read = |other: &str| other == name || leads_to(&edges, &name, other);
+        table.has_row_key() || !edges.iter().any(|(child, parent)| is_read(child) && leads_to(&edges, parent, child))
     }
 
-    /// Returns pairs of the table and each that it needs: by a foreign key, or to find the owner.
-    fn parents(&self, table: &Table) -> Vec<(String, String)> {
-        let name = table.full_name();
-        let keys = table.foreign_keys.iter().map(|key| key.parent.clone());
-        let path = match &self.draft.owners[&name] {
-            Path::To { table, .. } => Some(table.clone()),
-            Path::Column(_) | Path::From { .. } => None,
-        };
-        keys.chain(path).map(|parent| (name.clone(), parent)).collect()
-    }
-
-    fn has_one_reason(&self, table: &Table, column: &str) -> bool {
-        table.foreign_keys_of(column).count() < 2 || self.draft.features.has(Feature::SeveralReasons)
-    }
-
-    /// Whether own rows of a table stay that may reference rows of others in this one. `resolve` doesn't refuse that, although
-    /// nothing is decided about them.
-    fn is_needed_by_rows_that_stay(&self, parent: &str) -> bool {
-        self.draft.schema.tables.iter().any(|table| {
+    /// Whether rows of others in the table may be deleted, as far as rows that reference them are concerned: own ones that stay
+    /// must let go of them, and something must be decided about others'.
+    fn can_lose_rows(&self, parent: &str) -> bool {
+        let tables = self.draft.schema.tables.iter();
+        let keys = tables.flat_map(|table| table.foreign_keys.iter().map(move |key| (table, key)));
+        keys.filter(|(_, key)| key.parent == parent).all(|(table, key)| {
             let name = table.full_name();
-            let needs = |key: &ForeignKey| {
-                let is_in_time = self.draft.features.has(Feature::DeletionsInCircles) || !self.is_circular(table, key);
-                let is_cut = is_in_time && key.columns.iter().any(|column| self.lifetimes.cuts(&name, column));
-                key.parent == parent && !is_cut && !self.is_same_owner(table, key)
+            let lets_go = self.lifetimes.removal(&name) == Removal::Immediate
+                || key.columns.iter().any(|column| self.lifetimes.cuts(&name, column))
+                || self.draft.is_same_owner(table, key);
+            let mut columns = key.columns.iter();
+            // A mention lets go of rows that are the person's, not of others' that are deleted, too.
+            let is_decided = |column: &String| {
+                self.decisions.references_of(&name, column).next().is_some() || self.can_be_decided(table, column)
             };
-            self.lifetimes.removal(&name) != Removal::Immediate && table.foreign_keys.iter().any(needs)
+            lets_go && columns.any(is_decided)
         })
+    }
+}
+
+impl Decisions {
+    fn references_of<'a>(&'a self, table: &str, column: &'a String) -> impl Iterator<Item = &'a Reference> {
+        let references = self.references.get(table).into_iter().flatten();
+        references.filter(move |reference| reference.column == *column)
+    }
+
+    fn mentions_of<'a>(&'a self, table: &str, column: &'a str) -> impl Iterator<Item = &'a Mention> {
+        let mentions = self.mentions.get(table).into_iter().flatten();
+        mentions.filter(move |mention| mentions::is_about(mention, column))
+    }
+
+    /// Whether the map says what becomes of rows of others that reference rows by the column. A mention that stays doesn't.
+    fn decides(&self, table: &str, column: &String) -> bool {
+        self.references_of(table, column).next().is_some()
+            || self.mentions_of(table, column).any(|mention| mention.action != MentionAction::Keep)
     }
 
     fn deletes_others(&self, table: &str) -> bool {
         let mut references = self.references.get(table).into_iter().flatten();
+        let mut mentions = self.mentions.get(table).into_iter().flatten();
         references.any(|reference| reference.action == ReferenceAction::Delete)
+            || mentions.any(|mention| mention.action == MentionAction::Delete)
     }
 
-    fn is_decided(&self, table: &str, column: &str) -> bool {
-        self.references.get(table).into_iter().flatten().any(|reference| reference.column == column)
-    }
-
-    /// Whether the foreign key always connects rows of the same person.
-    fn is_same_owner(&self, table: &Table, key: &ForeignKey) -> bool {
-        match &self.draft.owners[&table.full_name()] {
-            Path::Column(own) => {
-                let parent = self.draft.id_column(&key.parent);
-                let mut pairs = key.columns.iter().zip(&key.parent_columns);
-                pairs.any(|(column, other)| column == own && Some(other.as_str()) == parent)
+    fn deletions(&self, draft: &Draft) -> Deletions {
+        let mut deletions = Deletions::default();
+        for table in &draft.schema.tables {
+            let name = table.full_name();
+            if self.deletes_others(&name) {
+                deletions.tables.insert(name.clone());
             }
-            path => matches!(path, Path::To { columns, table, .. } if *table == key.parent && *columns == key.columns),
+            let mentions = self.mentions.get(&name).into_iter().flatten();
+            let deleting = mentions.filter(|mention| mention.action == MentionAction::Delete);
+            for columns in deleting.flat_map(|mention| &mention.columns).map(Path::own_columns) {
+                let keys = table.foreign_keys.iter().chain(&draft.links[&name]).filter(|key| key.columns == columns);
+                deletions.mentions.extend(keys.map(|key| (name.clone(), key.parent.clone())));
+            }
         }
+        deletions
     }
 }

@@ -4,21 +4,22 @@ use std::collections::BTreeMap;
 
 use super::random::Random;
 use super::{Draft, PEOPLE};
-use crate::map::{Map, Path, ReferenceAction};
+use crate::map::{Map, MentionAction, Path, ReferenceAction};
 use crate::schema::{ForeignKey, Table};
 use crate::value::{Kind, Row, Rows, Value};
 
 /// A row whose columns aren't all filled yet, and whose it is meant to be.
-struct DraftRow {
-    row: Row,
-    person: Option<&'static str>,
+#[derive(Default)]
+pub(super) struct DraftRow {
+    pub(super) row: Row,
+    pub(super) people: Vec<&'static str>,
 }
 
-struct Filler<'a> {
-    random: &'a mut Random,
-    draft: &'a Draft,
+pub(super) struct Filler<'a> {
+    pub(super) random: &'a mut Random,
+    pub(super) draft: &'a Draft,
     map: &'a Map,
-    rows: BTreeMap<String, Vec<DraftRow>>,
+    pub(super) rows: BTreeMap<String, Vec<DraftRow>>,
     counter: i64,
 }
 
@@ -40,6 +41,9 @@ impl Filler<'_> {
         let name = table.full_name();
         let is_subject = self.draft.subjects.contains(&name);
         let mut rows = Vec::new();
+        rows.extend(
+            self.draft.ghosts.get(&name).map(|key| DraftRow { row: self.ghost_row(table, key), people: Vec::new() }),
+        );
         for person in PEOPLE.map(Some).into_iter().chain([None]) {
             let count = match person {
                 _ if is_subject => usize::from(self.random.percent(if person.is_some() { 94 } else { 25 })),
@@ -47,9 +51,9 @@ impl Filler<'_> {
                 None => self.random.one_of(&[0, 0, 1, 2]),
             };
             for _ in 0..count {
-                let Some(owner) = self.owner_value(table, person) else { continue };
-                let person = person.filter(|_| !owner.is_null());
-                rows.push(DraftRow { row: self.new_row(table, &owner), person });
+                let Some(mut draft) = self.owner_values(table, person) else { continue };
+                self.add_values(table, &mut draft.row);
+                rows.push(draft);
             }
         }
         // In one-to-one relations, and where the owner is in a key.
@@ -57,65 +61,81 @@ impl Filler<'_> {
         for draft in rows {
             let is_taken = |key: &Vec<String>| {
                 let mut others = unique.iter().map(|other| &other.row);
-                let complete = !key.is_empty()
-                    && key.iter().all(|column| draft.row.get(column).is_some_and(|value| !value.is_null()));
+                let complete = key.iter().all(|column| draft.row.get(column).is_some_and(|value| !value.is_null()));
                 complete && others.any(|other| key.iter().all(|column| other.get(column) == draft.row.get(column)))
             };
-            if !std::iter::once(&table.primary_key).chain(&table.uniques).any(is_taken) {
+            if !table.keys().any(is_taken) {
                 unique.push(draft);
             }
         }
-        self.rows.insert(name, unique);
-    }
-
-    /// Returns what leads to the person, or `None` where nothing can.
-    fn owner_value(&mut self, table: &Table, person: Option<&'static str>) -> Option<Value> {
-        let path = &self.draft.owners[&table.full_name()];
-        let column = table.column(&path.own_columns()[0]);
-        let null = column.nullable.then_some(Value::Null);
-        let key = table.foreign_keys.iter().find(|key| key.columns == [column.name.as_str()]);
-        let (parent, target) = match (path, key) {
-            (_, Some(key)) => (&key.parent, &key.parent_columns[0]),
-            (Path::To { table: parent, .. }, None) => (parent, &self.draft.schema.table(parent).primary_key[0]),
-            _ => {
-                let stranger = if self.random.percent(50) { "user_Z" } else { "not an id" };
-                let value = Value::text_of(person.unwrap_or(stranger));
-                return Some(null.filter(|_| person.is_none()).unwrap_or(value));
+        self.rows.insert(name.clone(), unique);
+        for owner in &self.draft.owners[&name] {
+            if let Path::From { table: child, columns, .. } = &owner.path {
+                self.fill_children(&name, &table.primary_key[0], child, &columns[0]);
             }
-        };
-        if person.is_none() && null.is_some() {
-            return null;
         }
-        let rows = self.rows[parent].iter().filter(|draft| draft.person == person);
-        let values: Vec<Value> = rows.map(|draft| draft.row.get(target).cloned().unwrap_or(Value::Null)).collect();
-        let values: Vec<Value> = values.into_iter().filter(|value| !value.is_null()).collect();
-        self.random.try_pick(&values).cloned()
     }
 
-    fn new_row(&mut self, table: &Table, owner: &Value) -> Row {
-        let name = table.full_name();
-        let mut row = Row::new();
-        for column in &table.columns {
-            let is_owner = self.draft.is_owner_column(&name, &column.name);
-            let is_reference = self.draft.user_ids[&name].contains(&column.name)
-                || table.foreign_keys_of(&column.name).next().is_some();
-            let value = if is_owner {
-                owner.clone()
-            } else if is_reference {
+    /// Lets rows of the child reference rows of the table, which then belong to the same people.
+    fn fill_children(&mut self, name: &str, key: &str, child: &str, column: &str) {
+        let nullable = self.draft.schema.table(child).column(column).nullable;
+        let mut parents = self.rows.remove(name).expect("the rows were added before");
+        for draft in self.rows.get_mut(child).expect("the child comes earlier") {
+            if draft.row.contains_key(column) || nullable && self.random.percent(20) || parents.is_empty() {
+                draft.row.entry(column.to_owned()).or_insert(Value::Null);
                 continue;
-            } else if column.nullable && self.random.percent(25) {
+            }
+            let position = self.random.below(parents.len());
+            draft.row.insert(column.to_owned(), parents[position].row[key].clone());
+            parents[position].people.extend(&draft.people);
+        }
+        self.rows.insert(name.to_owned(), parents);
+    }
+
+    /// Fills the columns that lead nowhere.
+    fn add_values(&mut self, table: &Table, row: &mut Row) {
+        let name = table.full_name();
+        for column in &table.columns {
+            if self.leads(table, &column.name) || row.contains_key(&column.name) {
+                continue;
+            }
+            let value = if column.nullable && self.random.percent(25) {
                 Value::Null
-            } else if table.is_in_unique(&column.name) {
+            } else if table.is_in_unique(&column.name) || self.draft.is_owner_column(&name, &column.name) {
                 self.unique_value(column.kind)
             } else {
                 payload(self.random, column.kind)
             };
             row.insert(column.name.clone(), value);
         }
+    }
+
+    /// Whether the column is filled when all rows exist.
+    fn leads(&self, table: &Table, column: &String) -> bool {
+        let name = table.full_name();
+        self.draft.user_ids[&name].contains(column)
+            || table.foreign_keys_of(column).next().is_some()
+            || self.draft.links[&name].iter().any(|link| link.columns.contains(column))
+    }
+
+    fn ghost_row(&mut self, table: &Table, key: &Row) -> Row {
+        let name = table.full_name();
+        let mut row = key.clone();
+        for column in &table.columns {
+            let is_empty =
+                column.nullable && (self.leads(table, &column.name) || self.draft.is_owner_column(&name, &column.name));
+            if is_empty && !row.contains_key(&column.name) {
+                row.insert(column.name.clone(), Value::Null);
+            }
+        }
+        if let Some(id) = self.draft.id_column(&name) {
+            row.entry(id.to_owned()).or_insert_with(|| Value::text_of("user_left"));
+        }
+        self.add_values(table, &mut row);
         row
     }
 
-    fn unique_value(&mut self, kind: Kind) -> Value {
+    pub(super) fn unique_value(&mut self, kind: Kind) -> Value {
         self.counter += 1;
         match kind {
             Kind::Integer | Kind::Bigint => Value::Int(self.counter),
@@ -128,34 +148,30 @@ impl Filler<'_> {
         let name = table.full_name();
         let mut rows = self.rows.remove(&name).expect("every table has a list of rows");
         for position in 0..rows.len() {
-            let (mut row, person) = (std::mem::take(&mut rows[position].row), rows[position].person);
+            let mut row = rows[position].row.clone();
             for column in &self.draft.user_ids[&name] {
-                let value = self.user_id(table, column, person);
-                row.insert(column.clone(), value);
+                let value = self.user_id(table, column, &rows[position].people);
+                row.entry(column.clone()).or_insert(value);
             }
-            for key in &table.foreign_keys {
-                if key.parent == name {
-                    rows[position].row = row;
-                    row = self.with_reference(table, key, &rows, position);
+            rows[position].row = row;
+            for key in table.foreign_keys.iter().chain(&self.draft.links[&name]) {
+                let row = if key.parent == name {
+                    self.with_reference_to(table, key, &rows[position], &rows)
                 } else {
                     let others = self.rows.remove(&key.parent).expect("every table has a list of rows");
-                    rows[position].row = row;
-                    row = self.with_reference_to(table, key, &rows[position], &others);
+                    let row = self.with_reference_to(table, key, &rows[position], &others);
                     self.rows.insert(key.parent.clone(), others);
-                }
+                    row
+                };
+                rows[position].row = row;
             }
             for column in &table.columns {
                 // A foreign key that was dropped leaves columns behind.
                 let value = || if column.nullable { Value::Null } else { payload(self.random, column.kind) };
-                row.entry(column.name.clone()).or_insert_with(value);
+                rows[position].row.entry(column.name.clone()).or_insert_with(value);
             }
-            rows[position].row = row;
         }
         self.rows.insert(name, rows);
-    }
-
-    fn with_reference(&mut self, table: &Table, key: &ForeignKey, rows: &[DraftRow], position: usize) -> Row {
-        self.with_reference_to(table, key, &rows[position], rows)
     }
 
     /// Returns the row with the columns of the foreign key that aren't filled yet.
@@ -164,14 +180,15 @@ impl Filler<'_> {
         let pairs: Vec<(&String, &String)> = key.columns.iter().zip(&key.parent_columns).collect();
         let open: Vec<&String> = key.columns.iter().filter(|column| !row.contains_key(*column)).collect();
         let nullable = open.iter().copied().find(|column| table.column(column).nullable);
-        let is_forbidden = self.is_forbidden(table, &key.columns) && self.random.percent(97);
+        let is_forbidden = self.is_forbidden(table, &key.columns) && self.random.percent(99);
         let fits = |parent: &&DraftRow| {
             let is_complete =
                 pairs.iter().all(|(_, target)| parent.row.get(*target).is_some_and(|value| !value.is_null()));
             let is_same = pairs
                 .iter()
                 .all(|(column, target)| row.get(*column).is_none_or(|value| Some(value) == parent.row.get(*target)));
-            is_complete && is_same && (!is_forbidden || parent.person == draft.person)
+            let is_allowed = || parent.people.iter().all(|person| draft.people == [*person]);
+            is_complete && is_same && (!is_forbidden || is_allowed())
         };
         let candidates: Vec<&DraftRow> = parents.iter().filter(fits).collect();
         let leaves_null = nullable.is_some() && self.random.percent(20);
@@ -190,25 +207,30 @@ impl Filler<'_> {
         row
     }
 
-    /// Whether the map states that no row of others references one of the person's by these columns.
-    fn is_forbidden(&self, table: &Table, columns: &[String]) -> bool {
-        let mut references = self.map.entry(&table.full_name()).references.iter();
+    /// Whether the map states that no row of others references one of the person's by these columns, or names them there.
+    pub(super) fn is_forbidden(&self, table: &Table, columns: &[String]) -> bool {
+        let entry = self.map.entry(&table.full_name());
+        let mut references = entry.references.iter();
+        let forbidden = entry.mentions.iter().filter(|mention| mention.action == MentionAction::Forbid);
+        let mut mentioned = forbidden.flat_map(|mention| &mention.columns).flat_map(Path::own_columns);
         references.any(|reference| reference.action == ReferenceAction::Forbid && columns.contains(&reference.column))
+            || mentioned.any(|column| columns.contains(column))
     }
 
-    fn user_id(&mut self, table: &Table, column: &str, person: Option<&'static str>) -> Value {
+    fn user_id(&mut self, table: &Table, column: &str, people: &[&'static str]) -> Value {
         let nullable = table.column(column).nullable;
         let is_forbidden = self.is_forbidden(table, &[column.to_owned()]) && self.random.percent(97);
+        let own = if let [only] = people { only } else { "the system" };
         match self.random.below(10) {
             0..=1 if nullable => Value::Null,
             2 => Value::text_of("the system"),
-            _ if is_forbidden => Value::text_of(person.unwrap_or("the system")),
+            _ if is_forbidden => Value::text_of(own),
             _ => Value::text_of(self.random.one_of(&PEOPLE)),
         }
     }
 }
 
-fn payload(random: &mut Random, kind: Kind) -> Value {
+pub(super) fn payload(random: &mut Random, kind: Kind) -> Value {
     let text = |random: &mut Random, options: &[&str]| Value::text_of(random.one_of(options));
     match kind {
         Kind::Text | Kind::Varchar => {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::names::{SCHEMAS, Unused};
 use super::random::Random;
-use super::{Draft, Features, names};
-use crate::map::Path;
+use super::{Draft, Feature};
+use crate::map::{Owner, Path};
 use crate::schema::{Column, Extra, ForeignKey, Schema, Table};
 use crate::value::Kind;
 
@@ -41,13 +41,15 @@ pub(super) const ON_DELETE: [&str; 7] = [
 
 pub(super) const DEFERRABLE: [&str; 5] = ["", "", "", "DEFERRABLE", "DEFERRABLE INITIALLY DEFERRED"];
 
-pub(super) fn draft(random: &mut Random, features: &Features) -> Draft {
+pub(super) fn draft(random: &mut Random, features: Vec<Feature>) -> Draft {
     let mut draft = Draft {
         schema: Schema::default(),
         owners: BTreeMap::new(),
         subjects: Vec::new(),
         user_ids: BTreeMap::new(),
-        features: features.clone(),
+        links: BTreeMap::new(),
+        ghosts: BTreeMap::new(),
+        features,
     };
     let mut schemas = vec![(*random.pick(&SCHEMAS)).to_owned()];
     if random.percent(20) {
@@ -59,35 +61,43 @@ pub(super) fn draft(random: &mut Random, features: &Features) -> Draft {
         let is_subject = position == 0 || position == 1 && random.percent(10);
         let name = if is_subject { names.subject(random) } else { names.table(random) };
         let table = Table { schema: random.pick(&schemas).clone(), name, ..Table::default() };
-        TableDraft { random, draft: &mut draft, table, columns: Unused::default(), user_ids: Vec::new() }
-            .build(is_subject);
+        let (columns, user_ids, links) = (Unused::default(), Vec::new(), Vec::new());
+        TableDraft { random, draft: &mut draft, table, columns, user_ids, links }.build(is_subject);
     }
     draft
 }
 
 /// One table while its columns are added.
-struct TableDraft<'a> {
-    random: &'a mut Random,
-    draft: &'a mut Draft,
-    table: Table,
-    columns: Unused,
+pub(super) struct TableDraft<'a> {
+    pub(super) random: &'a mut Random,
+    pub(super) draft: &'a mut Draft,
+    pub(super) table: Table,
+    pub(super) columns: Unused,
     user_ids: Vec<String>,
+    links: Vec<ForeignKey>,
 }
 
 impl TableDraft<'_> {
     fn build(mut self, is_subject: bool) {
-        let owner = if is_subject { self.add_subject_key() } else { self.add_owner() };
-        let owner_column = owner.own_columns()[0].clone();
+        let owners = if is_subject { vec![Owner::new(self.add_subject_key())] } else { self.add_owners() };
+        let owner_column = match owners.as_slice() {
+            [owner] if owner.conditions.is_empty() => owner.path.own_columns().first().cloned(),
+            _ => None,
+        };
         if self.table.primary_key.is_empty() {
-            self.add_primary_key(&owner_column, is_subject);
+            let needs_key = is_subject || owners.iter().any(|owner| self.draft.is_found_by_children(&owner.path));
+            self.add_primary_key(owner_column.as_deref().filter(|_| !is_subject), needs_key);
         }
-        self.add_uniques(&owner_column);
+        self.add_uniques(owner_column.as_deref());
         for _ in 0..self.random.between(0, 4) {
             self.add_payload();
         }
         self.add_times();
         if self.random.percent(25) {
             self.add_user_id();
+        }
+        if self.draft.has(Feature::Mentions) && self.random.percent(30) {
+            self.add_link();
         }
         let mut columns = std::mem::take(&mut self.table.columns);
         self.random.shuffle(&mut columns);
@@ -96,17 +106,18 @@ impl TableDraft<'_> {
         if is_subject {
             self.draft.subjects.push(name.clone());
         }
-        self.draft.owners.insert(name.clone(), owner);
-        self.draft.user_ids.insert(name, self.user_ids);
+        self.draft.owners.insert(name.clone(), owners);
+        self.draft.user_ids.insert(name.clone(), self.user_ids);
+        self.draft.links.entry(name).or_default().extend(self.links);
         self.draft.schema.tables.push(self.table);
     }
 
-    fn add(&mut self, name: &str, kind: Kind, nullable: bool) -> String {
+    pub(super) fn add(&mut self, name: &str, kind: Kind, nullable: bool) -> String {
         self.table.columns.push(Column { name: name.to_owned(), kind, nullable });
         name.to_owned()
     }
 
-    fn add_one_of(&mut self, names: &[&str], kind: Kind, nullable: bool) -> String {
+    pub(super) fn add_one_of(&mut self, names: &[&str], kind: Kind, nullable: bool) -> String {
         let name = self.columns.one_of(names, self.random);
         self.add(&name, kind, nullable)
     }
@@ -124,73 +135,27 @@ impl TableDraft<'_> {
         Path::Column(name)
     }
 
-    /// Adds the column that leads to the owner: it holds the Clerk id, or leads to an earlier table.
-    fn add_owner(&mut self) -> Path {
-        let nullable = self.random.percent(30);
-        match self.random.below(10) {
-            0..=1 => {
-                let names = ["user_id", "userId", "owner id", "author", "who"];
-                Path::Column(self.add_one_of(&names, Kind::Text, nullable))
-            }
-            2..=4 => {
-                let subject = self.random.pick(&self.draft.subjects).clone();
-                let key = self.draft.id_column(&subject).expect("a subject has a key").to_owned();
-                let kind = self.draft.schema.table(&subject).column(&key).kind;
-                let name = self.add_one_of(&["user_id", "userId", "owner id", "author", "who"], kind, nullable);
-                self.add_foreign_key(&name, &subject, &key);
-                Path::Column(name)
-            }
-            5..=8 => {
-                let parent = self.random.pick(&self.draft.schema.tables).clone();
-                let Some(key) = self.random.try_pick(&single_keys(&parent)).cloned() else { return self.add_owner() };
-                let name = self.add_parent_column(&parent, &key, nullable);
-                self.add_foreign_key(&name, &parent.full_name(), &key);
-                Path::To { columns: vec![name], table: parent.full_name(), target: Vec::new() }
-            }
-            _ => {
-                let parents: Vec<Table> =
-                    self.draft.schema.tables.iter().filter(|table| table.primary_key.len() == 1).cloned().collect();
-                let Some(parent) = self.random.try_pick(&parents).cloned() else { return self.add_owner() };
-                let name = self.add_parent_column(&parent, &parent.primary_key[0], nullable);
-                Path::To { columns: vec![name], table: parent.full_name(), target: Vec::new() }
-            }
-        }
-    }
-
-    fn add_parent_column(&mut self, parent: &Table, key: &str, nullable: bool) -> String {
-        let kind = parent.column(key).kind;
-        let name = format!("{}Id", parent.name);
-        self.add_one_of(&[name.as_str(), "parent", "Parent Id", "belongs_to"], kind, nullable)
-    }
-
-    fn add_foreign_key(&mut self, column: &str, parent: &str, key: &str) {
-        self.table.foreign_keys.push(ForeignKey {
-            columns: vec![column.to_owned()],
-            parent: parent.to_owned(),
-            parent_columns: vec![key.to_owned()],
-            on_delete: self.random.one_of(&ON_DELETE),
-            deferrable: self.random.one_of(&DEFERRABLE),
-        });
-    }
-
-    fn add_primary_key(&mut self, owner_column: &str, is_subject: bool) {
-        let owner_is_null = self.table.column(owner_column).nullable;
-        match self.random.below(10) {
-            0 if !is_subject => {}
-            1 if !is_subject && !owner_is_null => self.table.primary_key = vec![owner_column.to_owned()],
-            2..=3 if !is_subject && !owner_is_null => {
+    /// The primary key may have the column that leads to the only owner.
+    fn add_primary_key(&mut self, owner_column: Option<&str>, is_needed: bool) {
+        let owner_column = owner_column.filter(|column| !self.table.column(column).nullable);
+        match (self.random.below(10), owner_column) {
+            (0, _) if !is_needed => {}
+            (1, Some(column)) => self.table.primary_key = vec![column.to_owned()],
+            (2..=3, Some(column)) => {
                 let number = self.add_one_of(&["no", "Number", "seq"], Kind::Integer, false);
-                self.table.primary_key = vec![owner_column.to_owned(), number];
+                self.table.primary_key = vec![column.to_owned(), number];
             }
-            _ => {
-                let kind = self.random.one_of(&KEY_KINDS);
-                let id = self.add_one_of(&["id", "ID", "uid", "pk"], kind, false);
-                self.table.primary_key = vec![id];
-            }
+            _ => self.add_id(),
         }
     }
 
-    fn add_uniques(&mut self, owner_column: &str) {
+    pub(super) fn add_id(&mut self) {
+        let kind = self.random.one_of(&KEY_KINDS);
+        let id = self.add_one_of(&["id", "ID", "uid", "pk"], kind, false);
+        self.table.primary_key = vec![id];
+    }
+
+    fn add_uniques(&mut self, owner_column: Option<&str>) {
         if self.random.percent(25) {
             let (kind, nullable) =
                 (self.random.one_of(&[Kind::Text, Kind::Integer, Kind::Uuid]), self.random.percent(40));
@@ -198,10 +163,9 @@ impl TableDraft<'_> {
             self.table.uniques.push(vec![code]);
         }
         if self.random.percent(25) {
-            let (first, nullable) = if self.random.percent(60) {
-                (owner_column.to_owned(), false)
-            } else {
-                (self.add_one_of(&["tenant", "region"], Kind::Integer, false), self.random.percent(30))
+            let (first, nullable) = match owner_column.filter(|_| self.random.percent(60)) {
+                Some(column) => (column.to_owned(), false),
+                None => (self.add_one_of(&["tenant", "region"], Kind::Integer, false), self.random.percent(30)),
             };
             let second = self.add_one_of(&["number", "local no"], Kind::Integer, nullable);
             self.table.uniques.push(vec![first, second]);
@@ -244,7 +208,7 @@ impl TableDraft<'_> {
                 let key = self.draft.id_column(&subject).expect("a subject has a key").to_owned();
                 let kind = self.draft.schema.table(&subject).column(&key).kind;
                 self.add(&name, kind, nullable);
-                self.add_foreign_key(&name, &subject, &key);
+                self.add_foreign_key(&[name], &subject, &[key]);
             }
             _ => {
                 self.add(&name, Kind::Text, nullable);
@@ -252,15 +216,19 @@ impl TableDraft<'_> {
             }
         }
     }
+
+    /// Adds a column that names somebody by a key of their row, without a foreign key.
+    fn add_link(&mut self) {
+        let Some(parent) = self.random.try_pick(&self.draft.schema.tables).cloned() else { return };
+        let Some(key) = self.random.try_pick(&single_keys(&parent)).cloned() else { return };
+        let (kind, nullable) = (parent.column(&key).kind, self.random.percent(70));
+        let name = self.add_one_of(&["checked", "Helper", "contact no", "reader"], kind, nullable);
+        self.links.push(ForeignKey::link(vec![name], parent.full_name(), vec![key]));
+    }
 }
 
 /// Returns the columns that alone identify a row.
 pub(super) fn single_keys(table: &Table) -> Vec<String> {
     let keys = std::iter::once(&table.primary_key).chain(&table.uniques).filter(|key| key.len() == 1);
     keys.map(|key| key[0].clone()).collect()
-}
-
-/// Whether the map must decide about a column of this name.
-pub(super) fn suggests_user_id(column: &str) -> bool {
-    names::suggests_user_id(column)
 }

@@ -51,9 +51,9 @@ impl<'a> Erasure<'a> {
         self.owners[&id].contains(self.person)
     }
 
-    /// Whether the row belongs to the person and to somebody else.
-    fn is_shared(&self, id: RowId<'_>) -> bool {
-        self.is_own(id) && self.owners[&id].len() > 1
+    /// Whether the row belongs to the person and to no other. Rows that stay with others are treated like theirs.
+    fn is_alone(&self, id: RowId<'_>) -> bool {
+        self.is_own(id) && self.owners[&id].len() == 1
     }
 
     fn row(&self, (table, position): RowId<'_>) -> &'a Row {
@@ -69,13 +69,10 @@ impl<'a> Erasure<'a> {
             let is_mentioned = || {
                 let mut deleting =
                     entry.mentions.iter().filter(|mention| matches!(mention.action, MentionAction::Delete));
-                deleting.any(|mention| mention.columns.iter().any(|path| self.leads_to_person(id, path)))
+                deleting.any(|mention| mention.columns.iter().any(|path| self.names_person(id, path)))
             };
-            let is_deleted = if self.is_own(id) {
-                !self.is_shared(id) && entry.erase.removal() == Removal::Immediate
-            } else {
-                is_mentioned()
-            };
+            let is_deleted =
+                if self.is_alone(id) { entry.erase.removal() == Removal::Immediate } else { is_mentioned() };
             if is_deleted {
                 self.deleted.insert(id);
             }
@@ -84,7 +81,9 @@ impl<'a> Erasure<'a> {
             let is_next = |id: &RowId<'a>| {
                 let references = self.model.map.entry(id.0).references.iter();
                 let mut deleting = references.filter(|reference| reference.action == ReferenceAction::Delete);
-                !self.is_own(*id) && !self.deleted.contains(id) && deleting.any(|reference| self.is_cut(*id, reference))
+                !self.is_alone(*id)
+                    && !self.deleted.contains(id)
+                    && deleting.any(|reference| self.is_cut(*id, reference))
             };
             let next: Vec<RowId<'a>> = ids.iter().copied().filter(is_next).collect();
             if next.is_empty() {
@@ -94,8 +93,8 @@ impl<'a> Erasure<'a> {
         }
     }
 
-    fn leads_to_person(&self, id: RowId<'_>, path: &Path) -> bool {
-        self.model.leads_to(id.0, self.row(id), path).contains(self.person)
+    fn names_person(&self, id: RowId<'_>, mention: &Path) -> bool {
+        self.model.mentioned(id.0, self.row(id), mention).contains(self.person)
     }
 
     /// Whether the row references a row that others may not reference any more. A text column without a foreign key references
@@ -119,8 +118,7 @@ impl<'a> Erasure<'a> {
     fn is_off_limits(&self, parent: RowId<'_>, entry: &Entry, key: &ForeignKey) -> bool {
         let holds_id = |column: &String| entry.owners.iter().any(|owner| owner.path == Path::Column(column.clone()));
         self.deleted.contains(&parent)
-            || self.is_own(parent)
-                && !self.is_shared(parent)
+            || self.is_alone(parent)
                 && match entry.erase.removal() {
                     Removal::Immediate => false,
                     Removal::AfterMinutes(_) => key.parent_columns.iter().any(holds_id),
@@ -130,13 +128,14 @@ impl<'a> Erasure<'a> {
 
     /// Fails if there is a row that the map states there is none of.
     fn refuse_stated_absences(&self) -> Result<(), Refused> {
-        let others = self.owners.keys().copied().filter(|id| !self.is_own(*id) && !self.deleted.contains(id));
+        let others = self.owners.keys().copied().filter(|id| !self.is_alone(*id) && !self.deleted.contains(id));
         for id in others {
             let entry = self.model.map.entry(id.0);
             let forbidden = entry.references.iter().filter(|reference| reference.action == ReferenceAction::Forbid);
             let reference = forbidden.filter(|reference| self.is_cut(id, reference)).map(|reference| &reference.column);
             let mentions = entry.mentions.iter().filter(|mention| matches!(mention.action, MentionAction::Forbid));
-            let paths = mentions.flat_map(|mention| &mention.columns).filter(|path| self.leads_to_person(id, path));
+            let paths = mentions.flat_map(|mention| &mention.columns);
+            let paths = paths.filter(|path| self.names_person(id, path));
             let mentioned = paths.map(|path| &path.own_columns()[0]);
             if let Some(column) = reference.chain(mentioned).next() {
                 return Err(Refused { table: id.0.to_owned(), column: column.clone() });
@@ -157,19 +156,8 @@ impl<'a> Erasure<'a> {
     fn row_after(&self, id: RowId<'_>, row: &Row) -> Row {
         let (entry, table) = (self.model.map.entry(id.0), self.model.schema.table(id.0));
         let mut after = row.clone();
-        if self.is_shared(id) {
-            let is_only_person = |owner: &&Owner| {
-                owner.applies_to(row)
-                    && self.model.leads_to(id.0, row, &owner.path) == People::from([self.person.to_owned()])
-            };
-            for owner in entry.owners.iter().filter(is_only_person) {
-                for (column, value) in &owner.forget {
-                    after.insert(column.clone(), self.new_value(value, table, column, Some(&owner.path)));
-                }
-            }
-        } else if self.is_own(id) {
-            self.erase_own(&entry.erase, table, &mut after);
-        } else {
+        if !self.is_alone(id) {
+            self.forget(id, entry, &mut after);
             let detaching = entry.references.iter().filter(|reference| reference.action == ReferenceAction::Detach);
             for reference in detaching.filter(|reference| self.is_cut(id, reference)) {
                 after.insert(reference.column.clone(), Value::Null);
@@ -177,23 +165,48 @@ impl<'a> Erasure<'a> {
         }
         for mention in &entry.mentions {
             let MentionAction::Write(value) = &mention.action else { continue };
-            for path in mention.columns.iter().filter(|path| self.leads_to_person(id, path)) {
-                for column in path.own_columns() {
-                    after.insert(column.clone(), self.new_value(value, table, column, Some(path)));
-                }
+            for path in mention.columns.iter().filter(|path| self.names_person(id, path)) {
+                let named = path.own_columns().iter().map(|column| (column, value));
+                self.write(named.chain(&mention.forget), entry, &mut after);
             }
+        }
+        if self.is_alone(id) {
+            let detaching = entry.references.iter().filter(|reference| reference.action == ReferenceAction::Detach);
+            for reference in detaching.filter(|reference| self.references_deleted_row(id, reference)) {
+                after.insert(reference.column.clone(), Value::Null);
+            }
+            self.erase_own(entry, table, &mut after);
         }
         after
     }
 
-    fn erase_own(&self, erase: &Erase, table: &Table, row: &mut Row) {
-        match erase {
+    fn references_deleted_row(&self, id: RowId<'_>, reference: &Reference) -> bool {
+        let mut keys = self.model.schema.table(id.0).foreign_keys_of(&reference.column);
+        keys.any(|key| {
+            let Some(entry) = self.model.map.find(&key.parent) else { return false };
+            let referenced = self.model.referenced_row(self.row(id), key);
+            referenced.is_some_and(|(position, _)| self.deleted.contains(&(entry.table.as_str(), position)))
+        })
+    }
+
+    /// Writes what the row that stays with others forgets of the person: for each way in which it is theirs and nobody else's.
+    fn forget(&self, id: RowId<'_>, entry: &Entry, after: &mut Row) {
+        let row = self.row(id);
+        let is_only_person = |owner: &&Owner| {
+            owner.applies_to(row)
+                && self.model.leads_to(id.0, row, &owner.path) == People::from([self.person.to_owned()])
+        };
+        for owner in entry.owners.iter().filter(is_only_person) {
+            self.write(&owner.forget, entry, after);
+        }
+    }
+
+    fn erase_own(&self, entry: &Entry, table: &Table, row: &mut Row) {
+        match &entry.erase {
             Erase::Delete | Erase::Keep { .. } => {}
             Erase::Stamp { columns, .. } => self.stamp(columns, table, row),
             Erase::Scrub(scrub) => {
-                for (column, value) in &scrub.columns {
-                    row.insert(column.clone(), self.new_value(value, table, column, None));
-                }
+                self.write(&scrub.columns, entry, row);
                 self.stamp(&scrub.stamp, table, row);
             }
         }
@@ -209,33 +222,40 @@ impl<'a> Erasure<'a> {
         }
     }
 
-    fn new_value(&self, value: &NewValue, table: &Table, column: &str, path: Option<&Path>) -> Value {
-        match value {
-            NewValue::Null => Value::Null,
-            NewValue::Constant(value) => value.clone(),
-            NewValue::Unique { prefix, suffix } => Value::Random { prefix: prefix.clone(), suffix: suffix.clone() },
-            NewValue::Neutral => table.column(column).kind.neutral(),
-            NewValue::Pseudonym => Value::Pseudonym(self.person.to_owned()),
-            NewValue::Ghost => self.ghost_value(table, column, path),
+    fn write<'b>(&self, values: impl IntoIterator<Item = (&'b String, &'b NewValue)>, entry: &Entry, row: &mut Row) {
+        for (column, value) in values {
+            let value = self.new_value(value, entry, column, &row[column]);
+            row.insert(column.clone(), value);
         }
     }
 
-    /// Returns what references the ghost row by this column.
-    fn ghost_value(&self, table: &Table, column: &str, path: Option<&Path>) -> Value {
-        let name = table.full_name();
-        let by_path = path.and_then(|path| match path {
+    fn new_value(&self, value: &NewValue, entry: &Entry, column: &str, before: &Value) -> Value {
+        match value {
+            NewValue::Null => Value::Null,
+            NewValue::Constant(value) => value.clone(),
+            NewValue::Unique { .. } | NewValue::Ghost if before.is_null() => Value::Null,
+            NewValue::Unique { prefix, suffix } => Value::Random { prefix: prefix.clone(), suffix: suffix.clone() },
+            NewValue::Neutral => self.model.schema.table(&entry.table).column(column).kind.neutral(),
+            NewValue::Pseudonym => Value::Pseudonym(self.person.to_owned()),
+            NewValue::Ghost => self.ghost_value(entry, column),
+        }
+    }
+
+    /// Returns what references the ghost row by this column: by a foreign key, or by a path.
+    fn ghost_value(&self, entry: &Entry, column: &str) -> Value {
+        let table = self.model.schema.table(&entry.table);
+        let keys = table.foreign_keys.iter().map(|key| (&key.columns, &key.parent, key.parent_columns.clone()));
+        let mentioned = entry.mentions.iter().flat_map(|mention| &mention.columns);
+        let paths = entry.owners.iter().map(|owner| &owner.path).chain(mentioned).filter_map(|path| match path {
             Path::To { columns, table: parent, .. } => {
-                Some((columns.clone(), parent.clone(), self.model.target_columns(&name, path)))
+                Some((columns, parent, self.model.target_columns(&entry.table, path)))
             }
             Path::Column(_) | Path::From { .. } => None,
         });
-        let by_key = || {
-            let mut keys = table.foreign_keys_of(column).filter(|key| self.model.map.ghosts.contains_key(&key.parent));
-            keys.next().map(|key| (key.columns.clone(), key.parent.clone(), key.parent_columns.clone()))
-        };
-        let (columns, parent, targets) = by_path.or_else(by_key).expect("the column references a table with a ghost");
-        let position = columns.iter().position(|name| name == column).expect("the column is a part of the reference");
-        let ghost = self.model.rows_of(&parent).iter().find(|row| self.model.is_ghost(&parent, row));
-        ghost.expect("the ghost row exists")[&targets[position]].clone()
+        let mut values = keys.chain(paths).filter_map(|(columns, parent, targets)| {
+            let position = columns.iter().position(|name| name == column)?;
+            self.model.map.ghosts.get(parent)?.get(&targets[position])
+        });
+        values.next().expect("the column references a table with a ghost").clone()
     }
 }

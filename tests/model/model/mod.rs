@@ -7,7 +7,7 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::map::{Entry, Export, Map, Owner, Path};
+use crate::map::{Entry, Export, Map, MentionAction, NewValue, Owner, Path};
 use crate::schema::{ForeignKey, Schema};
 use crate::value::{Row, Rows, Value};
 
@@ -15,6 +15,9 @@ pub(crate) use self::erasure::Now;
 
 /// Clerk ids.
 pub(crate) type People = BTreeSet<String>;
+
+/// Stands for the owner of a row that belongs to no person and references another: that one goes with its last reference.
+const UNOWNED: &str = "";
 
 /// A map, and the rows that it is about.
 #[derive(Clone, Copy)]
@@ -37,7 +40,7 @@ impl<'a> Model<'a> {
     /// Returns the people that a path leads to.
     pub(crate) fn leads_to(&self, table: &str, row: &Row, path: &Path) -> People {
         let (columns, other, other_columns) = match path {
-            Path::Column(column) => return self.people_named(&row[column]),
+            Path::Column(column) => return self.people_named(table, column, &row[column]),
             Path::To { columns, table: parent, .. } => (columns.clone(), parent, self.target_columns(table, path)),
             Path::From { table: child, columns, .. } => (self.key_columns(table, path), child, columns.clone()),
         };
@@ -45,12 +48,29 @@ impl<'a> Model<'a> {
         if key.iter().any(Value::is_null) {
             return People::new();
         }
-        let referenced = self.rows_of(other).iter().filter(|row| values(row, &other_columns) == key);
-        referenced.flat_map(|row| self.owners(other, row)).collect()
+        let is_from = matches!(path, Path::From { .. });
+        let owners = |row: &Row| match self.owners(other, row) {
+            owners if owners.is_empty() && is_from => People::from([UNOWNED.to_owned()]),
+            owners => owners,
+        };
+        self.rows_of(other).iter().filter(|row| values(row, &other_columns) == key).flat_map(owners).collect()
     }
 
-    /// Returns the person whose Clerk id the value is. NULL is no person, and neither is the ghost.
-    fn people_named(&self, value: &Value) -> People {
+    /// Returns the people that a mention names. A column with a foreign key leads to the owners of the row that it references.
+    fn mentioned(&self, table: &str, row: &Row, path: &Path) -> People {
+        let is_key = |key: &&ForeignKey| self.map.find(&key.parent).is_some() && key.columns == path.own_columns();
+        let mut keys = self.schema.table(table).foreign_keys.iter().filter(is_key);
+        match (path, keys.next()) {
+            (Path::Column(_), Some(ForeignKey { columns, parent, parent_columns, .. })) => {
+                let (columns, target) = (columns.clone(), parent_columns.clone());
+                self.leads_to(table, row, &Path::To { columns, table: parent.clone(), target })
+            }
+            _ => self.leads_to(table, row, path),
+        }
+    }
+
+    /// Returns the person whose Clerk id the value is. NULL is no person, and neither is the ghost, or what an erasure wrote.
+    fn people_named(&self, table: &str, column: &str, value: &Value) -> People {
         let is_ghost = |id: &String| {
             self.map.ghosts.iter().any(|(table, key)| {
                 let owners = self.map.entry(table).owners.iter();
@@ -62,7 +82,24 @@ impl<'a> Model<'a> {
                 ghost.is_some_and(|ghost| columns.any(|column| ghost[column].text().as_ref() == Some(id)))
             })
         };
-        value.text().into_iter().filter(|id| !is_ghost(id)).collect()
+        let is_person = |id: &String| !is_ghost(id) && !self.is_placeholder(table, column, id);
+        value.text().into_iter().filter(is_person).collect()
+    }
+
+    /// Whether the text is what the map writes in place of a Clerk id in this column.
+    fn is_placeholder(&self, table: &str, column: &str, text: &str) -> bool {
+        let entry = self.map.entry(table);
+        let forgotten = entry.owners.iter().filter_map(|owner| owner.forget.get(column));
+        let mentioned = entry.mentions.iter().filter_map(|mention| match &mention.action {
+            MentionAction::Write(value) if mention.columns.contains(&Path::column(column)) => Some(value),
+            _ => None,
+        });
+        forgotten.chain(mentioned).any(|value| match value {
+            NewValue::Constant(value) => value.text().as_deref() == Some(text),
+            NewValue::Neutral => text.is_empty(),
+            NewValue::Unique { prefix, suffix } => is_unique_text(prefix, suffix, text),
+            NewValue::Null | NewValue::Pseudonym | NewValue::Ghost => false,
+        })
     }
 
     /// Returns the columns that a path from `table` compares with its own: those that it names, those that the foreign key
@@ -140,6 +177,12 @@ pub(crate) fn values(row: &Row, columns: &[String]) -> Vec<Value> {
     columns.iter().map(|column| row[column].clone()).collect()
 }
 
-fn has_key(row: &Row, key: &Row) -> bool {
+/// Whether the text is one of those that `"unique"` makes: 32 hexadecimal digits between the two.
+pub(crate) fn is_unique_text(prefix: &str, suffix: &str, text: &str) -> bool {
+    let digits = text.strip_prefix(prefix).and_then(|text| text.strip_suffix(suffix));
+    digits.is_some_and(|digits| digits.len() == 32 && digits.chars().all(|digit| digit.is_ascii_hexdigit()))
+}
+
+pub(crate) fn has_key(row: &Row, key: &Row) -> bool {
     key.iter().all(|(column, value)| row[column] == *value)
 }

@@ -48,6 +48,14 @@ fn a_backward_arrow_leads_to_the_owners_of_every_referencing_row() {
         &["content=1 id=1 sender=ann", "content=1 id=2 sender=bob", "content=2 id=3 sender=ann"],
     );
     assert_eq!(world.owners("contents"), ["ann bob", "ann", ""]);
+    assert_eq!(world.after("ann", "contents"), ["id=1", "id=3"]);
+    // Rows go with the last row that references them, even if it is nobody's.
+    let unowned = World::default().table("contents", &["<- messages(content)"], &["id=1"]).table(
+        "messages",
+        &["sender"],
+        &["content=1 id=1 sender=ann", "content=1 id=2 sender=-"],
+    );
+    assert_eq!(unowned.after("ann", "contents"), ["id=1"]);
     let by_name = World::default()
         .table("contents", &["hash <- messages(content)"], &["hash=x id=1", "hash=- id=2"])
         .table("messages", &["sender"], &["content=x id=1 sender=ann", "content=- id=2 sender=bob"]);
@@ -98,6 +106,33 @@ fn shared_rows_stay_and_forget_the_person() {
 }
 
 #[test]
+fn what_an_erasure_wrote_in_place_of_a_clerk_id_is_no_owner() {
+    let rows = ["from=ann id=1 to=bob"];
+    let mut world = World::default().table("messages", &["from", "to"], &rows).with(|entry| {
+        let unique = NewValue::Unique { prefix: "deleted-".to_owned(), suffix: String::new() };
+        entry.owners[0].forget.insert("from".to_owned(), unique);
+    });
+    assert_eq!(world.after("ann", "messages"), ["from=deleted-<random> id=1 to=bob"]);
+    let digits = "0123456789abcdef".repeat(2);
+    world.rows.insert("public.messages".to_owned(), vec![world::row(&format!("from=deleted-{digits} id=1 to=bob"))]);
+    assert_eq!(world.owners("messages"), ["bob"]);
+    assert_eq!(world.after("bob", "messages"), [""; 0]);
+}
+
+#[test]
+fn shared_rows_let_go_of_deleted_rows_like_those_of_others() {
+    let shared = |action| {
+        let world = World::default().table("notes", &["author"], &["author=ann id=1"]);
+        let world = world.table("links", &["one", "two"], &["id=1 note=1 one=ann two=bob"]).key("note -> notes(id)");
+        world.others("note", action).with(|entry| {
+            entry.owners[0].forget.insert("one".to_owned(), NewValue::Null);
+        })
+    };
+    assert_eq!(shared(ReferenceAction::Detach).after("ann", "links"), ["id=1 note=- one=- two=bob"]);
+    assert_eq!(shared(ReferenceAction::Delete).after("ann", "links"), [""; 0]);
+}
+
+#[test]
 fn rows_are_shared_when_their_parent_is_and_stay_with_it() {
     let chats = ["id=1 one=ann two=bob", "id=2 one=ann two=-"];
     let world = World::default().table("chats", &["one", "two"], &chats).with(|entry| {
@@ -117,6 +152,16 @@ fn mentions_are_overwritten_in_every_row_that_stays() {
     // A mention deletes only rows of others.
     assert_eq!(notes(MentionAction::Delete).after("ann", "notes"), rows[1..]);
     assert_eq!(notes(MentionAction::Keep).after("ann", "notes"), rows);
+}
+
+#[test]
+fn a_mention_may_forget_more_and_a_scrub_has_the_last_word_in_own_rows() {
+    let rows = ["by=ann id=1 name=Ann owner=bob", "by=bob id=2 name=Bob owner=bob", "by=ann id=3 name=Ann owner=ann"];
+    let world = World::default().table("notes", &["owner"], &rows).erase(scrub(&[("by", NewValue::Neutral)]));
+    let world = world.mention(&["by"], MentionAction::Write(NewValue::Null)).with(|entry| {
+        entry.mentions[0].forget.insert("name".to_owned(), NewValue::Neutral);
+    });
+    assert_eq!(world.after("ann", "notes"), ["by=- id=1 name= owner=bob", rows[1], "by= id=3 name= owner=ann"]);
 }
 
 #[test]

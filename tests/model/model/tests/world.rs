@@ -1,5 +1,7 @@
 //! Tables, rows and maps in a short notation.
 
+use std::collections::BTreeMap;
+
 use crate::map::{Entry, Erase, Export, Map, Mention, MentionAction, Owner, Path, Reference, ReferenceAction};
 use crate::model::erasure::Refused;
 use crate::model::{Model, Now};
@@ -103,7 +105,7 @@ impl World {
 
     pub(super) fn mention(self, columns: &[&str], action: MentionAction) -> Self {
         let columns = columns.iter().map(|text| path(text)).collect();
-        self.with(|entry| entry.mentions.push(Mention { columns, action }))
+        self.with(|entry| entry.mentions.push(Mention { columns, action, forget: BTreeMap::new() }))
     }
 
     pub(super) fn others(self, column: &str, action: ReferenceAction) -> Self {

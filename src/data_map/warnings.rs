@@ -1,0 +1,165 @@
+//! What a map that fits may still leave behind, or make slow: copies of rows that triggers, publications and materialized views
+//! make, missing indexes, large objects, and tables without a rule that seem to be about people.
+
+use std::collections::BTreeSet;
+
+use sqlx::PgConnection;
+
+use super::catalog::{self, PgCatalog, RelationKind, SideEffects};
+use super::draft::{Evidence, Values};
+use super::error::{Error, Problem, Problems};
+use super::path::OwnerPath;
+use super::rules::{DataMap, TableRule};
+use super::sql::quote_identifier;
+
+/// Returns warnings. Unlike a [mismatch](Error::Mismatch), nothing is refused because of them. Reads at most 1,000 rows of each
+/// table without a rule.
+pub async fn warnings(map: &DataMap, connection: &mut PgConnection) -> Result<Vec<Problem>, Error> {
+    let catalog = catalog::read(connection).await?;
+    let side_effects = SideEffects::read(connection).await?;
+    let mut problems = Problems::default();
+    let names: BTreeSet<&str> = map.tables.iter().map(|rule| rule.name.as_str()).collect();
+    for rule in &map.tables {
+        warn_of_triggers(rule, &names, &catalog, &mut problems);
+        warn_of_copies(rule, &side_effects, &mut problems);
+        warn_of_missing_indexes(rule, &catalog, &side_effects, &mut problems);
+        warn_of_large_objects(rule, &catalog, &side_effects, &mut problems);
+    }
+    let is_without_rule = |name: &str| !names.contains(name);
+    let evidence = Evidence::read(&catalog, connection).await?;
+    for rule in &map.tables {
+        warn_of_ids_inside(rule, &catalog, &evidence, &mut problems);
+    }
+    for (index, relation) in catalog.relations.enumerate().filter(|(_, relation)| is_without_rule(&relation.name())) {
+        for column in &relation.columns {
+            let found = match evidence.of(index, &column.name) {
+                Some(Values::UserIds) => "Clerk user ids",
+                Some(Values::Addresses) => "e-mail addresses",
+                Some(Values::OrganizationIds | Values::Other) | None => continue,
+            };
+            problems.add_for_column(
+                &relation.name(),
+                &column.name,
+                format!("the table has no rule, and values in this column look like {found}"),
+                "Add a [[table]] if the rows are about people",
+            );
+        }
+    }
+    Ok(problems.into_vec())
+}
+
+fn warn_of_triggers(rule: &TableRule, names: &BTreeSet<&str>, catalog: &PgCatalog, problems: &mut Problems) {
+    for trigger in catalog.triggers.iter().filter(|trigger| trigger.table == rule.name) {
+        if !trigger.runs_in_erasures() {
+            continue;
+        }
+        for relation in catalog.tables_with_changes(trigger).map(|index| &catalog.relations[index]) {
+            problems.add_for_table(
+                &rule.name,
+                format!(
+                    "the trigger {} changes or deletes rows of {} by itself, whoever they belong to; plan and receipt don't say so",
+                    trigger.name,
+                    relation.name()
+                ),
+                "Let the trigger skip Lethe's role, or write what it does as a [[table.reference]]",
+            );
+        }
+        for relation in catalog.tables_with_new_rows(trigger).map(|index| &catalog.relations[index]) {
+            let name = relation.name();
+            if !names.contains(name.as_str()) {
+                problems.add_for_table(
+                    &rule.name,
+                    format!(
+                        "the trigger {} copies rows to {name}, which has no rule: an erasure itself would write there",
+                        trigger.name
+                    ),
+                    format!("Add a [[table]] for {name}, or let the trigger skip Lethe's role"),
+                );
+            }
+        }
+    }
+}
+
+fn warn_of_copies(rule: &TableRule, side_effects: &SideEffects, problems: &mut Problems) {
+    for publication in side_effects.publications.iter().filter(|publication| publication.table == rule.name) {
+        let consequence = if publication.is_complete {
+            "subscribers get the erasure as well, unless they filter it"
+        } else {
+            "it doesn't publish UPDATE or DELETE, so subscribers keep the rows"
+        };
+        problems.add_for_table(
+            &rule.name,
+            format!("the publication {} copies its rows to other databases; {consequence}", publication.name),
+            "Erase there, too: Lethe doesn't know them",
+        );
+    }
+    for copy in side_effects.stored_copies.iter().filter(|copy| copy.table == rule.name) {
+        problems.add_for_table(
+            &rule.name,
+            format!("the materialized view {} has copies of its rows until it is refreshed", copy.view),
+            format!("Run REFRESH MATERIALIZED VIEW {} at least as often as erasures must be complete", copy.view),
+        );
+    }
+}
+
+/// Arrays and JSON with Clerk ids about which no mention decides.
+fn warn_of_ids_inside(rule: &TableRule, catalog: &PgCatalog, evidence: &Evidence, problems: &mut Problems) {
+    let erase = rule.erase.strategy();
+    for index in catalog.relations_named(&rule.name) {
+        let columns = catalog.relations[*index].columns.iter();
+        let inside = columns.filter(|column| column.may_hold_text() && !column.is_text());
+        let is_open = |name: &str| rule.mentions_of(name).next().is_none() && !erase.overwrites(name);
+        for name in inside.map(|column| &column.name).filter(|name| is_open(name)) {
+            if evidence.of(*index, name) == Some(Values::UserIds) {
+                problems.add_for_column(
+                    &rule.name,
+                    name,
+                    "values in it contain Clerk user ids, and the map doesn't say what becomes of them in rows of others",
+                    format!("Add [[table.mention]] columns = [\"{name}[]\"] for an array, [\"{name}->'key'\"] for JSON"),
+                );
+            }
+        }
+    }
+}
+
+/// The columns by which an erasure finds rows.
+fn warn_of_missing_indexes(rule: &TableRule, catalog: &PgCatalog, side_effects: &SideEffects, problems: &mut Problems) {
+    let mut searched: BTreeSet<(String, Vec<String>)> = BTreeSet::new();
+    let mentions = rule.mentions.iter().map(|mention| &mention.path);
+    for path in rule.owners.iter().map(|owner| &owner.path).chain(mentions) {
+        match path {
+            OwnerPath::Column(_) | OwnerPath::Parent { .. } => {
+                searched.insert((rule.name.clone(), path.columns().to_vec()));
+            }
+            OwnerPath::Child { target, .. } if !target.columns.is_empty() => {
+                searched.insert((target.table.clone(), target.columns.clone()));
+            }
+            OwnerPath::Child { .. } | OwnerPath::Within { .. } => {}
+        }
+    }
+    searched.extend(rule.references.iter().map(|reference| (rule.name.clone(), vec![reference.column.clone()])));
+    for (table, columns) in searched.into_iter().filter(|(table, columns)| !side_effects.has_index(table, columns)) {
+        let [index] = catalog.relations_named(&table) else { continue };
+        let list = columns.iter().map(|column| quote_identifier(column)).collect::<Vec<_>>().join(", ");
+        problems.add_for_column(
+            &table,
+            &columns[0],
+            "no index finds rows by it, so every deletion and export reads the whole table",
+            format!("CREATE INDEX CONCURRENTLY ON {} ({list})", catalog.relations[*index].quoted_name()),
+        );
+    }
+}
+
+fn warn_of_large_objects(rule: &TableRule, catalog: &PgCatalog, side_effects: &SideEffects, problems: &mut Problems) {
+    for relation in catalog.relations_named(&rule.name).iter().map(|index| &catalog.relations[*index]) {
+        let columns = relation.columns.iter().filter(|column| matches!(column.base_type.as_str(), "oid" | "lo"));
+        for column in columns.filter(|_| side_effects.has_large_objects && relation.kind == RelationKind::Table) {
+            problems.add_for_column(
+                &rule.name,
+                &column.name,
+                "it may be the id of a large object, which stays when the row is deleted",
+                "Unlink it with a trigger (lo_manage of the extension lo), or run vacuumlo after deletions",
+            );
+        }
+    }
+}

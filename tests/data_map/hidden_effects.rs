@@ -1,0 +1,219 @@
+//! What a schema does behind a statement's back, and maps that contradict the schema: each is refused, or named as a warning.
+
+use lethe::data_map::{self, DataMap};
+use lethe_demo::testing::Database;
+
+use crate::second_language::{map, table, with};
+use crate::support::{assert_problem, problem, problems};
+
+const POSTS: &str = "CREATE TABLE posts (id int PRIMARY KEY, a int NOT NULL REFERENCES users);";
+
+fn posts() -> String {
+    table("posts", "\"a -> public.users\"", "")
+}
+
+async fn values(database: &Database, map: &str) -> Vec<String> {
+    let map = DataMap::parse(map).unwrap();
+    let mut connection = database.pool().acquire().await.unwrap();
+    let resolved = data_map::resolve(&map, &mut connection).await.unwrap();
+    let found = data_map::check_values(&resolved, &mut connection).await.unwrap();
+    found.into_iter().map(|problem| format!("{} {}", problem.table, problem.message)).collect()
+}
+
+async fn warnings(database: &Database, map: &str) -> Vec<String> {
+    let map = DataMap::parse(map).unwrap();
+    let found = data_map::warnings(&map, &mut database.pool().acquire().await.unwrap()).await.unwrap();
+    found.into_iter().map(|warning| format!("{} {}", warning.table, warning.message)).collect()
+}
+
+#[tokio::test]
+async fn foreign_key_of_one_partition_or_to_one_counts_for_its_table() {
+    let events = "CREATE TABLE events (id int, a int NOT NULL REFERENCES users, post int, at date NOT NULL, PRIMARY KEY (id, at)) \
+        PARTITION BY RANGE (at); CREATE TABLE events_1 PARTITION OF events FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');";
+    let rules = [posts(), table("events", "\"a -> public.users\"", "")].concat();
+    let of = format!("{POSTS} {events} ALTER TABLE events_1 ADD FOREIGN KEY (post) REFERENCES posts ON DELETE CASCADE");
+    assert_problem(&problem(&with(&of).await, &map(&rules)).await, "public.events", "post", "rows of public.posts");
+    let to = format!(
+        "{events} CREATE TABLE posts (id int PRIMARY KEY, a int NOT NULL REFERENCES users, event int, at date, \
+        FOREIGN KEY (event, at) REFERENCES events_1 (id, at) ON DELETE CASCADE)"
+    );
+    assert_problem(&problem(&with(&to).await, &map(&rules)).await, "public.posts", "event", "rows of public.events");
+}
+
+#[tokio::test]
+async fn foreign_key_of_a_table_that_inherits_counts_for_the_parent() {
+    let schema = format!(
+        "{POSTS} CREATE TABLE logs (id int PRIMARY KEY, a int REFERENCES users, post int); \
+        CREATE TABLE logs_old (FOREIGN KEY (post) REFERENCES posts ON DELETE CASCADE) INHERITS (logs)"
+    );
+    let rules = [posts(), table("logs", "\"a -> public.users\"", "")].concat();
+    assert_problem(&problem(&with(&schema).await, &map(&rules)).await, "public.logs", "post", "rows of public.posts");
+}
+
+#[tokio::test]
+async fn path_that_contradicts_a_foreign_key_is_refused() {
+    let database = with(
+        "CREATE TABLE people (id int PRIMARY KEY); \
+        CREATE TABLE posts (id int PRIMARY KEY, a int NOT NULL REFERENCES people)",
+    )
+    .await;
+    let ignored = "[[ignore]]\nnames = [\"public.people\"]\nreason = \"r\"\n";
+    let rules = [table("posts", "\"a -> public.users(id)\"", ""), ignored.to_owned()].concat();
+    assert_problem(&problem(&database, &map(&rules)).await, "public.posts", "a", "are those of public.people");
+}
+
+#[tokio::test]
+async fn pattern_ignores_no_table_that_seems_to_be_about_people() {
+    let database = with("CREATE TABLE notes (id int PRIMARY KEY, user_id int, body text)").await;
+    let ignored = |name: &str| map(&format!("[[ignore]]\nnames = [\"{name}\"]\nreason = \"r\"\n"));
+    assert_problem(&problem(&database, &ignored("public.*")).await, "public.notes", "user_id", "a pattern ignores");
+    assert_eq!(problems(&database, &ignored("public.notes")).await, []);
+}
+
+#[tokio::test]
+async fn forget_takes_no_row_from_another_owner() {
+    let database =
+        with("CREATE TABLE docs (id int PRIMARY KEY, a int REFERENCES users, by int REFERENCES users)").await;
+    let mention = "[[table.mention]]\ncolumns = [\"by\"]\nerase = \"null\"\nforget = { a = \"null\" }\n";
+    let found = problem(&database, &map(&table("docs", "\"a -> public.users\"", mention))).await;
+    assert_problem(&found, "public.docs", "a", "isn't the one that the mention names");
+}
+
+#[tokio::test]
+async fn rows_show_values_of_where_that_do_not_occur_and_ghosts_that_live() {
+    let database = with(
+        "CREATE TABLE notes (id int PRIMARY KEY, kind text, a int); INSERT INTO notes VALUES (1, 'User', 1); \
+         UPDATE users SET clerk_id = 'user_2abcdefghijklmnopqrstuvwxyz' WHERE id = 0",
+    )
+    .await;
+    let owner = "{ path = \"a -> public.users(id)\", where = { kind = [\"user\"] } }";
+    assert_eq!(
+        values(&database, &map(&table("notes", owner, ""))).await,
+        [
+            "public.users the row that [ghost] names has a Clerk user id, so it is somebody's",
+            "public.notes no row has the values of `where`, in this case and spelling",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn trigger_that_puts_the_old_value_back_is_found_by_trying() {
+    let database = with(
+        "CREATE TABLE posts (id int PRIMARY KEY, a int REFERENCES users, body text); INSERT INTO posts VALUES (1, 1, 'x'); \
+         CREATE FUNCTION restore() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.body := OLD.body; RETURN NEW; END'; \
+         CREATE TRIGGER restore BEFORE UPDATE ON posts FOR EACH ROW EXECUTE FUNCTION restore()",
+    )
+    .await;
+    let scrub = "erase = { scrub = { a = \"ghost\", body = \"null\" }, leave = \"rest\", reason = \"r\" }";
+    let map = map(&posts().replace("erase = \"delete\"", scrub));
+    assert_eq!(values(&database, &map).await, ["public.posts a trigger or a rule puts the old values back"]);
+}
+
+#[tokio::test]
+async fn values_that_only_some_rows_refuse_are_found_by_trying() {
+    let database = with(
+        "CREATE TABLE docs (id int PRIMARY KEY, a int REFERENCES users, by int REFERENCES users, status text, \
+            CHECK (status <> 'approved' OR by IS NOT NULL)); \
+         INSERT INTO docs VALUES (1, 1, NULL, 'draft'), (2, 2, 1, 'approved')",
+    )
+    .await;
+    let mention = "[[table.mention]]\ncolumns = [\"by\"]\nerase = \"null\"\n";
+    let found = values(&database, &map(&table("docs", "\"a -> public.users\"", mention))).await;
+    assert!(found.len() == 1 && found[0].contains("the database refuses the new values"), "{found:?}");
+}
+
+#[tokio::test]
+async fn what_triggers_publications_and_stored_copies_do_is_a_warning() {
+    let database = with(&format!(
+        "{POSTS} CREATE TABLE likes (id int PRIMARY KEY, a int NOT NULL REFERENCES users, post int); CREATE INDEX ON posts (a); \
+         CREATE INDEX ON likes (a); CREATE TABLE log (entry text); \
+         CREATE FUNCTION after_post() RETURNS trigger LANGUAGE plpgsql AS \
+            'BEGIN DELETE FROM likes WHERE post = OLD.id; INSERT INTO log VALUES (OLD.a); RETURN OLD; END'; \
+         CREATE TRIGGER after_post AFTER DELETE ON posts FOR EACH ROW EXECUTE FUNCTION after_post(); \
+         CREATE PUBLICATION copies FOR TABLE posts; CREATE MATERIALIZED VIEW top AS SELECT * FROM posts"
+    ))
+    .await;
+    let ignored = "[[ignore]]\nnames = [\"public.log\", \"public.top\"]\nreason = \"r\"\n".to_owned();
+    let rules = [posts(), table("likes", "\"a -> public.users\"", ""), ignored].concat();
+    let found = warnings(&database, &map(&rules)).await;
+    let expected = [
+        "public.posts the materialized view public.top has copies",
+        "public.posts the publication copies copies its rows",
+        "public.posts the trigger after_post changes or deletes rows of public.likes",
+        "public.posts the trigger after_post copies rows to public.log",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "{found}");
+    }
+}
+
+#[tokio::test]
+async fn rows_that_are_searched_without_an_index_are_a_warning_with_the_statement_that_makes_it() {
+    let database = with(POSTS).await;
+    let map = map(&posts());
+    let parsed = DataMap::parse(&map).unwrap();
+    let mut connection = database.pool().acquire().await.unwrap();
+    let found = data_map::warnings(&parsed, &mut connection).await.unwrap();
+    let [warning] = found.as_slice() else { panic!("{found:?}") };
+    assert_eq!(warning.remedy, "CREATE INDEX CONCURRENTLY ON \"public\".\"posts\" (\"a\")");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(warning.remedy.as_str())).execute(&mut *connection).await.unwrap();
+    assert_eq!(data_map::warnings(&parsed, &mut connection).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn grants_are_what_a_role_needs() {
+    let database = with(&format!(
+        "{POSTS} CREATE TABLE log (entry text); \
+         CREATE FUNCTION after_post() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO log VALUES (OLD.a); RETURN OLD; END'; \
+         CREATE TRIGGER after_post AFTER DELETE ON posts FOR EACH ROW EXECUTE FUNCTION after_post()"
+    ))
+    .await;
+    let role = format!("lethe_grants_{}", std::process::id());
+    let ignored = "[[ignore]]\nnames = [\"public.log\"]\nreason = \"r\"\n".to_owned();
+    let map = DataMap::parse(&map(&[posts(), ignored].concat())).unwrap();
+    let mut connection = database.pool().acquire().await.unwrap();
+    let run = |sql: String| sqlx::raw_sql(sqlx::AssertSqlSafe(sql));
+    run(format!("CREATE ROLE {role}; SET ROLE {role}")).execute(&mut *connection).await.unwrap();
+    assert!(data_map::resolve(&map, &mut connection).await.is_err(), "the role may do nothing yet");
+    let grants = data_map::grants(&map, None, &mut connection).await.unwrap();
+    assert!(grants.contains(&format!("GRANT INSERT ON \"public\".\"log\" TO \"{role}\"")), "{grants}");
+    run(format!("RESET ROLE; {grants}; SET ROLE {role}")).execute(&mut *connection).await.unwrap();
+    data_map::resolve(&map, &mut connection).await.unwrap();
+    run("BEGIN; DELETE FROM posts; ROLLBACK".to_owned()).execute(&mut *connection).await.unwrap();
+    run(format!("RESET ROLE; DROP OWNED BY {role}; DROP ROLE {role}")).execute(&mut *connection).await.unwrap();
+}
+
+#[tokio::test]
+async fn users_at_clerk_alone_need_no_table() {
+    let database = with("CREATE TABLE notes (id int PRIMARY KEY, user_id text)").await;
+    let map = format!(
+        "version = 2\n{}[[ignore]]\nnames = [\"public.users\"]\nreason = \"of another application\"\n",
+        table("notes", "\"user_id\"", "")
+    );
+    assert_eq!(problems(&database, &map).await, []);
+    let first = map.replace("version = 2\n", "");
+    assert!(DataMap::parse(&first).unwrap_err().to_string().contains("there is no [[subject]]"));
+}
+
+#[tokio::test]
+async fn explanation_says_what_happens_to_rows() {
+    let database = with(&format!(
+        "{POSTS} CREATE TABLE likes (id int PRIMARY KEY, a int REFERENCES users, post int REFERENCES posts)"
+    ))
+    .await;
+    let reference =
+        "[[table.reference]]\ncolumn = \"post\"\nothers = \"delete\"\nreason = \"nothing is left to like\"\n";
+    let map = DataMap::parse(&map(&[posts(), table("likes", "\"a -> public.users\"", reference)].concat())).unwrap();
+    let resolved = data_map::resolve(&map, &mut database.pool().acquire().await.unwrap()).await.unwrap();
+    assert_eq!(
+        data_map::explain(&map, &resolved, "public.likes").unwrap(),
+        "public.likes, which users know as \"Likes\":\n\
+         - A row belongs to the owners of the row of public.users that a leads to (id).\n\
+         - Its owners get every column in their export.\n\
+         - When the owner is deleted, the row is deleted.\n\
+         - In rows that stay and whose post references a row of public.posts that is deleted, the row is deleted, because: nothing \
+         is left to like\n"
+    );
+    assert_eq!(data_map::explain(&map, &resolved, "public.other"), None);
+}
