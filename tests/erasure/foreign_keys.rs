@@ -108,6 +108,33 @@ async fn trigger_that_puts_old_values_back_stops_the_erasure() {
 }
 
 #[tokio::test]
+async fn rule_of_a_parent_leaves_heirs_with_rules_of_their_own_alone() {
+    let database = only(
+        "CREATE TABLE people (id bigint PRIMARY KEY, clerk_id text NOT NULL UNIQUE);
+         CREATE TABLE docs (id bigint PRIMARY KEY, owner text);
+         CREATE TABLE legal_docs (PRIMARY KEY (id)) INHERITS (docs);
+         CREATE TABLE old_legal_docs (PRIMARY KEY (id)) INHERITS (legal_docs);
+         INSERT INTO people VALUES (1, 'user_a');
+         INSERT INTO docs VALUES (1, 'user_a'); INSERT INTO legal_docs VALUES (2, 'user_a'); INSERT INTO old_legal_docs VALUES (3, 'user_a')",
+    )
+    .await;
+    let table = |name: &str, erase: &str| {
+        format!("[[table]]\nname = \"public.{name}\"\nowner = \"owner\"\nexport = \"all\"\nerase = {erase}\n")
+    };
+    let subject = "version = 2\n[[subject]]\ntable = \"public.people\"\nkey = \"clerk_id\"\nexport = \"all\"\nerase = \"delete\"\n";
+    let keep = "{ keep = \"legal hold\" }";
+    let incomplete = [subject, &table("docs", "\"delete\""), &table("old_legal_docs", keep)].concat();
+    let parsed = data_map::DataMap::parse(&incomplete).unwrap();
+    let refused = data_map::resolve(&parsed, &mut database.pool().acquire().await.unwrap()).await.unwrap_err();
+    let data_map::Error::Mismatch(problems) = refused else { panic!("{refused}") };
+    assert_eq!(problems[0].table, "public.legal_docs", "one heir has an entry, so each needs one");
+    let map = [incomplete.as_str(), &table("legal_docs", keep)].concat();
+    erase(database.pool(), &map, &named("user_a")).await.unwrap();
+    assert_eq!(count(database.pool(), "docs").await, 2, "those of the heirs");
+    assert_eq!(count(database.pool(), "ONLY docs").await, 0);
+}
+
+#[tokio::test]
 async fn ownership_is_followed_over_several_tables_and_threads() {
     let database = only(
         "CREATE TABLE people (id bigint PRIMARY KEY, clerk_id text NOT NULL UNIQUE);

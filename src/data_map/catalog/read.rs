@@ -21,7 +21,7 @@ struct RelationRow {
     unique_keys: Json<Vec<Vec<String>>>,
     unique_indexes: Json<Vec<UniqueIndex>>,
     policies: bool,
-    inherits_from: Option<String>,
+    inherits_from: Vec<String>,
     rewrite_rules: Vec<String>,
     may_select: bool,
     may_update: bool,
@@ -84,10 +84,13 @@ const RELATIONS: &str = "
             SELECT r.rulename::text FROM pg_rewrite r
             WHERE r.ev_class = c.oid AND r.ev_type IN ('2', '4') AND r.ev_enabled <> 'D' ORDER BY 1
         ) AS rewrite_rules,
-        (
+        ARRAY(
+            WITH RECURSIVE ancestor AS (
+                SELECT h.inhparent FROM pg_inherits h WHERE h.inhrelid = c.oid
+                UNION SELECT h.inhparent FROM pg_inherits h JOIN ancestor a ON h.inhrelid = a.inhparent
+            )
             SELECT pn.nspname || '.' || p.relname
-            FROM pg_inherits h JOIN pg_class p ON p.oid = h.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace
-            WHERE h.inhrelid = c.oid AND h.inhseqno = 1
+            FROM ancestor a JOIN pg_class p ON p.oid = a.inhparent JOIN pg_namespace pn ON pn.oid = p.relnamespace
         ) AS inherits_from,
         has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT') AS may_select,
         has_table_privilege(c.oid, 'UPDATE') AS may_update,

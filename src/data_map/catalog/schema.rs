@@ -29,8 +29,8 @@ pub(crate) struct Relation {
     pub(in crate::data_map) unique_keys: Vec<Vec<String>>,
     /// Every unique index, those with conditions and expressions too.
     pub(in crate::data_map) unique_indexes: Vec<UniqueIndex>,
-    /// Schema and table whose rows these are among, unless it is a partition: the first parent of a table that inherits.
-    pub(in crate::data_map) inherits_from: Option<String>,
+    /// The tables, with their schemas, whose rows these are among: all from which a table inherits, directly or not.
+    pub(in crate::data_map) inherits_from: Vec<String>,
     /// Whether the map treats its rows as rows of that table, see [`PgCatalog::merge_inheriting`].
     pub(in crate::data_map) is_part_of_parent: bool,
     /// Rules (CREATE RULE) that replace or extend an UPDATE or a DELETE.
@@ -256,23 +256,24 @@ impl OnDelete {
 }
 
 impl PgCatalog {
-    /// Makes tables that inherit from another one parts of it: statements on the parent reach their rows. Not if one of the parent's
-    /// heirs has an entry of its own, or further columns: then each needs one.
+    /// Makes tables that inherit from another one parts of it: statements on that one reach their rows. Not if one of its heirs has an
+    /// entry of its own, further columns, or inherits from another table with an entry, too: then each needs one.
     pub(in crate::data_map) fn merge_inheriting(&mut self, has_entry: impl Fn(&str) -> bool) {
         let mut parts = BTreeMap::new();
-        for (index, relation) in self.relations.enumerate() {
-            let Some(name) = &relation.inherits_from else { continue };
-            let [parent] = self.relations_named(name) else { continue };
-            let has_all = |heir: &Relation| {
-                heir.columns.iter().all(|column| self.relations[*parent].column(&column.name).is_some())
+        for (index, parent) in self.relations.enumerate().filter(|(_, parent)| has_entry(&parent.name())) {
+            let name = parent.name();
+            let is_part = |heir: &Relation| {
+                heir.columns.iter().all(|column| parent.column(&column.name).is_some())
+                    && !has_entry(&heir.name())
+                    && heir.inherits_from.iter().all(|other| *other == name || !has_entry(other))
             };
-            let mut heirs = self.relations.iter().filter(|heir| heir.inherits_from.as_ref() == Some(name));
-            if has_entry(name) && heirs.all(|heir| has_all(heir) && !has_entry(&heir.name())) {
-                parts.insert(index, *parent);
+            let heirs = || self.relations.enumerate().filter(|(_, heir)| heir.inherits_from.contains(&name));
+            if heirs().all(|(_, heir)| is_part(heir)) {
+                parts.extend(heirs().map(|(heir, _)| (heir, index)));
             }
         }
         let whole = |index: &mut RelationIndex| {
-            while let Some(parent) = parts.get(index) {
+            if let Some(parent) = parts.get(index) {
                 *index = *parent;
             }
         };
@@ -295,7 +296,7 @@ impl PgCatalog {
     /// Whether a table inherits from this one and has rules of its own.
     pub(in crate::data_map) fn has_separate_heirs(&self, parent: &Relation) -> bool {
         let name = parent.name();
-        let mut heirs = self.relations.iter().filter(|heir| heir.inherits_from.as_deref() == Some(&name));
+        let mut heirs = self.relations.iter().filter(|heir| heir.inherits_from.contains(&name));
         heirs.any(|heir| !heir.is_part_of_parent)
     }
 
