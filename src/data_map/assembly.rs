@@ -18,7 +18,8 @@ use super::resolved::{
 use super::rules::{DataMap, ExportRule, Mention, MentionAction, Owner, TableRule};
 use super::searches::{Searches, TextColumns};
 use super::sql::{Parameters, quote_identifier};
-use super::value::{self, NewValue, NewValues, ReferencedGhosts};
+use super::update::{self, Assignment, Update};
+use super::value::{NewValue, ReferencedGhosts};
 
 /// A map whose rules were checked, and all that was found about them.
 pub(super) struct Parts<'a> {
@@ -155,7 +156,7 @@ fn resolved_owner(
         }
     };
     let forget = (!owner.forget.is_empty()).then(|| Forget {
-        assignments: assignments(&owner.forget, table.relation, ghosts, parameters),
+        update: update::assignments(&owner.forget, table.relation, ghosts, parameters).into_iter().collect(),
         columns: owner.forget.keys().cloned().collect(),
     });
     ResolvedOwner { path, filter, forget }
@@ -176,7 +177,7 @@ fn placeholders(
     let placeholder = |value: &NewValue| match value {
         NewValue::Value(value) => Some(Placeholder::Value(parameters.add(value))),
         NewValue::Neutral => Some(Placeholder::Value(parameters.add(""))),
-        NewValue::Unique(template) => Some(Placeholder::Pattern(parameters.add(&value::unique_pattern(template)))),
+        NewValue::Unique(template) => Some(Placeholder::Pattern(parameters.add(&update::unique_pattern(template)))),
         NewValue::Ghost => ghosts.get(column).map(|key| Placeholder::Value(parameters.add(key))),
         NewValue::Null => None,
     };
@@ -185,17 +186,6 @@ fn placeholders(
         Erase::Delete | Erase::Stamp(_) | Erase::Keep(_) => None,
     };
     forgotten.chain(mentioned).chain(scrubbed).filter_map(placeholder).collect()
-}
-
-fn assignments(
-    values: &NewValues,
-    relation: &Relation,
-    ghosts: &ReferencedGhosts,
-    parameters: &mut Parameters,
-) -> String {
-    let columns = values.iter().filter_map(|(name, value)| Some((relation.column(name)?, value)));
-    let set = columns.map(|(column, value)| value::assignment(column, value, ghosts, parameters).set);
-    set.collect::<Vec<_>>().join(", ")
 }
 
 fn resolved_mention(
@@ -226,7 +216,7 @@ fn resolved_mention(
     ResolvedReference { name: mention.name(), column, target, action, is_mention: true }
 }
 
-/// Returns the SET list of a mention.
+/// Returns what a mention writes.
 fn overwritten(
     mention: &Mention,
     value: &NewValue,
@@ -234,16 +224,16 @@ fn overwritten(
     relation: &Relation,
     ghosts: &ReferencedGhosts,
     parameters: &mut Parameters,
-) -> String {
+) -> Update {
     let columns = mention.path.columns();
     let ReferenceTarget::UserIdWithin(within) = target else {
         let named = columns.iter().map(|column| (column.clone(), value.clone()));
-        return assignments(&named.chain(mention.forget.clone()).collect(), relation, ghosts, parameters);
+        let values = named.chain(mention.forget.clone()).collect();
+        return update::assignments(&values, relation, ghosts, parameters).into_iter().collect();
     };
     let inside = columns.iter().filter_map(|name| relation.column(name));
-    let mut set: Vec<String> = inside.map(|column| within.assignment(column, value, parameters)).collect();
-    set.extend(Some(assignments(&mention.forget, relation, ghosts, parameters)).filter(|set| !set.is_empty()));
-    set.join(", ")
+    let inside: Vec<Assignment> = inside.map(|column| within.assignment(column, value, parameters)).collect();
+    inside.into_iter().chain(update::assignments(&mention.forget, relation, ghosts, parameters)).collect()
 }
 
 fn export_columns(MappedTable { rule, relation, .. }: &MappedTable<'_>) -> Option<Vec<ExportColumn>> {

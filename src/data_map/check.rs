@@ -36,7 +36,7 @@ pub(super) fn resolve(map: &DataMap, catalog: &PgCatalog) -> Result<Resolved, Er
         let paths = owners[index].paths.iter().chain(&mentions[index]);
         let target = table.erase_target(&mapped, catalog, ghosts::referenced_by(table, paths, map, &mapped, catalog));
         table.rule.erase.strategy().check(&target, &mut problems);
-        forget::check(table, &target, &owners[index], &mut problems);
+        forget::check(table, &target, &owners[index], &mapped, &mut problems);
         mentions::check_values(table, &target, &mut problems);
     }
     let references = references::resolve(map.version, &mapped, &ignored, catalog, &mut problems);

@@ -4,7 +4,8 @@
 use super::erase::Removal;
 use super::index::TableIndex;
 use super::path::OwnerPath;
-use super::resolved::{ReferenceTarget, Resolved, ResolvedAction, ResolvedReference};
+use super::resolved::{ReferenceTarget, Resolved, ResolvedAction, ResolvedReference, Table};
+use super::row_sets::{RowSet, RowSets};
 use super::sql::quote_identifier;
 
 /// The rows that are deleted together.
@@ -73,22 +74,17 @@ impl<'a> DeletionSet<'a> {
                 is_deletion.then(|| within.holds_user_id(alias, &reference.column))
             }
             ReferenceTarget::Rows { table, columns } => {
-                let inner = format!("{alias}_");
-                let parent = &self.resolved.tables[*table];
-                let referenced = if reference.is_mention {
-                    self.resolved.owned_rows(*table, &inner)
-                } else {
-                    self.cut_off_rows(*table, columns, &inner)?
-                };
-                Some(references_one_of(columns, alias, &parent.quoted_name, &inner, &referenced))
+                let sets =
+                    if reference.is_mention { vec![RowSet::Own(*table)] } else { self.cut_off_rows(*table, columns) };
+                references_one_of(columns, alias, &sets)
             }
         }
     }
 
-    /// Returns a condition for the rows of `parent` that nothing of other people may reference any more, or `None` where there
-    /// are none: the deleted ones and, after a deletion, the person's rows that stay for good, or that stay for a time and are
-    /// referenced by the person's Clerk user id, which would stay with them.
-    fn cut_off_rows(&self, parent: TableIndex, columns: &[(String, String)], alias: &str) -> Option<String> {
+    /// Returns the rows of `parent` that nothing of other people may reference any more: the deleted ones and, after a deletion, the
+    /// person's rows that stay for good, or that stay for a time and are referenced by the person's Clerk user id, which would stay
+    /// with them.
+    fn cut_off_rows(&self, parent: TableIndex, columns: &[(String, String)]) -> Vec<RowSet> {
         let rule = &self.resolved.tables[parent].rule;
         let is_user_id = |column: &String| {
             rule.owners
@@ -101,9 +97,41 @@ impl<'a> DeletionSet<'a> {
                 Removal::Never => true,
                 Removal::After(_) => columns.iter().any(|(_, there)| is_user_id(there)),
             };
-        let staying = is_cut.then(|| self.resolved.rows_of_person_alone(parent, alias));
-        let conditions: Vec<String> = self.deleted_rows(parent, alias).into_iter().chain(staying).collect();
-        (!conditions.is_empty()).then(|| format!("({})", conditions.join(" OR ")))
+        let staying = is_cut.then_some(RowSet::Alone(parent));
+        self.deletes_from(parent).then_some(RowSet::Deleted(parent)).into_iter().chain(staying).collect()
+    }
+
+    /// Whether rows of the table can be deleted, whoever owns them.
+    fn deletes_from(&self, table: TableIndex) -> bool {
+        let Table { rule, references, .. } = &self.resolved.tables[table];
+        let deletes_own = match self.cause {
+            Cause::Deletion => rule.erase.strategy().removal() == Removal::Immediate,
+            Cause::Purge(purged) => purged == table,
+        };
+        deletes_own || references.iter().any(|reference| self.deletes_by(reference))
+    }
+
+    /// Whether rows can be deleted because of what they reference.
+    fn deletes_by(&self, reference: &ResolvedReference) -> bool {
+        reference.action == ResolvedAction::Delete
+            && (!reference.is_mention || self.cause == Cause::Deletion)
+            && match &reference.target {
+                ReferenceTarget::UserId | ReferenceTarget::UserIdWithin(_) => self.cause == Cause::Deletion,
+                ReferenceTarget::Rows { .. } if reference.is_mention => true,
+                ReferenceTarget::Rows { table, columns } => !self.cut_off_rows(*table, columns).is_empty(),
+            }
+    }
+
+    /// Returns the sets of rows that conditions in `sql` read.
+    pub(crate) fn row_sets(&self, sql: &str) -> RowSets {
+        RowSets::read_by(sql, self.resolved.tables.len(), |set| match set {
+            RowSet::Deleted(table) => {
+                // A table from which nothing is deleted is never named.
+                let deleted = |alias: &str| self.deleted_rows(table, alias).unwrap_or_else(|| "false".to_owned());
+                Some(self.resolved.select_led_to(table, deleted))
+            }
+            RowSet::Own(_) | RowSet::Alone(_) => self.resolved.select_owned(set),
+        })
     }
 
     /// Returns a condition for other people's rows that reference deleted rows by `reference`, or `None` where there
@@ -169,10 +197,8 @@ impl<'a> DeletionSet<'a> {
         if reference.action != ResolvedAction::Detach || all_go {
             return None;
         }
-        let inner = format!("{alias}_");
-        let referenced = self.deleted_rows(*parent, &inner)?;
-        let name = &self.resolved.tables[*parent].quoted_name;
-        let referencing = references_one_of(columns, alias, name, &inner, &referenced);
+        let deleted = self.deletes_from(*parent).then_some(RowSet::Deleted(*parent));
+        let referencing = references_one_of(columns, alias, deleted.as_slice())?;
         let own = self.resolved.rows_of_person_alone(table, alias);
         let deleted = self.deleted_rows(table, alias).map(|deleted| format!(" AND ({deleted}) IS NOT TRUE"));
         Some(format!("{referencing} AND {own}{}", deleted.unwrap_or_default()))
@@ -195,9 +221,10 @@ impl<'a> DeletionSet<'a> {
     }
 }
 
-/// Returns a condition for rows that reference a row of `parent` for which `condition` holds, which has the alias `inner`.
-fn references_one_of(columns: &[(String, String)], alias: &str, parent: &str, inner: &str, condition: &str) -> String {
-    let (here, there): (Vec<_>, Vec<_>) =
-        columns.iter().map(|(here, there)| (format!("{alias}.{here}"), format!("{inner}.{there}"))).unzip();
-    format!("({}) IN (SELECT {} FROM {parent} AS {inner} WHERE {condition})", here.join(", "), there.join(", "))
+/// Returns a condition for rows that reference a row of one of the sets, or `None` where there are none.
+fn references_one_of(columns: &[(String, String)], alias: &str, sets: &[RowSet]) -> Option<String> {
+    let here: Vec<String> = columns.iter().map(|(here, _)| format!("{alias}.{here}")).collect();
+    let there = || columns.iter().map(|(_, there)| there);
+    let rows: Vec<String> = sets.iter().map(|set| set.select(there())).collect();
+    (!rows.is_empty()).then(|| format!("({}) IN ({})", here.join(", "), rows.join(" UNION ALL ")))
 }

@@ -2,14 +2,20 @@
 
 use super::erase::EraseTarget;
 use super::error::Problems;
-use super::mapped::MappedTable;
+use super::mapped::{MappedTable, MappedTables};
 use super::owners::{FoundOwners, has_several_owners};
 use super::path_finder::FoundPath;
 use super::rules::Owner;
 use super::value::NewValue;
 
 /// Reports owners that couldn't leave, and values that the database wouldn't take.
-pub(super) fn check(table: &MappedTable<'_>, target: &EraseTarget<'_>, found: &FoundOwners, problems: &mut Problems) {
+pub(super) fn check(
+    table: &MappedTable<'_>,
+    target: &EraseTarget<'_>,
+    found: &FoundOwners,
+    mapped: &MappedTables<'_>,
+    problems: &mut Problems,
+) {
     let has_several = has_several_owners(&table.rule.owners);
     for (owner, path) in table.rule.owners.iter().zip(&found.paths) {
         let others = || table.rule.owners.iter().filter(|other| *other != owner);
@@ -26,12 +32,33 @@ pub(super) fn check(table: &MappedTable<'_>, target: &EraseTarget<'_>, found: &F
         }
         if has_several {
             check_path_is_cut(table, owner, path, problems);
+            check_user_id_is_forgotten(table, owner, path, mapped, problems);
         } else if !owner.forget.is_empty() {
             problems.add_for_table(
                 &table.rule.name,
                 format!("`forget` of the owner {} never counts: no row has further owners", owner.path),
                 "Remove it, or write erase = { scrub = .. } if the rows stay",
             );
+        }
+    }
+}
+
+/// A path over several columns is cut by one of them; the Clerk user id in another would stay.
+fn check_user_id_is_forgotten(
+    table: &MappedTable<'_>,
+    owner: &Owner,
+    path: &FoundPath,
+    mapped: &MappedTables<'_>,
+    problems: &mut Problems,
+) {
+    let FoundPath::Parent { columns, table: parent, target } = path else { return };
+    for (column, there) in columns.iter().zip(target).filter(|_| columns.len() > 1) {
+        if mapped[*parent].rule.holds_user_id(there) && !owner.forget.contains_key(column) {
+            let message = "the column holds the Clerk user id, which would stay in the row when this owner leaves";
+            let value =
+                if table.relation.column(column).is_some_and(|column| column.nullable) { "null" } else { "unique" };
+            let remedy = format!("Add {column} = \"{value}\" to forget of this owner");
+            problems.add_for_column(&table.rule.name, column, message, remedy);
         }
     }
 }

@@ -120,9 +120,14 @@ pub(super) fn check_values(table: &MappedTable<'_>, target: &EraseTarget<'_>, pr
     for mention in &table.rule.mentions {
         let MentionAction::Overwrite(value) = &mention.action else {
             let is_lasting = matches!(mention.action, MentionAction::Keep { .. });
-            if let Some(column) = mention.path.columns().iter().find(|column| !erase.overwrites(column))
+            let columns = mention.path.columns();
+            // A path over several columns leads nowhere once one of them is NULL.
+            let is_cut = columns.iter().any(|column| erase.cuts(column))
+                || columns.iter().all(|column| erase.overwrites(column));
+            if let Some(column) = columns.first()
                 && loses_owner
                 && !is_lasting
+                && !is_cut
             {
                 problems.add_for_column(
                     &table.rule.name,

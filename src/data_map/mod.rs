@@ -33,12 +33,15 @@ mod plan_hash;
 mod privileges;
 mod references;
 mod resolved;
+mod row_sets;
 mod rules;
 mod searches;
 pub(crate) mod sql;
 mod topology;
+mod update;
 mod upgrade;
 mod value;
+mod value_target;
 mod values_check;
 mod version;
 mod warnings;
@@ -70,6 +73,8 @@ pub(crate) use erase::{Removal, RowAction};
 pub(crate) use index::TableIndex;
 pub(crate) use ownership::and_filter;
 pub(crate) use resolved::{ResolvedAction, ResolvedPath, ResolvedReference, UserIdSearch};
+pub(crate) use row_sets::RowSets;
+pub(crate) use update::Update;
 
 /// Checks `map` against the live catalog and returns what SQL is made of, or every mismatch.
 ///

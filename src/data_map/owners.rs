@@ -112,6 +112,18 @@ pub(super) fn has_several_owners(owners: &[Owner]) -> bool {
         .any(|(position, owner)| owners[position + 1..].iter().any(|other| !exclude_each_other(owner, other)))
 }
 
+/// Reports rows of others that would belong to nobody, because what they lead to is deleted with somebody else's rows.
+fn report_rows_without_owner(child: &MappedTable<'_>, owning: &MappedTable<'_>, problems: &mut Problems) {
+    if owning.rule.deletes_rows_of_others() {
+        let message = format!(
+            "other people's rows are deleted with the person's, and the rows of {} that are found by them would belong to nobody",
+            child.rule.name
+        );
+        let remedy = "Let no rows of others be deleted here: use \"detach\", \"null\" or \"none\"";
+        problems.add_for_table(&owning.rule.name, message, remedy);
+    }
+}
+
 /// Reports rows that would lose their owner before they are erased.
 fn check_lifetimes(
     child: &MappedTable<'_>,
@@ -149,6 +161,9 @@ fn check_lifetimes(
                 .foreign_keys_of(child.relation_index)
                 .any(|key| key.parent == parent.relation_index && key.columns == *columns);
             let parent_erase = parent.rule.erase.strategy();
+            if !has_foreign_key {
+                report_rows_without_owner(child, parent, problems);
+            }
             if !has_foreign_key && overwritten.is_none() && removal.sort_key() > parent_erase.removal().sort_key() {
                 report_outlives(child, parent, &columns[0], "their owner could no longer be found", problems);
             }
@@ -166,6 +181,7 @@ fn check_lifetimes(
         }
         FoundPath::Child { table, referencing: columns, .. } => {
             let referencing = &mapped[*table];
+            report_rows_without_owner(child, referencing, problems);
             let referencing_erase = referencing.rule.erase.strategy();
             let ends_at_once = referencing_erase.removal() == Removal::Immediate
                 || columns.iter().any(|column| referencing_erase.cuts(column));

@@ -6,11 +6,12 @@ use super::erase::RowAction;
 use super::index::TableIndex;
 use super::path::OwnerPath;
 use super::resolved::{Placeholder, ReferenceTarget, Resolved, ResolvedOwner, ResolvedPath, Table};
+use super::row_sets::{RowSet, RowSets};
 
 impl Resolved {
     /// Returns a condition that is true for the person's own rows, also for those that are others' too. A ghost row is nobody's.
     pub(crate) fn owned_rows(&self, table: TableIndex, alias: &str) -> String {
-        let own = any(self.tables[table].owners.iter().map(|owner| self.leads_to_person(owner, alias)));
+        let own = any(self.tables[table].owners.iter().map(|owner| leads_to_person(owner, alias)));
         match self.and_not_ghost(table, alias).as_str() {
             "" => own,
             and_not_ghost => format!("({own}{and_not_ghost})"),
@@ -36,7 +37,7 @@ impl Resolved {
     /// owner's path connects with others too need no change: what it leads to stays.
     pub(crate) fn rows_left_to_others(&self, table: TableIndex, owner: &ResolvedOwner, alias: &str) -> Option<String> {
         let others = self.rows_of_other_owners(table, alias)?;
-        let own = self.leads_to_person(owner, alias);
+        let own = leads_to_person(owner, alias);
         let by_this_path = self.leads_to_others(owner, alias);
         Some(format!("{own} AND ({by_this_path}) IS NOT TRUE AND ({others})"))
     }
@@ -48,28 +49,46 @@ impl Resolved {
         is_shareable.then(|| any(owners.iter().map(|owner| self.leads_to_others(owner, alias))))
     }
 
-    fn leads_to_person(&self, owner: &ResolvedOwner, alias: &str) -> String {
-        filtered(owner, alias, self.path_to_person(&owner.path, alias))
+    /// Returns the sets of rows that conditions on owned rows in `sql` read.
+    pub(crate) fn row_sets(&self, sql: &str) -> RowSets {
+        RowSets::read_by(sql, self.tables.len(), |set| self.select_owned(set))
     }
 
-    /// Returns a condition that is true for rows that lead to the person by `path`.
-    pub(crate) fn path_to_person(&self, path: &ResolvedPath, alias: &str) -> String {
-        let inner = format!("{alias}_");
-        match path {
-            ResolvedPath::UserId { column, .. } => format!("{alias}.{column} = $1"),
-            ResolvedPath::Parent { columns, table, target } => {
-                format!("{} IN ({})", tuple(alias, columns), self.select(target, *table, &inner))
-            }
-            ResolvedPath::Child { columns, table, referencing } => {
-                format!("{} IN ({})", tuple(alias, columns), self.select(referencing, *table, &inner))
-            }
+    /// Returns the query of a set of owned rows.
+    pub(super) fn select_owned(&self, set: RowSet) -> Option<String> {
+        match set {
+            RowSet::Own(table) => Some(self.select_led_to(table, |alias| self.owned_rows(table, alias))),
+            RowSet::Alone(table) => Some(self.select_led_to(table, |alias| self.rows_of_person_alone(table, alias))),
+            RowSet::Deleted(_) => None,
         }
     }
 
-    /// Returns a query for `columns` of the person's rows of `table`.
-    fn select(&self, columns: &[String], table: TableIndex, alias: &str) -> String {
+    /// Returns a query for the columns by which other rows lead to those rows of a table for which a condition holds.
+    pub(super) fn select_led_to(&self, table: TableIndex, condition: impl FnOnce(&str) -> String) -> String {
+        const ALIAS: &str = "t_";
+        let columns: Vec<String> = self.columns_led_to(table).into_iter().cloned().collect();
         let name = &self.tables[table].quoted_name;
-        format!("SELECT {} FROM {name} AS {alias} WHERE {}", list(alias, columns), self.owned_rows(table, alias))
+        format!("SELECT {} FROM {name} AS {ALIAS} WHERE {}", list(ALIAS, &columns), condition(ALIAS))
+    }
+
+    /// Returns the columns by which owner paths and references lead to rows of `table`, quoted.
+    fn columns_led_to(&self, table: TableIndex) -> BTreeSet<&String> {
+        let owners = self.tables.iter().flat_map(|table| &table.owners);
+        let by_paths = owners.flat_map(|owner| match &owner.path {
+            ResolvedPath::Parent { table: to, target: there, .. }
+            | ResolvedPath::Child { table: to, referencing: there, .. }
+                if *to == table =>
+            {
+                there.as_slice()
+            }
+            _ => &[],
+        });
+        let references = self.tables.iter().flat_map(|table| &table.references);
+        let by_references = references.flat_map(|reference| match &reference.target {
+            ReferenceTarget::Rows { table: to, columns } if *to == table => columns.as_slice(),
+            _ => &[],
+        });
+        by_paths.chain(by_references.map(|(_, there)| there)).collect()
     }
 
     /// Subqueries refer to the row, so that an index finds what a row of the person leads to, however many people there are.
@@ -162,6 +181,21 @@ fn is_cut_by_mention(rule: &super::rules::TableRule, column: &str) -> bool {
     mentions
         .filter(|mention| matches!(mention.action, super::rules::MentionAction::Overwrite(_)))
         .any(|mention| matches!(&mention.path, OwnerPath::Column(name) if name == column))
+}
+
+fn leads_to_person(owner: &ResolvedOwner, alias: &str) -> String {
+    filtered(owner, alias, path_to_person(&owner.path, alias))
+}
+
+/// Returns a condition that is true for rows that lead to the person by `path`.
+pub(crate) fn path_to_person(path: &ResolvedPath, alias: &str) -> String {
+    match path {
+        ResolvedPath::UserId { column, .. } => format!("{alias}.{column} = $1"),
+        ResolvedPath::Parent { columns, table, target: there }
+        | ResolvedPath::Child { columns, table, referencing: there } => {
+            format!("{} IN ({})", tuple(alias, columns), RowSet::Own(*table).select(there))
+        }
+    }
 }
 
 fn any(conditions: impl Iterator<Item = String>) -> String {

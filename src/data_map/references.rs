@@ -48,6 +48,10 @@ pub(super) fn resolve(
     }
     for child in mapped.iter() {
         check_other_user_id_columns(version, child, catalog, problems);
+        if child.rule.subject && child.rule.deletes_rows_of_others() {
+            let message = "other people's accounts would be deleted with the person's";
+            problems.add_for_table(&child.rule.name, message, "Use \"detach\" or \"null\" instead of \"delete\"");
+        }
     }
     let references: References = mapped
         .iter()
@@ -168,6 +172,9 @@ fn resolve_reference(
         );
     }
     check_rows_without_owner(name, &targets, child, mapped, problems);
+    if reference.action == ReferenceAction::Detach {
+        check_user_id_is_detached(name, child, mapped, catalog, problems);
+    }
     let resolve_target = |target| ResolvedReference {
         name: name.clone(),
         column: quote_identifier(name),
@@ -180,6 +187,32 @@ fn resolve_reference(
         is_mention: false,
     };
     targets.into_iter().map(resolve_target).collect()
+}
+
+/// A foreign key of several columns is detached by one of them; the Clerk user id in another would stay in others' rows.
+fn check_user_id_is_detached(
+    detached: &str,
+    child: &MappedTable<'_>,
+    mapped: &MappedTables<'_>,
+    catalog: &PgCatalog,
+    problems: &mut Problems,
+) {
+    let keys =
+        catalog.foreign_keys_of(child.relation_index).filter(|key| key.columns.iter().any(|name| name == detached));
+    let parents = keys.filter_map(|key| Some((key, &mapped[mapped.index_of_relation(key.parent)?])));
+    for (key, parent) in parents {
+        for (column, there) in key.columns.iter().zip(&key.parent_columns) {
+            let is_decided = column == detached
+                || child.rule.owner_columns().any(|owner| owner == column)
+                || child.rule.detaches(column)
+                || child.rule.is_cut_by_mention(column);
+            if parent.rule.holds_user_id(there) && !is_decided {
+                let message = "the column holds the Clerk user id, which would stay in other people's rows";
+                let remedy = "Detach this column instead of the others of the foreign key";
+                problems.add_for_column(&child.rule.name, column, message, remedy);
+            }
+        }
+    }
 }
 
 /// Reports a column by which the person's own rows still lead to them after a scrub made them nobody's. A second deletion would

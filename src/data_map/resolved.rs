@@ -11,6 +11,7 @@ use super::index::{IndexedVec, TableIndex};
 use super::plan_hash::PlanHash;
 use super::rules::TableRule;
 use super::sql::{Parameters, quote_identifier};
+use super::update::Update;
 use super::within::ResolvedWithin;
 
 /// A data map that was checked against the database and matches it.
@@ -78,8 +79,7 @@ pub(crate) struct ResolvedOwner {
 /// What is written to rows that stay with others.
 #[derive(Debug)]
 pub(crate) struct Forget {
-    /// The SET list.
-    pub(crate) assignments: String,
+    pub(crate) update: Update,
     pub(crate) columns: Vec<String>,
 }
 
@@ -126,8 +126,8 @@ pub(crate) struct ResolvedReference {
 pub(crate) enum ResolvedAction {
     /// The column becomes NULL.
     Detach,
-    /// This SET list is executed.
-    Overwrite(String),
+    /// Columns get new values.
+    Overwrite(Update),
     Delete,
     /// They stay, for this reason.
     Keep(String),

@@ -104,6 +104,11 @@ impl TableRule {
             _ => None,
         }
     }
+
+    /// Whether the column holds the Clerk user id of an owner.
+    pub(super) fn holds_user_id(&self, column: &str) -> bool {
+        self.owners.iter().any(|owner| matches!(&owner.path, OwnerPath::Column(name) if name == column))
+    }
 }
 
 /// One of the owners of a row.

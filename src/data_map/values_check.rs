@@ -10,6 +10,7 @@ use super::index::TableIndex;
 use super::ownership::and_filter;
 use super::resolved::{Resolved, ResolvedAction, ResolvedOwner, ResolvedPath, Table};
 use super::sql::{self, BindParams as _};
+use super::update::Update;
 use crate::ids::ClerkUserId;
 
 /// On how many rows new values are tried.
@@ -145,16 +146,16 @@ impl ValuesCheck<'_> {
     /// Tries each new value on some rows.
     async fn refused_values(&self, table: &Table, connection: &mut PgConnection) -> Result<Vec<Problem>, Error> {
         let action = match &table.action {
-            RowAction::Update { assignments, .. } => Some(assignments),
+            RowAction::Update(update) => Some(update),
             RowAction::Delete | RowAction::Leave => None,
         };
-        let forgotten = table.owners.iter().filter_map(|owner| Some(&owner.forget.as_ref()?.assignments));
+        let forgotten = table.owners.iter().filter_map(|owner| Some(&owner.forget.as_ref()?.update));
         let mentions = table.references.iter().filter_map(|reference| match &reference.action {
-            ResolvedAction::Overwrite(assignments) => Some(assignments),
+            ResolvedAction::Overwrite(update) => Some(update),
             ResolvedAction::Detach | ResolvedAction::Delete | ResolvedAction::Keep(_) | ResolvedAction::Forbid => None,
         });
         let mut problems = Vec::new();
-        for assignments in action.into_iter().chain(forgotten).chain(mentions) {
+        for Update { assignments, pending } in action.into_iter().chain(forgotten).chain(mentions) {
             match self.try_on_rows(table, assignments, "true", "true", connection).await? {
                 // The message names no value of a row, other than the details.
                 Tried::Refused(error) => {
@@ -165,10 +166,7 @@ impl ValuesCheck<'_> {
                 }
                 Tried::Written(_) => {}
             }
-            if let RowAction::Update { assignments: own, not_yet_erased } = &table.action
-                && own == assignments
-                && let Tried::Written(true) = self.try_on_rows(table, own, "true", not_yet_erased, connection).await?
-            {
+            if let Tried::Written(true) = self.try_on_rows(table, assignments, "true", pending, connection).await? {
                 let message = "a trigger or a rule puts the old values back";
                 problems.push(table.problem(message, "Let it skip Lethe's role, or delete these rows"));
             }

@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use super::catalog::Column;
 use super::sql::{Parameters, quote_identifier};
-use super::value::{self, NewValue};
+use super::update::{self, Assignment};
+use super::value::NewValue;
 
 /// Where in a column's value a Clerk user id is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -78,13 +79,13 @@ impl ResolvedWithin {
     }
 
     /// Returns what an UPDATE writes in place of the id; the rest of the value stays. The value was checked before.
-    pub(super) fn assignment(&self, column: &Column, value: &NewValue, parameters: &mut Parameters) -> String {
+    pub(super) fn assignment(&self, column: &Column, value: &NewValue, parameters: &mut Parameters) -> Assignment {
         let (name, type_name) = (quote_identifier(&column.name), &column.type_name);
         let text = match value {
             NewValue::Null | NewValue::Ghost => None,
             NewValue::Neutral => Some("''::text".to_owned()),
             NewValue::Value(value) => Some(format!("${}::text", parameters.add(value))),
-            NewValue::Unique(template) => Some(value::random_text(template, parameters)),
+            NewValue::Unique(template) => Some(update::random_text(template, parameters)),
         };
         let new = match (self, text) {
             (Self::Json { keys }, text) => {
@@ -94,7 +95,7 @@ impl ResolvedWithin {
             (Self::Elements, None) => format!("array_remove(t.{name}::text[], $1)"),
             (Self::Elements, Some(text)) => format!("array_replace(t.{name}::text[], $1, {text})"),
         };
-        format!("{name} = CAST({new} AS {type_name})")
+        Assignment { set: format!("{name} = CAST({new} AS {type_name})"), pending: self.holds_user_id("t", &name) }
     }
 }
 

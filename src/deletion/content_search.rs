@@ -149,8 +149,8 @@ async fn search_table(
     });
     let own = table.own_rows.as_ref().map(|own| format!(" WHERE ({own}) IS NOT TRUE")).unwrap_or_default();
     let counts = counts.collect::<Vec<_>>().join(", ");
-    let query =
-        sql::query_scalar::<Vec<i64>>(format!("SELECT ARRAY[{counts}]::bigint[] FROM {} AS t{own}", table.quoted_name));
+    let query = format!("SELECT ARRAY[{counts}]::bigint[] FROM {} AS t{own}", table.quoted_name);
+    let query = sql::query_scalar::<Vec<i64>>(resolved.row_sets(&query).before(&query));
     let query = query.bind_params(&resolved.parameters, subject, OffsetDateTime::UNIX_EPOCH);
     let counts = query.bind(needles.like_patterns()).bind(needles.pattern()).fetch_one(connection).await?;
     let found = table.columns.iter().zip(counts).filter(|(_, rows)| *rows > 0);

@@ -176,6 +176,7 @@ impl ErasureRun<'_> {
             for reference in table.references.iter().filter(|reference| reference.action == ResolvedAction::Forbid) {
                 let Some(condition) = self.deletion_set.rows_of_others(table_index, reference, "t") else { continue };
                 let query = format!("SELECT count(*) FROM {} AS t WHERE {condition}", table.quoted_name);
+                let query = self.deletion_set.row_sets(&query).before(&query);
                 let rows = self.count(query, connection).await?;
                 if rows > 0 {
                     return Err(mismatch(Problem {
@@ -200,16 +201,10 @@ impl ErasureRun<'_> {
         rows: &LockedRows,
         connection: &mut PgConnection,
     ) -> Result<()> {
-        let columns = &statement.table.unlink_columns;
-        if statement.effect != Effect::Delete || columns.is_empty() {
+        if statement.effect != Effect::Delete || statement.table.unlink_columns.is_empty() {
             return Ok(());
         }
-        let assignments: Vec<String> = columns.iter().map(|column| format!("{column} = NULL")).collect();
-        let (table, condition) = (&statement.table.quoted_name, self.condition(statement, rows));
-        let update = format!(
-            "WITH done AS (UPDATE {table} AS t SET {} WHERE {condition} RETURNING 1) SELECT count(*) FROM done",
-            assignments.join(", ")
-        );
+        let update = statement.unlink_sql(&self.condition(statement, rows));
         self.execute_sql(update, rows, connection).await?;
         Ok(())
     }
@@ -246,6 +241,7 @@ impl ErasureRun<'_> {
         }
         let owned = self.resolved.rows_of_person_alone(statement.table_index, "t");
         let query = format!("SELECT count(*) FROM {} AS t WHERE {owned}", statement.table.quoted_name);
+        let query = self.deletion_set.row_sets(&query).before(&query);
         let rows = self.count(query, connection).await?;
         Ok((rows > 0).then(|| period.after(self.now)))
     }

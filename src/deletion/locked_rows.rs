@@ -85,7 +85,9 @@ fn is_affected(statement: &PlannedStatement<'_>, all: &[PlannedStatement<'_>], r
         let reads_written = is_same_table && statement.own_columns_read().any(|column| other.writes(column))
             || is_read && statement.other_columns_read().any(|column| other.writes(column));
         match other.effect {
-            Effect::Delete if is_same_table => statement.effect == Effect::Delete && statement.table.references_itself,
+            Effect::Delete if is_same_table => {
+                statement.effect == Effect::Delete && (statement.table.references_itself || is_read)
+            }
             // Its rows are gone then. Before, columns of theirs become NULL where they close a cycle.
             Effect::Delete => is_read && is_earlier || !statement.is_detaching() && reads_written,
             Effect::Detach(_) | Effect::Update(_) | Effect::Forget(_) => is_earlier && reads_written,

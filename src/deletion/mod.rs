@@ -42,6 +42,7 @@ mod retry;
 pub mod rotation;
 mod runner;
 pub(crate) mod schedule;
+mod statement_sql;
 mod statements;
 mod step;
 mod step_actions;

@@ -89,10 +89,12 @@ pub async fn plan(
     subject: &ClerkUserId,
     now: OffsetDateTime,
 ) -> Result<Plan> {
-    let mut statements = planned_statements(resolved, &DeletionSet::deletion(resolved), now);
+    let deletion_set = DeletionSet::deletion(resolved);
+    let mut statements = planned_statements(resolved, &deletion_set, now);
     statements.retain(|statement| statement.has_line);
     let counts: Vec<String> = statements.iter().map(PlannedStatement::count_and_since_sql).collect();
-    let query = sql::query_scalar::<Vec<Json<CountAndSince>>>(format!("SELECT ARRAY[{}]::json[]", counts.join(", ")));
+    let query = format!("SELECT ARRAY[{}]::json[]", counts.join(", "));
+    let query = sql::query_scalar::<Vec<Json<CountAndSince>>>(deletion_set.row_sets(&query).before(&query));
     let counts = query.bind_params(&resolved.parameters, subject, now).fetch_one(connection).await?;
     let lines = statements.into_iter().zip(counts).map(|(statement, Json((rows, since)))| PlanLine {
         since: since.and_then(|date| Date::parse(&date, format_description!("[year]-[month]-[day]")).ok()),

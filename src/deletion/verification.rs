@@ -102,7 +102,8 @@ pub async fn verify(
         ));
         names.push((search.name.clone(), Some(search.column_name.clone())));
     }
-    let query = sql::query_scalar::<Vec<i64>>(format!("SELECT ARRAY[{}]::bigint[]", counts.join(", ")));
+    let query = format!("SELECT ARRAY[{}]::bigint[]", counts.join(", "));
+    let query = sql::query_scalar::<Vec<i64>>(deletion_set.row_sets(&query).before(&query));
     // The time is bound, but no count uses it.
     let counts =
         query.bind_params(&resolved.parameters, subject, OffsetDateTime::UNIX_EPOCH).fetch_one(connection).await?;

@@ -137,11 +137,12 @@ fn select(resolved: &Resolved, table_index: TableIndex) -> String {
     let table = &resolved.tables[table_index];
     let columns: Vec<String> = table.export.iter().flatten().map(|column| column.json("t")).collect();
     // `r.*` and not `r`, which would be a column of that name where there is one.
-    format!(
+    let query = format!(
         "SELECT to_json(r.*)::text FROM (SELECT {} FROM {} AS t WHERE {} ORDER BY {}) AS r",
         columns.join(", "),
         table.quoted_name,
         resolved.owned_rows(table_index, "t"),
         table.order_by("t")
-    )
+    );
+    resolved.row_sets(&query).before(&query)
 }

@@ -217,3 +217,68 @@ async fn explanation_says_what_happens_to_rows() {
     );
     assert_eq!(data_map::explain(&map, &resolved, "public.other"), None);
 }
+
+#[tokio::test]
+async fn accounts_of_others_are_deleted_with_nobodys() {
+    let database = with("ALTER TABLE users ADD invited_by int REFERENCES users").await;
+    let map = map("[[subject.reference]]\ncolumn = \"invited_by\"\nothers = \"delete\"\nreason = \"decided\"\n");
+    let found = problems(&database, &map).await;
+    assert!(
+        found.iter().any(|problem| problem.message.contains("other people's accounts would be deleted")),
+        "{found:?}"
+    );
+    assert_eq!(problems(&database, &map.replace("\"delete\"\nreason", "\"detach\"\nreason")).await, []);
+}
+
+#[tokio::test]
+async fn rows_of_others_never_lose_what_says_whose_they_are() {
+    let database = with(
+        "CREATE TABLE boards (id int PRIMARY KEY, user_id int NOT NULL REFERENCES users); \
+        CREATE TABLE cards (id int PRIMARY KEY, by int NOT NULL REFERENCES users, board_id int REFERENCES boards); \
+        CREATE TABLE files (id int PRIMARY KEY, card int)",
+    )
+    .await;
+    let board = table("boards", "\"user_id -> public.users\"", "");
+    let file = table("files", "\"card -> public.cards(id)\"", "");
+    let card = |others: &str| {
+        let reference =
+            format!("[[table.reference]]\ncolumn = \"board_id\"\nothers = \"{others}\"\nreason = \"decided\"\n");
+        table("cards", "\"by -> public.users\"", &reference)
+    };
+    let found = problem(&database, &map(&format!("{board}{}{file}", card("delete")))).await;
+    assert_problem(
+        &found,
+        "public.cards",
+        "",
+        "the rows of public.files that are found by them would belong to nobody",
+    );
+    assert_eq!(problems(&database, &map(&format!("{board}{}{file}", card("detach")))).await, []);
+}
+
+#[tokio::test]
+async fn clerk_id_in_a_key_of_several_columns_does_not_stay_behind() {
+    let database = with(
+        "ALTER TABLE users ADD nr int NOT NULL DEFAULT 0, ADD UNIQUE (clerk_id, nr); \
+        CREATE TABLE messages (id int PRIMARY KEY, sender text, nr int, receiver int REFERENCES users); \
+        CREATE TABLE notes (id int PRIMARY KEY, by int NOT NULL REFERENCES users, about text, nr int, \
+            FOREIGN KEY (about, nr) REFERENCES users (clerk_id, nr))",
+    )
+    .await;
+    let message = |forget: &str| {
+        format!(
+            "[[table]]\nname = \"public.messages\"\nexport = \"all\"\nerase = \"delete\"\n\
+            [[table.owner]]\npath = \"(sender, nr) -> public.users(clerk_id, nr)\"\nforget = {{ {forget} = \"null\" }}\n\
+            [[table.owner]]\npath = \"receiver -> public.users\"\nforget = {{ receiver = \"null\" }}\n"
+        )
+    };
+    let note = |column: &str| {
+        let reference =
+            format!("[[table.reference]]\ncolumn = \"{column}\"\nothers = \"detach\"\nreason = \"decided\"\n");
+        table("notes", "\"by -> public.users\"", &reference)
+    };
+    let forgotten = problem(&database, &map(&format!("{}{}", message("nr"), note("about")))).await;
+    assert_problem(&forgotten, "public.messages", "sender", "would stay in the row when this owner leaves");
+    let detached = problem(&database, &map(&format!("{}{}", message("sender"), note("nr")))).await;
+    assert_problem(&detached, "public.notes", "about", "would stay in other people's rows");
+    assert_eq!(problems(&database, &map(&format!("{}{}", message("sender"), note("about")))).await, []);
+}

@@ -86,7 +86,11 @@ impl Breakage {
             Self::UnknownOwner | Self::UnknownColumn => &["names a column that the table doesn't have"],
             Self::OwnerOfWrongType => &["can't hold a Clerk user id"],
             Self::PathToUnmappedTable => &["which has no rule"],
-            Self::PathWithoutKey => &["no foreign key leads from here", "no foreign key says which column"],
+            Self::PathWithoutKey => &[
+                "no foreign key leads from here",
+                "no foreign key says which column",
+                "says that the values are those of",
+            ],
             Self::CircularPath => &["is a cycle and never reaches", "says that the values are those of"],
             Self::ScrubbedUserId => &["of somebody who doesn't own the row"],
             Self::MissingReference => &["other people's rows may reference", "of somebody who doesn't own the row"],

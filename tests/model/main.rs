@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `LETHE_MODEL_CASES` | how many cases are tried |
 //! | `LETHE_MODEL_SEED` | the seed of the only case that is tried |
-//! | `LETHE_MODEL_FEATURES` | what else cases may contain: names of `generator::Feature`, separated by commas |
+//! | `LETHE_MODEL_LANGUAGE` | `2` writes every map in the second language, and not only every other one |
 
 #![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 

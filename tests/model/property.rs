@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use crate::breakage::Breakage;
 use crate::ddl;
-use crate::generator::{CASES_PER_SCHEMA, Case, Features, generate, repair};
+use crate::generator::{CASES_PER_SCHEMA, Case, Language, generate, repair};
 use crate::map_file;
 use crate::model::has_key;
 use crate::tally::Tally;
@@ -22,7 +22,7 @@ const MAX_FAILURES: usize = 12;
 struct Run {
     next: AtomicU64,
     end: u64,
-    features: Features,
+    language: Language,
     total: Mutex<Tally>,
     failures: Mutex<Vec<(Case, Disagreement)>>,
 }
@@ -32,9 +32,10 @@ async fn database_and_model_agree() {
     let seed = number("LETHE_MODEL_SEED");
     let start = seed.unwrap_or(0);
     let end = seed.map_or_else(|| number("LETHE_MODEL_CASES").unwrap_or(CASES), |seed| seed + 1);
-    let features = Features::with(&setting("LETHE_MODEL_FEATURES").unwrap_or_default());
+    let language =
+        if setting("LETHE_MODEL_LANGUAGE").as_deref() == Some("2") { Language::Second } else { Language::Both };
     let (total, failures) = Default::default();
-    let run = Arc::new(Run { next: start.into(), end, features, total, failures });
+    let run = Arc::new(Run { next: start.into(), end, language, total, failures });
     let workers: Vec<_> = (0..WORKERS).map(|_| tokio::spawn(check_cases(run.clone()))).collect();
     for worker in workers {
         worker.await.unwrap();
@@ -59,7 +60,7 @@ async fn check_cases(run: Arc<Run>) {
     loop {
         let first = run.next.fetch_add(CASES_PER_SCHEMA, Ordering::Relaxed);
         for seed in first..(first + CASES_PER_SCHEMA).min(run.end) {
-            let case = generate(seed, &run.features);
+            let case = generate(seed, run.language);
             match worker.check(&case).await {
                 Ok(tally) => run.total.lock().unwrap().add(tally),
                 Err(disagreement) => {

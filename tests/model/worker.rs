@@ -51,10 +51,13 @@ impl Worker {
     pub(crate) async fn start() -> Self {
         let database = Database::create().await;
         let mut connection = database.pool().acquire().await.unwrap();
-        sqlx::raw_sql("DROP SCHEMA public CASCADE; SET timezone = 'UTC'; SET client_min_messages = 'warning'")
-            .execute(&mut *connection)
-            .await
-            .unwrap();
+        // The library's time limits turn JIT off too.
+        sqlx::raw_sql(
+            "DROP SCHEMA public CASCADE; SET timezone = 'UTC'; SET client_min_messages = 'warning'; SET jit = off",
+        )
+        .execute(&mut *connection)
+        .await
+        .unwrap();
         Self { database, connection, tables: None }
     }
 

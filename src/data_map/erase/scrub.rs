@@ -14,6 +14,7 @@ use crate::data_map::entry::{EntryError, KeywordOr, parse_period};
 use crate::data_map::error::Problems;
 use crate::data_map::period::Period;
 use crate::data_map::sql::Parameters;
+use crate::data_map::update;
 use crate::data_map::value::{self, NewValue, NewValues, ReferencedGhosts, ValueEntry};
 
 pub(super) const SYNTAX: &str =
@@ -97,14 +98,8 @@ impl Strategy for Scrub {
     }
 
     fn action(&self, relation: &Relation, ghosts: &ReferencedGhosts, parameters: &mut Parameters) -> RowAction {
-        let columns = self.columns.iter().filter_map(|(name, value)| Some((relation.column(name)?, value)));
-        let (mut set, mut pending): (Vec<_>, Vec<_>) = columns
-            .map(|(column, value)| value::assignment(column, value, ghosts, parameters))
-            .map(|assignment| (assignment.set, assignment.pending))
-            .unzip();
-        set.extend(stamp::assignments(&self.stamp, relation));
-        pending.extend(stamp::not_yet_stamped(&self.stamp));
-        RowAction::Update { assignments: set.join(", "), not_yet_erased: pending.join(" OR ") }
+        let columns = update::assignments(&self.columns, relation, ghosts, parameters);
+        RowAction::Update(columns.into_iter().chain(stamp::assignments(&self.stamp, relation)).collect())
     }
 
     fn check(&self, target: &EraseTarget<'_>, problems: &mut Problems) {

@@ -11,6 +11,7 @@ use crate::data_map::entry::{EntryError, parse_period};
 use crate::data_map::error::Problems;
 use crate::data_map::period::Period;
 use crate::data_map::sql::{Parameters, quote_identifier};
+use crate::data_map::update::Assignment;
 use crate::data_map::value::ReferencedGhosts;
 
 pub(super) const SYNTAX: &str = "{ stamp = [..], purge_after = \"30 days\" }";
@@ -45,10 +46,7 @@ impl Strategy for Stamp {
     }
 
     fn action(&self, relation: &Relation, _ghosts: &ReferencedGhosts, _parameters: &mut Parameters) -> RowAction {
-        RowAction::Update {
-            assignments: assignments(&self.columns, relation).join(", "),
-            not_yet_erased: not_yet_stamped(&self.columns).unwrap_or_default(),
-        }
+        RowAction::Update(assignments(&self.columns, relation).into_iter().collect())
     }
 
     fn check(&self, target: &EraseTarget<'_>, problems: &mut Problems) {
@@ -92,7 +90,7 @@ pub(super) fn check(columns: &[String], target: &EraseTarget<'_>, problems: &mut
 }
 
 /// Returns what sets the columns. Rows that are stamped already keep their time.
-pub(super) fn assignments(columns: &[String], relation: &Relation) -> Vec<String> {
+pub(super) fn assignments(columns: &[String], relation: &Relation) -> Vec<Assignment> {
     let first = columns.first().map(|column| quote_identifier(column)).unwrap_or_default();
     let columns = columns.iter().filter_map(|name| relation.column(name));
     columns
@@ -103,11 +101,10 @@ pub(super) fn assignments(columns: &[String], relation: &Relation) -> Vec<String
                 _ => "($2 AT TIME ZONE 'UTC')",
             };
             let name = quote_identifier(&column.name);
-            format!("{name} = CASE WHEN t.{first} IS NULL THEN {now} ELSE t.{name} END")
+            Assignment {
+                set: format!("{name} = CASE WHEN t.{first} IS NULL THEN {now} ELSE t.{name} END"),
+                pending: format!("t.{first} IS NULL"),
+            }
         })
         .collect()
-}
-
-pub(super) fn not_yet_stamped(columns: &[String]) -> Option<String> {
-    columns.first().map(|column| format!("t.{} IS NULL", quote_identifier(column)))
 }

@@ -8,7 +8,9 @@ use crate::data_map::error::Problems;
 use crate::data_map::index::RelationIndex;
 use crate::data_map::period::Period;
 use crate::data_map::sql::Parameters;
-use crate::data_map::value::{ReferencedGhosts, ValueTarget};
+use crate::data_map::update::Update;
+use crate::data_map::value::ReferencedGhosts;
+use crate::data_map::value_target::ValueTarget;
 
 /// A way to erase a person's rows of one table. Each implementation has a file of its own.
 pub(crate) trait Strategy {
@@ -127,12 +129,7 @@ impl Removal {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum RowAction {
     Delete,
-    Update {
-        /// The SET list.
-        assignments: String,
-        /// True for rows that don't have the new values yet, so that a second run finds none.
-        not_yet_erased: String,
-    },
+    Update(Update),
     /// The rows stay as they are.
     Leave,
 }
@@ -141,7 +138,7 @@ impl RowAction {
     /// Returns what to append to a WHERE clause to exclude rows that are erased already.
     pub(crate) fn and_not_yet_erased(&self) -> String {
         match self {
-            Self::Update { not_yet_erased, .. } => format!(" AND ({not_yet_erased})"),
+            Self::Update(Update { pending, .. }) => format!(" AND ({pending})"),
             Self::Delete | Self::Leave => String::new(),
         }
     }

@@ -8,7 +8,7 @@ use super::names::suggests_user_id;
 use super::random::Random;
 use super::references::{self, Decisions};
 use super::scrubs::scrub;
-use super::{Draft, Feature, forgets, is_path_key};
+use super::{Draft, forgets, is_path_key};
 use crate::map::{Entry, Erase, Export, Map, Path, Removal};
 use crate::schema::{ForeignKey, Table};
 
@@ -54,7 +54,7 @@ fn map(random: &mut Random, draft: &Draft, lifetimes: &Lifetimes<'_>, decisions:
             table: name,
         }
     };
-    let is_second = draft.has(Feature::SecondLanguage);
+    let is_second = draft.is_second;
     let entries = tables.into_iter().map(entry).collect();
     Map { is_second, entries, ghosts: draft.ghosts.clone(), ..Map::default() }
 }

@@ -20,10 +20,15 @@ pub(super) fn allow(draft: &mut Draft) {
                 let table = &draft.schema.tables[position];
                 !cuts(&mut random, draft, table, &owner.path, table.column(column)).is_empty()
             };
-            if !matches!(owner.path, Path::From { .. }) && !owner.path.own_columns().iter().any(is_cuttable) {
-                let first = &owner.path.own_columns()[0];
-                let mut columns = draft.schema.tables[position].columns.iter_mut();
-                columns.find(|column| column.name == *first).expect("the path names a column").nullable = true;
+            if matches!(owner.path, Path::From { .. }) {
+                continue;
+            }
+            let mut needed = draft.columns_with_user_id(&draft.schema.tables[position], &owner.path);
+            if needed.is_empty() && !owner.path.own_columns().iter().any(is_cuttable) {
+                needed.push(owner.path.own_columns()[0].clone());
+            }
+            for column in &mut draft.schema.tables[position].columns {
+                column.nullable |= needed.contains(&column.name);
             }
         }
     }
@@ -43,6 +48,14 @@ pub(super) fn choose(random: &mut Random, draft: &Draft, table: &Table) -> Vec<O
 fn choose_one(random: &mut Random, draft: &Draft, table: &Table, path: &Path) -> BTreeMap<String, NewValue> {
     let mut forget = payload(random, draft, table, 20);
     if matches!(path, Path::From { .. }) {
+        return forget;
+    }
+    let needed = draft.columns_with_user_id(table, path);
+    for column in &needed {
+        let values = cuts(random, draft, table, path, table.column(column));
+        forget.insert(column.clone(), random.pick(&values).clone());
+    }
+    if !needed.is_empty() {
         return forget;
     }
     let mut options = Vec::new();

@@ -1,12 +1,12 @@
 //! Which tables have a row that stands for everybody who left.
 
+use super::Draft;
 use super::random::Random;
-use super::{Draft, Feature};
 use crate::schema::Table;
 use crate::value::{Kind, Row, Value};
 
 pub(super) fn choose(random: &mut Random, draft: &mut Draft) {
-    if !draft.has(Feature::Ghosts) {
+    if !draft.is_second {
         return;
     }
     for table in &draft.schema.tables {

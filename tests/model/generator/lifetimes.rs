@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::mentions::{self, Mentions};
 use super::names::suggests_user_id;
 use super::random::Random;
-use super::{Draft, Feature, has_several_owners, is_path_key, values};
+use super::{Draft, has_several_owners, is_path_key, values};
 use crate::map::{NewValue, Owner, Path, Period, Removal};
 use crate::schema::{Column, Table};
 
@@ -172,7 +172,7 @@ impl<'a> Lifetimes<'a> {
 
 fn random_fate(random: &mut Random, draft: &Draft, table: &Table) -> Fate {
     let period = random.one_of(&PERIODS);
-    let scrub_period = (draft.has(Feature::NewValues) && random.percent(40)).then_some(period);
+    let scrub_period = (draft.is_second && random.percent(40)).then_some(period);
     match random.below(100) {
         45..57 if stamp_column(table).is_some() => Fate::Stamp(Some(period)),
         57..65 if stamp_column(table).is_some() => Fate::Stamp(None),

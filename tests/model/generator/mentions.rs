@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::random::Random;
-use super::{Draft, Feature, forgets, values};
+use super::{Draft, forgets, values};
 use crate::map::{Mention, MentionAction, NewValue, Path};
 use crate::schema::{ForeignKey, Table};
 
@@ -12,7 +12,7 @@ pub(super) type Mentions = BTreeMap<String, Vec<Mention>>;
 /// Chooses mentions that are overwritten. What else becomes of mentions depends on how long rows stay.
 pub(super) fn choose(random: &mut Random, draft: &Draft) -> Mentions {
     let mut mentions = Mentions::new();
-    if !draft.has(Feature::Mentions) {
+    if !draft.is_second {
         return mentions;
     }
     // A scrub of the same column doesn't find the rows again that a mention changed before if no key tells them apart, and fails.

@@ -1,8 +1,8 @@
 //! Random schemas, rows and maps. A case is made from its seed alone, and its map is valid by construction: the database
 //! and `resolve` must accept it.
 
+mod dangling;
 mod decisions;
-mod effort;
 mod foreign_keys;
 mod forgets;
 mod ghosts;
@@ -32,64 +32,12 @@ pub(crate) use self::repair::repair;
 /// The people of every case. One id is the beginning of another.
 pub(crate) const PEOPLE: [&str; 3] = ["user_a1", "user_a11", "user_B"];
 
-/// What cases may contain beyond the first language.
+/// In which language the maps are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Feature {
-    /// The map is written in the second language.
-    SecondLanguage,
-    /// Neutral and random values, `leave = "rest"`, and scrubbed rows that are deleted later.
-    NewValues,
-    /// Rows that stand for everybody who left.
-    Ghosts,
-    /// Columns that name people in rows that aren't theirs.
-    Mentions,
-    /// Paths to any unique columns, one or several, with and without a foreign key.
-    KeyPaths,
-    /// Owners that count for some rows only.
-    Conditions,
-    /// Rows with several owners, and what is below them.
-    SeveralOwners,
-    /// Rows that are found by rows which reference them.
-    ChildPaths,
-}
-
-impl Feature {
-    const ALL: [Self; 8] = [
-        Self::SecondLanguage,
-        Self::NewValues,
-        Self::Ghosts,
-        Self::Mentions,
-        Self::KeyPaths,
-        Self::Conditions,
-        Self::SeveralOwners,
-        Self::ChildPaths,
-    ];
-
-    /// What every run tries, because the engine does it right.
-    const WORKING: [Self; 6] =
-        [Self::SecondLanguage, Self::NewValues, Self::Ghosts, Self::Mentions, Self::KeyPaths, Self::Conditions];
-}
-
-/// The features of the second language, and how many cases are written in it.
-#[derive(Clone, Debug)]
-pub(crate) struct Features {
-    second: Vec<Feature>,
-    /// Whether all cases are, not only those of every other schema.
-    is_only_second: bool,
-}
-
-impl Features {
-    /// Returns the features that work. With one of the names every case is in the second language and has these features too.
-    pub(crate) fn with(names: &str) -> Self {
-        let is_chosen = |feature: &Feature| names.split(',').any(|name| name == format!("{feature:?}"));
-        let second =
-            Feature::ALL.into_iter().filter(|feature| Feature::WORKING.contains(feature) || is_chosen(feature));
-        Self { second: second.collect(), is_only_second: Feature::ALL.iter().any(is_chosen) }
-    }
-
-    fn of_schema(&self, number: u64) -> Vec<Feature> {
-        if self.is_only_second || !number.is_multiple_of(2) { self.second.clone() } else { Vec::new() }
-    }
+pub(crate) enum Language {
+    /// The first one for every other schema.
+    Both,
+    Second,
 }
 
 /// A schema with rows and a map.
@@ -113,16 +61,17 @@ struct Draft {
     links: BTreeMap<String, Vec<ForeignKey>>,
     /// The key of each table's ghost row.
     ghosts: BTreeMap<String, Row>,
-    features: Vec<Feature>,
+    /// Whether the map is written in the second language.
+    is_second: bool,
 }
 
 /// How many cases have the same tables: creating them takes longer than anything else.
 pub(crate) const CASES_PER_SCHEMA: u64 = 10;
 
-pub(crate) fn generate(seed: u64, features: &Features) -> Case {
+pub(crate) fn generate(seed: u64, language: Language) -> Case {
     let number = seed / CASES_PER_SCHEMA;
     let mut random = Random::new(number);
-    let mut draft = tables::draft(&mut random, features.of_schema(number));
+    let mut draft = tables::draft(&mut random, language == Language::Second || !number.is_multiple_of(2));
     foreign_keys::add(&mut random, &mut draft);
     ghosts::choose(&mut random, &mut draft);
     forgets::allow(&mut draft);
@@ -131,14 +80,13 @@ pub(crate) fn generate(seed: u64, features: &Features) -> Case {
     let map = decisions::decide(&mut random, &draft);
     let mut rows = rows::fill(&mut random, &draft, &map);
     repair(&draft.schema, &mut rows);
+    while dangling::drop_user_ids(&draft, &mut rows) {
+        repair(&draft.schema, &mut rows);
+    }
     Case { seed, schema: draft.schema, map, rows }
 }
 
 impl Draft {
-    fn has(&self, feature: Feature) -> bool {
-        self.features.contains(&feature)
-    }
-
     /// Returns the column that holds the Clerk id of the only owner, where it isn't found by a path.
     fn id_column(&self, table: &str) -> Option<&str> {
         match self.owners[table].as_slice() {
@@ -169,6 +117,18 @@ impl Draft {
             None if target.is_empty() => self.schema.table(parent).primary_key.clone(),
             None => target.clone(),
         }
+    }
+
+    /// Returns the columns of a path over several columns that hold a Clerk id. Cutting the path elsewhere would leave it.
+    fn columns_with_user_id(&self, table: &Table, path: &Path) -> Vec<String> {
+        let Path::To { columns, table: parent, .. } = path else { return Vec::new() };
+        let target = self.target_columns(table, path);
+        let pairs = columns.iter().zip(&target).filter(|(_, there)| self.holds_user_id(parent, there));
+        pairs.filter(|_| columns.len() > 1).map(|(column, _)| column.clone()).collect()
+    }
+
+    fn holds_user_id(&self, table: &str, column: &str) -> bool {
+        self.owners[table].iter().any(|owner| owner.path == Path::column(column))
     }
 
     /// Whether finding the owners needs rows that reference others.

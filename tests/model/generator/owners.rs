@@ -1,6 +1,5 @@
 //! How the rows of a table lead to people.
 
-use super::Feature;
 use super::tables::{DEFERRABLE, ON_DELETE, TableDraft, single_keys};
 use crate::map::{Owner, Path};
 use crate::schema::{ForeignKey, Table};
@@ -17,13 +16,13 @@ const CONDITIONS: [(Kind, [&str; 3]); 4] = [
 impl TableDraft<'_> {
     pub(super) fn add_owners(&mut self) -> Vec<Owner> {
         let mut owners = vec![Owner::new(self.add_path())];
-        if self.draft.has(Feature::SeveralOwners) && self.random.percent(30) {
+        if self.draft.is_second && self.random.percent(30) {
             for _ in 0..self.random.between(1, 2) {
                 owners.push(Owner::new(self.add_path()));
             }
         }
         let is_by_columns = owners.iter().all(|owner| !matches!(owner.path, Path::From { .. }));
-        if is_by_columns && self.draft.has(Feature::Conditions) && self.random.percent(30) {
+        if is_by_columns && self.draft.is_second && self.random.percent(30) {
             self.add_conditions(&mut owners);
         }
         owners
@@ -32,7 +31,7 @@ impl TableDraft<'_> {
     /// Adds the columns of a path: one holds the Clerk id, or they lead to an earlier table, or an earlier table leads here.
     fn add_path(&mut self) -> Path {
         let nullable = self.random.percent(30);
-        if self.draft.has(Feature::ChildPaths) && self.random.percent(15) {
+        if self.draft.is_second && self.random.percent(15) {
             return self.add_child_path();
         }
         let names = ["user_id", "userId", "owner id", "author", "who"];
@@ -53,7 +52,7 @@ impl TableDraft<'_> {
     fn add_parent_path(&mut self, nullable: bool) -> Option<Path> {
         let parent = self.random.pick(&self.draft.schema.tables).clone();
         let has_foreign_key = self.random.percent(75);
-        let keys = if self.draft.has(Feature::KeyPaths) {
+        let keys = if self.draft.is_second {
             parent.keys().cloned().collect()
         } else if has_foreign_key {
             single_keys(&parent).into_iter().map(|key| vec![key]).collect()
@@ -65,7 +64,7 @@ impl TableDraft<'_> {
         if has_foreign_key {
             self.add_foreign_key(&columns, &parent.full_name(), &key);
         }
-        let is_named = self.draft.has(Feature::SecondLanguage) && (!has_foreign_key || self.random.percent(30));
+        let is_named = self.draft.is_second && (!has_foreign_key || self.random.percent(30));
         Some(Path::To { columns, table: parent.full_name(), target: if is_named { key } else { Vec::new() } })
     }
 

@@ -7,7 +7,7 @@ use super::lifetimes::Lifetimes;
 use super::mentions::{self, Mentions};
 use super::names::suggests_user_id;
 use super::random::Random;
-use super::{Draft, Feature, effort, has_several_owners};
+use super::{Draft, has_several_owners, is_path_key};
 use crate::map::{Mention, MentionAction, Path, Reference, ReferenceAction, Removal};
 use crate::schema::{ForeignKey, Table};
 
@@ -102,18 +102,7 @@ impl Chooser<'_> {
             Some(Decision::Mention(mention)) => self.decisions.mentions.entry(name).or_default().push(mention),
             None => return false,
         }
-        if !effort::is_moderate(self.draft, &self.decisions) {
-            self.forbid_last(table);
-        }
         true
-    }
-
-    /// States instead that there are no such rows.
-    fn forbid_last(&mut self, table: &Table) {
-        let references = self.decisions.references.get_mut(&table.full_name());
-        if let Some(last) = references.and_then(|references| references.last_mut()) {
-            last.action = ReferenceAction::Forbid;
-        }
     }
 
     fn add_references(&self, table: &Table, column: &str, options: &mut Vec<Decision>) {
@@ -121,7 +110,8 @@ impl Chooser<'_> {
         let mut add = |action| options.push(Decision::Reference(Reference { column: column.to_owned(), action }));
         let is_detachable = table.column(column).nullable
             && !self.draft.is_owner_column(&name, column)
-            && !self.draft.schema.is_referenced(&name, column);
+            && !self.draft.schema.is_referenced(&name, column)
+            && !self.leaves_user_id(table, column);
         if is_detachable {
             add(ReferenceAction::Detach);
             add(ReferenceAction::Detach);
@@ -137,9 +127,19 @@ impl Chooser<'_> {
         }
     }
 
+    /// Whether a foreign key of the column has a Clerk id in another one, which would stay.
+    fn leaves_user_id(&self, table: &Table, column: &str) -> bool {
+        table.foreign_keys_of(column).any(|key| {
+            let mut pairs = key.columns.iter().zip(&key.parent_columns).filter(|(here, _)| *here != column);
+            pairs.any(|(here, there)| {
+                self.draft.holds_user_id(&key.parent, there) && !self.draft.is_owner_column(&table.full_name(), here)
+            })
+        })
+    }
+
     /// Adds what may become of a mention that isn't overwritten.
     fn add_mentions(&mut self, table: &Table, columns: &[String], options: &mut Vec<Decision>) {
-        if !self.draft.has(Feature::Mentions) {
+        if !self.draft.is_second {
             return;
         }
         let Some(path) = mentions::path(self.random, self.draft, table, columns) else { return };
@@ -237,6 +237,9 @@ impl Chooser<'_> {
     /// Whether rows of others in the table may be deleted, as far as rows that reference them are concerned: own ones that stay
     /// must let go of them, and something must be decided about others'.
     fn can_lose_rows(&self, parent: &str) -> bool {
+        if self.draft.subjects.iter().any(|subject| subject == parent) || self.is_found_without_key(parent) {
+            return false;
+        }
         let tables = self.draft.schema.tables.iter();
         let keys = tables.flat_map(|table| table.foreign_keys.iter().map(move |key| (table, key)));
         keys.filter(|(_, key)| key.parent == parent).all(|(table, key)| {
@@ -250,6 +253,19 @@ impl Chooser<'_> {
                 self.decisions.references_of(&name, column).next().is_some() || self.can_be_decided(table, column)
             };
             lets_go && columns.any(is_decided)
+        })
+    }
+
+    /// Whether rows of other tables are somebody's because of rows of this one, and no foreign key says what becomes of them.
+    fn is_found_without_key(&self, name: &str) -> bool {
+        self.draft.schema.tables.iter().any(|table| {
+            self.draft.owners[&table.full_name()].iter().any(|owner| match &owner.path {
+                Path::Column(_) => false,
+                Path::From { table, .. } => table == name,
+                Path::To { columns, table: parent, .. } => {
+                    parent == name && !table.foreign_keys.iter().any(|key| is_path_key(key, columns, parent))
+                }
+            })
         })
     }
 }

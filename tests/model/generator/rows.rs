@@ -80,6 +80,10 @@ impl Filler<'_> {
     fn fill_children(&mut self, name: &str, key: &str, child: &str, column: &str) {
         let nullable = self.draft.schema.table(child).column(column).nullable;
         let mut parents = self.rows.remove(name).expect("the rows were added before");
+        // Where none can be referenced and something must be, the rows can't exist.
+        if parents.is_empty() && !nullable {
+            self.rows.insert(child.to_owned(), Vec::new());
+        }
         for draft in self.rows.get_mut(child).expect("the child comes earlier") {
             if draft.row.contains_key(column) || nullable && self.random.percent(20) || parents.is_empty() {
                 draft.row.entry(column.to_owned()).or_insert(Value::Null);

@@ -2,7 +2,7 @@
 
 use super::lifetimes::{Lifetimes, stamp_column};
 use super::random::Random;
-use super::{Draft, Feature, values};
+use super::{Draft, values};
 use crate::map::{Period, Scrub};
 use crate::schema::Table;
 use crate::value::Kind;
@@ -17,7 +17,7 @@ pub(super) fn scrub(
 ) -> Option<Scrub> {
     let name = table.full_name();
     let mut scrub = Scrub { period, ..Scrub::default() };
-    scrub.leaves_rest = draft.has(Feature::NewValues) && random.percent(30);
+    scrub.leaves_rest = draft.is_second && random.percent(30);
     if let Some(column) = stamp_column(table).filter(|_| random.percent(50)) {
         scrub.stamp.push(column.to_owned());
     }

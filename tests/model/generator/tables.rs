@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::Draft;
 use super::names::{SCHEMAS, Unused};
 use super::random::Random;
-use super::{Draft, Feature};
 use crate::map::{Owner, Path};
 use crate::schema::{Column, Extra, ForeignKey, Schema, Table};
 use crate::value::Kind;
@@ -41,7 +41,7 @@ pub(super) const ON_DELETE: [&str; 7] = [
 
 pub(super) const DEFERRABLE: [&str; 5] = ["", "", "", "DEFERRABLE", "DEFERRABLE INITIALLY DEFERRED"];
 
-pub(super) fn draft(random: &mut Random, features: Vec<Feature>) -> Draft {
+pub(super) fn draft(random: &mut Random, is_second: bool) -> Draft {
     let mut draft = Draft {
         schema: Schema::default(),
         owners: BTreeMap::new(),
@@ -49,7 +49,7 @@ pub(super) fn draft(random: &mut Random, features: Vec<Feature>) -> Draft {
         user_ids: BTreeMap::new(),
         links: BTreeMap::new(),
         ghosts: BTreeMap::new(),
-        features,
+        is_second,
     };
     let mut schemas = vec![(*random.pick(&SCHEMAS)).to_owned()];
     if random.percent(20) {
@@ -96,7 +96,7 @@ impl TableDraft<'_> {
         if self.random.percent(25) {
             self.add_user_id();
         }
-        if self.draft.has(Feature::Mentions) && self.random.percent(30) {
+        if self.draft.is_second && self.random.percent(30) {
             self.add_link();
         }
         let mut columns = std::mem::take(&mut self.table.columns);

@@ -1,7 +1,7 @@
 //! New values of columns.
 
+use super::Draft;
 use super::random::Random;
-use super::{Draft, Feature};
 use crate::map::{NewValue, Path};
 use crate::schema::{Column, Extra, ForeignKey, Table};
 use crate::value::{Kind, Value};
@@ -21,7 +21,7 @@ pub(super) fn options(random: &mut Random, draft: &Draft, table: &Table, column:
     if !is_key && !is_unique && !is_reference(draft, &name, &column.name) {
         options.extend(constant(column.kind).map(NewValue::Constant));
     }
-    if draft.has(Feature::NewValues) && !is_key {
+    if draft.is_second && !is_key {
         options.extend((column.kind != Kind::Enum && !is_unique).then_some(NewValue::Neutral));
         options.extend(column.kind.is_text().then(|| unique(random)));
     }
