@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use lethe::ClerkUserId;
 use lethe::data_map::{self, DataMap, DraftOptions};
 use lethe::deletion;
+use lethe::{ClerkUserId, Identifiers};
 use serde_json::json;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use time::OffsetDateTime;
@@ -59,7 +59,8 @@ async fn main() -> anyhow::Result<()> {
 
         let start = Instant::now();
         let resolved = data_map::resolve(&map, &mut connection).await?;
-        let plan = deletion::plan(&resolved, &mut connection, &person, OffsetDateTime::UNIX_EPOCH).await?;
+        let plan =
+            deletion::plan(&resolved, &mut connection, &Identifiers::from(&person), OffsetDateTime::UNIX_EPOCH).await?;
         previewed.push(start.elapsed());
         ensure!(plan.lines.iter().any(|line| line.rows > 0), "the person has rows");
     }

@@ -26,6 +26,7 @@ pub mod deletion;
 pub mod drift;
 mod error;
 pub mod export;
+pub mod identifiers;
 pub mod ids;
 pub mod jobs;
 mod map_alert;
@@ -46,6 +47,7 @@ use url::Url;
 
 pub use active_map::ActiveMap;
 pub use error::{Error, Result};
+pub use identifiers::Identifiers;
 pub use ids::{ClerkUserId, DataSubjectId, UserHandle};
 pub use lethe_error_code::ErrorCode;
 pub use platform::{

@@ -6,6 +6,7 @@ use ring::digest::{Digest, SHA256, digest};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
+use crate::identifiers::Identifiers;
 use crate::ids::ClerkUserId;
 use crate::keys::SubjectKey;
 use crate::receipt_code::ReceiptCode;
@@ -30,6 +31,15 @@ impl Presence {
             None => Self::Active,
         }
     }
+}
+
+/// Returns by what the rows of `subject` are found. Clerk is asked for the verified addresses if the data map needs them.
+pub(crate) async fn identifiers(lethe: &Lethe, subject: &ClerkUserId) -> Result<Identifiers> {
+    if !lethe.data_map.finds_rows_by_address() {
+        return Ok(Identifiers::from(subject));
+    }
+    let user = lethe.clerk.user(subject).await?;
+    Ok(user.map_or_else(|| Identifiers::from(subject), |user| user.identifiers()))
 }
 
 /// Returns whether `subject` is active: one query, two indexes.

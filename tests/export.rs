@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use futures::{StreamExt, TryStreamExt};
-use lethe::ClerkUserId;
 use lethe::data_map::DataMap;
 use lethe::export::Snapshot;
+use lethe::{ClerkUserId, Identifiers};
 use lethe_demo::people;
 use lethe_demo::sample::{self, SeedOptions};
 use lethe_demo::testing::Database;
@@ -43,7 +43,7 @@ fn subject(index: usize) -> ClerkUserId {
 }
 
 async fn open(pool: &PgPool, map: &str, subject: &ClerkUserId) -> Snapshot {
-    Snapshot::open(pool, &DataMap::parse(map).unwrap(), subject).await.unwrap()
+    Snapshot::open(pool, &DataMap::parse(map).unwrap(), &Identifiers::from(subject)).await.unwrap()
 }
 
 async fn text(snapshot: Snapshot) -> String {
@@ -243,7 +243,8 @@ async fn database_failure_leaves_an_invalid_file() {
 async fn mismatched_map_fails_before_the_first_byte() {
     let database = seeded().await;
     run(database.pool(), "CREATE TABLE newsletter (email text)").await;
-    let refused = Snapshot::open(database.pool(), &DataMap::parse(SAMPLE).unwrap(), &subject(0)).await;
+    let refused =
+        Snapshot::open(database.pool(), &DataMap::parse(SAMPLE).unwrap(), &Identifiers::from(&subject(0))).await;
     assert!(matches!(refused.err(), Some(lethe::Error::Map(_))));
 }
 

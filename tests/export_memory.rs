@@ -3,9 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 use futures::TryStreamExt;
-use lethe::ClerkUserId;
 use lethe::data_map::DataMap;
 use lethe::export::Snapshot;
+use lethe::{ClerkUserId, Identifiers};
 use lethe_demo::people;
 use lethe_demo::testing::Database;
 
@@ -35,7 +35,9 @@ async fn large_export_streams_in_constant_memory() {
     .await
     .unwrap();
     let map = DataMap::parse(include_str!("../demo/data-map.toml")).unwrap();
-    let snapshot = Snapshot::open(database.pool(), &map, &ClerkUserId::parse(&person.id).unwrap()).await.unwrap();
+    let snapshot = Snapshot::open(database.pool(), &map, &Identifiers::from(&ClerkUserId::parse(&person.id).unwrap()))
+        .await
+        .unwrap();
     let tally = snapshot.tally();
 
     let before = peak();

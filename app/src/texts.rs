@@ -244,6 +244,7 @@ texts! {
         ROW_LEVEL_SECURITY = "some rows may be hidden from us";
         MATERIALIZED_VIEW = "a stored view";
         FOREIGN_TABLE = "its rows are in another system";
+        ADDRESS_UNKNOWN = "its rows are found by an address, and none of yours was known";
         SEARCH_LIMITS = "We looked for your user ID and the rows that belong to it, not for mentions of you in texts or in backups.";
         SEARCH_LIMITS_CONTENT = "We looked for the rows that belong to you, and for your user ID and your verified addresses in every text, but not for your name, and not in files or backups.";
         CONTENT_SEARCH = "Texts searched";

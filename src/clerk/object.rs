@@ -4,6 +4,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::identifiers::Identifiers;
 use crate::ids::ClerkUserId;
 
 /// A user. `Debug` shows no personal data.
@@ -39,15 +40,18 @@ impl User {
             .as_str()
     }
 
-    /// The e-mail addresses and phone numbers that Clerk has verified.
-    pub fn verified_addresses(&self) -> impl Iterator<Item = &str> {
-        [("email_addresses", "email_address"), ("phone_numbers", "phone_number")].into_iter().flat_map(
-            |(list, field)| {
-                let entries = self.raw.get(list).and_then(Value::as_array).into_iter().flatten();
-                let verified = entries.filter(|entry| entry["verification"]["status"].as_str() == Some("verified"));
-                verified.filter_map(move |entry| entry.get(field)?.as_str()).filter(|address| !address.is_empty())
-            },
-        )
+    /// The id, and the e-mail addresses and phone numbers that Clerk has verified.
+    #[must_use]
+    pub fn identifiers(&self) -> Identifiers {
+        Identifiers::from(&self.id)
+            .with_email_addresses(self.verified("email_addresses", "email_address"))
+            .with_phone_numbers(self.verified("phone_numbers", "phone_number"))
+    }
+
+    fn verified<'a>(&'a self, list: &str, field: &'a str) -> impl Iterator<Item = &'a str> {
+        let entries = self.raw.get(list).and_then(Value::as_array).into_iter().flatten();
+        let verified = entries.filter(|entry| entry["verification"]["status"].as_str() == Some("verified"));
+        verified.filter_map(move |entry| entry.get(field)?.as_str())
     }
 
     /// First and last name, or else the username.

@@ -1,5 +1,6 @@
 //! Puts the parts of SQL together that statements on personal rows are made of. Everything was checked before.
 
+use super::address::{AddressColumns, AddressKind};
 use super::catalog::{Column, PgCatalog, Relation};
 use super::column_names;
 use super::erase::{Erase, RowAction};
@@ -12,8 +13,8 @@ use super::owners::Owners;
 use super::path::OwnerPath;
 use super::path_finder::FoundPath;
 use super::resolved::{
-    ExportColumn, Forget, Placeholder, ReferenceTarget, Resolved, ResolvedAction, ResolvedOwner, ResolvedPath,
-    ResolvedReference, SearchableTable, Table,
+    ExportColumn, Forget, MentionExport, Placeholder, ReferenceTarget, Resolved, ResolvedAction, ResolvedOwner,
+    ResolvedPath, ResolvedReference, SearchableTable, Table,
 };
 use super::rules::{DataMap, ExportRule, Mention, MentionAction, Owner, TableRule};
 use super::searches::{Searches, TextColumns};
@@ -68,9 +69,15 @@ impl Parts<'_> {
         let paths = self.owners[index].paths.iter().chain(&self.mentions[index]);
         let ghosts = ghosts::referenced_by(table, paths, self.map, self.mapped, self.catalog);
         let owners = rule.owners.iter().zip(&self.owners[index].paths);
-        let owners = owners.map(|(owner, path)| resolved_owner(owner, path, table, &ghosts, parameters)).collect();
+        let owners = owners.map(|(owner, path)| {
+            let may_dangle = self.may_dangle(table, path);
+            resolved_owner(owner, path, may_dangle, table, &ghosts, parameters)
+        });
+        let owners = owners.collect();
+        let mention_exports = mention_exports(table, references.len());
         for (mention, path) in rule.mentions.iter().zip(&self.mentions[index]) {
-            references.push(resolved_mention(mention, path, relation, &ghosts, parameters));
+            let may_dangle = self.may_dangle(table, path);
+            references.push(resolved_mention(mention, path, may_dangle, relation, &ghosts, parameters));
         }
         let row_key = relation.row_key().iter().filter_map(|name| relation.column(name));
         Table {
@@ -82,6 +89,7 @@ impl Parts<'_> {
                 relation.quoted_name()
             },
             owners,
+            address_columns: quoted_addresses(&rule.addresses),
             is_shareable: self.owners[index].is_shareable,
             ghost: ghosts::key(self.map, self.mapped, index)
                 .into_iter()
@@ -89,7 +97,8 @@ impl Parts<'_> {
                 .collect(),
             row_key: row_key.map(|column| (quote_identifier(&column.name), column.type_name.clone())).collect(),
             primary_key: quote_all(&relation.primary_key),
-            export: export_columns(table),
+            export: export_columns(&rule.export, relation),
+            mention_exports,
             action: rule.erase.strategy().action(relation, &ghosts, parameters),
             references,
             creation_time: creation_time(relation),
@@ -101,6 +110,17 @@ impl Parts<'_> {
             gets_rows_from_triggers: gets_rows_from_triggers(table, self.mapped, self.catalog),
             unlink_columns: self.order.unlink_columns.get(&index).cloned().unwrap_or_default(),
         }
+    }
+}
+
+impl Parts<'_> {
+    /// Whether a path leads to a Clerk user id without a foreign key, so that the column may hold the id of somebody whose row is gone.
+    fn may_dangle(&self, table: &MappedTable<'_>, path: &FoundPath) -> bool {
+        let FoundPath::Parent { columns, table: parent, target } = path else { return false };
+        let parent = &self.mapped[*parent];
+        let mut keys = self.catalog.foreign_keys_of(table.relation_index);
+        let has_key = keys.any(|key| key.parent == parent.relation_index && key.columns == *columns);
+        columns.len() == 1 && !has_key && parent.rule.holds_user_id(&target[0])
     }
 }
 
@@ -127,6 +147,10 @@ fn partial_indexes(relation: &Relation) -> Vec<(String, String)> {
     indexes.filter_map(|index| Some((index.name.clone(), index.predicate.clone()?))).collect()
 }
 
+fn quoted_addresses(addresses: &AddressColumns) -> Vec<(String, AddressKind)> {
+    addresses.iter().map(|(column, kind)| (quote_identifier(column), kind)).collect()
+}
+
 fn quote_all(columns: &[String]) -> Vec<String> {
     columns.iter().map(|column| quote_identifier(column)).collect()
 }
@@ -134,6 +158,7 @@ fn quote_all(columns: &[String]) -> Vec<String> {
 fn resolved_owner(
     owner: &Owner,
     path: &FoundPath,
+    may_dangle: bool,
     table: &MappedTable<'_>,
     ghosts: &ReferencedGhosts,
     parameters: &mut Parameters,
@@ -143,13 +168,19 @@ fn resolved_owner(
         .iter()
         .map(|(column, values)| (quote_identifier(column), values.iter().map(|value| parameters.add(value)).collect()));
     let filter = filter.collect();
+    let placeholders = |column: &str, parameters: &mut Parameters| placeholders(table.rule, column, ghosts, parameters);
     let path = match path {
-        FoundPath::UserId(column) => ResolvedPath::UserId {
-            column: quote_identifier(column),
-            placeholders: placeholders(table.rule, column, ghosts, parameters),
-        },
+        FoundPath::UserId(column) => {
+            let placeholders = placeholders(column, parameters);
+            ResolvedPath::UserId { column: quote_identifier(column), placeholders }
+        }
+        FoundPath::Address { column, kind } => {
+            let placeholders = placeholders(column, parameters);
+            ResolvedPath::Address { column: quote_identifier(column), kind: *kind, placeholders }
+        }
         FoundPath::Parent { columns, table, target } => {
-            ResolvedPath::Parent { columns: quote_all(columns), table: *table, target: quote_all(target) }
+            let dangling = may_dangle.then(|| placeholders(&columns[0], parameters));
+            ResolvedPath::Parent { columns: quote_all(columns), table: *table, target: quote_all(target), dangling }
         }
         FoundPath::Child { columns, table, referencing } => {
             ResolvedPath::Child { columns: quote_all(columns), table: *table, referencing: quote_all(referencing) }
@@ -191,6 +222,7 @@ fn placeholders(
 fn resolved_mention(
     mention: &Mention,
     path: &FoundPath,
+    may_dangle: bool,
     relation: &Relation,
     ghosts: &ReferencedGhosts,
     parameters: &mut Parameters,
@@ -198,10 +230,10 @@ fn resolved_mention(
     let columns = mention.path.columns();
     let target = match (path, &mention.path) {
         (_, OwnerPath::Within { within, .. }) => ReferenceTarget::UserIdWithin(within.resolve(parameters)),
-        (FoundPath::UserId(_) | FoundPath::Child { .. }, _) => ReferenceTarget::UserId,
+        (FoundPath::UserId(_) | FoundPath::Address { .. } | FoundPath::Child { .. }, _) => ReferenceTarget::UserId,
         (FoundPath::Parent { columns, table, target }, _) => {
             let pairs = quote_all(columns).into_iter().zip(quote_all(target));
-            ReferenceTarget::Rows { table: *table, columns: pairs.collect() }
+            ReferenceTarget::Rows { table: *table, columns: pairs.collect(), may_dangle }
         }
     };
     let action = match &mention.action {
@@ -236,19 +268,33 @@ fn overwritten(
     inside.into_iter().chain(update::assignments(&mention.forget, relation, ghosts, parameters)).collect()
 }
 
-fn export_columns(MappedTable { rule, relation, .. }: &MappedTable<'_>) -> Option<Vec<ExportColumn>> {
-    let is_exported = |column: &&Column| match &rule.export {
+fn export_columns(rule: &ExportRule, relation: &Relation) -> Option<Vec<ExportColumn>> {
+    let is_exported = |column: &&Column| match rule {
         ExportRule::All => true,
         ExportRule::Only(columns) => columns.contains(&column.name),
         ExportRule::Except { columns, .. } => !columns.contains(&column.name),
         ExportRule::Nothing { .. } => false,
     };
-    if matches!(rule.export, ExportRule::Nothing { .. }) {
+    if matches!(rule, ExportRule::Nothing { .. }) {
         return None;
     }
     let columns = relation.columns.iter().filter(is_exported);
     let to_export = |column: &Column| ExportColumn { name: column.name.clone(), base_type: column.base_type.clone() };
     Some(columns.map(to_export).collect())
+}
+
+/// Groups the mentions by what is exported of their rows. `first` is the position of the first one among the references.
+fn mention_exports(MappedTable { rule, relation, .. }: &MappedTable<'_>, first: usize) -> Vec<MentionExport> {
+    let mut groups: Vec<(&ExportRule, Vec<usize>)> = Vec::new();
+    for (position, mention) in (first..).zip(&rule.mentions) {
+        let Some(export) = &mention.export else { continue };
+        match groups.iter_mut().find(|(rule, _)| *rule == export) {
+            Some((_, mentions)) => mentions.push(position),
+            None => groups.push((export, vec![position])),
+        }
+    }
+    let to_export = |(rule, mentions)| Some(MentionExport { mentions, columns: export_columns(rule, relation)? });
+    groups.into_iter().filter_map(to_export).collect()
 }
 
 /// Returns the column that says when a row was created, if a column has such a name and can hold a time. Quoted.

@@ -130,13 +130,27 @@ fn check_table(table: &MappedTable<'_>, problems: &mut Problems) {
             "Replace it by a trigger",
         );
     }
+    for (name, _) in rule.addresses.iter() {
+        match relation.column(name) {
+            Some(column) if column.is_text() => {}
+            Some(column) => {
+                let message = format!("the column is {} and can't hold an address", column.type_name);
+                problems.add_for_column(&rule.name, name, message, "Remove it from addresses");
+            }
+            None => problems.add_unknown_column(&rule.name, name, "addresses"),
+        }
+    }
     for name in rule.column_labels.keys().filter(|name| relation.column(name).is_none()) {
         problems.add_unknown_column(&rule.name, name, "column_labels");
     }
-    if let ExportRule::Only(columns) | ExportRule::Except { columns, .. } = &rule.export {
-        for name in columns.iter().filter(|name| relation.column(name).is_none()) {
-            problems.add_unknown_column(&rule.name, name, "export");
-        }
+    let exports =
+        std::iter::once(&rule.export).chain(rule.mentions.iter().filter_map(|mention| mention.export.as_ref()));
+    let columns = exports.flat_map(|export| match export {
+        ExportRule::Only(columns) | ExportRule::Except { columns, .. } => columns.as_slice(),
+        ExportRule::All | ExportRule::Nothing { .. } => &[],
+    });
+    for name in columns.filter(|name| relation.column(name).is_none()) {
+        problems.add_unknown_column(&rule.name, name, "export");
     }
 }
 

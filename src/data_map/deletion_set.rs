@@ -4,7 +4,7 @@
 use super::erase::Removal;
 use super::index::TableIndex;
 use super::path::OwnerPath;
-use super::resolved::{ReferenceTarget, Resolved, ResolvedAction, ResolvedReference, Table};
+use super::resolved::{MentionExport, ReferenceTarget, Resolved, ResolvedAction, ResolvedReference, Table};
 use super::row_sets::{RowSet, RowSets};
 use super::sql::quote_identifier;
 
@@ -69,14 +69,12 @@ impl<'a> DeletionSet<'a> {
             return None;
         }
         match &reference.target {
-            ReferenceTarget::UserId => is_deletion.then(|| format!("{alias}.{} = $1", reference.column)),
-            ReferenceTarget::UserIdWithin(within) => {
-                is_deletion.then(|| within.holds_user_id(alias, &reference.column))
+            ReferenceTarget::UserId | ReferenceTarget::UserIdWithin(_) => {
+                is_deletion.then(|| names_person(reference, alias))
             }
-            ReferenceTarget::Rows { table, columns } => {
-                let sets =
-                    if reference.is_mention { vec![RowSet::Own(*table)] } else { self.cut_off_rows(*table, columns) };
-                references_one_of(columns, alias, &sets)
+            ReferenceTarget::Rows { .. } if reference.is_mention => Some(names_person(reference, alias)),
+            ReferenceTarget::Rows { table, columns, .. } => {
+                references_one_of(columns, alias, &self.cut_off_rows(*table, columns))
             }
         }
     }
@@ -118,7 +116,7 @@ impl<'a> DeletionSet<'a> {
             && match &reference.target {
                 ReferenceTarget::UserId | ReferenceTarget::UserIdWithin(_) => self.cause == Cause::Deletion,
                 ReferenceTarget::Rows { .. } if reference.is_mention => true,
-                ReferenceTarget::Rows { table, columns } => !self.cut_off_rows(*table, columns).is_empty(),
+                ReferenceTarget::Rows { table, columns, .. } => !self.cut_off_rows(*table, columns).is_empty(),
             }
     }
 
@@ -191,7 +189,7 @@ impl<'a> DeletionSet<'a> {
         reference: &ResolvedReference,
         alias: &str,
     ) -> Option<String> {
-        let ReferenceTarget::Rows { table: parent, columns } = &reference.target else { return None };
+        let ReferenceTarget::Rows { table: parent, columns, .. } = &reference.target else { return None };
         let all_go = self.cause == Cause::Deletion
             && self.resolved.tables[table].rule.erase.strategy().removal() == Removal::Immediate;
         if reference.action != ResolvedAction::Detach || all_go {
@@ -221,10 +219,37 @@ impl<'a> DeletionSet<'a> {
     }
 }
 
+impl Resolved {
+    /// Returns a condition for rows of others that name the person in one of the columns.
+    pub(crate) fn mentioning_rows(&self, table: TableIndex, export: &MentionExport, alias: &str) -> String {
+        let mentions = export.mentions.iter().map(|position| &self.tables[table].references[*position]);
+        let conditions: Vec<String> = mentions.map(|mention| names_person(mention, alias)).collect();
+        let own = self.owned_rows(table, alias);
+        format!("({}) AND ({own}) IS NOT TRUE", conditions.join(" OR "))
+    }
+}
+
+/// Returns a condition for rows that name the person in a column, or in what it references.
+fn names_person(reference: &ResolvedReference, alias: &str) -> String {
+    match &reference.target {
+        ReferenceTarget::UserId => format!("{alias}.{} = $1", reference.column),
+        ReferenceTarget::UserIdWithin(within) => within.holds_user_id(alias, &reference.column),
+        ReferenceTarget::Rows { table, columns, may_dangle } => {
+            let rows = RowSet::Own(*table).select(columns.iter().map(|(_, there)| there));
+            let or_user_id = if *may_dangle { " UNION ALL SELECT $1" } else { "" };
+            format!("{} IN ({rows}{or_user_id})", referencing_columns(columns, alias))
+        }
+    }
+}
+
 /// Returns a condition for rows that reference a row of one of the sets, or `None` where there are none.
 fn references_one_of(columns: &[(String, String)], alias: &str, sets: &[RowSet]) -> Option<String> {
-    let here: Vec<String> = columns.iter().map(|(here, _)| format!("{alias}.{here}")).collect();
     let there = || columns.iter().map(|(_, there)| there);
     let rows: Vec<String> = sets.iter().map(|set| set.select(there())).collect();
-    (!rows.is_empty()).then(|| format!("({}) IN ({})", here.join(", "), rows.join(" UNION ALL ")))
+    (!rows.is_empty()).then(|| format!("{} IN ({})", referencing_columns(columns, alias), rows.join(" UNION ALL ")))
+}
+
+fn referencing_columns(columns: &[(String, String)], alias: &str) -> String {
+    let here: Vec<String> = columns.iter().map(|(here, _)| format!("{alias}.{here}")).collect();
+    format!("({})", here.join(", "))
 }

@@ -66,7 +66,7 @@ pub(super) fn find(
 fn edges(mapped: &MappedTables<'_>, owners: &Owners, mentions: &Mentions, catalog: &PgCatalog) -> Vec<Edge> {
     let parent = |path: &FoundPath| match path {
         FoundPath::Parent { table, .. } => Some(*table),
-        FoundPath::UserId(_) | FoundPath::Child { .. } => None,
+        FoundPath::UserId(_) | FoundPath::Address { .. } | FoundPath::Child { .. } => None,
     };
     let paths = mapped.indices().flat_map(|child| {
         let rules = mapped[child].rule.mentions.iter().zip(&mentions[child]);

@@ -1,5 +1,6 @@
 //! Says in sentences what happens to the rows of one table, and why.
 
+use super::address::AddressKind;
 use super::erase::{Erase, Scrub};
 use super::resolved::{ReferenceTarget, Resolved, ResolvedAction, ResolvedPath, ResolvedReference, Table};
 use super::rules::{DataMap, ExportRule, Owner};
@@ -32,6 +33,10 @@ fn owners(table: &Table, resolved: &Resolved) -> Vec<String> {
             let whose = match &owner.path {
                 ResolvedPath::UserId { .. } => {
                     format!("A row belongs to whose Clerk user id {} has", rule.path.columns().join(", "))
+                }
+                ResolvedPath::Address { kind, .. } => {
+                    let address = if *kind == AddressKind::Email { "e-mail address" } else { "phone number" };
+                    format!("A row belongs to whose {address} {} has", rule.path.columns().join(", "))
                 }
                 ResolvedPath::Parent { table, target, .. } => format!(
                     "A row belongs to the owners of the row of {} that {} leads to ({})",

@@ -7,6 +7,7 @@ use std::path::Path;
 use ring::digest::{SHA256, digest};
 use toml::Spanned;
 
+use super::address::{AddressColumns, AddressKind};
 use super::entry::{EntryError, KeywordOr, non_empty_reason};
 use super::erase::{Erase, EraseEntry};
 use super::error::Error;
@@ -72,7 +73,9 @@ impl DataMap {
 /// Fails if no entry leads to anybody. Where a table has one row for each user, it is a subject; people can also exist at Clerk only,
 /// and be found by columns with their ids alone.
 fn require_people(version: Version, tables: &[TableRule]) -> Result<(), Error> {
-    let has_user_id = |rule: &TableRule| rule.owners.iter().any(|owner| matches!(owner.path, OwnerPath::Column(_)));
+    let has_user_id = |rule: &TableRule| {
+        rule.owners.iter().any(|owner| matches!(owner.path, OwnerPath::Column(_) | OwnerPath::Address { .. }))
+    };
     if tables.iter().any(|rule| rule.subject || version == Version::Second && has_user_id(rule)) {
         return Ok(());
     }
@@ -129,10 +132,10 @@ fn version(number: Option<u32>) -> Result<Version, Error> {
 }
 
 fn subject_rule(entry: SubjectEntry) -> Result<TableRule, EntryError> {
-    let SubjectEntry { table, key, label, column_labels, export, erase, reference, mention } = entry;
+    let SubjectEntry { table, key, addresses, label, column_labels, export, erase, reference, mention } = entry;
     let owner = Owner { path: OwnerPath::Column(key), filter: BTreeMap::new(), forget: BTreeMap::new() };
     let rule = build_rule(table, label, vec![owner], true, export, erase, reference, mention)?;
-    Ok(TableRule { column_labels, ..rule })
+    Ok(TableRule { column_labels, addresses, ..rule })
 }
 
 fn table_rule(entry: TableEntry) -> Result<TableRule, EntryError> {
@@ -145,12 +148,24 @@ fn table_rule(entry: TableEntry) -> Result<TableRule, EntryError> {
     Ok(TableRule { column_labels, ..rule })
 }
 
-fn read_owner(OwnerEntry { path, filter, forget }: OwnerEntry) -> Result<Owner, EntryError> {
+fn read_owner(OwnerEntry { path, email, phone, filter, forget }: OwnerEntry) -> Result<Owner, EntryError> {
     if let Some((column, _)) = filter.iter().find(|(_, values)| values.is_empty()) {
         let message = format!("`where` lists no value for {column}");
         return Err(EntryError::new(message, "List the values for which the path counts"));
     }
-    Ok(Owner { path: OwnerPath::parse(&path)?, filter, forget: value::parse_values(forget)? })
+    let path = match (path, email, phone) {
+        (Some(path), None, None) => OwnerPath::parse(&path)?,
+        (None, Some(column), None) => OwnerPath::Address { column, kind: AddressKind::Email },
+        (None, None, Some(column)) => OwnerPath::Address { column, kind: AddressKind::Phone },
+        _ => {
+            let message = "an owner is found in one way: by a path, an e-mail address or a phone number";
+            return Err(EntryError::new(
+                message,
+                "Write { path = \"..\" }, { email = \"column\" } or { phone = \"column\" }",
+            ));
+        }
+    };
+    Ok(Owner { path, filter, forget: value::parse_values(forget)? })
 }
 
 #[expect(clippy::too_many_arguments, reason = "the parts of an entry, which is taken apart by the two callers above")]
@@ -177,11 +192,14 @@ fn build_rule(
     }
     let (export, erase) = (export_rule(export)?, Erase::parse(erase)?);
     let column_labels = BTreeMap::new();
-    Ok(TableRule { name, label, column_labels, subject, owners, export, erase, references, mentions: rules })
+    let addresses = AddressColumns::default();
+    Ok(TableRule { name, label, column_labels, subject, addresses, owners, export, erase, references, mentions: rules })
 }
 
 /// One entry names several columns.
-fn read_mentions(MentionEntry { columns, erase, forget, reason }: MentionEntry) -> Result<Vec<Mention>, EntryError> {
+fn read_mentions(
+    MentionEntry { columns, export, erase, forget, reason }: MentionEntry,
+) -> Result<Vec<Mention>, EntryError> {
     const SYNTAX: &str = "Write \"null\", \"ghost\", \"unique\", \"neutral\", { value = \"..\" }, \"delete\", \"none\" or { keep = \"reason\" }";
     if columns.is_empty() {
         return Err(EntryError::new("the mention names no column", "Name the columns that lead to somebody"));
@@ -204,6 +222,10 @@ fn read_mentions(MentionEntry { columns, erase, forget, reason }: MentionEntry) 
         }
         KeywordOr::Table(_) => return Err(EntryError::new("this isn't what can happen to a mention", SYNTAX)),
     };
+    let export = export.map(export_rule).transpose()?;
+    if matches!(export, Some(ExportRule::Nothing { .. })) {
+        return Err(EntryError::new("a mention is in no export without `export`", "Remove `export` from the mention"));
+    }
     let forget = value::parse_values(forget)?;
     if !forget.is_empty() && !matches!(action, MentionAction::Overwrite(_)) {
         return Err(EntryError::new(
@@ -212,7 +234,8 @@ fn read_mentions(MentionEntry { columns, erase, forget, reason }: MentionEntry) 
         ));
     }
     let read = |column: String| {
-        Ok(Mention { path: OwnerPath::parse(&column)?, action: action.clone(), forget: forget.clone() })
+        let path = OwnerPath::parse(&column)?;
+        Ok(Mention { path, export: export.clone(), action: action.clone(), forget: forget.clone() })
     };
     columns.into_iter().map(read).collect()
 }

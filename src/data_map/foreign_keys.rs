@@ -132,7 +132,7 @@ fn always_same_owner(child: &MappedTable<'_>, parent: &MappedTable<'_>, key: &Fo
         OwnerPath::Parent { columns, target } => {
             target.is(&parent.rule.name, &key.parent_columns) && *columns == key.columns
         }
-        OwnerPath::Child { .. } | OwnerPath::Within { .. } => false,
+        OwnerPath::Child { .. } | OwnerPath::Address { .. } | OwnerPath::Within { .. } => false,
     })
 }
 
@@ -140,6 +140,6 @@ fn always_same_owner(child: &MappedTable<'_>, parent: &MappedTable<'_>, key: &Fo
 fn goes_with_last_reference(child: &MappedTable<'_>, parent: &MappedTable<'_>, key: &ForeignKey) -> bool {
     parent.rule.owners.iter().any(|owner| match &owner.path {
         OwnerPath::Child { target, .. } => target.is(&child.rule.name, &key.columns),
-        OwnerPath::Column(_) | OwnerPath::Parent { .. } | OwnerPath::Within { .. } => false,
+        OwnerPath::Column(_) | OwnerPath::Address { .. } | OwnerPath::Parent { .. } | OwnerPath::Within { .. } => false,
     })
 }

@@ -67,20 +67,22 @@ fn check_user_id_is_forgotten(
 fn check_path_is_cut(table: &MappedTable<'_>, owner: &Owner, path: &FoundPath, problems: &mut Problems) {
     let columns = match path {
         FoundPath::Child { .. } => return,
-        FoundPath::UserId(column) => std::slice::from_ref(column),
+        FoundPath::UserId(column) | FoundPath::Address { column, .. } => std::slice::from_ref(column),
         FoundPath::Parent { columns, .. } => columns,
     };
     let is_cut = columns.iter().any(|column| match owner.forget.get(column) {
         None => false,
         Some(NewValue::Null | NewValue::Ghost) => true,
-        Some(NewValue::Value(_) | NewValue::Unique(_) | NewValue::Neutral) => matches!(path, FoundPath::UserId(_)),
+        Some(NewValue::Value(_) | NewValue::Unique(_) | NewValue::Neutral) => {
+            matches!(path, FoundPath::UserId(_) | FoundPath::Address { .. })
+        }
     });
     if !is_cut {
         let column = &columns[0];
         let is_nullable = table.relation.column(column).is_some_and(|column| column.nullable);
         let value = match (is_nullable, path) {
             (true, _) => "\"null\"",
-            (false, FoundPath::UserId(_)) => "\"unique\"",
+            (false, FoundPath::UserId(_) | FoundPath::Address { .. }) => "\"unique\"",
             (false, _) => "\"ghost\"",
         };
         problems.add_for_column(

@@ -9,6 +9,7 @@ use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use toml::Spanned;
 
+use super::address::AddressColumns;
 use super::entry::KeywordOr;
 use super::erase::EraseEntry;
 use super::value::ValueEntry;
@@ -43,6 +44,8 @@ pub(super) struct ScopeEntry {
 pub(super) struct SubjectEntry {
     pub(super) table: String,
     pub(super) key: String,
+    #[serde(default)]
+    pub(super) addresses: AddressColumns,
     pub(super) label: Option<String>,
     /// What users read instead of the names of columns.
     #[serde(default)]
@@ -93,7 +96,11 @@ pub(super) struct ReferenceEntry {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct OwnerEntry {
-    pub(super) path: String,
+    pub(super) path: Option<String>,
+    /// A column with an e-mail address.
+    pub(super) email: Option<String>,
+    /// A column with a phone number.
+    pub(super) phone: Option<String>,
     #[serde(default, rename = "where")]
     pub(super) filter: BTreeMap<String, Vec<String>>,
     #[serde(default)]
@@ -110,12 +117,14 @@ impl<'de> Deserialize<'de> for OwnerEntries {
             type Value = OwnerEntries;
 
             fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-                formatter.write_str("a path in quotes, { path = \"..\" } or several [[table.owner]]")
+                formatter
+                    .write_str("a path in quotes, { path = \"..\" }, { email = \"..\" } or several [[table.owner]]")
             }
 
             fn visit_str<E>(self, path: &str) -> Result<Self::Value, E> {
                 let (filter, forget) = (BTreeMap::new(), BTreeMap::new());
-                Ok(OwnerEntries(vec![OwnerEntry { path: path.to_owned(), filter, forget }]))
+                let path = Some(path.to_owned());
+                Ok(OwnerEntries(vec![OwnerEntry { path, email: None, phone: None, filter, forget }]))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
@@ -135,6 +144,7 @@ impl<'de> Deserialize<'de> for OwnerEntries {
 #[serde(deny_unknown_fields)]
 pub(super) struct MentionEntry {
     pub(super) columns: Vec<String>,
+    pub(super) export: Option<KeywordOr<ExportEntry>>,
     pub(super) erase: KeywordOr<MentionEraseEntry>,
     #[serde(default)]
     pub(super) forget: BTreeMap<String, KeywordOr<ValueEntry>>,

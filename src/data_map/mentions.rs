@@ -91,7 +91,8 @@ fn find(
     let is_possible = match &found {
         FoundPath::UserId(_) => true,
         FoundPath::Parent { table, .. } => !owners[*table].is_shareable,
-        FoundPath::Child { .. } => false,
+        // A mention is written as text, which is no address.
+        FoundPath::Address { .. } | FoundPath::Child { .. } => false,
     };
     if !is_possible {
         let message = "the column doesn't lead to one person";

@@ -4,6 +4,7 @@
 //!
 //! Knows `pg_catalog`. Must not know what columns mean, and never touches a row.
 
+mod address;
 mod assembly;
 mod catalog;
 mod check;
@@ -20,6 +21,7 @@ mod foreign_keys;
 mod forget;
 mod ghosts;
 mod grammar;
+mod identify;
 mod index;
 mod lifetimes;
 mod mapped;
@@ -49,6 +51,7 @@ mod within;
 
 use sqlx::PgConnection;
 
+pub use address::{AddressColumns, AddressKind};
 pub use draft::{DraftOptions, SAMPLE_ROWS, draft};
 pub use erase::{Disposition, Erase, Keep, Outcome, Scrub, Stamp};
 pub use error::{Error, Problem};
@@ -72,7 +75,7 @@ pub(crate) use deletion_set::DeletionSet;
 pub(crate) use erase::{Removal, RowAction};
 pub(crate) use index::TableIndex;
 pub(crate) use ownership::and_filter;
-pub(crate) use resolved::{ResolvedAction, ResolvedPath, ResolvedReference, UserIdSearch};
+pub(crate) use resolved::{ExportColumn, ResolvedAction, ResolvedPath, ResolvedReference, UserIdSearch};
 pub(crate) use row_sets::RowSets;
 pub(crate) use update::Update;
 

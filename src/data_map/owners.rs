@@ -58,6 +58,14 @@ pub(super) fn resolve(
         for (owner, path) in child.rule.owners.iter().zip(&owners[index].paths) {
             check_lifetimes(child, owner, path, mapped, catalog, problems);
         }
+        let is_purged = matches!(child.rule.erase.strategy().removal(), Removal::After(_));
+        if is_purged && is_found_by_address(index, &owners) {
+            problems.add_for_table(
+                &child.rule.name,
+                "its rows are found by an address, which nobody knows any more when their time is over",
+                "Delete these rows at once, or keep them for good (without a period)",
+            );
+        }
     }
     Some(owners)
 }
@@ -77,10 +85,19 @@ fn leads_back(table: TableIndex, paths: &IndexedVec<TableIndex, Vec<FoundPath>>)
     false
 }
 
+/// Whether rows of the table can be found by an address alone.
+fn is_found_by_address(table: TableIndex, owners: &Owners) -> bool {
+    owners[table].paths.iter().any(|path| match path {
+        FoundPath::UserId(_) => false,
+        FoundPath::Address { .. } => true,
+        FoundPath::Parent { table, .. } | FoundPath::Child { table, .. } => is_found_by_address(*table, owners),
+    })
+}
+
 /// Whether finding the owner of rows needs rows that reference them, or what they lead to.
 fn is_found_by_children(table: TableIndex, owners: &Owners) -> bool {
     owners[table].paths.iter().any(|path| match path {
-        FoundPath::UserId(_) => false,
+        FoundPath::UserId(_) | FoundPath::Address { .. } => false,
         FoundPath::Parent { table, .. } => is_found_by_children(*table, owners),
         FoundPath::Child { .. } => true,
     })
@@ -90,7 +107,7 @@ fn is_found_by_children(table: TableIndex, owners: &Owners) -> bool {
 fn is_shareable(table: TableIndex, mapped: &MappedTables<'_>, paths: &IndexedVec<TableIndex, Vec<FoundPath>>) -> bool {
     has_several_owners(&mapped[table].rule.owners)
         || paths[table].iter().any(|path| match path {
-            FoundPath::UserId(_) => false,
+            FoundPath::UserId(_) | FoundPath::Address { .. } => false,
             FoundPath::Parent { table, .. } => is_shareable(*table, mapped, paths),
             // One row at most references it where the referencing columns are unique: a profile above a login.
             FoundPath::Child { table, referencing, .. } => {
@@ -154,7 +171,7 @@ fn check_lifetimes(
         );
     }
     match path {
-        FoundPath::UserId(_) => {}
+        FoundPath::UserId(_) | FoundPath::Address { .. } => {}
         FoundPath::Parent { columns, table, .. } => {
             let parent = &mapped[*table];
             let has_foreign_key = catalog

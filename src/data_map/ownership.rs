@@ -85,7 +85,7 @@ impl Resolved {
         });
         let references = self.tables.iter().flat_map(|table| &table.references);
         let by_references = references.flat_map(|reference| match &reference.target {
-            ReferenceTarget::Rows { table: to, columns } if *to == table => columns.as_slice(),
+            ReferenceTarget::Rows { table: to, columns, .. } if *to == table => columns.as_slice(),
             _ => &[],
         });
         by_paths.chain(by_references.map(|(_, there)| there)).collect()
@@ -102,17 +102,25 @@ impl Resolved {
         let condition = match &owner.path {
             ResolvedPath::UserId { column, placeholders } => {
                 let column = format!("{alias}.{column}");
-                let placeholders = placeholders.iter().map(|placeholder| match placeholder {
-                    Placeholder::Value(parameter) => format!(" AND {column} <> ${parameter}"),
-                    Placeholder::Pattern(parameter) => format!(" AND {column} !~ ${parameter}"),
-                });
-                format!("({column} <> $1{})", placeholders.collect::<String>())
+                format!("({column} <> $1{})", and_no_placeholder(&column, placeholders))
             }
-            ResolvedPath::Parent { columns, table, target } => {
+            ResolvedPath::Address { column, kind, placeholders } => {
+                let (column, is_own) = (format!("{alias}.{column}"), kind.is_own(alias, column));
+                format!("({column} <> '' AND NOT {is_own}{})", and_no_placeholder(&column, placeholders))
+            }
+            ResolvedPath::Parent { columns, table, target, dangling } => {
                 let owners = self.tables[*table].owners.iter();
                 let others = any(owners.map(|parent_owner| self.leads_to_others(parent_owner, &inner)));
                 let condition = format!("{others}{}", self.and_not_ghost(*table, &inner));
-                exists(*table, target, columns, condition)
+                let exists_others = exists(*table, target, columns, condition);
+                match dangling {
+                    Some(placeholders) => {
+                        let (column, row) = (tuple(alias, columns), exists(*table, target, columns, "true".to_owned()));
+                        let and_no_placeholder = and_no_placeholder(&column, placeholders);
+                        format!("({exists_others} OR {column} <> $1{and_no_placeholder} AND NOT {row})")
+                    }
+                    None => exists_others,
+                }
             }
             // A row goes with the last row that references it. Rows that belong to nobody reference it, too.
             ResolvedPath::Child { columns, table, referencing } => {
@@ -143,7 +151,7 @@ impl Resolved {
         while let Some(table) = next.pop() {
             let Table { owners, references, .. } = &self.tables[table];
             let by_paths = owners.iter().filter_map(|owner| match &owner.path {
-                ResolvedPath::UserId { .. } => None,
+                ResolvedPath::UserId { .. } | ResolvedPath::Address { .. } => None,
                 ResolvedPath::Parent { table, .. } | ResolvedPath::Child { table, .. } => Some(*table),
             });
             let by_references = references.iter().filter_map(|reference| match &reference.target {
@@ -165,7 +173,7 @@ impl Resolved {
         owners.iter().zip(&rule.owners).find_map(|(owner, rule_owner)| {
             let column = rule_owner.path.columns().first()?;
             let stays = match &owner.path {
-                ResolvedPath::UserId { .. } => true,
+                ResolvedPath::UserId { .. } | ResolvedPath::Address { .. } => true,
                 ResolvedPath::Parent { table, .. } => self.retained_key(*table).is_some(),
                 ResolvedPath::Child { .. } => false,
             };
@@ -191,11 +199,24 @@ fn leads_to_person(owner: &ResolvedOwner, alias: &str) -> String {
 pub(crate) fn path_to_person(path: &ResolvedPath, alias: &str) -> String {
     match path {
         ResolvedPath::UserId { column, .. } => format!("{alias}.{column} = $1"),
-        ResolvedPath::Parent { columns, table, target: there }
+        ResolvedPath::Address { column, kind, .. } => kind.is_own(alias, column),
+        ResolvedPath::Parent { columns, table, target, dangling: Some(_) } => {
+            format!("{} IN ({} UNION ALL SELECT $1)", tuple(alias, columns), RowSet::Own(*table).select(target))
+        }
+        ResolvedPath::Parent { columns, table, target: there, dangling: None }
         | ResolvedPath::Child { columns, table, referencing: there } => {
             format!("{} IN ({})", tuple(alias, columns), RowSet::Own(*table).select(there))
         }
     }
+}
+
+/// Returns what to append to a condition on `column`, so that it is true for no value that a deletion wrote.
+fn and_no_placeholder(column: &str, placeholders: &[Placeholder]) -> String {
+    let conditions = placeholders.iter().map(|placeholder| match placeholder {
+        Placeholder::Value(parameter) => format!(" AND {column} <> ${parameter}"),
+        Placeholder::Pattern(parameter) => format!(" AND {column} !~ ${parameter}"),
+    });
+    conditions.collect()
 }
 
 fn any(conditions: impl Iterator<Item = String>) -> String {

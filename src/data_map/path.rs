@@ -4,6 +4,7 @@
 use serde::{Serialize, Serializer};
 use serde_json::json;
 
+use super::address::AddressKind;
 use super::entry::EntryError;
 use super::within::Within;
 
@@ -25,6 +26,13 @@ pub enum OwnerPath {
         columns: Vec<String>,
         /// The referencing table and columns.
         target: PathTarget,
+    },
+    /// The column holds an address of the person.
+    Address {
+        /// The column.
+        column: String,
+        /// What kind of address.
+        kind: AddressKind,
     },
     /// The Clerk user id is inside the column's value. Only mentions can be written so.
     Within {
@@ -82,7 +90,9 @@ impl OwnerPath {
     #[must_use]
     pub fn columns(&self) -> &[String] {
         match self {
-            Self::Column(column) | Self::Within { column, .. } => std::slice::from_ref(column),
+            Self::Column(column) | Self::Address { column, .. } | Self::Within { column, .. } => {
+                std::slice::from_ref(column)
+            }
             Self::Parent { columns, .. } | Self::Child { columns, .. } => columns,
         }
     }
@@ -132,6 +142,7 @@ impl std::fmt::Display for OwnerPath {
         };
         match self {
             Self::Column(column) => formatter.write_str(column),
+            Self::Address { column, kind } => write!(formatter, "{} {column}", kind.key()),
             Self::Within { column, within } => write!(formatter, "{column}{within}"),
             Self::Parent { columns, target } => write!(formatter, "{} -> {target}", list(columns)),
             Self::Child { columns, target } if columns.is_empty() => write!(formatter, "<- {target}"),
@@ -155,6 +166,7 @@ impl Serialize for OwnerPath {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let value = match self {
             Self::Column(column) => json!({ "column": column }),
+            Self::Address { column, kind } => json!({ "address": { "column": column, "kind": kind } }),
             Self::Within { column, within } => json!({ "within": { "column": column, "in": within } }),
             Self::Parent { columns, target } if columns.len() == 1 && target.columns.is_empty() => {
                 json!({ "path": { "column": columns[0], "table": target.table } })

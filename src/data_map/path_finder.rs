@@ -1,5 +1,6 @@
 //! Finds the tables and columns that a path names.
 
+use super::address::AddressKind;
 use super::catalog::{Column, PgCatalog};
 use super::error::Problems;
 use super::index::TableIndex;
@@ -11,6 +12,7 @@ use super::version::Version;
 #[derive(Clone, Debug)]
 pub(super) enum FoundPath {
     UserId(String),
+    Address { column: String, kind: AddressKind },
     Parent { columns: Vec<String>, table: TableIndex, target: Vec<String> },
     Child { columns: Vec<String>, table: TableIndex, referencing: Vec<String> },
 }
@@ -19,7 +21,7 @@ impl FoundPath {
     /// Returns the columns of the table itself by which rows lead to somebody.
     pub(super) fn columns(&self) -> &[String] {
         match self {
-            Self::UserId(column) => std::slice::from_ref(column),
+            Self::UserId(column) | Self::Address { column, .. } => std::slice::from_ref(column),
             Self::Parent { columns, .. } => columns,
             Self::Child { .. } => &[],
         }
@@ -27,10 +29,20 @@ impl FoundPath {
 
     pub(super) fn table(&self) -> Option<TableIndex> {
         match self {
-            Self::UserId(_) => None,
+            Self::UserId(_) | Self::Address { .. } => None,
             Self::Parent { table, .. } | Self::Child { table, .. } => Some(*table),
         }
     }
+}
+
+fn find_address(table: &MappedTable<'_>, name: &str, kind: AddressKind, problems: &mut Problems) -> Option<FoundPath> {
+    let column = table.relation.column(name).filter(|column| !column.is_text());
+    if let Some(column) = column {
+        let message = format!("the column is {} and can't hold an address", column.type_name);
+        problems.add_for_column(&table.rule.name, name, message, "Name a text column");
+        return None;
+    }
+    Some(FoundPath::Address { column: name.to_owned(), kind })
 }
 
 /// Finds the tables and columns that paths name.
@@ -54,6 +66,7 @@ impl PathFinder<'_> {
         }
         match path {
             OwnerPath::Column(column) => self.find_user_id(table, column, problems),
+            OwnerPath::Address { column, kind } => find_address(table, column, *kind, problems),
             OwnerPath::Parent { columns, target } => self.find_parent(table, columns, target, problems),
             OwnerPath::Child { columns, target } => self.find_child(table, columns, target, problems),
             OwnerPath::Within { column, .. } => {

@@ -157,7 +157,7 @@ fn resolve_reference(
             let table = mapped.index_of_relation(key.parent)?;
             let pairs = key.columns.iter().zip(&key.parent_columns);
             let columns = pairs.map(|(child, parent)| (quote_identifier(child), quote_identifier(parent))).collect();
-            Some(ReferenceTarget::Rows { table, columns })
+            Some(ReferenceTarget::Rows { table, columns, may_dangle: false })
         })
         .collect();
     if targets.is_empty() && column.is_text() {

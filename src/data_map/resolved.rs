@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::address::AddressKind;
 use super::erase::{Removal, RowAction};
 use super::error::Problem;
 use super::index::{IndexedVec, TableIndex};
@@ -13,6 +14,7 @@ use super::rules::TableRule;
 use super::sql::{Parameters, quote_identifier};
 use super::update::Update;
 use super::within::ResolvedWithin;
+use crate::identifiers::Identifiers;
 
 /// A data map that was checked against the database and matches it.
 #[derive(Debug)]
@@ -40,6 +42,8 @@ pub struct Table {
     /// Schema and table, quoted.
     pub(crate) quoted_name: String,
     pub(crate) owners: Vec<ResolvedOwner>,
+    /// Columns of a subject with further addresses of the person, quoted.
+    pub(crate) address_columns: Vec<(String, AddressKind)>,
     /// Whether a row can have several owners.
     pub(crate) is_shareable: bool,
     /// The key of the row that stands for everybody who left: columns, quoted, with the numbers of their parameters.
@@ -50,6 +54,8 @@ pub struct Table {
     pub(crate) row_key: Vec<(String, String)>,
     /// `None` where the map exports nothing of the table.
     pub(crate) export: Option<Vec<ExportColumn>>,
+    /// What the export of somebody whom rows of others name contains of these rows.
+    pub(crate) mention_exports: Vec<MentionExport>,
     /// What a deletion does with the person's rows.
     pub(crate) action: RowAction,
     /// What a deletion does with other people's rows.
@@ -88,8 +94,17 @@ pub(crate) struct Forget {
 pub(crate) enum ResolvedPath {
     /// The column holds the Clerk user id, or a placeholder that stands for nobody.
     UserId { column: String, placeholders: Vec<Placeholder> },
+    /// The column holds an address, or a placeholder that stands for nobody.
+    Address { column: String, kind: AddressKind, placeholders: Vec<Placeholder> },
     /// `columns` reference `target` of a row of `table`.
-    Parent { columns: Vec<String>, table: TableIndex, target: Vec<String> },
+    Parent {
+        columns: Vec<String>,
+        table: TableIndex,
+        target: Vec<String>,
+        /// Where the column holds the Clerk user id, and no foreign key says that the row with it exists, the values that stand for
+        /// nobody. The application may have deleted the row.
+        dangling: Option<Vec<Placeholder>>,
+    },
     /// `referencing` of rows of `table` reference `columns`.
     Child { columns: Vec<String>, table: TableIndex, referencing: Vec<String> },
 }
@@ -106,6 +121,14 @@ pub(crate) enum Placeholder {
 pub(crate) struct ExportColumn {
     pub(crate) name: String,
     pub(crate) base_type: String,
+}
+
+/// What is exported of rows that name the person in one of several columns.
+#[derive(Debug)]
+pub(crate) struct MentionExport {
+    /// The positions of the mentions among the table's references.
+    pub(crate) mentions: Vec<usize>,
+    pub(crate) columns: Vec<ExportColumn>,
 }
 
 /// A column by which other people's rows reference deleted rows, or that names somebody in them.
@@ -137,7 +160,12 @@ pub(crate) enum ResolvedAction {
 #[derive(Debug)]
 pub(crate) enum ReferenceTarget {
     /// Rows of another mapped table: pairs of this table's column and the other's, quoted.
-    Rows { table: TableIndex, columns: Vec<(String, String)> },
+    Rows {
+        table: TableIndex,
+        columns: Vec<(String, String)>,
+        /// Whether the column holds the Clerk user id, and no foreign key says that the row with it exists.
+        may_dangle: bool,
+    },
     /// The column holds the person's Clerk user id.
     UserId,
     /// The id is inside the column's value.
@@ -193,6 +221,8 @@ pub enum UnsearchedReason {
     MaterializedView,
     /// It is a foreign table, whose rows are elsewhere.
     ForeignTable,
+    /// Its rows are found by an address, and none of the person's was known.
+    AddressUnknown,
 }
 
 impl Table {
@@ -237,6 +267,20 @@ impl Resolved {
     #[must_use]
     pub fn tables(&self) -> &[Table] {
         &self.tables
+    }
+
+    /// Returns the tables whose rows are found by addresses of a kind of which none is known.
+    pub(crate) fn tables_without_address(&self, subject: &Identifiers) -> impl Iterator<Item = Unsearched> {
+        let is_unknown = |kind: &AddressKind| match kind {
+            AddressKind::Email => subject.email_addresses().is_empty(),
+            AddressKind::Phone => subject.phone_numbers().is_empty(),
+        };
+        let is_unsearched = move |table: &&Table| {
+            let mut owners = table.owners.iter();
+            owners.any(|owner| matches!(&owner.path, ResolvedPath::Address { kind, .. } if is_unknown(kind)))
+        };
+        let tables = self.tables.iter().filter(is_unsearched);
+        tables.map(|table| Unsearched { table: table.rule.name.clone(), reason: UnsearchedReason::AddressUnknown })
     }
 
     /// Returns the tables in the order of an erasure: children before the tables that they reference.

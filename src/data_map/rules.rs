@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
+use super::address::AddressColumns;
 use super::erase::Erase;
 use super::grammar::ReferenceAction;
 use super::path::OwnerPath;
@@ -57,6 +58,13 @@ impl DataMap {
         &self.tables
     }
 
+    /// Whether rows are found by addresses, which Clerk has to be asked for.
+    #[must_use]
+    pub fn finds_rows_by_address(&self) -> bool {
+        let mut owners = self.tables.iter().flat_map(|rule| &rule.owners);
+        owners.any(|owner| matches!(owner.path, OwnerPath::Address { .. }))
+    }
+
     /// Returns the tables that are neither exported nor erased.
     #[must_use]
     pub fn ignored(&self) -> &[IgnoredTable] {
@@ -76,6 +84,9 @@ pub struct TableRule {
     pub column_labels: BTreeMap<String, String>,
     /// Whether the table holds the users themselves: an entry `[[subject]]`.
     pub subject: bool,
+    /// Columns of a subject with further addresses of the person.
+    #[serde(skip_serializing_if = "AddressColumns::is_empty")]
+    pub addresses: AddressColumns,
     /// How a row's owners are found. At least one.
     #[serde(rename = "owner", serialize_with = "serialize_owners")]
     pub owners: Vec<Owner>,
@@ -129,6 +140,9 @@ pub struct Owner {
 pub struct Mention {
     /// How the row leads to whom it names.
     pub path: OwnerPath,
+    /// What their export contains of the row; `None`: nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub export: Option<ExportRule>,
     /// What happens to the row, or to the column, when they are erased.
     pub action: MentionAction,
     /// The new values of further columns that are about them.

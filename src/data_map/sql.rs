@@ -1,15 +1,15 @@
 //! The only place where text becomes SQL. Identifiers come from the catalog and are quoted here; values are always
 //! bound.
 //!
-//! In every statement on personal rows `$1` is the person's Clerk user id, `$2` the time, and the values that the map
-//! writes follow from `$3`.
+//! In every statement on personal rows `$1` is the person's Clerk user id, `$2` the time, `$3` and `$4` are their e-mail addresses and
+//! phone numbers, and the values that the map writes follow from `$5`.
 
 use sqlx::AssertSqlSafe;
 use sqlx::postgres::{PgArguments, Postgres};
 use sqlx::query::{Query, QueryScalar};
 use time::OffsetDateTime;
 
-use crate::ids::ClerkUserId;
+use crate::identifiers::Identifiers;
 
 /// Quotes an identifier, whatever characters it contains.
 pub(crate) fn quote_identifier(identifier: &str) -> String {
@@ -31,7 +31,7 @@ where
     sqlx::query_scalar(AssertSqlSafe(text)).persistent(false)
 }
 
-/// The values of the map that statements bind from `$3` on.
+/// The values of the map that statements bind from `$5` on.
 #[derive(Debug, Default)]
 pub(crate) struct Parameters(Vec<String>);
 
@@ -44,7 +44,7 @@ impl Parameters {
 
     /// Returns the number of the first parameter after these.
     pub(crate) const fn next(&self) -> usize {
-        const BOUND_BEFORE: usize = 2;
+        const BOUND_BEFORE: usize = 4;
         BOUND_BEFORE + self.0.len() + 1
     }
 
@@ -56,19 +56,21 @@ impl Parameters {
 
 /// Binds the parameters of every statement on personal rows.
 pub(crate) trait BindParams {
-    fn bind_params(self, parameters: &Parameters, subject: &ClerkUserId, now: OffsetDateTime) -> Self;
+    fn bind_params(self, parameters: &Parameters, subject: &Identifiers, now: OffsetDateTime) -> Self;
 }
 
 impl BindParams for Query<'_, Postgres, PgArguments> {
-    fn bind_params(self, parameters: &Parameters, subject: &ClerkUserId, now: OffsetDateTime) -> Self {
-        let query = self.bind(subject.as_str().to_owned()).bind(now);
+    fn bind_params(self, parameters: &Parameters, subject: &Identifiers, now: OffsetDateTime) -> Self {
+        let query = self.bind(subject.user_id().as_str().to_owned()).bind(now);
+        let query = query.bind(subject.email_addresses().to_vec()).bind(subject.phone_numbers().to_vec());
         parameters.values().iter().fold(query, |query, value| query.bind(value.clone()))
     }
 }
 
 impl<Value> BindParams for QueryScalar<'_, Postgres, Value, PgArguments> {
-    fn bind_params(self, parameters: &Parameters, subject: &ClerkUserId, now: OffsetDateTime) -> Self {
-        let query = self.bind(subject.as_str().to_owned()).bind(now);
+    fn bind_params(self, parameters: &Parameters, subject: &Identifiers, now: OffsetDateTime) -> Self {
+        let query = self.bind(subject.user_id().as_str().to_owned()).bind(now);
+        let query = query.bind(subject.email_addresses().to_vec()).bind(subject.phone_numbers().to_vec());
         parameters.values().iter().fold(query, |query, value| query.bind(value.clone()))
     }
 }

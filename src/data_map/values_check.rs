@@ -11,6 +11,7 @@ use super::ownership::and_filter;
 use super::resolved::{Resolved, ResolvedAction, ResolvedOwner, ResolvedPath, Table};
 use super::sql::{self, BindParams as _};
 use super::update::Update;
+use crate::identifiers::Identifiers;
 use crate::ids::ClerkUserId;
 
 /// On how many rows new values are tried.
@@ -25,8 +26,8 @@ const UNUSED_USER_ID: &str = "user_0";
 /// Checks what only rows can show: that paths lead to somebody, that ghosts exist, and that the database takes the new values.
 /// New values are tried on at most 100 rows, in a transaction that is rolled back.
 pub async fn check_values(resolved: &Resolved, connection: &mut PgConnection) -> Result<Vec<Problem>, Error> {
-    let check =
-        ValuesCheck { resolved, subject: ClerkUserId::parse(UNUSED_USER_ID).expect("it has the form of an id") };
+    let unused = ClerkUserId::parse(UNUSED_USER_ID).expect("it has the form of an id");
+    let check = ValuesCheck { resolved, subject: Identifiers::from(&unused) };
     let mut problems = Vec::new();
     for (index, table) in resolved.tables.enumerate() {
         for (owner, rule) in table.owners.iter().zip(&table.rule.owners) {
@@ -58,7 +59,7 @@ enum Tried {
 struct ValuesCheck<'a> {
     resolved: &'a Resolved,
     /// Whom no row names.
-    subject: ClerkUserId,
+    subject: Identifiers,
 }
 
 impl ValuesCheck<'_> {
@@ -76,7 +77,12 @@ impl ValuesCheck<'_> {
                 format!("t.{column} ~ '^user_'"),
                 "no value in it is a Clerk user id (user_…)",
             ),
-            ResolvedPath::Parent { columns, table: parent, target } => {
+            ResolvedPath::Address { column, kind, .. } => (
+                format!("t.{column} <> ''"),
+                format!("t.{column} ~ '{}'", kind.pattern()),
+                "no value in it is such an address",
+            ),
+            ResolvedPath::Parent { columns, table: parent, target, .. } => {
                 let is_set = columns.iter().map(|column| format!("t.{column} IS NOT NULL"));
                 let equal = columns.iter().zip(target).map(|(here, there)| format!("t_.{there} = t.{here}"));
                 let (is_set, equal) =
@@ -123,7 +129,7 @@ impl ValuesCheck<'_> {
         let key = key.collect::<Vec<_>>().join(" AND ");
         let user_ids = table.owners.iter().filter_map(|owner| match &owner.path {
             ResolvedPath::UserId { column, .. } => Some(format!("coalesce(t.{column} ~ '{USER_ID}', false)")),
-            ResolvedPath::Parent { .. } | ResolvedPath::Child { .. } => None,
+            ResolvedPath::Address { .. } | ResolvedPath::Parent { .. } | ResolvedPath::Child { .. } => None,
         });
         let is_living = std::iter::once("false".to_owned()).chain(user_ids).collect::<Vec<_>>().join(" OR ");
         let query = format!("SELECT {is_living} FROM {} AS t WHERE {key}", table.quoted_name);

@@ -134,7 +134,7 @@ fn warn_of_missing_indexes(rule: &TableRule, catalog: &PgCatalog, side_effects: 
             OwnerPath::Child { target, .. } if !target.columns.is_empty() => {
                 searched.insert((target.table.clone(), target.columns.clone()));
             }
-            OwnerPath::Child { .. } | OwnerPath::Within { .. } => {}
+            OwnerPath::Child { .. } | OwnerPath::Address { .. } | OwnerPath::Within { .. } => {}
         }
     }
     searched.extend(rule.references.iter().map(|reference| (rule.name.clone(), vec![reference.column.clone()])));

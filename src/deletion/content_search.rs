@@ -5,10 +5,9 @@ use serde::{Deserialize, Serialize};
 use sqlx::{Connection as _, PgConnection};
 use time::OffsetDateTime;
 
-use crate::clerk::User;
 use crate::data_map::sql::{self, BindParams as _};
 use crate::data_map::{Resolved, SearchableTable};
-use crate::ids::ClerkUserId;
+use crate::identifiers::Identifiers;
 use crate::platform::connection::TimeLimits;
 use crate::{Result, error_chain};
 
@@ -61,9 +60,9 @@ pub(super) struct Needles {
 }
 
 impl Needles {
-    pub(super) fn of(subject: &ClerkUserId, user: Option<&User>) -> Self {
-        let addresses = user.into_iter().flat_map(User::verified_addresses);
-        Self { user_id: subject.as_str().to_lowercase(), addresses: addresses.map(str::to_lowercase).collect() }
+    pub(super) fn of(subject: &Identifiers) -> Self {
+        let addresses = subject.email_addresses().iter().chain(subject.phone_numbers());
+        Self { user_id: subject.user_id().as_str().to_lowercase(), addresses: addresses.cloned().collect() }
     }
 
     /// Returns patterns of LIKE for the texts that contain one.
@@ -93,7 +92,7 @@ fn regex_escape(text: &str) -> String {
 pub(super) async fn search(
     resolved: &Resolved,
     connection: &mut PgConnection,
-    subject: &ClerkUserId,
+    subject: &Identifiers,
     needles: &Needles,
     limit: u64,
 ) -> Result<ContentSearch> {
@@ -137,7 +136,7 @@ async fn size(resolved: &Resolved, connection: &mut PgConnection) -> Result<u64>
 async fn search_table(
     resolved: &Resolved,
     connection: &mut PgConnection,
-    subject: &ClerkUserId,
+    subject: &Identifiers,
     needles: &Needles,
     table: &SearchableTable,
 ) -> Result<Vec<FoundContent>, sqlx::Error> {

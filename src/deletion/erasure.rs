@@ -15,7 +15,7 @@ use super::plan::PlanLine;
 use super::statements::{Effect, PlannedStatement, statements_in_order};
 use crate::data_map::sql::{self, BindParams as _};
 use crate::data_map::{self, DeletionSet, Outcome, Problem, Removal, Resolved, ResolvedAction};
-use crate::ids::ClerkUserId;
+use crate::identifiers::Identifiers;
 use crate::platform::connection::TimeLimits;
 use crate::{Error, Result};
 
@@ -43,7 +43,7 @@ pub struct TableResult {
 pub async fn erase(
     resolved: &Resolved,
     connection: &mut PgConnection,
-    subject: &ClerkUserId,
+    subject: &Identifiers,
     now: OffsetDateTime,
 ) -> Result<Vec<TableResult>> {
     let deletion_set = DeletionSet::deletion(resolved);
@@ -67,7 +67,7 @@ pub(super) fn mismatch(problem: Problem) -> Error {
 pub(super) struct ErasureRun<'a> {
     pub(super) resolved: &'a Resolved,
     pub(super) deletion_set: DeletionSet<'a>,
-    pub(super) subject: &'a ClerkUserId,
+    pub(super) subject: &'a Identifiers,
     pub(super) now: OffsetDateTime,
 }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::erasure::{TableResult, erase};
 use super::verification::verify;
 use crate::data_map::{self, Outcome};
-use crate::ids::ClerkUserId;
+use crate::identifiers::Identifiers;
 use crate::platform::connection;
 use crate::{Error, Lethe, Result};
 
@@ -17,7 +17,7 @@ pub(super) async fn erase_late(
     lethe: &Lethe,
     transaction: &mut PgTransaction<'_>,
     request: Uuid,
-    subject: &ClerkUserId,
+    subject: &Identifiers,
 ) -> Result<u64> {
     let resolved = data_map::resolve(&lethe.data_map, transaction).await?;
     let found = verify(&resolved, transaction, subject).await?;
@@ -46,7 +46,7 @@ pub(super) async fn erase_late(
 pub(super) async fn store_retention(
     transaction: &mut PgTransaction<'_>,
     request: Uuid,
-    subject: &ClerkUserId,
+    subject: &Identifiers,
     results: &[TableResult],
 ) -> Result<()> {
     for result in results {
@@ -56,7 +56,7 @@ pub(super) async fn store_retention(
             on conflict on constraint retention_request_table_key do nothing",
             request,
             result.line.table,
-            subject.as_str(),
+            subject.user_id().as_str(),
             due,
         )
         .execute(&mut **transaction)

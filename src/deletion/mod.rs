@@ -46,6 +46,7 @@ mod statement_sql;
 mod statements;
 mod step;
 mod step_actions;
+mod stored_identifiers;
 mod summary;
 mod tombstone;
 mod verification;

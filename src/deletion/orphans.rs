@@ -158,6 +158,8 @@ pub async fn user_ids(
     let query = format!("SELECT key FROM ({}) AS pages ORDER BY key LIMIT $2", pages.join(" UNION "));
     // Nothing sorts before the empty text.
     let query = sql::query_scalar::<String>(query).bind(after.unwrap_or_default().to_owned()).bind(limit);
+    // No addresses.
+    let query = query.bind(Vec::<String>::new()).bind(Vec::<String>::new());
     let values = resolved.parameters.values().iter();
     Ok(values.fold(query, |query, value| query.bind(value.clone())).fetch_all(connection).await?)
 }

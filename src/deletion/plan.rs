@@ -13,7 +13,7 @@ use super::statements::{PlannedStatement, planned_statements};
 use crate::Result;
 use crate::data_map::sql::{self, BindParams as _};
 use crate::data_map::{DeletionSet, Disposition, Outcome, PlanHash, Resolved};
-use crate::ids::ClerkUserId;
+use crate::identifiers::Identifiers;
 
 /// What a deletion will do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,7 +86,7 @@ impl Plan {
 pub async fn plan(
     resolved: &Resolved,
     connection: &mut PgConnection,
-    subject: &ClerkUserId,
+    subject: &Identifiers,
     now: OffsetDateTime,
 ) -> Result<Plan> {
     let deletion_set = DeletionSet::deletion(resolved);

@@ -7,7 +7,7 @@ use super::erasure::{ErasureRun, mismatch};
 use super::statements::{Effect, purge_statements};
 use crate::Result;
 use crate::data_map::{DeletionSet, Problem, Removal, Resolved};
-use crate::ids::ClerkUserId;
+use crate::identifiers::Identifiers;
 
 /// Deletes the person's rows of `table` whose time is over: in a stamped table those that have a stamp, in a kept one
 /// all. The caller knows that it is over, and purges tables in the order of [`erase`](super::erase)'s results.
@@ -17,7 +17,7 @@ pub async fn purge(
     resolved: &Resolved,
     connection: &mut PgConnection,
     table: &str,
-    subject: &ClerkUserId,
+    subject: &Identifiers,
 ) -> Result<u64> {
     let Some(purged) = resolved.index_of(table) else {
         return Err(mismatch(Problem {

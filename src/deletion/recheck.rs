@@ -1,8 +1,8 @@
 //! Rechecks: after a deletion is completed, its data is looked for again, since a token that outlives the account by a
 //! minute, or a job of the application that was running, can write a row late. What is found is erased by the same rules.
 //!
-//! Until the last recheck the Clerk user id is stored, encrypted, beside the id of the deletion. It leads to the receipt, but
-//! not to what the person chose and did.
+//! Until the last recheck the Clerk user id and the addresses are stored, encrypted, beside the id of the deletion. They lead to the
+//! receipt, but not to what the person chose and did.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use super::late_rows::erase_late;
 use super::misfit::map_error;
 use super::notice::SendRetentionAlert;
 use crate::audit::{self, AuditEvent};
-use crate::ids::ClerkUserId;
+use crate::identifiers::Identifiers;
 use crate::platform::connection::TimeLimits;
 use crate::{Error, Lethe, Result, error_chain, map_alert};
 
@@ -62,7 +62,7 @@ pub(super) async fn schedule(
     lethe: &Lethe,
     transaction: &mut PgTransaction<'_>,
     request: Uuid,
-    subject: &ClerkUserId,
+    subject: &Identifiers,
 ) -> Result<()> {
     for (position, delay) in (0_i16..).zip(DELAYS) {
         sqlx::query!(
@@ -71,7 +71,7 @@ pub(super) async fn schedule(
             on conflict on constraint recheck_pkey do nothing",
             request,
             position,
-            lethe.keys.seal_user_id(request, subject, &lethe.random),
+            lethe.keys.seal_identifiers(request, subject, &lethe.random),
             delay.as_secs_f64(),
         )
         .execute(&mut **transaction)
@@ -139,9 +139,8 @@ async fn recheck_one(
     due: &DueRecheck,
     clerk_id: &[u8],
 ) -> Result<u64> {
-    let subject = lethe.keys.open_user_id(due.request, clerk_id);
-    let subject =
-        subject.ok_or(Error::Internal("a sealed Clerk user id can't be opened with the configured secrets"))?;
+    let subject = lethe.keys.open_identifiers(due.request, clerk_id);
+    let subject = subject.ok_or(Error::Internal("sealed identifiers can't be opened with the configured secrets"))?;
     let rows = erase_late(lethe, &mut transaction, due.request, &subject).await?;
     sqlx::query!(
         "update lethe.recheck

@@ -11,9 +11,11 @@ use super::hold::is_erased;
 use super::plan::{Plan, PlanLine, plan};
 use super::reference::{self, Reference};
 use super::step::{Status, Step};
+use super::stored_identifiers::stored_identifiers;
 use super::wake::wake;
 use crate::audit::{self, AuditEvent};
 use crate::data_map::{self, Outcome, PlanHash};
+use crate::identifiers::Identifiers;
 use crate::ids::ClerkUserId;
 use crate::receipt_code::ReceiptCode;
 use crate::{Error, ErrorCode, Lethe, Result};
@@ -162,7 +164,7 @@ fn is_same(one: &Outcome, of: OffsetDateTime, other: &Outcome, of_other: OffsetD
 /// A deletion whose plan can still be replaced.
 struct Replaceable {
     id: Uuid,
-    subject: ClerkUserId,
+    subject: Identifiers,
     receipt: ReceiptCode,
     plan_hash: String,
     plan: Plan,
@@ -170,9 +172,10 @@ struct Replaceable {
 
 impl Replaceable {
     /// Returns the deletion if it is open, none of the application's rows are erased, and a person confirmed a plan.
-    async fn load(connection: &mut PgConnection, request: Uuid) -> Result<Option<Self>> {
+    async fn load(lethe: &Lethe, connection: &mut PgConnection, request: Uuid) -> Result<Option<Self>> {
         let row = sqlx::query!(
-            r#"select request.receipt_code, request.clerk_id as "clerk_id!", request.plan, request.plan_hash
+            r#"select request.receipt_code, request.clerk_id as "clerk_id!", request.plan, request.plan_hash,
+                request.identifiers
             from lethe.deletion_request request
             join lethe.deletion_step step on step.request_id = request.id and step.position = $2 and step.status <> $3
             where request.id = $1 and request.clerk_id is not null and request.plan_hash <> ''"#,
@@ -185,8 +188,7 @@ impl Replaceable {
         let Some(row) = row else { return Ok(None) };
         Ok(Some(Self {
             id: request,
-            subject: ClerkUserId::parse(&row.clerk_id)
-                .map_err(|_| Error::Internal("invalid Clerk user id in the database"))?,
+            subject: stored_identifiers(lethe, request, &row.clerk_id, row.identifiers.as_deref())?,
             receipt: ReceiptCode::from_database(row.receipt_code),
             plan_hash: row.plan_hash,
             plan: serde_json::from_value(row.plan).map_err(|_| Error::Internal("a stored plan can't be read"))?,
@@ -199,7 +201,8 @@ impl Replaceable {
         if resolved.hash().as_str() == self.plan_hash {
             return Ok(None);
         }
-        Ok(Some(plan(&resolved, connection, &self.subject, lethe.clock.now()).await?))
+        let subject = resolved.identify(connection, self.subject.clone()).await?;
+        Ok(Some(plan(&resolved, connection, &subject, lethe.clock.now()).await?))
     }
 
     /// Puts `plan` in the place of the confirmed one and lets the deletion go on.
@@ -235,7 +238,7 @@ impl Replaceable {
 pub async fn pending_change(lethe: &Lethe, subject: &ClerkUserId) -> Result<Option<PlanChange>> {
     let mut connection = lethe.database.acquire().await?;
     let Some(request) = open_deletion(&mut connection, subject).await? else { return Ok(None) };
-    let Some(deletion) = Replaceable::load(&mut connection, request).await? else { return Ok(None) };
+    let Some(deletion) = Replaceable::load(lethe, &mut connection, request).await? else { return Ok(None) };
     let current = match deletion.changed_plan(lethe, &mut connection).await {
         Err(Error::Map(data_map::Error::Mismatch(_))) => None,
         plan => plan?,
@@ -251,7 +254,7 @@ pub async fn confirm_change(lethe: &Lethe, subject: &ClerkUserId, confirmed: &Pl
     let mut transaction = lethe.database.begin().await?;
     let request = open_deletion(&mut transaction, subject).await?.ok_or(ErrorCode::AccountDeleted)?;
     lock(&mut transaction, request).await?;
-    let deletion = Replaceable::load(&mut transaction, request).await?.ok_or(ErrorCode::AccountDeleted)?;
+    let deletion = Replaceable::load(lethe, &mut transaction, request).await?.ok_or(ErrorCode::AccountDeleted)?;
     let current = match deletion.changed_plan(lethe, &mut transaction).await {
         Err(Error::Map(data_map::Error::Mismatch(_))) => return Err(ErrorCode::PlanChanged.into()),
         plan => plan?,
@@ -277,7 +280,7 @@ pub async fn accept_change(lethe: &Lethe, reference: &Reference) -> Result<Optio
     if is_erased(&mut transaction, request).await? {
         return Ok(Some(Replan::TooLate));
     }
-    let Some(deletion) = Replaceable::load(&mut transaction, request).await? else {
+    let Some(deletion) = Replaceable::load(lethe, &mut transaction, request).await? else {
         return Ok(Some(Replan::Unnecessary));
     };
     let Some(current) = deletion.changed_plan(lethe, &mut transaction).await? else {
@@ -299,10 +302,10 @@ pub(super) enum Question {
 /// Returns what the person would have to be asked.
 pub(super) async fn question(lethe: &Lethe, request: Uuid) -> Result<Question> {
     let mut connection = lethe.database.acquire().await?;
-    let Some(deletion) = Replaceable::load(&mut connection, request).await? else { return Ok(Question::None) };
+    let Some(deletion) = Replaceable::load(lethe, &mut connection, request).await? else { return Ok(Question::None) };
     match data_map::resolve(&lethe.data_map, &mut connection).await {
         Ok(resolved) if resolved.hash().as_str() != deletion.plan_hash => {
-            Ok(Question::Plan { hash: resolved.hash(), subject: deletion.subject })
+            Ok(Question::Plan { hash: resolved.hash(), subject: deletion.subject.user_id().clone() })
         }
         Ok(_) | Err(data_map::Error::Mismatch(_)) => Ok(Question::None),
         Err(error) => Err(error.into()),
@@ -313,7 +316,7 @@ pub(super) async fn question(lethe: &Lethe, request: Uuid) -> Result<Question> {
 pub(super) async fn go_on_unasked(lethe: &Lethe, request: Uuid) -> Result<()> {
     let mut transaction = lethe.database.begin().await?;
     lock(&mut transaction, request).await?;
-    let Some(deletion) = Replaceable::load(&mut transaction, request).await? else { return Ok(()) };
+    let Some(deletion) = Replaceable::load(lethe, &mut transaction, request).await? else { return Ok(()) };
     let Some(current) = deletion.changed_plan(lethe, &mut transaction).await? else { return Ok(()) };
     deletion.replace(lethe, &mut transaction, &current, ReplannedBy::Unreachable).await?;
     transaction.commit().await?;

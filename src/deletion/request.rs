@@ -85,11 +85,13 @@ pub struct Request {
 
 /// Returns what a deletion of `subject` would do now. Fails with [`ErrorCode::TooManyRequests`] while too many others ask.
 pub async fn preview(lethe: &Lethe, subject: &ClerkUserId) -> Result<Plan> {
+    let identifiers = subject::identifiers(lethe, subject).await?;
     let permit = tokio::time::timeout(PREVIEW_WAIT, PREVIEW_PERMITS.acquire()).await;
     let Ok(Ok(_permit)) = permit else { return Err(ErrorCode::TooManyRequests.into()) };
     let mut transaction = TimeLimits::PREVIEW.begin(&lethe.database).await?;
     let resolved = data_map::resolve(&lethe.data_map, &mut transaction).await?;
-    plan(&resolved, &mut transaction, subject, lethe.clock.now()).await
+    let identifiers = resolved.identify(&mut transaction, identifiers).await?;
+    plan(&resolved, &mut transaction, &identifiers, lethe.clock.now()).await
 }
 
 /// A request that isn't stored yet.

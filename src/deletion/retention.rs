@@ -12,6 +12,7 @@ use super::misfit::map_error;
 use super::notice::SendRetentionAlert;
 use super::purge::purge;
 use crate::audit::{self, AuditEvent};
+use crate::identifiers::Identifiers;
 use crate::ids::ClerkUserId;
 use crate::platform::connection::TimeLimits;
 use crate::platform::queue::Job;
@@ -110,7 +111,7 @@ async fn purge_one(lethe: &Lethe, due: &DueRetention) -> Result<u64> {
     }
     let rows = if table_exists(&mut transaction, &due.table).await? {
         let resolved = data_map::resolve(&lethe.data_map, &mut transaction).await?;
-        purge(&resolved, &mut transaction, &due.table, &due.subject).await?
+        purge(&resolved, &mut transaction, &due.table, &Identifiers::from(&due.subject)).await?
     } else {
         // The application dropped it, and the rows with it.
         0

@@ -21,7 +21,7 @@ pub struct Rotated {
     pub subject_keys: u64,
     /// Addresses for receipts that were sealed anew.
     pub contacts: u64,
-    /// Clerk user ids of erased users, which are stored until the last recheck, that were sealed anew.
+    /// Identifiers of users who are being erased, which are stored until the last recheck, that were sealed anew.
     pub user_ids: u64,
     /// Tombstones that were made anew.
     pub tombstones: u64,
@@ -61,7 +61,7 @@ pub async fn rotate(lethe: &Lethe) -> Result<Rotated> {
     renew_tombstones(lethe, &mut rotated).await?;
     rewrap_subject_keys(lethe, &mut rotated).await?;
     reseal_contacts(lethe, &mut rotated).await?;
-    reseal_user_ids(lethe, &mut rotated).await?;
+    reseal_identifiers(lethe, &mut rotated).await?;
     Ok(rotated)
 }
 
@@ -86,8 +86,8 @@ async fn renew_tombstones(lethe: &Lethe, rotated: &mut Rotated) -> Result<()> {
         sqlx::query!(r#"select request_id, clerk_id as "clerk_id!" from lethe.recheck where clerk_id is not null"#)
             .fetch_all(&mut *connection)
             .await?;
-    let opened = awaiting_recheck.iter().filter_map(|row| lethe.keys.open_user_id(row.request_id, &row.clerk_id));
-    let opened: Vec<String> = opened.map(|id| id.as_str().to_owned()).collect();
+    let opened = awaiting_recheck.iter().filter_map(|row| lethe.keys.open_identifiers(row.request_id, &row.clerk_id));
+    let opened: Vec<String> = opened.map(|subject| subject.user_id().as_str().to_owned()).collect();
     rotated.tombstones += renew(lethe, &mut connection, &opened).await?;
     Ok(())
 }
@@ -168,7 +168,7 @@ async fn reseal_contacts(lethe: &Lethe, rotated: &mut Rotated) -> Result<()> {
     Ok(())
 }
 
-async fn reseal_user_ids(lethe: &Lethe, rotated: &mut Rotated) -> Result<()> {
+async fn reseal_identifiers(lethe: &Lethe, rotated: &mut Rotated) -> Result<()> {
     let prefix = lethe.keys.newest_prefix();
     let mut transaction = lethe.database.begin().await?;
     // There are two for each deletion of the last day.
@@ -180,11 +180,11 @@ async fn reseal_user_ids(lethe: &Lethe, rotated: &mut Rotated) -> Result<()> {
     .fetch_all(&mut *transaction)
     .await?;
     for row in rows {
-        let Some(subject) = lethe.keys.open_user_id(row.request_id, &row.clerk_id) else {
+        let Some(subject) = lethe.keys.open_identifiers(row.request_id, &row.clerk_id) else {
             rotated.unreadable += 1;
             continue;
         };
-        let clerk_id = lethe.keys.seal_user_id(row.request_id, &subject, &lethe.random);
+        let clerk_id = lethe.keys.seal_identifiers(row.request_id, &subject, &lethe.random);
         sqlx::query!(
             "update lethe.recheck set clerk_id = $3 where request_id = $1 and position = $2",
             row.request_id,
@@ -193,6 +193,24 @@ async fn reseal_user_ids(lethe: &Lethe, rotated: &mut Rotated) -> Result<()> {
         )
         .execute(&mut *transaction)
         .await?;
+        rotated.user_ids += 1;
+    }
+    let rows = sqlx::query!(
+        r#"select id, identifiers as "identifiers!" from lethe.deletion_request
+        where identifiers is not null and substring(identifiers for octet_length($1::bytea)) <> $1 for no key update"#,
+        &prefix,
+    )
+    .fetch_all(&mut *transaction)
+    .await?;
+    for row in rows {
+        let Some(subject) = lethe.keys.open_identifiers(row.id, &row.identifiers) else {
+            rotated.unreadable += 1;
+            continue;
+        };
+        let identifiers = lethe.keys.seal_identifiers(row.id, &subject, &lethe.random);
+        sqlx::query!("update lethe.deletion_request set identifiers = $2 where id = $1", row.id, identifiers)
+            .execute(&mut *transaction)
+            .await?;
         rotated.user_ids += 1;
     }
     transaction.commit().await?;
@@ -216,6 +234,7 @@ pub async fn secret_uses(lethe: &Lethe) -> Result<Vec<SecretUse>> {
         from (
             select wrapped_key as text from lethe.data_subject
             union all select contact from lethe.deletion_request
+            union all select identifiers from lethe.deletion_request
             union all select clerk_id from lethe.recheck
         ) as texts
         where text is not null group by 1"#

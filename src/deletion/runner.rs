@@ -89,7 +89,7 @@ async fn execute_step(lethe: &Lethe, lease: &Lease) -> Result<Advance, StepError
             transaction.commit().await?;
             return Ok(Advance::RetryLater);
         }
-        deletion = OpenDeletion::load_on(&mut transaction, lease.request).await?;
+        deletion = OpenDeletion::load_on(lethe, &mut transaction, lease.request).await?;
     }
     let detail = step_actions::run_in_transaction(lethe, &mut transaction, &deletion, lease.step, external).await?;
     lease.complete(lethe, &mut transaction).await?;

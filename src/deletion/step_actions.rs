@@ -13,12 +13,14 @@ use super::obstacle;
 use super::operator_notice::{Notice, send_later};
 use super::recheck;
 use super::step::Step;
+use super::stored_identifiers::stored_identifiers;
 use super::tombstone;
 use super::verification::{Searched, searched};
 use crate::audit::{self, AuditEvent};
 use crate::clerk::{DeleteOutcome, User};
 use crate::consent::MirrorConsent;
 use crate::data_map::{self, PlanHash};
+use crate::identifiers::Identifiers;
 use crate::ids::ClerkUserId;
 use crate::platform::connection;
 use crate::{DataSubjectId, Error, ErrorCode, Lethe, Result};
@@ -27,6 +29,8 @@ use crate::{DataSubjectId, Error, ErrorCode, Lethe, Result};
 pub(super) struct OpenDeletion {
     id: Uuid,
     subject: ClerkUserId,
+    /// With the addresses, once the first step has asked Clerk for them.
+    identifiers: Identifiers,
     subject_id: Uuid,
     /// `None` if nobody confirmed a plan.
     plan_hash: Option<PlanHash>,
@@ -35,24 +39,25 @@ pub(super) struct OpenDeletion {
 
 impl OpenDeletion {
     pub(super) async fn load(lethe: &Lethe, id: Uuid) -> Result<Self> {
-        Self::load_on(&mut *lethe.database.acquire().await?, id).await
+        Self::load_on(lethe, &mut *lethe.database.acquire().await?, id).await
     }
 
     /// Does what [`OpenDeletion::load`] does, on a connection that the caller has.
-    pub(super) async fn load_on(connection: &mut PgConnection, id: Uuid) -> Result<Self> {
+    pub(super) async fn load_on(lethe: &Lethe, connection: &mut PgConnection, id: Uuid) -> Result<Self> {
         let row = sqlx::query!(
-            r#"select subject_id as "subject_id?", clerk_id, plan_hash, contact is not null as "has_contact!"
+            r#"select subject_id as "subject_id?", clerk_id, plan_hash, contact is not null as "has_contact!",
+                identifiers
             from lethe.deletion_request where id = $1"#,
             id,
         )
         .fetch_one(connection)
         .await?;
         let clerk_id = row.clerk_id.ok_or(Error::Internal("a finished deletion has an unfinished step"))?;
-        let subject =
-            ClerkUserId::parse(&clerk_id).map_err(|_| Error::Internal("invalid Clerk user id in the database"))?;
+        let identifiers = stored_identifiers(lethe, id, &clerk_id, row.identifiers.as_deref())?;
+        let subject = identifiers.user_id().clone();
         let subject_id = row.subject_id.ok_or(Error::Internal("a finished deletion has an unfinished step"))?;
         let plan_hash = (!row.plan_hash.is_empty()).then(|| PlanHash::from_text(row.plan_hash));
-        Ok(Self { id, subject, subject_id, plan_hash, has_contact: row.has_contact })
+        Ok(Self { id, subject, identifiers, subject_id, plan_hash, has_contact: row.has_contact })
     }
 }
 
@@ -60,10 +65,9 @@ impl OpenDeletion {
 #[derive(Default)]
 pub(super) struct ExternalResult {
     sealed_contact: Option<Vec<u8>>,
+    sealed_identifiers: Option<Vec<u8>>,
     /// Tombstones by older secrets that the database may lack.
     former_tombstones: Vec<tombstone::Digest>,
-    /// The user, if Clerk still has it.
-    user: Option<User>,
     detail: Value,
 }
 
@@ -71,10 +75,11 @@ pub(super) struct ExternalResult {
 pub(super) async fn run_external(lethe: &Lethe, deletion: &OpenDeletion, step: Step) -> Result<ExternalResult> {
     match step {
         Step::EndSessions => {
-            obstacle::ensure_none(lethe, &deletion.subject).await?;
-            let sealed_contact = if deletion.has_contact { None } else { sealed_contact(lethe, deletion).await? };
+            let user = lethe.clerk.user(&deletion.subject).await?;
+            let identifiers = user.as_ref().map_or_else(|| deletion.identifiers.clone(), User::identifiers);
+            obstacle::ensure_none(lethe, &identifiers).await?;
             let ended = lethe.clerk.end_sessions(&deletion.subject).await?;
-            Ok(ExternalResult { sealed_contact, detail: json!({"sessions": ended}), ..ExternalResult::default() })
+            Ok(ExternalResult { detail: json!({"sessions": ended}), ..sealed(lethe, deletion, user.as_ref()) })
         }
         Step::ClerkUser => {
             let outcome = match lethe.clerk.delete_user(&deletion.subject).await? {
@@ -88,19 +93,19 @@ pub(super) async fn run_external(lethe: &Lethe, deletion: &OpenDeletion, step: S
             let former_tombstones = tombstone::write_new_copy(lethe, &deletion.subject).await?;
             Ok(ExternalResult { former_tombstones, ..ExternalResult::default() })
         }
-        // The addresses by which it searches.
-        Step::Verification => {
-            Ok(ExternalResult { user: lethe.clerk.user(&deletion.subject).await?, ..ExternalResult::default() })
-        }
-        Step::PendingWork | Step::ApplicationData | Step::Receipt => Ok(ExternalResult::default()),
+        Step::PendingWork | Step::ApplicationData | Step::Verification | Step::Receipt => Ok(ExternalResult::default()),
     }
 }
 
-/// Returns the person's e-mail address, sealed, while Clerk still has it.
-async fn sealed_contact(lethe: &Lethe, deletion: &OpenDeletion) -> Result<Option<Vec<u8>>> {
-    let user = lethe.clerk.user(&deletion.subject).await?;
-    let address = user.as_ref().and_then(|user| user.primary_email());
-    Ok(address.map(|address| lethe.keys.seal_contact(deletion.id, address, &lethe.random)))
+/// Seals what is needed of the user after Clerk has deleted it: where the receipt goes, and by what rows are found.
+fn sealed(lethe: &Lethe, deletion: &OpenDeletion, user: Option<&User>) -> ExternalResult {
+    let Some(user) = user else { return ExternalResult::default() };
+    let contact = user.primary_email().filter(|_| !deletion.has_contact);
+    ExternalResult {
+        sealed_contact: contact.map(|address| lethe.keys.seal_contact(deletion.id, address, &lethe.random)),
+        sealed_identifiers: Some(lethe.keys.seal_identifiers(deletion.id, &user.identifiers(), &lethe.random)),
+        ..ExternalResult::default()
+    }
 }
 
 /// Executes the part of a step in the database and returns the details for the audit log.
@@ -112,7 +117,7 @@ pub(super) async fn run_in_transaction(
     external: ExternalResult,
 ) -> Result<Value> {
     match step {
-        Step::EndSessions => store_contact(transaction, deletion, external.sealed_contact).await?,
+        Step::EndSessions => store_sealed(transaction, deletion, &external).await?,
         Step::PendingWork => {
             sqlx::query!("delete from lethe.consent_mirror where subject_id = $1", deletion.subject_id)
                 .execute(&mut **transaction)
@@ -121,7 +126,7 @@ pub(super) async fn run_in_transaction(
             lethe.queue().remove(transaction, &mirror).await?;
         }
         Step::ApplicationData => return erase_application_data(lethe, transaction, deletion).await,
-        Step::Verification => return verify_erasure(lethe, transaction, deletion, external.user.as_ref()).await,
+        Step::Verification => return verify_erasure(lethe, transaction, deletion).await,
         Step::ClerkUser => {}
         Step::Audit => write_tombstone(lethe, transaction, deletion, &external.former_tombstones).await?,
         Step::Receipt => complete(lethe, transaction, deletion).await?,
@@ -129,16 +134,20 @@ pub(super) async fn run_in_transaction(
     Ok(external.detail)
 }
 
-async fn store_contact(
+async fn store_sealed(
     transaction: &mut PgTransaction<'_>,
     deletion: &OpenDeletion,
-    sealed_contact: Option<Vec<u8>>,
+    external: &ExternalResult,
 ) -> Result<()> {
-    if sealed_contact.is_some() {
-        sqlx::query!("update lethe.deletion_request set contact = $2 where id = $1", deletion.id, sealed_contact)
-            .execute(&mut **transaction)
-            .await?;
-    }
+    sqlx::query!(
+        "update lethe.deletion_request
+        set contact = coalesce($2, contact), identifiers = coalesce($3, identifiers) where id = $1",
+        deletion.id,
+        external.sealed_contact,
+        external.sealed_identifiers,
+    )
+    .execute(&mut **transaction)
+    .await?;
     Ok(())
 }
 
@@ -154,32 +163,34 @@ async fn erase_application_data(
         return Err(ErrorCode::PlanChanged.into());
     }
     let now = connection::now(transaction).await?;
-    let results = erase(&resolved, transaction, &deletion.subject, now).await?;
-    store_retention(transaction, deletion.id, &deletion.subject, &results).await?;
+    // The columns are erased with the rows, and rows that are written later may still have the addresses.
+    let identifiers = resolved.identify(transaction, deletion.identifiers.clone()).await?;
+    let results = erase(&resolved, transaction, &identifiers, now).await?;
+    store_retention(transaction, deletion.id, &identifiers, &results).await?;
     let tables: Vec<_> = results
         .iter()
         .map(|result| &result.line)
         .map(|line| json!({"table": line.table, "rows": line.rows, "outcome": line.outcome, "others": line.others}))
         .collect();
     let results = serde_json::to_value(&results).map_err(|_| Error::Internal("a result isn't serializable"))?;
-    sqlx::query!("update lethe.deletion_request set results = $2 where id = $1", deletion.id, results)
-        .execute(&mut **transaction)
-        .await?;
+    sqlx::query!(
+        "update lethe.deletion_request set results = $2, identifiers = $3 where id = $1",
+        deletion.id,
+        results,
+        lethe.keys.seal_identifiers(deletion.id, &identifiers, &lethe.random),
+    )
+    .execute(&mut **transaction)
+    .await?;
     Ok(json!({"plan": plan_hash, "tables": tables}))
 }
 
 /// Searches for what the erasure should have left nothing of.
-async fn verify_erasure(
-    lethe: &Lethe,
-    transaction: &mut PgTransaction<'_>,
-    deletion: &OpenDeletion,
-    user: Option<&User>,
-) -> Result<Value> {
+async fn verify_erasure(lethe: &Lethe, transaction: &mut PgTransaction<'_>, deletion: &OpenDeletion) -> Result<Value> {
     let resolved = data_map::resolve(&lethe.data_map, transaction).await?;
-    let erased_late = erase_late(lethe, transaction, deletion.id, &deletion.subject).await?;
-    let needles = Needles::of(&deletion.subject, user);
+    let erased_late = erase_late(lethe, transaction, deletion.id, &deletion.identifiers).await?;
+    let needles = Needles::of(&deletion.identifiers);
     let limit = u64::from(lethe.config.content_search_megabytes.get()) * 1_000_000;
-    let content = content_search::search(&resolved, transaction, &deletion.subject, &needles, limit).await?;
+    let content = content_search::search(&resolved, transaction, &deletion.identifiers, &needles, limit).await?;
     for FoundContent { table, column, rows } in content.found() {
         tracing::warn!(table, column, rows, "texts that no rule erases still contain an erased user's id or address");
         let reference = format!("{table}.{column}");
@@ -188,7 +199,8 @@ async fn verify_erasure(
         }
     }
     let rows_found: u64 = content.found().iter().map(|found| found.rows).sum();
-    let searched = Searched { content: Some(content), ..searched(&resolved) };
+    let mut searched = Searched { content: Some(content), ..searched(&resolved) };
+    searched.unsearched.extend(resolved.tables_without_address(&deletion.identifiers));
     store_searched(transaction, deletion, &searched).await?;
     let mut detail = json!({"left_behind": 0});
     if erased_late > 0 {
@@ -236,7 +248,8 @@ async fn complete(lethe: &Lethe, transaction: &mut PgTransaction<'_>, deletion: 
     let completed = AuditEvent::DeletionCompleted { request: deletion.id };
     let entry = audit::append(lethe, transaction, None, completed).await?;
     let has_contact = sqlx::query_scalar!(
-        r#"update lethe.deletion_request set finished_at = $2, clerk_id = null, subject_id = null, audit_entry_id = $3
+        r#"update lethe.deletion_request set finished_at = $2, clerk_id = null, subject_id = null, identifiers = null,
+            audit_entry_id = $3
         where id = $1 returning contact is not null as "mail!""#,
         deletion.id,
         lethe.clock.now(),
@@ -245,7 +258,7 @@ async fn complete(lethe: &Lethe, transaction: &mut PgTransaction<'_>, deletion: 
     .fetch_one(&mut **transaction)
     .await?;
     tracing::info!(request = %deletion.id, "deletion completed");
-    recheck::schedule(lethe, transaction, deletion.id, &deletion.subject).await?;
+    recheck::schedule(lethe, transaction, deletion.id, &deletion.identifiers).await?;
     alert::clear(transaction, Topic::Deletion, &deletion.id.to_string()).await?;
     alert::clear(transaction, Topic::DueDate, &deletion.id.to_string()).await?;
     if has_contact {

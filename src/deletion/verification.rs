@@ -9,7 +9,7 @@ use super::statements::{Effect, not_yet_erased, planned_statements};
 use crate::Result;
 use crate::data_map::sql::{self, BindParams as _};
 use crate::data_map::{DeletionSet, Resolved, RowAction, Unsearched, UserIdSearch};
-use crate::ids::ClerkUserId;
+use crate::identifiers::Identifiers;
 
 /// Rows that should have been deleted or changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -75,7 +75,7 @@ pub fn searched(resolved: &Resolved) -> Searched {
 pub async fn verify(
     resolved: &Resolved,
     connection: &mut PgConnection,
-    subject: &ClerkUserId,
+    subject: &Identifiers,
 ) -> Result<Vec<Leftover>> {
     let (mut counts, mut names) = (Vec::new(), Vec::new());
     for (table_index, table) in resolved.tables.enumerate().filter(|(_, table)| table.action != RowAction::Leave) {
@@ -115,7 +115,7 @@ pub async fn verify(
 pub(super) async fn rows_without_rule(
     resolved: &Resolved,
     connection: &mut PgConnection,
-    subject: &ClerkUserId,
+    subject: &Identifiers,
 ) -> Result<Vec<Leftover>> {
     let searches = || resolved.user_id_searches.iter().filter(|search| search.is_without_rule);
     let counts: Vec<String> = searches()

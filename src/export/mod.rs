@@ -31,7 +31,7 @@ use self::spool::Spool;
 use self::stall_guard::{Pace, StallGuard};
 use crate::audit::{self, Activity, AuditEvent};
 use crate::rate_limit::RateLimit;
-use crate::{ClerkUserId, Error, ErrorCode, Lethe, Result, clerk};
+use crate::{ClerkUserId, Error, ErrorCode, Lethe, Result, clerk, subject};
 
 /// Each snapshot has a database connection of its own.
 const MAX_SNAPSHOTS: usize = 8;
@@ -129,9 +129,10 @@ async fn read(lethe: &Lethe, subject: &ClerkUserId, shape: Shape) -> Result<(Spo
         Shape::Full => Envelope::full(&profile(lethe, subject).await?, lethe.clock.now())?,
         Shape::TablesOnly => Envelope::default(),
     };
+    let identifiers = subject::identifiers(lethe, subject).await?;
     let permit = tokio::time::timeout(SNAPSHOT_WAIT, SNAPSHOT_PERMITS.acquire()).await;
     let Ok(Ok(permit)) = permit else { return Err(ErrorCode::TooManyRequests.into()) };
-    let snapshot = Snapshot::open(&lethe.database, &lethe.data_map, subject).await?;
+    let snapshot = Snapshot::open(&lethe.database, &lethe.data_map, &identifiers).await?;
     audit::record(lethe, subject, AuditEvent::ExportRequested {}).await?;
     let tally = snapshot.tally();
     let rows = snapshot.write(envelope.prefix, envelope.suffix);

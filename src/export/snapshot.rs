@@ -12,8 +12,8 @@ use tokio_util::bytes::{BufMut, Bytes, BytesMut};
 
 use crate::Result;
 use crate::data_map::sql::{self, BindParams as _};
-use crate::data_map::{self, DataMap, Resolved, Table, TableIndex};
-use crate::ids::ClerkUserId;
+use crate::data_map::{self, DataMap, ExportColumn, Resolved, Table};
+use crate::identifiers::Identifiers;
 use crate::platform::connection::TimeLimits;
 
 /// Chunks are sent when they reach this size.
@@ -29,7 +29,7 @@ const SETTINGS: &str = "SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO';
 pub struct Snapshot {
     connection: PgConnection,
     resolved: Resolved,
-    subject: ClerkUserId,
+    subject: Identifiers,
     rows: Tally,
 }
 
@@ -48,13 +48,14 @@ impl Tally {
 impl Snapshot {
     /// Opens a snapshot. Its connection is taken out of the pool for good, so that large exports don't use up
     /// the pool.
-    pub async fn open(database: &PgPool, map: &DataMap, subject: &ClerkUserId) -> Result<Self> {
+    pub async fn open(database: &PgPool, map: &DataMap, subject: &Identifiers) -> Result<Self> {
         let mut connection = database.acquire().await?.detach();
         sqlx::raw_sql(BEGIN_SNAPSHOT).execute(&mut connection).await?;
         sqlx::raw_sql(SETTINGS).execute(&mut connection).await?;
         TimeLimits::EXPORT.apply(&mut connection).await?;
         let resolved = data_map::resolve(map, &mut connection).await?;
-        Ok(Self { connection, resolved, subject: subject.clone(), rows: Tally::default() })
+        let subject = resolved.identify(&mut connection, subject.clone()).await?;
+        Ok(Self { connection, resolved, subject, rows: Tally::default() })
     }
 
     /// Returns a counter that follows the stream.
@@ -75,32 +76,33 @@ impl Snapshot {
             let mut chunk = BytesMut::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 4);
             chunk.put_slice(prefix.as_bytes());
             chunk.put_u8(b'{');
-            let names = names_in_file(&resolved);
-            for (index, (table, name)) in names.iter().enumerate() {
+            for (index, (name, queries)) in arrays(&resolved).into_iter().enumerate() {
                 chunk.put_slice(if index == 0 { b"\n" } else { b",\n" });
-                chunk.put_slice(serde_json::Value::from(name.as_str()).to_string().as_bytes());
+                chunk.put_slice(serde_json::Value::from(name).to_string().as_bytes());
                 chunk.put_slice(b":[");
-                // No export uses the time.
-                let query = sql::query_scalar::<String>(select(&resolved, *table))
-                    .bind_params(&resolved.parameters, &subject, OffsetDateTime::UNIX_EPOCH);
-                let mut rows = query.fetch(&mut connection);
                 let mut first = true;
-                while let Some(row) = rows.try_next().await? {
-                    chunk.put_slice(if first { b"\n" } else { b",\n" });
-                    first = false;
-                    tally.0.fetch_add(1, Ordering::Relaxed);
-                    if row.len() <= CHUNK_BYTES {
-                        chunk.put_slice(row.as_bytes());
-                    } else {
-                        // A large row isn't copied.
-                        yield chunk.split().freeze();
-                        let mut row = Bytes::from(row);
-                        while !row.is_empty() {
-                            yield row.split_to(row.len().min(CHUNK_BYTES));
+                for query in queries {
+                    // No export uses the time.
+                    let query = sql::query_scalar::<String>(query)
+                        .bind_params(&resolved.parameters, &subject, OffsetDateTime::UNIX_EPOCH);
+                    let mut rows = query.fetch(&mut connection);
+                    while let Some(row) = rows.try_next().await? {
+                        chunk.put_slice(if first { b"\n" } else { b",\n" });
+                        first = false;
+                        tally.0.fetch_add(1, Ordering::Relaxed);
+                        if row.len() <= CHUNK_BYTES {
+                            chunk.put_slice(row.as_bytes());
+                        } else {
+                            // A large row isn't copied.
+                            yield chunk.split().freeze();
+                            let mut row = Bytes::from(row);
+                            while !row.is_empty() {
+                                yield row.split_to(row.len().min(CHUNK_BYTES));
+                            }
                         }
-                    }
-                    if chunk.len() >= CHUNK_BYTES {
-                        yield chunk.split().freeze();
+                        if chunk.len() >= CHUNK_BYTES {
+                            yield chunk.split().freeze();
+                        }
                     }
                 }
                 chunk.put_u8(b']');
@@ -115,33 +117,41 @@ impl Snapshot {
     }
 }
 
-/// Returns the exported tables, each with its key in the file.
-fn names_in_file(resolved: &Resolved) -> Vec<(TableIndex, String)> {
-    let exported = resolved.tables.enumerate().filter(|(_, table)| table.export.is_some());
+/// Returns the arrays of the file, each with its key and the queries for its rows. Rows of others that name the person have one of
+/// their own, beside the table's.
+fn arrays(resolved: &Resolved) -> Vec<(String, Vec<String>)> {
+    let is_exported = |table: &Table| table.export.is_some() || !table.mention_exports.is_empty();
+    let exported = resolved.tables.enumerate().filter(|(_, table)| is_exported(table));
     let short =
         |table: &Table| table.rule.name.rsplit_once('.').map_or(table.rule.name.clone(), |(_, name)| name.to_owned());
     let mut uses: BTreeMap<String, usize> = BTreeMap::new();
     for (_, table) in exported.clone() {
         *uses.entry(short(table)).or_default() += 1;
     }
-    exported
-        .map(|(index, table)| {
-            let name = short(table);
-            (index, if uses[&name] == 1 { name } else { table.rule.name.clone() })
-        })
-        .collect()
+    let mut arrays = Vec::new();
+    for (index, table) in exported {
+        let name = Some(short(table)).filter(|name| uses[name] == 1).unwrap_or_else(|| table.rule.name.clone());
+        if let Some(columns) = &table.export {
+            arrays.push((name.clone(), vec![select(resolved, table, columns, &resolved.owned_rows(index, "t"))]));
+        }
+        if !table.mention_exports.is_empty() {
+            let exports = table.mention_exports.iter();
+            let queries = exports
+                .map(|export| select(resolved, table, &export.columns, &resolved.mentioning_rows(index, export, "t")));
+            arrays.push((format!("{name} (mentions)"), queries.collect()));
+        }
+    }
+    arrays
 }
 
-/// Every row of the person in one table, as JSON text.
-fn select(resolved: &Resolved, table_index: TableIndex) -> String {
-    let table = &resolved.tables[table_index];
-    let columns: Vec<String> = table.export.iter().flatten().map(|column| column.json("t")).collect();
+/// The rows for which `condition` holds, each as JSON text.
+fn select(resolved: &Resolved, table: &Table, columns: &[ExportColumn], condition: &str) -> String {
+    let columns: Vec<String> = columns.iter().map(|column| column.json("t")).collect();
     // `r.*` and not `r`, which would be a column of that name where there is one.
     let query = format!(
-        "SELECT to_json(r.*)::text FROM (SELECT {} FROM {} AS t WHERE {} ORDER BY {}) AS r",
+        "SELECT to_json(r.*)::text FROM (SELECT {} FROM {} AS t WHERE {condition} ORDER BY {}) AS r",
         columns.join(", "),
         table.quoted_name,
-        resolved.owned_rows(table_index, "t"),
         table.order_by("t")
     );
     resolved.row_sets(&query).before(&query)

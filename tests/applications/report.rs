@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use futures::TryStreamExt as _;
-use lethe::ClerkUserId;
 use lethe::data_map::{self, DataMap};
 use lethe::deletion::{self, TableResult};
 use lethe::export::Snapshot;
+use lethe::{ClerkUserId, Identifiers};
 use lethe_demo::testing::Database;
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, PgPool};
@@ -60,14 +60,20 @@ fn stays(result: &TableResult) -> bool {
 }
 
 async fn export(pool: &PgPool, map: &DataMap, person: &str) -> serde_json::Map<String, Value> {
-    let snapshot = Snapshot::open(pool, map, &ClerkUserId::parse(person).unwrap()).await.unwrap();
+    let snapshot = Snapshot::open(pool, map, &identifiers(person)).await.unwrap();
     let chunks: Vec<_> = snapshot.write(String::new(), "").try_collect().await.unwrap();
     let Value::Object(tables) = serde_json::from_slice(&chunks.concat()).unwrap() else { panic!("no object") };
     tables
 }
 
+/// Everybody has a verified address: `ada@quiz.test`.
+fn identifiers(person: &str) -> Identifiers {
+    let name = person.trim_start_matches("user_");
+    Identifiers::from(&ClerkUserId::parse(person).unwrap()).with_email_addresses([format!("{name}@quiz.test")])
+}
+
 async fn erase(pool: &PgPool, map: &DataMap, person: &str) -> Vec<TableResult> {
-    let person = ClerkUserId::parse(person).unwrap();
+    let person = identifiers(person);
     let mut transaction = pool.begin().await.unwrap();
     let resolved = match data_map::resolve(map, &mut transaction).await {
         Ok(resolved) => resolved,

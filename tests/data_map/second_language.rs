@@ -273,3 +273,31 @@ async fn map_of_the_first_language_is_translated() {
     assert_eq!(problems(&database, &decided).await, []);
     assert_eq!(data_map::upgrade(&decided, &mut connection).await.unwrap(), decided);
 }
+
+#[tokio::test]
+async fn rows_are_found_by_addresses_in_text_columns_and_never_purged() {
+    let database = with(
+        "CREATE TABLE newsletter (id int PRIMARY KEY, address text NOT NULL, score int); \
+        CREATE TABLE openings (id int PRIMARY KEY, newsletter_id int NOT NULL REFERENCES newsletter); \
+        ALTER TABLE users ADD billing text, ADD age int",
+    )
+    .await;
+    let newsletter = |owner: &str| table("newsletter", owner, "");
+    let openings = table("openings", "\"newsletter_id -> public.newsletter\"", "");
+    let valid = map(&format!("{}{openings}", newsletter("{ email = \"address\" }")));
+    assert_eq!(problems(&database, &valid).await, []);
+    assert_eq!(problems(&database, &valid.replace("email =", "phone =")).await, []);
+    let named = valid.replace("key = \"clerk_id\"", "key = \"clerk_id\"\naddresses = { email = [\"billing\"] }");
+    assert_eq!(problems(&database, &named).await, []);
+    let wrong = problem(&database, &named.replace("billing", "age")).await;
+    assert_problem(&wrong, "public.users", "age", "can't hold an address");
+    let wrong = problem(&database, &valid.replace("\"address\"", "\"score\"")).await;
+    assert_problem(&wrong, "public.newsletter", "score", "can't hold an address");
+    let purged = valid.replacen("erase = \"delete\"\n\n", "erase = { keep = \"tax law\", for = \"10 years\" }\n\n", 1);
+    assert_ne!(purged, valid);
+    let found = problems(&database, &purged).await;
+    assert!(found.iter().any(|problem| problem.message.contains("nobody knows any more")), "{found:?}");
+    let both =
+        DataMap::parse(&valid.replace("{ email = \"address\" }", "{ email = \"address\", phone = \"address\" }"));
+    assert!(both.unwrap_err().to_string().contains("an owner is found in one way"));
+}

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use futures::TryStreamExt;
+use lethe::Identifiers;
 use lethe::data_map::DataMap;
 use lethe::deletion;
 use lethe::export::Snapshot;
@@ -74,7 +75,8 @@ async fn assert_usable(database: &Database, names: &[String]) {
         stamp = toml(stamp),
     );
     let who = named("user_a");
-    let snapshot = Snapshot::open(database.pool(), &DataMap::parse(&map).unwrap(), &who).await.unwrap();
+    let snapshot =
+        Snapshot::open(database.pool(), &DataMap::parse(&map).unwrap(), &Identifiers::from(&who)).await.unwrap();
     let file = snapshot.write(String::new(), "").try_collect::<Vec<_>>().await.unwrap().concat();
     let file: BTreeMap<String, Vec<BTreeMap<String, Value>>> = serde_json::from_slice(&file).unwrap();
     let rows: Vec<_> = file.values().flatten().collect();
@@ -90,7 +92,9 @@ async fn assert_usable(database: &Database, names: &[String]) {
 
     let mut connection = database.pool().acquire().await.unwrap();
     let resolved = resolve(&map, &mut connection).await;
-    let purged = deletion::purge(&resolved, &mut connection, &format!("{schema}.{notes}"), &who).await.unwrap();
+    let purged = deletion::purge(&resolved, &mut connection, &format!("{schema}.{notes}"), &Identifiers::from(&who))
+        .await
+        .unwrap();
     assert_eq!((purged, count(database.pool(), &notes_sql).await), (1, 1));
     run(database.pool(), &format!("DROP SCHEMA {} CASCADE", sql(schema))).await;
 }

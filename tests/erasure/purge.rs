@@ -1,6 +1,7 @@
 //! The purge: rows that a deletion stamped or kept are deleted once their period is over.
 
 use lethe::Error;
+use lethe::Identifiers;
 use lethe::data_map;
 use lethe::deletion::{self, TableResult};
 use sqlx::AssertSqlSafe;
@@ -28,8 +29,10 @@ async fn stamped_and_kept_rows_are_purged_after_their_period() {
     for result in due {
         let mut transaction = pool.begin().await.unwrap();
         let resolved = resolve(SAMPLE, &mut transaction).await;
-        let rows = deletion::purge(&resolved, &mut transaction, &result.line.table, &who).await.unwrap();
-        let again = deletion::purge(&resolved, &mut transaction, &result.line.table, &who).await.unwrap();
+        let rows =
+            deletion::purge(&resolved, &mut transaction, &result.line.table, &Identifiers::from(&who)).await.unwrap();
+        let again =
+            deletion::purge(&resolved, &mut transaction, &result.line.table, &Identifiers::from(&who)).await.unwrap();
         transaction.commit().await.unwrap();
         let hidden = u64::from(result.line.table == "public.projects");
         assert_eq!((rows, again), (result.line.rows + hidden, 0), "{}", result.line.table);
@@ -47,9 +50,11 @@ async fn purge_needs_a_rule_and_spares_rows_that_the_map_now_keeps() {
     let mut connection = database.pool().acquire().await.unwrap();
     let map = SAMPLE.replace(", for = \"2 years\"", "");
     let resolved = resolve(&map, &mut connection).await;
-    let purged = deletion::purge(&resolved, &mut connection, "public.usage_logs", &subject(1)).await.unwrap();
+    let purged = deletion::purge(&resolved, &mut connection, "public.usage_logs", &Identifiers::from(&subject(1)))
+        .await
+        .unwrap();
     assert_eq!(purged, 0);
-    let unknown = deletion::purge(&resolved, &mut connection, "public.gone", &subject(1)).await;
+    let unknown = deletion::purge(&resolved, &mut connection, "public.gone", &Identifiers::from(&subject(1))).await;
     assert!(matches!(unknown, Err(Error::Map(data_map::Error::Mismatch(_)))));
 }
 
@@ -90,7 +95,8 @@ async fn rows_that_stay_are_only_read() {
     let mut transaction = database.pool().begin().await.unwrap();
     sqlx::raw_sql(AssertSqlSafe(format!("SET LOCAL ROLE {role}"))).execute(&mut *transaction).await.unwrap();
     let resolved = resolve(map, &mut transaction).await;
-    let results = deletion::erase(&resolved, &mut transaction, &named("user_a"), NOW).await.unwrap();
+    let results =
+        deletion::erase(&resolved, &mut transaction, &Identifiers::from(&named("user_a")), NOW).await.unwrap();
     let rows = rows_of(&results);
     assert_eq!((rows[&("public.invoices".to_owned(), false)], rows[&("public.notes".to_owned(), false)]), (2, 1));
     sqlx::raw_sql("RESET ROLE").execute(&mut *transaction).await.unwrap();

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use lethe::ClerkUserId;
 use lethe::data_map::{self, DataMap, Resolved};
 use lethe::deletion::{self, Plan, TableResult};
+use lethe::{ClerkUserId, Identifiers};
 use lethe_demo::people;
 use lethe_demo::sample::{self, SeedOptions};
 use lethe_demo::testing::Database;
@@ -50,7 +50,7 @@ pub(crate) async fn resolve(map: &str, connection: &mut PgConnection) -> Resolve
 pub(crate) async fn plan(pool: &PgPool, map: &str, subject: &ClerkUserId) -> Plan {
     let mut connection = pool.acquire().await.unwrap();
     let resolved = resolve(map, &mut connection).await;
-    deletion::plan(&resolved, &mut connection, subject, NOW).await.unwrap()
+    deletion::plan(&resolved, &mut connection, &Identifiers::from(subject), NOW).await.unwrap()
 }
 
 pub(crate) async fn erase_at(
@@ -61,8 +61,8 @@ pub(crate) async fn erase_at(
 ) -> lethe::Result<Vec<TableResult>> {
     let mut transaction = pool.begin().await?;
     let resolved = resolve(map, &mut transaction).await;
-    let results = deletion::erase(&resolved, &mut transaction, subject, now).await?;
-    assert_eq!(deletion::verify(&resolved, &mut transaction, subject).await?, []);
+    let results = deletion::erase(&resolved, &mut transaction, &Identifiers::from(subject), now).await?;
+    assert_eq!(deletion::verify(&resolved, &mut transaction, &Identifiers::from(subject)).await?, []);
     transaction.commit().await?;
     Ok(results)
 }

@@ -1,5 +1,6 @@
 //! The verification after an erasure, and the list of user ids.
 
+use lethe::Identifiers;
 use lethe::deletion::{self, orphans};
 use lethe_demo::people;
 
@@ -30,9 +31,9 @@ async fn verification_finds_a_user_id_in_an_ignored_table() {
 
     let mut transaction = database.pool().begin().await.unwrap();
     let resolved = resolve(&map, &mut transaction).await;
-    let results = deletion::erase(&resolved, &mut transaction, &who, NOW).await.unwrap();
+    let results = deletion::erase(&resolved, &mut transaction, &Identifiers::from(&who), NOW).await.unwrap();
     assert_eq!(rows_of(&results)[&("public.posts".to_owned(), true)], 1);
-    let left = deletion::verify(&resolved, &mut transaction, &who).await.unwrap();
+    let left = deletion::verify(&resolved, &mut transaction, &Identifiers::from(&who)).await.unwrap();
     assert_eq!(left.len(), 1, "{left:?}");
     assert_eq!(
         (left[0].table.as_str(), left[0].column.as_deref(), left[0].rows),
@@ -57,7 +58,7 @@ async fn verification_finds_rows_that_were_written_later() {
     .await;
     let mut connection = database.pool().acquire().await.unwrap();
     let resolved = resolve(SAMPLE, &mut connection).await;
-    let left = deletion::verify(&resolved, &mut connection, &who).await.unwrap();
+    let left = deletion::verify(&resolved, &mut connection, &Identifiers::from(&who)).await.unwrap();
     let tables: Vec<&str> = left.iter().map(|left| left.table.as_str()).collect();
     assert_eq!(tables, ["public.users", "public.profiles", "public.projects"]);
 }

@@ -1,18 +1,19 @@
 //! Compares rows of the database with those of the model.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as JsonValue;
 
-use crate::model::is_unique_text;
+use crate::model::{MENTIONS, is_unique_text};
 use crate::value::{Row, Value};
 
 /// Returns the rows by the names that an export gives the tables: without the schema where that is unambiguous.
 pub(crate) fn names_in_file(exported: BTreeMap<String, Vec<Row>>) -> BTreeMap<String, Vec<JsonValue>> {
     let short = |name: &str| name.split_once('.').map(|(_, table)| table.to_owned()).unwrap();
-    let names: Vec<String> = exported.keys().map(|name| short(name)).collect();
+    let table = |name: &str| name.trim_end_matches(MENTIONS).to_owned();
+    let names: BTreeSet<String> = exported.keys().map(|name| table(name)).collect();
     let tables = exported.into_iter().map(|(name, rows)| {
-        let is_unique = names.iter().filter(|other| **other == short(&name)).count() == 1;
+        let is_unique = names.iter().filter(|other| short(other) == short(&table(&name))).count() == 1;
         let json = |row: Row| row.into_iter().map(|(column, value)| (column, value.json())).collect::<JsonValue>();
         let mut rows: Vec<JsonValue> = rows.into_iter().map(json).collect();
         rows.sort_by_key(JsonValue::to_string);

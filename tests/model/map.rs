@@ -38,13 +38,15 @@ pub(crate) struct Owner {
 pub(crate) enum Path {
     /// The Clerk id.
     Column(String),
+    /// The e-mail address.
+    Email(String),
     /// `columns -> table`, or `columns -> table(target)`.
     To { columns: Vec<String>, table: String, target: Vec<String> },
     /// `<- table(columns)`, or `key <- table(columns)`.
     From { key: Vec<String>, table: String, columns: Vec<String> },
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Export {
     All,
     Only(Vec<String>),
@@ -94,6 +96,8 @@ pub(crate) enum NewValue {
 #[derive(Clone, Debug)]
 pub(crate) struct Mention {
     pub(crate) columns: Vec<Path>,
+    /// What the export of whom it names contains of the row.
+    pub(crate) export: Option<Export>,
     pub(crate) action: MentionAction,
     pub(crate) forget: BTreeMap<String, NewValue>,
 }
@@ -165,7 +169,7 @@ impl Path {
     /// Returns the table that it leads to.
     pub(crate) const fn table(&self) -> Option<&String> {
         match self {
-            Self::Column(_) => None,
+            Self::Column(_) | Self::Email(_) => None,
             Self::To { table, .. } | Self::From { table, .. } => Some(table),
         }
     }
@@ -173,7 +177,7 @@ impl Path {
     /// Returns the columns of the table itself.
     pub(crate) fn own_columns(&self) -> &[String] {
         match self {
-            Self::Column(column) => std::slice::from_ref(column),
+            Self::Column(column) | Self::Email(column) => std::slice::from_ref(column),
             Self::To { columns, .. } => columns,
             Self::From { key, .. } => key,
         }

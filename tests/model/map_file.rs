@@ -37,7 +37,8 @@ fn write_entry(entry: &Entry) -> String {
     let section = if entry.is_subject { "subject" } else { "table" };
     if !entry.is_subject && (entry.owners.len() > 1 || entry.owners.iter().any(|owner| !owner.forget.is_empty())) {
         for owner in &entry.owners {
-            toml.push(format!("[[{section}.owner]]\npath = {}\n", quote(&write_path(&owner.path))));
+            let key = path_key(&owner.path);
+            toml.push(format!("[[{section}.owner]]\n{key} = {}\n", quote(&write_path(&owner.path))));
             if !owner.conditions.is_empty() {
                 toml.push(format!("where = {}\n", write_conditions(owner)));
             }
@@ -56,6 +57,9 @@ fn write_entry(entry: &Entry) -> String {
             MentionAction::Forbid => quote("none"),
         };
         toml.push(format!("[[{section}.mention]]\ncolumns = {}\nerase = {erase}\n", list(&columns)));
+        if let Some(export) = &mention.export {
+            toml.push(format!("export = {}\n", write_export(export)));
+        }
         if !mention.forget.is_empty() {
             let values = mention.forget.iter().map(|(column, value)| (column, write_value(value)));
             toml.push(format!("forget = {}\n", braces(values)));
@@ -76,8 +80,16 @@ fn write_entry(entry: &Entry) -> String {
 }
 
 fn write_owner(owner: &Owner) -> String {
-    let path = quote(&write_path(&owner.path));
-    if owner.conditions.is_empty() { path } else { format!("{{ path = {path}, where = {} }}", write_conditions(owner)) }
+    let (path, key) = (quote(&write_path(&owner.path)), path_key(&owner.path));
+    match (owner.conditions.is_empty(), key) {
+        (true, "path") => path,
+        (true, key) => format!("{{ {key} = {path} }}"),
+        (false, key) => format!("{{ {key} = {path}, where = {} }}", write_conditions(owner)),
+    }
+}
+
+fn path_key(path: &Path) -> &'static str {
+    if matches!(path, Path::Email(_)) { "email" } else { "path" }
 }
 
 fn write_conditions(owner: &Owner) -> String {
@@ -90,7 +102,7 @@ pub(crate) fn write_path(path: &Path) -> String {
         columns => format!("({})", columns.join(", ")),
     };
     match path {
-        Path::Column(column) => column.clone(),
+        Path::Column(column) | Path::Email(column) => column.clone(),
         Path::To { columns, table, target } => match target.as_slice() {
             [] => format!("{} -> {table}", several(columns)),
             [only] if only.len().is_multiple_of(2) => format!("{} -> {table}.{only}", several(columns)),

@@ -6,7 +6,7 @@ use futures::TryStreamExt;
 use lethe::data_map::{self, DataMap, Outcome, Resolved};
 use lethe::deletion::{self, TableResult};
 use lethe::export::Snapshot;
-use lethe::{ClerkUserId, Error};
+use lethe::{ClerkUserId, Error, Identifiers};
 use lethe_demo::testing::Database;
 use serde_json::Value as JsonValue;
 use sqlx::pool::PoolConnection;
@@ -20,7 +20,7 @@ use crate::ddl::{self, quote};
 use crate::generator::{Case, PEOPLE};
 use crate::map::Map;
 use crate::map_file;
-use crate::model::{Model, Now};
+use crate::model::{Model, Now, address_of};
 use crate::tally::Tally;
 use crate::value::{Row, Rows, Value};
 
@@ -135,7 +135,7 @@ impl Worker {
     async fn check_export(&mut self, case: &Case, map: &DataMap, person: &str) -> Result<()> {
         let subject = ClerkUserId::parse(person).unwrap();
         let read = async || {
-            let snapshot = Snapshot::open(self.database.pool(), map, &subject).await?;
+            let snapshot = Snapshot::open(self.database.pool(), map, &identifiers(&subject)).await?;
             snapshot.write(String::new(), "").try_collect::<Vec<_>>().await
         };
         let file = match read().await {
@@ -165,7 +165,7 @@ impl Worker {
     /// Erases the person, and once more. Returns the rows that are left.
     async fn check_erasure(&mut self, case: &Case, resolved: &Resolved, person: &str, expected: &Rows) -> Result<Rows> {
         let subject = ClerkUserId::parse(person).unwrap();
-        let plan = deletion::plan(resolved, &mut self.connection, &subject, NOW).await;
+        let plan = deletion::plan(resolved, &mut self.connection, &identifiers(&subject), NOW).await;
         let results = match self.erase(resolved, &subject).await {
             Ok(results) => results,
             Err(error) => return disagree(format!("the erasure of {person} fails: {}", lethe::error_chain(&error))),
@@ -183,7 +183,7 @@ impl Worker {
         if planned != done {
             return disagree(format!("the erasure of {person} did {done:?}, and planned was {planned:?}"));
         }
-        let leftovers = deletion::verify(resolved, &mut self.connection, &subject).await.unwrap();
+        let leftovers = deletion::verify(resolved, &mut self.connection, &identifiers(&subject)).await.unwrap();
         if !leftovers.is_empty() {
             return disagree(format!("the verification of {person} finds {leftovers:?}"));
         }
@@ -221,7 +221,7 @@ impl Worker {
 
     async fn erase(&mut self, resolved: &Resolved, subject: &ClerkUserId) -> lethe::Result<Vec<TableResult>> {
         let mut transaction = self.connection.begin().await?;
-        let results = deletion::erase(resolved, &mut transaction, subject, NOW).await?;
+        let results = deletion::erase(resolved, &mut transaction, &identifiers(subject), NOW).await?;
         transaction.commit().await.map_err(Error::from)?;
         Ok(results)
     }
@@ -294,4 +294,8 @@ impl Worker {
         }
         Ok(())
     }
+}
+
+fn identifiers(subject: &ClerkUserId) -> Identifiers {
+    Identifiers::from(subject).with_email_addresses([address_of(subject.as_str())])
 }

@@ -193,6 +193,7 @@ fn search_facts(searched: &Searched) -> impl IntoView + use<> {
                 UnsearchedReason::RowLevelSecurity => texts::ROW_LEVEL_SECURITY,
                 UnsearchedReason::MaterializedView => texts::MATERIALIZED_VIEW,
                 UnsearchedReason::ForeignTable => texts::FOREIGN_TABLE,
+                UnsearchedReason::AddressUnknown => texts::ADDRESS_UNKNOWN,
             },
         )
     });

@@ -115,7 +115,7 @@ pub struct ReceiptFoundContent {
 pub struct UnsearchedTable {
     #[schema(example = "public.salaries")]
     table: String,
-    /// `no_privilege`, `row_level_security`, `materialized_view` or `foreign_table`.
+    /// `no_privilege`, `row_level_security`, `materialized_view`, `foreign_table` or `address_unknown`.
     #[schema(schema_with = reason_schema)]
     reason: UnsearchedReason,
 }
@@ -187,6 +187,12 @@ fn outcome_schema() -> Object {
 fn reason_schema() -> Object {
     ObjectBuilder::new()
         .schema_type(Type::String)
-        .enum_values(Some(["no_privilege", "row_level_security", "materialized_view", "foreign_table"]))
+        .enum_values(Some([
+            "no_privilege",
+            "row_level_security",
+            "materialized_view",
+            "foreign_table",
+            "address_unknown",
+        ]))
         .build()
 }

@@ -19,6 +19,7 @@ pub(crate) use subject_key::{EntryContext, SubjectKey};
 
 use self::aead::{AssociatedData, Key};
 use self::key_set::KeySet;
+use crate::identifiers::Identifiers;
 use crate::ids::{ClerkUserId, DataSubjectId, UserHandle};
 use crate::platform::Random;
 
@@ -154,15 +155,15 @@ impl Keys {
         String::from_utf8(self.open(|set| &set.contact, &contact_data(request), sealed)?).ok()
     }
 
-    /// Encrypts the Clerk user id of whoever a deletion request is about, for the rechecks after the deletion.
-    pub(crate) fn seal_user_id(&self, request: Uuid, subject: &ClerkUserId, random: &Random) -> Vec<u8> {
-        self.seal(|set| &set.contact, &user_id_data(request), subject.as_str().as_bytes(), random)
+    /// Encrypts the identifiers of whoever a deletion request is about, until the last recheck.
+    pub(crate) fn seal_identifiers(&self, request: Uuid, subject: &Identifiers, random: &Random) -> Vec<u8> {
+        self.seal(|set| &set.contact, &user_id_data(request), subject.to_json().as_bytes(), random)
     }
 
-    /// Decrypts what [`Keys::seal_user_id`] returned for this request.
-    pub(crate) fn open_user_id(&self, request: Uuid, sealed: &[u8]) -> Option<ClerkUserId> {
-        let id = self.open(|set| &set.contact, &user_id_data(request), sealed)?;
-        ClerkUserId::parse(&String::from_utf8(id).ok()?).ok()
+    /// Decrypts what [`Keys::seal_identifiers`] returned for this request.
+    pub(crate) fn open_identifiers(&self, request: Uuid, sealed: &[u8]) -> Option<Identifiers> {
+        let stored = self.open(|set| &set.contact, &user_id_data(request), sealed)?;
+        Identifiers::from_stored(std::str::from_utf8(&stored).ok()?)
     }
 
     /// Encrypts the key of a data subject.

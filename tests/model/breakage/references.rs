@@ -139,6 +139,6 @@ fn is_same_owner(map: &Map, child: &Table, key: &ForeignKey) -> bool {
         Path::To { columns, table, target } => {
             *table == key.parent && *columns == key.columns && (target.is_empty() || *target == key.parent_columns)
         }
-        Path::From { .. } => false,
+        Path::Email(_) | Path::From { .. } => false,
     })
 }

@@ -9,7 +9,7 @@ use super::random::Random;
 use super::references::{self, Decisions};
 use super::scrubs::scrub;
 use super::{Draft, forgets, is_path_key};
-use crate::map::{Entry, Erase, Export, Map, Path, Removal};
+use crate::map::{Entry, Erase, Export, Map, Mention, Path, Removal};
 use crate::schema::{ForeignKey, Table};
 
 /// Where rows of others are deleted.
@@ -49,7 +49,7 @@ fn map(random: &mut Random, draft: &Draft, lifetimes: &Lifetimes<'_>, decisions:
             owners: forgets::choose(random, draft, table),
             export: export(random, table),
             erase: erase(random, draft, lifetimes, table),
-            mentions: mentions::merged(decisions.mentions.get(&name).map_or(&[], Vec::as_slice)),
+            mentions: mentions(random, table, decisions),
             references: decisions.references.get(&name).cloned().unwrap_or_default(),
             table: name,
         }
@@ -57,6 +57,14 @@ fn map(random: &mut Random, draft: &Draft, lifetimes: &Lifetimes<'_>, decisions:
     let is_second = draft.is_second;
     let entries = tables.into_iter().map(entry).collect();
     Map { is_second, entries, ghosts: draft.ghosts.clone(), ..Map::default() }
+}
+
+fn mentions(random: &mut Random, table: &Table, decisions: &Decisions) -> Vec<Mention> {
+    let mut mentions = mentions::merged(decisions.mentions.get(&table.full_name()).map_or(&[], Vec::as_slice));
+    for mention in &mut mentions {
+        mention.export = random.percent(30).then(|| export(random, table)).filter(|export| *export != Export::Nothing);
+    }
+    mentions
 }
 
 fn erase(random: &mut Random, draft: &Draft, lifetimes: &Lifetimes<'_>, table: &Table) -> Erase {

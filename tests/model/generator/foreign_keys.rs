@@ -32,7 +32,7 @@ fn add_one(random: &mut Random, draft: &mut Draft, position: usize) {
     let owner_column = match owner.expect("every table has an owner") {
         Path::Column(column) => Some(column),
         Path::To { columns, .. } => Some(columns[0].clone()),
-        Path::From { .. } => None,
+        Path::Email(_) | Path::From { .. } => None,
     };
     let nullable = random.percent(65);
     // With more than one column, often the tenant and the rest.

@@ -93,8 +93,8 @@ fn cuts(random: &mut Random, draft: &Draft, table: &Table, path: &Path, column: 
     let is_cut = |value: &NewValue| match value {
         NewValue::Null => true,
         // The engine takes the Clerk id of a ghost for another owner's.
-        NewValue::Ghost => !matches!(path, Path::Column(_)),
-        _ => matches!(path, Path::Column(_)),
+        NewValue::Ghost => !matches!(path, Path::Column(_) | Path::Email(_)),
+        _ => matches!(path, Path::Column(_) | Path::Email(_)),
     };
     values::options(random, draft, table, column).into_iter().filter(is_cut).collect()
 }

@@ -164,6 +164,7 @@ impl<'a> Lifetimes<'a> {
                     Fate::Stamp(period) | Fate::Keep(period) | Fate::Scrub(period) => period,
                     Fate::Delete => None,
                 };
+                let period = period.filter(|_| !self.draft.is_found_by_address(parent));
                 self.fates.insert(parent.to_owned(), Fate::Keep(period))
             }
         };
@@ -172,12 +173,14 @@ impl<'a> Lifetimes<'a> {
 
 fn random_fate(random: &mut Random, draft: &Draft, table: &Table) -> Fate {
     let period = random.one_of(&PERIODS);
-    let scrub_period = (draft.is_second && random.percent(40)).then_some(period);
+    let can_end = !draft.is_found_by_address(&table.full_name());
+    let scrub_period = (draft.is_second && random.percent(40)).then_some(period).filter(|_| can_end);
+    let period = Some(period).filter(|_| can_end);
     match random.below(100) {
-        45..57 if stamp_column(table).is_some() => Fate::Stamp(Some(period)),
+        45..57 if stamp_column(table).is_some() => Fate::Stamp(period),
         57..65 if stamp_column(table).is_some() => Fate::Stamp(None),
         65..82 => Fate::Scrub(scrub_period),
-        82..91 => Fate::Keep(Some(period)),
+        82..91 => Fate::Keep(period),
         91..100 => Fate::Keep(None),
         _ => Fate::Delete,
     }

@@ -32,7 +32,8 @@ pub(super) fn choose(random: &mut Random, draft: &Draft) -> Mentions {
                 let mut forget = forgets::payload(random, draft, table, 10);
                 // A time that own rows are stamped with must stay, although `resolve` doesn't say so.
                 forget.retain(|column, _| !table.column(column).kind.is_time());
-                let mention = Mention { columns: vec![path], action: MentionAction::Write(value), forget };
+                let mention =
+                    Mention { columns: vec![path], export: None, action: MentionAction::Write(value), forget };
                 mentions.entry(name.clone()).or_default().push(mention);
             }
         }

@@ -134,10 +134,19 @@ impl Draft {
     /// Whether finding the owners needs rows that reference others.
     fn is_found_by_children(&self, path: &Path) -> bool {
         match path {
-            Path::Column(_) => false,
+            Path::Column(_) | Path::Email(_) => false,
             Path::To { table, .. } => self.owners[table].iter().any(|owner| self.is_found_by_children(&owner.path)),
             Path::From { .. } => true,
         }
+    }
+
+    /// Whether rows can be found by an address alone, which nobody knows when a period is over.
+    fn is_found_by_address(&self, table: &str) -> bool {
+        self.owners[table].iter().any(|owner| match &owner.path {
+            Path::Column(_) => false,
+            Path::Email(_) => true,
+            Path::To { table, .. } | Path::From { table, .. } => self.is_found_by_address(table),
+        })
     }
 
     /// Whether a row of the table can have several owners.
@@ -145,7 +154,7 @@ impl Draft {
         let owners = &self.owners[table];
         has_several_owners(owners)
             || owners.iter().any(|owner| match &owner.path {
-                Path::Column(_) => false,
+                Path::Column(_) | Path::Email(_) => false,
                 Path::To { table, .. } => self.is_shareable(table),
                 Path::From { .. } => true,
             })
@@ -165,7 +174,7 @@ impl Draft {
             Path::To { columns, table, target } => {
                 is_path_key(key, columns, table) && (target.is_empty() || *target == key.parent_columns)
             }
-            Path::From { .. } => false,
+            Path::Email(_) | Path::From { .. } => false,
         })
     }
 

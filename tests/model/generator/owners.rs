@@ -34,6 +34,9 @@ impl TableDraft<'_> {
         if self.draft.is_second && self.random.percent(15) {
             return self.add_child_path();
         }
+        if self.draft.is_second && self.random.percent(10) {
+            return Path::Email(self.add_one_of(&["email", "E-Mail", "contact"], Kind::Text, nullable));
+        }
         let names = ["user_id", "userId", "owner id", "author", "who"];
         match self.random.below(10) {
             0..=1 => Path::Column(self.add_one_of(&names, Kind::Text, nullable)),

@@ -157,7 +157,7 @@ impl Chooser<'_> {
         if !is_shareable && self.is_deletable_for(table, &columns[0]) {
             actions.push(MentionAction::Delete);
         }
-        let mention = |action| Mention { columns: vec![path.clone()], action, forget: BTreeMap::new() };
+        let mention = |action| Mention { columns: vec![path.clone()], export: None, action, forget: BTreeMap::new() };
         options.extend(actions.into_iter().map(mention).map(Decision::Mention));
     }
 
@@ -260,7 +260,7 @@ impl Chooser<'_> {
     fn is_found_without_key(&self, name: &str) -> bool {
         self.draft.schema.tables.iter().any(|table| {
             self.draft.owners[&table.full_name()].iter().any(|owner| match &owner.path {
-                Path::Column(_) => false,
+                Path::Column(_) | Path::Email(_) => false,
                 Path::From { table, .. } => table == name,
                 Path::To { columns, table: parent, .. } => {
                     parent == name && !table.foreign_keys.iter().any(|key| is_path_key(key, columns, parent))

@@ -3,6 +3,7 @@
 use super::PEOPLE;
 use super::rows::{DraftRow, Filler, payload};
 use crate::map::{Owner, Path};
+use crate::model::address_of;
 use crate::schema::Table;
 use crate::value::{Kind, Row, Value};
 
@@ -56,7 +57,7 @@ impl Filler<'_> {
                     .iter()
                     .any(|owner| targets.iter().any(|target| owner.path == Path::column(target)))
             }
-            Path::From { .. } => false,
+            Path::Email(_) | Path::From { .. } => false,
         }
     }
 
@@ -104,6 +105,12 @@ impl Filler<'_> {
         let (parent, targets) = match (path, key) {
             (_, Some(key)) => (&key.parent, key.parent_columns.clone()),
             (Path::To { table: parent, .. }, None) => (parent, self.draft.target_columns(table, path)),
+            (Path::Email(column), None) => {
+                let stranger = if self.random.percent(50) { "guest@example.org" } else { "" };
+                let address = person.map_or_else(|| stranger.to_owned(), address_of);
+                let address = if self.random.percent(30) { address.to_uppercase() } else { address };
+                return Some(([(column.clone(), Value::text_of(&address))].into(), person.into_iter().collect()));
+            }
             _ => {
                 let stranger = if self.random.percent(50) { "user_Z" } else { "not an id" };
                 let value = Value::text_of(person.unwrap_or(stranger));

@@ -58,7 +58,7 @@ fn leads_to_ghost(draft: &Draft, table: &Table, column: &str) -> bool {
             Path::To { columns, table: parent, .. } => {
                 is_single(columns) && is_ghost_key(parent, &draft.target_columns(table, &owner.path))
             }
-            Path::Column(_) | Path::From { .. } => false,
+            Path::Column(_) | Path::Email(_) | Path::From { .. } => false,
         })
     };
     let keys = table.foreign_keys.iter().chain(&draft.links[&name]);

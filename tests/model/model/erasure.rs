@@ -250,7 +250,7 @@ impl<'a> Erasure<'a> {
             Path::To { columns, table: parent, .. } => {
                 Some((columns, parent, self.model.target_columns(&entry.table, path)))
             }
-            Path::Column(_) | Path::From { .. } => None,
+            Path::Column(_) | Path::Email(_) | Path::From { .. } => None,
         });
         let mut values = keys.chain(paths).filter_map(|(columns, parent, targets)| {
             let position = columns.iter().position(|name| name == column)?;

@@ -7,7 +7,8 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::map::{Entry, Export, Map, MentionAction, NewValue, Owner, Path};
+use crate::generator::PEOPLE;
+use crate::map::{Export, Map, MentionAction, NewValue, Owner, Path};
 use crate::schema::{ForeignKey, Schema};
 use crate::value::{Row, Rows, Value};
 
@@ -41,6 +42,7 @@ impl<'a> Model<'a> {
     pub(crate) fn leads_to(&self, table: &str, row: &Row, path: &Path) -> People {
         let (columns, other, other_columns) = match path {
             Path::Column(column) => return self.people_named(table, column, &row[column]),
+            Path::Email(column) => return self.people_addressed(table, column, &row[column]),
             Path::To { columns, table: parent, .. } => (columns.clone(), parent, self.target_columns(table, path)),
             Path::From { table: child, columns, .. } => (self.key_columns(table, path), child, columns.clone()),
         };
@@ -53,7 +55,20 @@ impl<'a> Model<'a> {
             owners if owners.is_empty() && is_from => People::from([UNOWNED.to_owned()]),
             owners => owners,
         };
-        self.rows_of(other).iter().filter(|row| values(row, &other_columns) == key).flat_map(owners).collect()
+        let mut others = self.rows_of(other).iter().filter(|row| values(row, &other_columns) == key).peekable();
+        if others.peek().is_none() && self.holds_user_id_without_key(table, path, other, &other_columns) {
+            return self.people_named(table, &columns[0], &row[&columns[0]]);
+        }
+        others.flat_map(owners).collect()
+    }
+
+    /// Whether a path leads to a column with Clerk ids, and no foreign key says that there is such a row.
+    fn holds_user_id_without_key(&self, table: &str, path: &Path, parent: &str, target: &[String]) -> bool {
+        let Path::To { columns, .. } = path else { return false };
+        let mut keys = self.schema.table(table).foreign_keys.iter();
+        let has_key = keys.any(|key| key.parent == *parent && key.columns == *columns);
+        let mut owners = self.map.entry(parent).owners.iter();
+        columns.len() == 1 && !has_key && owners.any(|owner| owner.path == Path::column(&target[0]))
     }
 
     /// Returns the people that a mention names. A column with a foreign key leads to the owners of the row that it references.
@@ -76,7 +91,7 @@ impl<'a> Model<'a> {
                 let owners = self.map.entry(table).owners.iter();
                 let mut columns = owners.filter_map(|owner| match &owner.path {
                     Path::Column(column) => Some(column),
-                    Path::To { .. } | Path::From { .. } => None,
+                    Path::Email(_) | Path::To { .. } | Path::From { .. } => None,
                 });
                 let ghost = self.rows_of(table).iter().find(|row| has_key(row, key));
                 ghost.is_some_and(|ghost| columns.any(|column| ghost[column].text().as_ref() == Some(id)))
@@ -86,7 +101,17 @@ impl<'a> Model<'a> {
         value.text().into_iter().filter(is_person).collect()
     }
 
-    /// Whether the text is what the map writes in place of a Clerk id in this column.
+    /// Returns the person whose address the value is, whatever its case, or the address itself as somebody unknown.
+    fn people_addressed(&self, table: &str, column: &str, value: &Value) -> People {
+        let is_address = |text: &String| !text.is_empty() && !self.is_placeholder(table, column, text);
+        let person = |text: String| {
+            let known = PEOPLE.iter().find(|person| address_of(person) == text.to_lowercase());
+            known.map_or(text, |person| (*person).to_owned())
+        };
+        value.text().into_iter().filter(is_address).map(person).collect()
+    }
+
+    /// Whether the text is what the map writes in place of a Clerk id or an address in this column.
     fn is_placeholder(&self, table: &str, column: &str, text: &str) -> bool {
         let entry = self.map.entry(table);
         let forgotten = entry.owners.iter().filter_map(|owner| owner.forget.get(column));
@@ -126,15 +151,36 @@ impl<'a> Model<'a> {
         key.map_or_else(|| self.schema.table(table).primary_key.clone(), |key| key.parent_columns.clone())
     }
 
-    /// Returns the person's own rows of each exported table, shared ones as well, with the exported columns.
+    /// Returns the person's own rows of each exported table, shared ones as well, with the exported columns. Rows of others that
+    /// name the person are in lists of their own.
     pub(crate) fn export(&self, person: &str) -> BTreeMap<String, Vec<Row>> {
-        let exported = self.map.entries.iter().filter(|entry| !matches!(entry.export, Export::Nothing));
-        let own_rows = |entry: &Entry| {
+        let mut lists = BTreeMap::new();
+        for entry in &self.map.entries {
             let is_own = |row: &&Row| self.owners(&entry.table, row).contains(person);
-            let exported = |row: &Row| row.clone().into_iter().filter(|(name, _)| entry.export.has(name)).collect();
-            self.rows_of(&entry.table).iter().filter(is_own).map(exported).collect()
-        };
-        exported.map(|entry| (entry.table.clone(), own_rows(entry))).collect()
+            let exported = |export: &Export, row: &Row| -> Row {
+                row.clone().into_iter().filter(|(name, _)| export.has(name)).collect()
+            };
+            if entry.export != Export::Nothing {
+                let own = self.rows_of(&entry.table).iter().filter(is_own);
+                lists.insert(entry.table.clone(), own.map(|row| exported(&entry.export, row)).collect());
+            }
+            let mut exports: Vec<&Export> = Vec::new();
+            for export in entry.mentions.iter().filter_map(|mention| mention.export.as_ref()) {
+                if !exports.contains(&export) {
+                    exports.push(export);
+                }
+            }
+            for export in exports {
+                let mentions = entry.mentions.iter().filter(|mention| mention.export.as_ref() == Some(export));
+                let paths: Vec<&Path> = mentions.flat_map(|mention| &mention.columns).collect();
+                let names =
+                    |row: &&Row| paths.iter().any(|path| self.mentioned(&entry.table, row, path).contains(person));
+                let rows = self.rows_of(&entry.table).iter().filter(|row| !is_own(row)).filter(names);
+                let list: &mut Vec<Row> = lists.entry(format!("{}{MENTIONS}", entry.table)).or_default();
+                list.extend(rows.map(|row| exported(export, row)));
+            }
+        }
+        lists
     }
 
     pub(crate) fn rows_of(&self, table: &str) -> &'a [Row] {
@@ -172,6 +218,14 @@ impl Export {
         }
     }
 }
+
+/// Returns the address that Clerk has verified for a person.
+pub(crate) fn address_of(person: &str) -> String {
+    format!("{}@example.org", person.trim_start_matches("user_").to_lowercase())
+}
+
+/// What the name of a list of rows ends with that only name the person.
+pub(crate) const MENTIONS: &str = " (mentions)";
 
 pub(crate) fn values(row: &Row, columns: &[String]) -> Vec<Value> {
     columns.iter().map(|column| row[column].clone()).collect()

@@ -105,7 +105,7 @@ impl World {
 
     pub(super) fn mention(self, columns: &[&str], action: MentionAction) -> Self {
         let columns = columns.iter().map(|text| path(text)).collect();
-        self.with(|entry| entry.mentions.push(Mention { columns, action, forget: BTreeMap::new() }))
+        self.with(|entry| entry.mentions.push(Mention { columns, export: None, action, forget: BTreeMap::new() }))
     }
 
     pub(super) fn others(self, column: &str, action: ReferenceAction) -> Self {

@@ -1,0 +1,64 @@
+//! Columns that hold a person's e-mail address or phone number.
+
+use serde::{Deserialize, Serialize};
+
+/// What kind of address a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AddressKind {
+    /// An e-mail address. Letter case doesn't matter.
+    Email,
+    /// A phone number in international form (E.164). Spaces and punctuation don't matter.
+    Phone,
+}
+
+impl AddressKind {
+    /// Returns the key in the map's file.
+    #[must_use]
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Phone => "phone",
+        }
+    }
+
+    /// Returns a regular expression of what such an address begins with at least.
+    pub(super) const fn pattern(self) -> &'static str {
+        match self {
+            Self::Email => "^[^@ ]+@[^@ ]+",
+            Self::Phone => r"^\+[0-9]",
+        }
+    }
+
+    /// Returns a condition that is true where `column`, quoted, holds an address of the person.
+    pub(super) fn is_own(self, alias: &str, column: &str) -> String {
+        match self {
+            Self::Email => format!("lower({alias}.{column}::text) = ANY ($3)"),
+            Self::Phone => format!("regexp_replace({alias}.{column}::text, '[^0-9+]', '', 'g') = ANY ($4)"),
+        }
+    }
+}
+
+/// Columns with addresses of the person whose row it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AddressColumns {
+    /// Columns with e-mail addresses.
+    #[serde(default)]
+    pub email: Vec<String>,
+    /// Columns with phone numbers.
+    #[serde(default)]
+    pub phone: Vec<String>,
+}
+
+impl AddressColumns {
+    pub(super) fn is_empty(&self) -> bool {
+        self.email.is_empty() && self.phone.is_empty()
+    }
+
+    /// Returns each column with what it holds.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&String, AddressKind)> {
+        let email = self.email.iter().map(|column| (column, AddressKind::Email));
+        email.chain(self.phone.iter().map(|column| (column, AddressKind::Phone)))
+    }
+}
