@@ -18,8 +18,8 @@ pub(super) fn drop_user_ids(draft: &Draft, rows: &mut Rows) -> bool {
             let parents: BTreeSet<Vec<Value>> =
                 rows.get(parent).into_iter().flatten().map(|row| values(row, &target)).collect();
             let is_dangling = |row: &Row| {
-                let names_somebody = |column: &String| row.get(column).is_some_and(|value| !value.is_null());
-                named.iter().any(names_somebody) && !parents.contains(&values(row, columns))
+                let holds_value = |column: &String| row.get(column).is_some_and(|value| !value.is_null());
+                named.iter().any(holds_value) && !parents.contains(&values(row, columns))
             };
             if let Some(rows) = rows.get_mut(&name) {
                 let before = rows.len();
