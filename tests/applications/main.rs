@@ -36,3 +36,19 @@ applications! {
     file_tools
     federated
 }
+
+/// The page explains whole maps, piece by piece.
+#[test]
+fn explained_maps_are_those_that_are_tested() {
+    let page = include_str!("../../docs/data-map-examples.md");
+    let sections: Vec<&str> = page.split("\n## ").skip(1).collect();
+    let maps =
+        [include_str!("schemas/chat.toml"), include_str!("schemas/clinic.toml"), include_str!("schemas/shop.toml")];
+    assert_eq!(sections.len(), maps.len());
+    for (section, map) in sections.iter().zip(maps) {
+        let pieces = section.split("```toml\n").skip(1).map(|piece| piece.split("```").next().unwrap());
+        let explained: Vec<&str> = pieces.flat_map(str::lines).filter(|line| !line.is_empty()).collect();
+        let tested: Vec<&str> = map.lines().filter(|line| !line.is_empty()).collect();
+        assert_eq!(explained, tested);
+    }
+}
