@@ -1,11 +1,13 @@
 //! Clerk user ids inside JSON and arrays: `before->'actor'->'id'` and `viewers[]`.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
-use super::catalog::Column;
+use super::catalog::{Column, Relation};
 use super::sql::{Parameters, quote_identifier};
 use super::update::{self, Assignment};
-use super::value::NewValue;
+use super::value::{NewValue, NewValues};
 
 /// Where in a column's value a Clerk user id is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -81,22 +83,76 @@ impl ResolvedWithin {
     /// Returns what an UPDATE writes in place of the id; the rest of the value stays. The value was checked before.
     pub(super) fn assignment(&self, column: &Column, value: &NewValue, parameters: &mut Parameters) -> Assignment {
         let (name, type_name) = (quote_identifier(&column.name), &column.type_name);
-        let text = match value {
-            NewValue::Null | NewValue::Ghost => None,
-            NewValue::Neutral => Some("''::text".to_owned()),
-            NewValue::Value(value) => Some(format!("${}::text", parameters.add(value))),
-            NewValue::Unique(template) => Some(update::random_text(template, parameters)),
-        };
+        let text = new_text(value, parameters);
         let new = match (self, text) {
-            (Self::Json { keys }, text) => {
-                let json = text.map_or_else(|| "'null'::jsonb".to_owned(), |text| format!("to_jsonb({text})"));
-                format!("jsonb_set(t.{name}::jsonb, {keys}, {json}, false)")
-            }
+            (Self::Json { keys }, text) => format!("jsonb_set(t.{name}::jsonb, {keys}, {}, false)", json(text)),
             (Self::Elements, None) => format!("array_remove(t.{name}::text[], $1)"),
             (Self::Elements, Some(text)) => format!("array_replace(t.{name}::text[], $1, {text})"),
         };
         Assignment { set: format!("{name} = CAST({new} AS {type_name})"), pending: self.holds_user_id("t", &name) }
     }
+}
+
+/// Returns an expression for the text that takes the place of another, or `None` for null.
+fn new_text(value: &NewValue, parameters: &mut Parameters) -> Option<String> {
+    match value {
+        NewValue::Null | NewValue::Ghost => None,
+        NewValue::Neutral => Some("''::text".to_owned()),
+        NewValue::Value(value) => Some(format!("${}::text", parameters.add(value))),
+        NewValue::Unique(template) => Some(update::random_text(template, parameters)),
+    }
+}
+
+fn json(text: Option<String>) -> String {
+    text.map_or_else(|| "'null'::jsonb".to_owned(), |text| format!("to_jsonb({text})"))
+}
+
+/// Reads a column with JSON and the keys in it, where no column has the whole text for its name.
+pub(super) fn parse_json_path(text: &str, relation: &Relation) -> Option<(String, Vec<String>)> {
+    match Within::parse(text).filter(|_| relation.column(text).is_none())? {
+        (column, Within::Json(keys)) => Some((column, keys)),
+        (_, Within::Elements) => None,
+    }
+}
+
+/// Returns what an UPDATE writes below keys of JSON, one assignment for each column. Where a key is missing, nothing is written. The
+/// values were checked before.
+pub(super) fn json_assignments(
+    values: &NewValues,
+    relation: &Relation,
+    parameters: &mut Parameters,
+) -> Vec<Assignment> {
+    let mut columns: BTreeMap<String, (String, Vec<String>)> = BTreeMap::new();
+    for (path, value) in values {
+        let Some((column, keys)) = parse_json_path(path, relation) else { continue };
+        let name = format!("t.{}", quote_identifier(&column));
+        let keys: Vec<String> = keys.iter().map(|key| format!("${}::text", parameters.add(key))).collect();
+        let keys = format!("ARRAY[{}]", keys.join(", "));
+        let found = format!("{name}::jsonb #>> {keys}");
+        let (new, pending) = match value {
+            NewValue::Unique(template) => {
+                let pattern = parameters.add(&update::unique_pattern(template));
+                (json(new_text(value, parameters)), format!("{found} !~ ${pattern}::text"))
+            }
+            NewValue::Null | NewValue::Ghost => (json(None), format!("{found} IS NOT NULL")),
+            NewValue::Value(_) | NewValue::Neutral => {
+                let text = new_text(value, parameters).unwrap_or_default();
+                (json(Some(text.clone())), format!("{found} <> {text}"))
+            }
+        };
+        let (expression, all_pending) = columns.entry(column).or_insert_with(|| (format!("{name}::jsonb"), Vec::new()));
+        // Postgres refuses to look for keys in a JSON text or number.
+        *expression = format!(
+            "CASE WHEN {found} IS NULL THEN {expression} ELSE jsonb_set({expression}, {keys}, {new}, false) END"
+        );
+        all_pending.push(pending);
+    }
+    let assignments = columns.into_iter().filter_map(|(column, (expression, pending))| {
+        let type_name = &relation.column(&column)?.type_name;
+        let set = format!("{} = CAST({expression} AS {type_name})", quote_identifier(&column));
+        Some(Assignment { set, pending: pending.join(" OR ") })
+    });
+    assignments.collect()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 mod draft;
 mod file;
+mod graph;
 mod hidden_effects;
 mod references;
 mod schema;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use lethe::data_map::{self, DataMap};
 use lethe::deletion::{Outcome, Plan};
 use lethe_demo::people;
 use time::macros::datetime;
@@ -156,4 +157,49 @@ async fn erasures_of_all_people_can_run_concurrently() {
     }
     assert_eq!(count(database.pool(), "users").await + count(database.pool(), "comments").await, 0);
     assert_eq!(count(database.pool(), "profiles WHERE email IS NOT NULL").await, 0);
+}
+
+#[tokio::test]
+async fn values_below_keys_of_json_are_scrubbed_and_the_rest_stays() {
+    let database = only(
+        "CREATE TABLE people (id bigint PRIMARY KEY, clerk_id text NOT NULL UNIQUE, settings jsonb, extra json);
+         INSERT INTO people VALUES
+            (1, 'user_a', '{\"email\": \"ada@x.test\", \"theme\": \"dark\", \"card\": {\"name\": \"Ada\", \"limit\": 3}}', '{\"ip\": \"1.2.3.4\", \"v\": 2}'),
+            (2, 'user_b', '\"ada@x.test\"', NULL), (3, 'user_c', '{\"email\": null}', '[]')",
+    )
+    .await;
+    let map = r#"
+        version = 2
+        [[subject]]
+        table = "public.people"
+        key = "clerk_id"
+        export = "all"
+        [subject.erase]
+        reason = "settings of the device"
+        leave = "rest"
+        [subject.erase.scrub]
+        "settings->'email'" = "null"
+        "settings->'card'->'name'" = { value = "somebody" }
+        "extra->'ip'" = "neutral"
+    "#;
+    for (person, rows) in [("user_a", 1), ("user_b", 0), ("user_c", 0)] {
+        assert_eq!(erase(database.pool(), map, &named(person)).await.unwrap()[0].line.rows, rows, "{person}");
+        assert_eq!(erase(database.pool(), map, &named(person)).await.unwrap()[0].line.rows, 0);
+    }
+    let rows: Vec<String> =
+        sqlx::query_scalar("SELECT t::text FROM people AS t ORDER BY id").fetch_all(database.pool()).await.unwrap();
+    let expected = [
+        r#"(1,user_a,"{""card"": {""name"": ""somebody"", ""limit"": 3}, ""email"": null, ""theme"": ""dark""}","{""v"": 2, ""ip"": """"}")"#,
+        r#"(2,user_b,"""ada@x.test""",)"#,
+        r#"(3,user_c,"{""email"": null}",[])"#,
+    ];
+    assert_eq!(rows, expected);
+    let mut connection = database.pool().acquire().await.unwrap();
+    for (wrong, message) in
+        [(r#""extra->'ip'" = "ghost""#, "references nothing"), (r#""id->'ip'" = "null""#, "and not JSON")]
+    {
+        let map = DataMap::parse(&map.replace(r#""extra->'ip'" = "neutral""#, wrong)).unwrap();
+        let refused = data_map::resolve(&map, &mut connection).await.unwrap_err().to_string();
+        assert!(refused.contains(message), "{refused}");
+    }
 }

@@ -1,17 +1,18 @@
-//! `lethe map`: check, draft, explain, grants and upgrade.
+//! `lethe map`: check, draft, explain, graph, grants and upgrade.
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use lethe::connection::TimeLimits;
-use lethe::data_map::{self, DataMap, DraftOptions, Error, Problem};
+use lethe::data_map::{self, DataMap, DraftOptions, Error, Graph, Problem};
 use lethe::deletion;
 use serde_json::json;
 use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
 
 use super::exit::Exit;
+use super::graph_svg;
 use super::output;
 use crate::bootstrap;
 use crate::config::{DatabaseConfig, Section, Values, data};
@@ -38,6 +39,12 @@ pub(super) enum MapCommand {
         /// Schema and table, such as public.posts.
         table: String,
     },
+    /// Draw what hangs on a person: the tables, and how rows lead from one to another.
+    Graph {
+        /// The notation.
+        #[arg(long, value_enum, default_value_t = GraphFormat::Mermaid)]
+        format: GraphFormat,
+    },
     /// Print the GRANT statements that Lethe's role needs for the data map, those for triggers included.
     Grants {
         /// The role; by default that of the connection.
@@ -48,11 +55,20 @@ pub(super) enum MapCommand {
     Upgrade,
 }
 
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(super) enum GraphFormat {
+    /// Text that GitHub, GitLab and many editors draw.
+    Mermaid,
+    /// A picture.
+    Svg,
+}
+
 pub(super) async fn run(command: MapCommand, values: Values, as_json: bool) -> anyhow::Result<Exit> {
     match command {
         MapCommand::Check { github } => check(values, as_json, github).await,
         MapCommand::Draft { subject, sample } => draft(values, as_json, DraftOptions { subject, sample }).await,
         MapCommand::Explain { table } => explain(values, as_json, &table).await,
+        MapCommand::Graph { format } => graph(values, as_json, format).await,
         MapCommand::Grants { role } => grants(values, as_json, role.as_deref()).await,
         MapCommand::Upgrade => upgrade(values, as_json).await,
     }
@@ -173,6 +189,16 @@ async fn explain(values: Values, as_json: bool, table: &str) -> anyhow::Result<E
         }
         None => anyhow::bail!("the data map says nothing about {table}; write it as schema.table"),
     }
+}
+
+async fn graph(values: Values, as_json: bool, format: GraphFormat) -> anyhow::Result<Exit> {
+    let (map, _, mut connection) = map_and_connection(values).await?;
+    let graph = Graph::of(&data_map::resolve(&map, &mut connection).await?);
+    match format {
+        GraphFormat::Mermaid => print_text(as_json, "mermaid", &graph.mermaid())?,
+        GraphFormat::Svg => print_text(as_json, "svg", &graph_svg::draw(&graph))?,
+    }
+    Ok(Exit::Success)
 }
 
 async fn grants(values: Values, as_json: bool, role: Option<&str>) -> anyhow::Result<Exit> {

@@ -11,6 +11,7 @@ mod doctor;
 mod erase;
 mod erase_report;
 mod exit;
+mod graph_svg;
 mod keys;
 mod map;
 mod migrate;

@@ -16,6 +16,7 @@ use crate::data_map::period::Period;
 use crate::data_map::sql::Parameters;
 use crate::data_map::update;
 use crate::data_map::value::{self, NewValue, NewValues, ReferencedGhosts, ValueEntry};
+use crate::data_map::within;
 
 pub(super) const SYNTAX: &str =
     "{ scrub = { column = \"null\" }, stamp = [..], leave = [..] or \"rest\", reason = \"..\", for = \"..\" }";
@@ -99,12 +100,17 @@ impl Strategy for Scrub {
 
     fn action(&self, relation: &Relation, ghosts: &ReferencedGhosts, parameters: &mut Parameters) -> RowAction {
         let columns = update::assignments(&self.columns, relation, ghosts, parameters);
-        RowAction::Update(columns.into_iter().chain(stamp::assignments(&self.stamp, relation)).collect())
+        let inside = within::json_assignments(&self.columns, relation, parameters);
+        RowAction::Update(columns.into_iter().chain(inside).chain(stamp::assignments(&self.stamp, relation)).collect())
     }
 
     fn check(&self, target: &EraseTarget<'_>, problems: &mut Problems) {
         stamp::check(&self.stamp, target, problems);
         for (name, value) in &self.columns {
+            if let Some((column, _)) = within::parse_json_path(name, target.relation) {
+                target.check_json(&column, value, problems);
+                continue;
+            }
             target.value_target().check("scrub", name, value, problems);
             target.check_identifies_no_row(name, problems);
         }
@@ -129,6 +135,10 @@ impl Scrub {
     fn check_left_columns(&self, target: &EraseTarget<'_>, problems: &mut Problems) {
         let EraseTarget { name: table, relation, .. } = target;
         let is_changed = |name: &String| self.columns.contains_key(name) || self.stamp.contains(name);
+        let is_changed_inside = |name: &String| {
+            let mut paths = self.columns.keys().filter_map(|path| within::parse_json_path(path, relation));
+            paths.any(|(column, _)| column == *name)
+        };
         for name in &self.leave {
             if relation.column(name).is_none() {
                 problems.add_unknown_column(table, name, "leave");
@@ -138,6 +148,7 @@ impl Scrub {
         }
         for Column { name, base_type, .. } in &relation.columns {
             let is_decided = is_changed(name)
+                || is_changed_inside(name)
                 || self.leave_rest
                 || self.leave.contains(name)
                 || target.owner_columns.contains(&name.as_str())

@@ -9,7 +9,7 @@ use crate::data_map::index::RelationIndex;
 use crate::data_map::period::Period;
 use crate::data_map::sql::Parameters;
 use crate::data_map::update::Update;
-use crate::data_map::value::ReferencedGhosts;
+use crate::data_map::value::{NewValue, ReferencedGhosts};
 use crate::data_map::value_target::ValueTarget;
 
 /// A way to erase a person's rows of one table. Each implementation has a file of its own.
@@ -80,6 +80,21 @@ impl EraseTarget<'_> {
             return;
         };
         problems.add_for_column(self.name, name, message, "Delete the rows, or leave this column");
+    }
+
+    /// Reports a value inside JSON that the database couldn't take.
+    pub(super) fn check_json(&self, name: &str, value: &NewValue, problems: &mut Problems) {
+        let Some(column) = self.relation.column(name) else {
+            return problems.add_unknown_column(self.name, name, "scrub");
+        };
+        self.check_writable(column, "overwritten", problems);
+        if !matches!(column.base_type.as_str(), "json" | "jsonb") {
+            let message = format!("the column is {}, and not JSON", column.type_name);
+            problems.add_for_column(self.name, name, message, "Name the column alone");
+        } else if *value == NewValue::Ghost {
+            let message = "a value inside JSON references nothing, so it can't be the ghost's key";
+            problems.add_for_column(self.name, name, message, "Write \"null\", or { value = \"..\" }");
+        }
     }
 
     /// Reports a column that only the database writes.
