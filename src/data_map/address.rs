@@ -30,11 +30,20 @@ impl AddressKind {
         }
     }
 
+    /// Returns the form in which addresses are compared.
+    pub(super) fn normal_form(self, alias: &str, column: &str) -> String {
+        match self {
+            Self::Email => format!("lower({alias}.{column}::text)"),
+            // What else a text contains, such as an extension, makes it another number.
+            Self::Phone => format!("regexp_replace({alias}.{column}::text, '[ ().-]', '', 'g')"),
+        }
+    }
+
     /// Returns a condition that is true where `column`, quoted, holds an address of the person.
     pub(super) fn is_own(self, alias: &str, column: &str) -> String {
         match self {
-            Self::Email => format!("lower({alias}.{column}::text) = ANY ($3)"),
-            Self::Phone => format!("regexp_replace({alias}.{column}::text, '[^0-9+]', '', 'g') = ANY ($4)"),
+            Self::Email => format!("{} = ANY ($3)", self.normal_form(alias, column)),
+            Self::Phone => format!("{} = ANY ($4)", self.normal_form(alias, column)),
         }
     }
 }

@@ -269,16 +269,10 @@ fn overwritten(
 }
 
 fn export_columns(rule: &ExportRule, relation: &Relation) -> Option<Vec<ExportColumn>> {
-    let is_exported = |column: &&Column| match rule {
-        ExportRule::All => true,
-        ExportRule::Only(columns) => columns.contains(&column.name),
-        ExportRule::Except { columns, .. } => !columns.contains(&column.name),
-        ExportRule::Nothing { .. } => false,
-    };
     if matches!(rule, ExportRule::Nothing { .. }) {
         return None;
     }
-    let columns = relation.columns.iter().filter(is_exported);
+    let columns = relation.columns.iter().filter(|column| rule.contains(&column.name));
     let to_export = |column: &Column| ExportColumn { name: column.name.clone(), base_type: column.base_type.clone() };
     Some(columns.map(to_export).collect())
 }

@@ -143,6 +143,7 @@ fn check_table(table: &MappedTable<'_>, problems: &mut Problems) {
     for name in rule.column_labels.keys().filter(|name| relation.column(name).is_none()) {
         problems.add_unknown_column(&rule.name, name, "column_labels");
     }
+    check_mention_exports(table, problems);
     let exports =
         std::iter::once(&rule.export).chain(rule.mentions.iter().filter_map(|mention| mention.export.as_ref()));
     let columns = exports.flat_map(|export| match export {
@@ -151,6 +152,24 @@ fn check_table(table: &MappedTable<'_>, problems: &mut Problems) {
     });
     for name in columns.filter(|name| relation.column(name).is_none()) {
         problems.add_unknown_column(&rule.name, name, "export");
+    }
+}
+
+/// Reports mentions whose export has columns that the owners themselves don't get: credentials, for example.
+fn check_mention_exports(MappedTable { rule, relation, .. }: &MappedTable<'_>, problems: &mut Problems) {
+    for mention in &rule.mentions {
+        // Columns that are named one by one are meant.
+        let Some(export @ (ExportRule::All | ExportRule::Except { .. })) = &mention.export else { continue };
+        let columns = relation.columns.iter().map(|column| &column.name);
+        let further: Vec<&str> =
+            columns.filter(|name| export.contains(name) && !rule.export.contains(name)).map(String::as_str).collect();
+        if !further.is_empty() {
+            let message =
+                format!("the mention would export what the owners don't get themselves: {}", further.join(", "));
+            let remedy =
+                "Write export = { only = [..] } for the mention, with the columns that are about whom it names";
+            problems.add_for_column(&rule.name, &mention.name(), message, remedy);
+        }
     }
 }
 

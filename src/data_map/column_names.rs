@@ -1,5 +1,7 @@
 //! Column names that suggest personal data. A name only suggests: a rule or a written reason in the map decides.
 
+use super::address::AddressKind;
+
 /// Whether a column of this name may identify a user: by the Clerk user id, or by the primary key of the user's row.
 pub(super) fn may_hold_user_id(column: &str) -> bool {
     const NAMES: [&str; 15] = [
@@ -284,6 +286,24 @@ fn normalize(column: &str) -> String {
     column.chars().filter(char::is_ascii_alphanumeric).map(|letter| letter.to_ascii_lowercase()).collect()
 }
 
+/// Returns the column that says of which table a key is: `owner_type` for `owner_id`, `ownerType` for `ownerId`.
+pub(super) fn type_column<'a>(column: &str, mut names: impl Iterator<Item = &'a String>) -> Option<String> {
+    let stem = ["_id", "Id", "ID"].iter().find_map(|ending| column.strip_suffix(ending))?;
+    let is_type =
+        |name: &&String| ["_type", "Type", "_kind"].iter().any(|ending| name.strip_suffix(ending) == Some(stem));
+    names.find(is_type).cloned()
+}
+
+/// Returns what kind of address a column with this name may hold.
+pub(super) fn address_kind(column: &str) -> Option<AddressKind> {
+    let name = column.to_lowercase().replace(['_', '-'], "");
+    if name.ends_with("email") || name.ends_with("emailaddress") || name == "mail" {
+        return Some(AddressKind::Email);
+    }
+    let is_phone = ["phone", "phonenumber", "mobile", "mobilenumber"].iter().any(|ending| name.ends_with(ending));
+    is_phone.then_some(AddressKind::Phone)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -354,5 +374,18 @@ mod tests {
                 && suggests_organization("companies")
                 && !suggests_organization("steam")
         );
+    }
+
+    #[test]
+    fn names_of_addresses_are_recognised() {
+        for name in ["email", "Email", "guest_email", "invitedEmail", "email_address"] {
+            assert_eq!(address_kind(name), Some(AddressKind::Email), "{name}");
+        }
+        for name in ["phone", "mobile", "contactPhoneNumber"] {
+            assert_eq!(address_kind(name), Some(AddressKind::Phone), "{name}");
+        }
+        for name in ["email_verified", "phones", "headphone_id"] {
+            assert_eq!(address_kind(name), None, "{name}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::address::AddressKind;
 use super::erase::{Erase, Scrub};
 use super::resolved::{ReferenceTarget, Resolved, ResolvedAction, ResolvedPath, ResolvedReference, Table};
-use super::rules::{DataMap, ExportRule, Owner};
+use super::rules::{DataMap, ExportRule, Mention, Owner};
 use super::value::{NewValue, NewValues};
 
 /// Returns what an export contains of the table's rows, and what a deletion does with them, one fact a line. `None` if the map
@@ -23,6 +23,7 @@ pub fn explain(map: &DataMap, resolved: &Resolved, name: &str) -> Option<String>
     lines.push(export(&table.rule.export));
     lines.extend(erasure(table));
     lines.extend(table.references.iter().map(|reference| reference_sentence(table, reference, resolved)));
+    lines.extend(table.rule.mentions.iter().filter_map(mention_export));
     Some(lines.join("\n- ") + "\n")
 }
 
@@ -82,6 +83,16 @@ fn export(rule: &ExportRule) -> String {
         }
         ExportRule::Nothing { reason } => format!("Nothing of it is exported, because: {reason}"),
     }
+}
+
+fn mention_export(mention: &Mention) -> Option<String> {
+    let columns = match mention.export.as_ref()? {
+        ExportRule::All => "every column".to_owned(),
+        ExportRule::Only(columns) => columns.join(", "),
+        ExportRule::Except { columns, .. } => format!("every column except {}", columns.join(", ")),
+        ExportRule::Nothing { .. } => return None,
+    };
+    Some(format!("Whom {} names gets {columns} of the row in their export.", mention.name()))
 }
 
 fn erasure(table: &Table) -> Vec<String> {

@@ -233,6 +233,11 @@ fn read_mentions(
             "Write erase = \"null\", for example",
         ));
     }
+    if !forget.is_empty() && columns.len() > 1 {
+        let message =
+            "`forget` names columns about somebody, and the mention has several columns that may name different users";
+        return Err(EntryError::new(message, "Write one [[table.mention]] for each column"));
+    }
     let read = |column: String| {
         let path = OwnerPath::parse(&column)?;
         Ok(Mention { path, export: export.clone(), action: action.clone(), forget: forget.clone() })

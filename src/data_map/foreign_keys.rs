@@ -100,7 +100,9 @@ fn check_decision(key: &ForeignKey, child: &MappedTable<'_>, parent: &MappedTabl
         return;
     }
     let is_nullable = child.relation.column(column).is_some_and(|column| column.nullable);
-    let suggestion = if is_nullable { "detach" } else { "delete" };
+    // Rows without an owner could no longer be found.
+    let is_owner = child.rule.owner_columns().any(|owner| owner == column);
+    let suggestion = if is_nullable && !is_owner { "detach" } else { "delete" };
     problems.add_for_column(
         &child.rule.name,
         column,

@@ -9,7 +9,8 @@ use super::sql::{self, BindParams as _};
 use crate::identifiers::Identifiers;
 
 impl Resolved {
-    /// Adds the addresses in the person's own rows of the subjects. Does nothing where no rows are found by addresses.
+    /// Adds the addresses in the person's own rows of the subjects, except those that a row of somebody else has in the same column.
+    /// Does nothing where no rows are found by addresses.
     pub(crate) async fn identify(
         &self,
         connection: &mut PgConnection,
@@ -22,8 +23,12 @@ impl Resolved {
         for (index, table) in self.tables.enumerate() {
             for (column, kind) in &table.address_columns {
                 let (name, own) = (&table.quoted_name, self.owned_rows(index, "t"));
-                let query =
-                    format!("SELECT DISTINCT t.{column}::text FROM {name} AS t WHERE t.{column} IS NOT NULL AND {own}");
+                let same = format!("{} = {}", kind.normal_form("other", column), kind.normal_form("t", column));
+                let others = self.owned_rows(index, "other");
+                let query = format!(
+                    "SELECT DISTINCT t.{column}::text FROM {name} AS t WHERE t.{column} IS NOT NULL AND {own} \
+                     AND NOT EXISTS (SELECT FROM {name} AS other WHERE {same} AND ({others}) IS NOT TRUE)"
+                );
                 let query = sql::query_scalar::<String>(self.row_sets(&query).before(&query));
                 let query = query.bind_params(&self.parameters, &identifiers, OffsetDateTime::UNIX_EPOCH);
                 let addresses = query.fetch_all(&mut *connection).await?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::catalog::PgCatalog;
+use super::column_names;
 use super::erase::Removal;
 use super::error::Problems;
 use super::index::{IndexedVec, TableIndex};
@@ -10,6 +11,7 @@ use super::lifetimes::report_outlives;
 use super::mapped::{MappedTable, MappedTables};
 use super::path_finder::{FoundPath, PathFinder};
 use super::rules::{DataMap, Owner};
+use super::version::Version;
 
 /// The paths of one table's owner entries, in their order.
 pub(super) struct FoundOwners {
@@ -57,6 +59,9 @@ pub(super) fn resolve(
         }
         for (owner, path) in child.rule.owners.iter().zip(&owners[index].paths) {
             check_lifetimes(child, owner, path, mapped, catalog, problems);
+            if map.version == Version::Second {
+                check_type(child, owner, path, catalog, problems);
+            }
         }
         let is_purged = matches!(child.rule.erase.strategy().removal(), Removal::After(_));
         if is_purged && is_found_by_address(index, &owners) {
@@ -127,6 +132,24 @@ pub(super) fn has_several_owners(owners: &[Owner]) -> bool {
         .iter()
         .enumerate()
         .any(|(position, owner)| owners[position + 1..].iter().any(|other| !exclude_each_other(owner, other)))
+}
+
+/// Reports a path without a foreign key whose values another column seems to give a meaning: `owner_id` beside `owner_type`.
+fn check_type(child: &MappedTable<'_>, owner: &Owner, path: &FoundPath, catalog: &PgCatalog, problems: &mut Problems) {
+    let FoundPath::Parent { columns, .. } = path else { return };
+    let mut keys = catalog.foreign_keys_of(child.relation_index);
+    let [column] = columns.as_slice() else { return };
+    if !owner.filter.is_empty() || keys.any(|key| key.columns == *columns) {
+        return;
+    }
+    let names = child.relation.columns.iter().map(|column| &column.name);
+    if let Some(type_column) = column_names::type_column(column, names) {
+        let message =
+            format!("{type_column} seems to say what its values are, and the path would count for all of them");
+        let remedy =
+            format!("Add where = {{ {type_column} = [..] }} to this owner, with every value for which the path counts");
+        problems.add_for_column(&child.rule.name, column, message, remedy);
+    }
 }
 
 /// Reports rows of others that would belong to nobody, because what they lead to is deleted with somebody else's rows.

@@ -209,6 +209,18 @@ pub enum ExportRule {
     },
 }
 
+impl ExportRule {
+    /// Whether it has the column.
+    pub(super) fn contains(&self, column: &String) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(columns) => columns.contains(column),
+            Self::Except { columns, .. } => !columns.contains(column),
+            Self::Nothing { .. } => false,
+        }
+    }
+}
+
 /// What happens to other people's rows that reference deleted rows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Reference {

@@ -101,3 +101,18 @@ async fn addresses_in_columns_of_the_subject_count_as_well() {
     assert!(deletion::run(&lethe, request.id, TIMEOUT).await.unwrap().finished);
     assert_eq!(subscribed(&world).await, Vec::<i64>::new());
 }
+
+#[tokio::test]
+async fn address_that_two_accounts_have_is_nobodys_alone() {
+    let world = World::start().await;
+    let map = MAP.replacen("key    = \"clerk_id\"", "key    = \"clerk_id\"\naddresses = { email = [\"name\"] }", 1);
+    let lethe = with_newsletter(&world, &map).await;
+    for (index, family) in [(0, "family@example.org"), (2, "Family@Example.org")] {
+        let name = sqlx::query("update users set name = $2 where clerk_id = $1");
+        name.bind(subject(index).as_str()).bind(family).execute(world.pool()).await.unwrap();
+    }
+    subscribe(&world, 1, "family@example.org").await;
+    let request = deletion::request(&lethe, by(&subject(0), Origin::Api)).await.unwrap();
+    assert!(deletion::run(&lethe, request.id, TIMEOUT).await.unwrap().finished);
+    assert_eq!(subscribed(&world).await, [1]);
+}

@@ -282,3 +282,41 @@ async fn clerk_id_in_a_key_of_several_columns_does_not_stay_behind() {
     assert_problem(&detached, "public.notes", "about", "would stay in other people's rows");
     assert_eq!(problems(&database, &map(&format!("{}{}", message("sender"), note("about")))).await, []);
 }
+
+#[tokio::test]
+async fn path_by_an_id_of_several_tables_says_for_which_values_it_counts() {
+    let database = with("CREATE TABLE events (id int PRIMARY KEY, actor_id int, actor_type text)").await;
+    let found = problem(&database, &map(&table("events", "\"actor_id -> public.users(id)\"", ""))).await;
+    assert_problem(&found, "public.events", "actor_id", "actor_type seems to say what its values are");
+    let owner = "{ path = \"actor_id -> public.users(id)\", where = { actor_type = [\"user\"] } }";
+    assert_eq!(problems(&database, &map(&table("events", owner, ""))).await, []);
+}
+
+#[tokio::test]
+async fn mention_exports_no_column_that_the_owners_do_not_get() {
+    let database =
+        with("CREATE TABLE invites (id int PRIMARY KEY, by int NOT NULL REFERENCES users, sent_to int REFERENCES users, token text)")
+            .await;
+    let invites = |export: &str| {
+        let mention = format!("[[table.mention]]\ncolumns = [\"sent_to\"]\nerase = \"null\"\nexport = {export}\n");
+        let entry = table("invites", "\"by -> public.users\"", &mention);
+        map(&entry.replacen("export = \"all\"", "export = { except = [\"token\"], reason = \"a credential\" }", 1))
+    };
+    let found = problem(&database, &invites("\"all\"")).await;
+    assert_problem(
+        &found,
+        "public.invites",
+        "sent_to",
+        "the mention would export what the owners don't get themselves: token",
+    );
+    for export in ["{ only = [\"id\", \"token\"] }", "{ except = [\"token\"], reason = \"a credential\" }"] {
+        assert_eq!(problems(&database, &invites(export)).await, [], "{export}");
+    }
+}
+
+#[test]
+fn forget_of_a_mention_is_about_one_user() {
+    let mention = "[[table.mention]]\ncolumns = [\"approved_by\", \"rejected_by\"]\nerase = \"null\"\nforget = { approver_name = \"null\" }\n";
+    let refused = DataMap::parse(&map(&table("invites", "\"by -> public.users\"", mention))).unwrap_err().to_string();
+    assert!(refused.contains("may name different users"), "{refused}");
+}

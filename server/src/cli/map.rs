@@ -113,8 +113,11 @@ async fn check(values: Values, as_json: bool, github: bool) -> anyhow::Result<Ex
     if problems.is_empty() {
         println!("The data map fits the database: {} tables, {} ignored.", map.tables().len(), map.ignored().len());
     } else {
-        println!("{}. Exports and deletions are refused until they are solved.", counted(problems.len(), "problem"));
-        if !is_resolved {
+        let count = counted(problems.len(), "problem");
+        if is_resolved {
+            println!("{count} that rows show. Only this command looks at rows: solve them before anybody is erased.");
+        } else {
+            println!("{count}. Exports and deletions are refused until they are solved.");
             println!("Rows are looked at once these are solved; that may show further problems.");
         }
     }

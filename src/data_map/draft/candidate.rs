@@ -63,7 +63,7 @@ fn without_foreign_key(
         Some(Role::Actor) => Kind::Actor,
         None => Kind::Person,
     };
-    let type_column = || type_column(relation, &column.name);
+    let type_column = || column_names::type_column(&column.name, relation.columns.iter().map(|column| &column.name));
     let mut candidates = Vec::new();
     // The key of an organization at Clerk is named like that of a person.
     let is_organization = column_names::suggests_organization(&relation.table)
@@ -106,15 +106,6 @@ fn without_foreign_key(
         }
     }
     candidates
-}
-
-/// Returns the column that says of which table a key is: `owner_type` for `owner_id`, `ownerType` for `ownerId`.
-fn type_column(relation: &Relation, column: &str) -> Option<String> {
-    let stem = ["_id", "Id", "ID"].iter().find_map(|ending| column.strip_suffix(ending))?;
-    let mut columns = relation.columns.iter().map(|column| &column.name);
-    columns
-        .find(|name| ["_type", "Type", "_kind"].iter().any(|ending| name.strip_suffix(ending) == Some(stem)))
-        .cloned()
 }
 
 /// Returns the foreign keys that lead to rows which are somebody's.

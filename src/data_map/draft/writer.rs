@@ -223,6 +223,15 @@ pub(super) fn write_undecided(
         |column| format!("it has a column {} and no key that leads to a person", toml_string(&column.name)),
     );
     let _ = writeln!(text, "# DECIDE: {}: {why}.", toml_string(&name));
+    for column in relation.columns.iter().filter(|column| column.is_text()) {
+        if let Some(kind) = column_names::address_kind(&column.name) {
+            let (key, column) = (kind.key(), toml_string(&column.name));
+            let _ = writeln!(
+                text,
+                "# If its rows belong to who has the address there: [[table]] with owner = {{ {key} = {column} }}"
+            );
+        }
+    }
     let referencing = catalog.foreign_keys.iter().filter(|key| key.parent == index && inference.has_rule(key.child));
     for key in referencing {
         let (child, columns) = (catalog.relations[key.child].name(), key.columns.join(", "));

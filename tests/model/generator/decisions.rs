@@ -44,12 +44,13 @@ fn map(random: &mut Random, draft: &Draft, lifetimes: &Lifetimes<'_>, decisions:
     random.shuffle(&mut tables);
     let entry = |table: &Table| {
         let name = table.full_name();
+        let export = export(random, table);
         Entry {
             is_subject: draft.subjects.contains(&name),
             owners: forgets::choose(random, draft, table),
-            export: export(random, table),
+            mentions: mentions(random, table, &export, decisions),
+            export,
             erase: erase(random, draft, lifetimes, table),
-            mentions: mentions(random, table, decisions),
             references: decisions.references.get(&name).cloned().unwrap_or_default(),
             table: name,
         }
@@ -59,10 +60,20 @@ fn map(random: &mut Random, draft: &Draft, lifetimes: &Lifetimes<'_>, decisions:
     Map { is_second, entries, ghosts: draft.ghosts.clone(), ..Map::default() }
 }
 
-fn mentions(random: &mut Random, table: &Table, decisions: &Decisions) -> Vec<Mention> {
+/// A mention exports nothing that the owners don't get, or names the columns one by one.
+fn mentions(random: &mut Random, table: &Table, own: &Export, decisions: &Decisions) -> Vec<Mention> {
     let mut mentions = mentions::merged(decisions.mentions.get(&table.full_name()).map_or(&[], Vec::as_slice));
     for mention in &mut mentions {
-        mention.export = random.percent(30).then(|| export(random, table)).filter(|export| *export != Export::Nothing);
+        let export = random.percent(30).then(|| export(random, table)).filter(|export| *export != Export::Nothing);
+        let columns = || table.columns.iter().map(|column| &column.name);
+        mention.export = export.and_then(|export| {
+            let names = || columns().filter(|name| export.has(name));
+            if names().all(|name| own.has(name)) {
+                return Some(export);
+            }
+            let only: Vec<String> = names().cloned().collect();
+            (!only.is_empty()).then_some(Export::Only(only))
+        });
     }
     mentions
 }

@@ -45,7 +45,10 @@ pub(super) fn choose(random: &mut Random, draft: &Draft) -> Mentions {
 pub(super) fn merged(mentions: &[Mention]) -> Vec<Mention> {
     let mut merged: Vec<Mention> = Vec::new();
     for mention in mentions {
-        match merged.last_mut().filter(|last| last.action == mention.action && last.forget == mention.forget) {
+        match merged
+            .last_mut()
+            .filter(|last| last.action == mention.action && last.forget.is_empty() && mention.forget.is_empty())
+        {
             Some(last) => last.columns.extend(mention.columns.iter().cloned()),
             None => merged.push(mention.clone()),
         }
