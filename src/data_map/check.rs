@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::assembly;
 use super::catalog::{PgCatalog, Relation, RelationKind};
+use super::erase::EraseTarget;
 use super::error::{Error, Problems};
 use super::forget;
 use super::index::RelationIndex;
@@ -34,7 +35,9 @@ pub(super) fn resolve(map: &DataMap, catalog: &PgCatalog) -> Result<Resolved, Er
     ghosts::check(map, &mapped, &owners, &mut problems);
     for (index, table) in mapped.enumerate() {
         let paths = owners[index].paths.iter().chain(&mentions[index]);
-        let target = table.erase_target(&mapped, catalog, ghosts::referenced_by(table, paths, map, &mapped, catalog));
+        let ghosts = ghosts::referenced_by(table, paths, map, &mapped, catalog);
+        let path_targets = owners::path_targets(index, &owners, &mapped, catalog);
+        let target = EraseTarget { path_targets, ..table.erase_target(&mapped, catalog, ghosts) };
         table.rule.erase.strategy().check(&target, &mut problems);
         forget::check(table, &target, &owners[index], &mapped, &mut problems);
         mentions::check_values(table, &target, &mut problems);

@@ -29,6 +29,7 @@ pub(super) fn check(
         for (column, value) in &owner.forget {
             target.value_target().check("forget", column, value, problems);
             target.check_identifies_no_row(column, problems);
+            target.check_leads_to_no_row(column, true, problems);
         }
         if has_several {
             check_path_is_cut(table, owner, path, problems);

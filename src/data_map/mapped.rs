@@ -46,6 +46,7 @@ impl MappedTable<'_> {
             relation: self.relation,
             relation_index: self.relation_index,
             catalog,
+            path_targets: Vec::new(),
         }
     }
 }

@@ -156,6 +156,7 @@ pub(super) fn check_values(table: &MappedTable<'_>, target: &EraseTarget<'_>, pr
         for (key, column, value) in named.chain(forgotten) {
             target.value_target().check(key, column, value, problems);
             target.check_identifies_no_row(column, problems);
+            target.check_leads_to_no_row(column, true, problems);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::catalog::PgCatalog;
 use super::column_names;
-use super::erase::Removal;
+use super::erase::{PathTargetColumn, Removal};
 use super::error::Problems;
 use super::index::{IndexedVec, TableIndex};
 use super::lifetimes::report_outlives;
@@ -73,6 +73,33 @@ pub(super) fn resolve(
         }
     }
     Some(owners)
+}
+
+/// Returns the columns of a table by which rows of others are found without a foreign key.
+pub(super) fn path_targets(
+    table: TableIndex,
+    owners: &Owners,
+    mapped: &MappedTables<'_>,
+    catalog: &PgCatalog,
+) -> Vec<PathTargetColumn> {
+    let mut found = Vec::new();
+    for (index, child) in mapped.enumerate() {
+        for path in &owners[index].paths {
+            let FoundPath::Parent { columns, table: parent, target } = path else { continue };
+            let mut keys = catalog.foreign_keys_of(child.relation_index);
+            if *parent != table || keys.any(|key| key.columns == *columns) {
+                continue;
+            }
+            let goes_before =
+                child.rule.erase.strategy().removal() == Removal::Immediate && !owners[index].is_shareable;
+            found.extend(target.iter().map(|column| PathTargetColumn {
+                column: column.clone(),
+                table: child.rule.name.clone(),
+                goes_before,
+            }));
+        }
+    }
+    found
 }
 
 /// Whether the paths from a table lead back to it.

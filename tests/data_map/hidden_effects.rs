@@ -320,3 +320,21 @@ fn forget_of_a_mention_is_about_one_user() {
     let refused = DataMap::parse(&map(&table("invites", "\"by -> public.users\"", mention))).unwrap_err().to_string();
     assert!(refused.contains("may name different users"), "{refused}");
 }
+
+#[tokio::test]
+async fn column_by_which_rows_of_others_are_found_is_not_overwritten() {
+    let database = with("CREATE TABLE profiles (id int PRIMARY KEY, u int REFERENCES users, guardian int REFERENCES users, slug text UNIQUE); \
+        CREATE TABLE notes (id int PRIMARY KEY, slug text)")
+    .await;
+    let entries = |forget: &str| {
+        let notes = table("notes", "\"slug -> public.profiles(slug)\"", "");
+        map(&format!(
+            "[[table]]\nname = \"public.profiles\"\nexport = \"all\"\nerase = \"delete\"\n\
+             [[table.owner]]\npath = \"u -> public.users\"\nforget = {{ u = \"null\"{forget} }}\n\
+             [[table.owner]]\npath = \"guardian -> public.users\"\nforget = {{ guardian = \"null\" }}\n{notes}"
+        ))
+    };
+    let found = problem(&database, &entries(", slug = \"null\"")).await;
+    assert_problem(&found, "public.profiles", "slug", "rows of public.notes are found by this column");
+    assert_eq!(problems(&database, &entries("")).await, []);
+}

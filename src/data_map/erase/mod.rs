@@ -22,7 +22,7 @@ pub use keep::Keep;
 pub use outcome::{Disposition, Outcome};
 pub use scrub::Scrub;
 pub use stamp::Stamp;
-pub(crate) use strategy::{EraseTarget, Removal, RowAction, Strategy};
+pub(crate) use strategy::{EraseTarget, PathTargetColumn, Removal, RowAction, Strategy};
 
 /// What a deletion does with a person's rows of one table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -113,6 +113,7 @@ impl Strategy for Scrub {
             }
             target.value_target().check("scrub", name, value, problems);
             target.check_identifies_no_row(name, problems);
+            target.check_leads_to_no_row(name, false, problems);
         }
         self.check_left_columns(target, problems);
     }

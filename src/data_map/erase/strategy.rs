@@ -61,6 +61,17 @@ pub(crate) struct EraseTarget<'a> {
     pub(crate) relation: &'a Relation,
     pub(crate) relation_index: RelationIndex,
     pub(crate) catalog: &'a PgCatalog,
+    /// The columns by which rows of other tables are found without a foreign key.
+    pub(crate) path_targets: Vec<PathTargetColumn>,
+}
+
+/// A column to which the owner path of another table leads without a foreign key.
+pub(crate) struct PathTargetColumn {
+    pub(crate) column: String,
+    /// The other table.
+    pub(crate) table: String,
+    /// Whether its rows are gone before the person's rows change.
+    pub(crate) goes_before: bool,
 }
 
 impl EraseTarget<'_> {
@@ -80,6 +91,23 @@ impl EraseTarget<'_> {
             return;
         };
         problems.add_for_column(self.name, name, message, "Delete the rows, or leave this column");
+    }
+
+    /// Reports a column without whose value rows of other tables would be nobody's. `stay_with_others` says whether rows that get a new
+    /// value are also others'.
+    pub(in crate::data_map) fn check_leads_to_no_row(
+        &self,
+        name: &str,
+        stay_with_others: bool,
+        problems: &mut Problems,
+    ) {
+        let mut targets = self.path_targets.iter().filter(|target| target.column == name);
+        if let Some(target) = targets.find(|target| stay_with_others || !target.goes_before) {
+            let message =
+                format!("rows of {} are found by this column, and would be nobody's without its value", target.table);
+            let remedy = format!("Leave this column, or let the path of {} lead to another", target.table);
+            problems.add_for_column(self.name, name, message, remedy);
+        }
     }
 
     /// Reports a value inside JSON that the database couldn't take.

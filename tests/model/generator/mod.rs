@@ -140,6 +140,20 @@ impl Draft {
         }
     }
 
+    /// Whether rows of other tables are found by the column without a foreign key.
+    fn is_path_target(&self, name: &str, column: &str) -> bool {
+        self.schema.tables.iter().any(|table| {
+            self.owners.get(&table.full_name()).into_iter().flatten().any(|owner| match &owner.path {
+                Path::To { columns, table: parent, .. } => {
+                    parent == name
+                        && !table.foreign_keys.iter().any(|key| is_path_key(key, columns, parent))
+                        && self.target_columns(table, &owner.path).iter().any(|target| target == column)
+                }
+                Path::Column(_) | Path::Email(_) | Path::From { .. } => false,
+            })
+        })
+    }
+
     /// Whether rows can be found by an address alone, which nobody knows when a period is over.
     fn is_found_by_address(&self, table: &str) -> bool {
         self.owners[table].iter().any(|owner| match &owner.path {

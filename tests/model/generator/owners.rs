@@ -63,12 +63,21 @@ impl TableDraft<'_> {
             vec![parent.primary_key.clone()].into_iter().filter(|key| key.len() == 1).collect::<Vec<_>>()
         };
         let key = self.random.try_pick(&keys)?.clone();
+        if !has_foreign_key && self.is_forgotten(&parent.full_name(), &key) {
+            return None;
+        }
         let columns = self.add_parent_columns(&parent, &key, nullable);
         if has_foreign_key {
             self.add_foreign_key(&columns, &parent.full_name(), &key);
         }
         let is_named = self.draft.is_second && (!has_foreign_key || self.random.percent(30));
         Some(Path::To { columns, table: parent.full_name(), target: if is_named { key } else { Vec::new() } })
+    }
+
+    /// Whether one of the columns loses its value when one of several owners leaves.
+    fn is_forgotten(&self, table: &str, columns: &[String]) -> bool {
+        super::has_several_owners(&self.draft.owners[table])
+            && columns.iter().any(|column| self.draft.is_owner_column(table, column))
     }
 
     fn add_parent_columns(&mut self, parent: &Table, key: &[String], nullable: bool) -> Vec<String> {
@@ -145,7 +154,9 @@ impl TableDraft<'_> {
         let tables = self.draft.schema.tables.iter();
         let targets: Vec<(String, String)> = tables
             .flat_map(|other| single_keys(other).into_iter().map(move |key| (other, key)))
-            .filter(|(other, key)| fits(other, key))
+            .filter(|(other, key)| {
+                fits(other, key) && !self.is_forgotten(&other.full_name(), std::slice::from_ref(key))
+            })
             .map(|(other, key)| (other.full_name(), key))
             .collect();
         let (table, key) = self.random.try_pick(&targets)?.clone();

@@ -10,7 +10,8 @@ use crate::value::{Kind, Value};
 pub(super) fn options(random: &mut Random, draft: &Draft, table: &Table, column: &Column) -> Vec<NewValue> {
     let name = table.full_name();
     let mut options = Vec::new();
-    if table.primary_key.contains(&column.name) || draft.schema.is_referenced(&name, &column.name) {
+    let is_found_by = draft.schema.is_referenced(&name, &column.name) || draft.is_path_target(&name, &column.name);
+    if table.primary_key.contains(&column.name) || is_found_by {
         return options;
     }
     let is_key = table.foreign_keys_of(&column.name).next().is_some();
