@@ -135,7 +135,8 @@ function withoutState(outcome: Outcome): Outcome {
 
 /** Masks what differs by chance: the nonce, and the tokens of a refreshed session. */
 function masked(outcome: Outcome, request: Rendered): Outcome {
-  const nonce = /__clerk_handshake_nonce=([^&; ]+)/.exec(`${request.path} ${request.headers.join(' ')}`)?.[1];
+  // Clerk's are long. A short one is made up, the same for both, and may be part of any word.
+  const nonce = /__clerk_handshake_nonce=(\w{20,})/.exec(`${request.path} ${request.headers.join(' ')}`)?.[1];
   const mask = (text: string) => (nonce ? text.replaceAll(nonce, 'NONCE') : text);
   const token = (text: string) => text.replace(/=[^.;=]+\.([^.;]+)\.[^.;]*;/, (_, claims: string) => `=${subjectOf(claims)};`);
   const { status, reason, location, cookies, session, allowOrigin } = outcome;
