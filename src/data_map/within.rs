@@ -1,4 +1,5 @@
-//! Clerk user ids inside JSON and arrays: `before->'actor'->'id'` and `viewers[]`.
+//! Values inside JSON and arrays: Clerk user ids as mentions (`before->'actor'->'id'`, `viewers[]`), and what a scrub overwrites
+//! below keys of JSON.
 
 use std::collections::BTreeMap;
 
