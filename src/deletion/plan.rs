@@ -82,7 +82,10 @@ impl Plan {
     }
 }
 
-/// Returns what a deletion of `subject` at `now` would do. Counts all rows in one statement.
+/// How many lines one query counts. Postgres plans all of its row sets together, which takes time that is quadratic in their number.
+const COUNTS_PER_QUERY: usize = 50;
+
+/// Returns what a deletion of `subject` at `now` would do.
 pub async fn plan(
     resolved: &Resolved,
     connection: &mut PgConnection,
@@ -92,10 +95,14 @@ pub async fn plan(
     let deletion_set = DeletionSet::deletion(resolved);
     let mut statements = planned_statements(resolved, &deletion_set, now);
     statements.retain(|statement| statement.has_line);
-    let counts: Vec<String> = statements.iter().map(PlannedStatement::count_and_since_sql).collect();
-    let query = format!("SELECT ARRAY[{}]::json[]", counts.join(", "));
-    let query = sql::query_scalar::<Vec<Json<CountAndSince>>>(deletion_set.row_sets(&query).before(&query));
-    let counts = query.bind_params(&resolved.parameters, subject, now).fetch_one(connection).await?;
+    let mut counts = Vec::new();
+    for batch in statements.chunks(COUNTS_PER_QUERY) {
+        let selections: Vec<String> = batch.iter().map(PlannedStatement::count_and_since_sql).collect();
+        let query = format!("SELECT ARRAY[{}]::json[]", selections.join(", "));
+        let query = sql::query_scalar::<Vec<Json<CountAndSince>>>(deletion_set.row_sets(&query).before(&query));
+        let query = query.bind_params(&resolved.parameters, subject, now);
+        counts.extend(query.fetch_one(&mut *connection).await?);
+    }
     let lines = statements.into_iter().zip(counts).map(|(statement, Json((rows, since)))| PlanLine {
         since: since.and_then(|date| Date::parse(&date, format_description!("[year]-[month]-[day]")).ok()),
         ..PlanLine::new(statement, rows)

@@ -14,8 +14,12 @@ use super::session_check::SessionCheck;
 /// How long a connection may take, and how long a request waits for a free one.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often two connections are compared to find out whether they share a session.
-const POOLING_CHECKS: usize = 3;
+/// How often two connections are compared to find out whether they share a session. Other clients of a busy pooler can keep
+/// two connections apart for a while.
+const SESSION_COMPARISONS: usize = 5;
+
+/// How often each of two connections uses a prepared statement to find out whether what is in between carries it.
+const STATEMENT_CHECKS: usize = 3;
 
 /// What every session sets beside its [`TimeLimits`]: a host that is gone is noticed after 25 seconds where the session is
 /// idle, after 30 where data is under way, and its transaction is rolled back.
@@ -207,13 +211,22 @@ async fn pooling(options: &PgConnectOptions) -> Result<Pooling, sqlx::Error> {
 }
 
 async fn compare_sessions(one: &mut PgConnection, other: &mut PgConnection) -> Result<Pooling, sqlx::Error> {
-    let first = session_id(one).await?;
-    for _ in 0..POOLING_CHECKS {
-        if session_id(other).await? == session_id(one).await? || session_id(one).await? != first {
-            return Ok(if carries_statements(one, other).await? { Pooling::Transaction } else { Pooling::Unsupported });
-        }
+    let shared = share_sessions(one, other).await?;
+    // Also where no sharing was noticed: a pool whose sessions can't be set up would be tried again until its time is over.
+    Ok(match (carries_statements(one, other).await?, shared) {
+        (false, _) => Pooling::Unsupported,
+        (true, true) => Pooling::Transaction,
+        (true, false) => Pooling::Session,
+    })
+}
+
+async fn share_sessions(one: &mut PgConnection, other: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let sessions = (session_id(one).await?, session_id(other).await?);
+    let mut shared = sessions.0 == sessions.1;
+    for _ in 0..SESSION_COMPARISONS {
+        shared = shared || (session_id(one).await?, session_id(other).await?) != sessions;
     }
-    Ok(Pooling::Session)
+    Ok(shared)
 }
 
 /// The server's process. Without a prepared statement, which some poolers don't carry.
@@ -221,9 +234,9 @@ async fn session_id(connection: &mut PgConnection) -> Result<i32, sqlx::Error> {
     connection.fetch_one(sqlx::raw_sql("select pg_backend_pid()")).await?.try_get(0)
 }
 
-/// Whether two connections that share sessions can use prepared statements, and transactions.
+/// Whether two connections that may share sessions can use prepared statements, and transactions.
 async fn carries_statements(one: &mut PgConnection, other: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    for _ in 0..POOLING_CHECKS {
+    for _ in 0..STATEMENT_CHECKS {
         for connection in [&mut *one, &mut *other] {
             let executed = async {
                 let mut transaction = connection.begin().await?;

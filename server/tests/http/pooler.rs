@@ -82,14 +82,18 @@ impl Installation {
         (output.status.success(), String::from_utf8_lossy(&text).into_owned())
     }
 
+    fn pooler_log(&self) -> String {
+        std::fs::read_to_string(self.directory.path().join("pgbouncer.log")).unwrap()
+    }
+
     fn succeed(&self, arguments: &[&str]) {
         let (succeeded, output) = self.run(arguments);
-        assert!(succeeded, "{arguments:?}: {output}");
+        assert!(succeeded, "{arguments:?}: {output}\n{}", self.pooler_log());
     }
 
     fn refuse(&self, arguments: &[&str], remedy: &str) {
         let (succeeded, output) = self.run(arguments);
-        assert!(!succeeded && output.contains(remedy), "{arguments:?}: {output}");
+        assert!(!succeeded && output.contains(remedy), "{arguments:?}: {output}\n{}", self.pooler_log());
     }
 
     async fn serve_and_use_everything(&self) {

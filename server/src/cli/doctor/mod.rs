@@ -40,16 +40,20 @@ async fn run_checks(mut values: Values) -> Vec<CheckResult> {
         CheckResult::warning("secret_files", warning.clone(), "let only the process's user read the file (chmod 600)")
     }));
     results.extend(settings::check_settings(&values));
-    let (clerk, database, installation, mail, storage) = join!(
+    // One after the other: both find out what is between them and the database, and beside each other they could keep a pooler's
+    // sessions apart.
+    let database = async {
+        let results = resources::check_database(&values).await;
+        [results, installation::check_installation(&values).await].concat()
+    };
+    let (clerk, database, mail, storage) = join!(
         clerk::check_clerk(&values),
-        resources::check_database(&values),
-        installation::check_installation(&values),
+        database,
         with_timeout("mail", resources::check_mail(&values)),
         with_timeout("store", resources::check_storage(&values)),
     );
     results.extend(clerk);
     results.extend(database);
-    results.extend(installation);
     results.extend([mail, storage, resources::check_export_folder(&values), resources::check_site(&values)]);
     results
 }
