@@ -130,17 +130,19 @@ const COLUMNS: &str = "
         coalesce(base.typname, t.typname)::text AS base_type,
         NOT (a.attnotnull OR t.typnotnull) AS nullable,
         a.attgenerated <> '' OR a.attidentity = 'a' AS generated,
-        (
-            SELECT string_agg(note, '; ') FROM (
-                SELECT col_description(a.attrelid, a.attnum) AS note
-                UNION ALL
-                SELECT l.label FROM pg_seclabel l
-                WHERE l.classoid = 'pg_class'::regclass AND l.objoid = a.attrelid AND l.objsubid = a.attnum
-            ) AS notes
-        ) AS comment
+        comments.text AS comment
     FROM pg_attribute a
     JOIN pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_type base ON t.typtype = 'd' AND base.oid = t.typbasetype
+    LEFT JOIN (
+        SELECT objoid, objsubid, string_agg(note, '; ' ORDER BY is_label, note) AS text FROM (
+            SELECT objoid, objsubid, description AS note, false AS is_label
+            FROM pg_description WHERE classoid = 'pg_class'::regclass AND objoid = ANY ($1::bigint[]::oid[])
+            UNION ALL
+            SELECT objoid, objsubid, label, true
+            FROM pg_seclabel WHERE classoid = 'pg_class'::regclass AND objoid = ANY ($1::bigint[]::oid[])
+        ) AS notes GROUP BY objoid, objsubid
+    ) AS comments ON comments.objoid = a.attrelid AND comments.objsubid = a.attnum
     WHERE a.attrelid = ANY ($1::bigint[]::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
     ORDER BY a.attrelid, a.attnum";
 
