@@ -40,6 +40,12 @@ impl Identifiers {
         self
     }
 
+    /// Those of no person: Clerk's ids are longer.
+    pub(crate) fn of_unused_user() -> Self {
+        const UNUSED_USER_ID: &str = "user_0";
+        Self::from(&ClerkUserId::parse(UNUSED_USER_ID).expect("it has the form of an id"))
+    }
+
     /// The Clerk user id.
     #[must_use]
     pub const fn user_id(&self) -> &ClerkUserId {

@@ -30,6 +30,14 @@ impl AddressKind {
         }
     }
 
+    /// Returns a condition that is true where `column` may hold somebody's address, however it is written.
+    pub(super) fn may_be_address(self, column: &str) -> String {
+        match self {
+            Self::Email => format!("{column}::text LIKE '%@%'"),
+            Self::Phone => format!("{column}::text ~ '[0-9]'"),
+        }
+    }
+
     /// Returns the form in which addresses are compared.
     pub(super) fn normal_form(self, alias: &str, column: &str) -> String {
         match self {

@@ -204,7 +204,7 @@ fn person_part(column: &str) -> String {
 
 /// Whether a column of this name holds a credential. The caller knows that it isn't a number.
 pub(super) fn suggests_credential(column: &str) -> bool {
-    const PARTS: [&str; 14] = [
+    const PARTS: [&str; 17] = [
         "password",
         "passwd",
         "secret",
@@ -219,6 +219,9 @@ pub(super) fn suggests_credential(column: &str) -> bool {
         "backupcode",
         "totp",
         "keyhash",
+        "hashedkey",
+        "partialkey",
+        "credential",
     ];
     const ENDINGS: [&str; 4] = ["token", "salt", "sessionid", "otp"];
     let name = normalize(column);
@@ -279,6 +282,19 @@ pub(super) fn is_creation_time(column: &str) -> bool {
     const NAMES: [&str; 7] =
         ["createdat", "insertedat", "createdon", "created", "datecreated", "createtime", "creationdate"];
     NAMES.contains(&normalize(column).as_str())
+}
+
+/// Whether a column of this name says when the row was written, and nothing of a person.
+pub(super) fn is_time_of_change(column: &str) -> bool {
+    const WORDS: [&str; 5] = ["updated", "modified", "lastmodified", "changed", "deleted"];
+    let name = normalize(column);
+    let word = ["at", "on", "date", "time"].iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(&name);
+    is_creation_time(column) || WORDS.contains(&word)
+}
+
+/// Whether a column of this name holds a generated key, whatever its type.
+pub(super) fn is_generated_key(column: &str) -> bool {
+    matches!(normalize(column).as_str(), "id" | "uuid" | "guid" | "ulid" | "cuid")
 }
 
 /// Maps `user_id`, `userId` and `UserID` to the same name.

@@ -11,15 +11,14 @@ use super::address::{AddressColumns, AddressKind};
 use super::entry::{EntryError, KeywordOr, non_empty_reason};
 use super::erase::{Erase, EraseEntry};
 use super::error::Error;
+use super::export_entry::export_rule;
 use super::grammar::{
-    ExportEntry, IgnoreEntry, MapFile, MentionEntry, MentionEraseEntry, OwnerEntry, ReferenceEntry, SubjectEntry,
-    TableEntry,
+    ExportEntry, IgnoreEntry, MapFile, MentionEntry, OwnerEntry, ReferenceEntry, SubjectEntry, TableEntry,
 };
+use super::mention_entry;
 use super::path::OwnerPath;
-use super::rules::{
-    DataMap, ExportRule, IgnoredTable, Mention, MentionAction, Owner, Reference, TableRule, default_label,
-};
-use super::value::{self, NewValue};
+use super::rules::{DataMap, IgnoredTable, Owner, Reference, TableRule, default_label};
+use super::value;
 use super::version::Version;
 use crate::purposes::{Purpose, Purposes};
 
@@ -36,7 +35,10 @@ impl DataMap {
             tables.push(read_entry(toml, entry, subject_rule, |rule, span| names.add(&rule.name, span))?);
         }
         for entry in file.table {
-            tables.push(read_entry(toml, entry, table_rule, |rule, span| names.add(&rule.name, span))?);
+            let add_names = |rules: &Vec<TableRule>, span: &Range<usize>| {
+                rules.iter().try_for_each(|rule| names.add(&rule.name, span))
+            };
+            tables.extend(read_entry(toml, entry, table_rules, add_names)?);
         }
         let mut ignored = Vec::new();
         for entry in file.ignore {
@@ -138,14 +140,25 @@ fn subject_rule(entry: SubjectEntry) -> Result<TableRule, EntryError> {
     Ok(TableRule { column_labels, addresses, ..rule })
 }
 
-fn table_rule(entry: TableEntry) -> Result<TableRule, EntryError> {
-    let TableEntry { name, owner, label, column_labels, export, erase, reference, mention } = entry;
+/// One entry names several tables.
+fn table_rules(entry: TableEntry) -> Result<Vec<TableRule>, EntryError> {
+    let TableEntry { name, names, owner, label, column_labels, export, erase, reference, mention } = entry;
+    let names: Vec<String> = name.into_iter().chain(names).collect();
+    let Some(first) = names.first() else {
+        return Err(EntryError::new("the entry names no table", "Write name = \"public.posts\", or names = [..]"));
+    };
     if owner.0.is_empty() {
         return Err(EntryError::new("the table has no owner", "Add an owner, or an [[ignore]] with a reason"));
     }
     let owners = owner.0.into_iter().map(read_owner).collect::<Result<_, _>>()?;
-    let rule = build_rule(name, label, owners, false, export, erase, reference, mention)?;
-    Ok(TableRule { column_labels, ..rule })
+    let has_label = label.is_some();
+    let rule = build_rule(first.clone(), label, owners, false, export, erase, reference, mention)?;
+    let rule = TableRule { column_labels, ..rule };
+    let with_name = |name: String| {
+        let label = if has_label { rule.label.clone() } else { default_label(&name) };
+        TableRule { name, label, ..rule.clone() }
+    };
+    Ok(names.into_iter().map(with_name).collect())
 }
 
 fn read_owner(OwnerEntry { path, email, phone, filter, forget }: OwnerEntry) -> Result<Owner, EntryError> {
@@ -180,93 +193,25 @@ fn build_rule(
     mentions: Vec<MentionEntry>,
 ) -> Result<TableRule, EntryError> {
     let label = label.unwrap_or_else(|| default_label(&name));
-    let references = references
-        .into_iter()
-        .map(|ReferenceEntry { column, others, reason }| {
-            Ok(Reference { column, action: others, reason: non_empty_reason(reason, "reference")? })
-        })
-        .collect::<Result<_, _>>()?;
-    let mut rules = Vec::new();
-    for entry in mentions {
-        rules.extend(read_mentions(entry)?);
-    }
+    let references = references.into_iter().map(read_references).collect::<Result<Vec<_>, _>>()?.concat();
+    let mentions = mentions.into_iter().map(mention_entry::read).collect::<Result<Vec<_>, _>>()?.concat();
     let (export, erase) = (export_rule(export)?, Erase::parse(erase)?);
     let column_labels = BTreeMap::new();
     let addresses = AddressColumns::default();
-    Ok(TableRule { name, label, column_labels, subject, addresses, owners, export, erase, references, mentions: rules })
+    Ok(TableRule { name, label, column_labels, subject, addresses, owners, export, erase, references, mentions })
 }
 
 /// One entry names several columns.
-fn read_mentions(
-    MentionEntry { columns, export, erase, forget, reason }: MentionEntry,
-) -> Result<Vec<Mention>, EntryError> {
-    const SYNTAX: &str = "Write \"null\", \"ghost\", \"unique\", \"neutral\", { value = \"..\" }, \"delete\", \"none\" or { keep = \"reason\" }";
+fn read_references(
+    ReferenceEntry { column, columns, others, reason }: ReferenceEntry,
+) -> Result<Vec<Reference>, EntryError> {
+    let columns: Vec<String> = column.into_iter().chain(columns).collect();
     if columns.is_empty() {
-        return Err(EntryError::new("the mention names no column", "Name the columns that lead to somebody"));
+        let remedy = "Write column = \"post_id\", or columns = [..]";
+        return Err(EntryError::new("the reference names no column", remedy));
     }
-    reason.map(|reason| non_empty_reason(reason, "mention")).transpose()?;
-    let action = match erase {
-        KeywordOr::Keyword(keyword) if keyword == "delete" => MentionAction::Delete,
-        KeywordOr::Keyword(keyword) if keyword == "none" => MentionAction::Forbid,
-        KeywordOr::Keyword(keyword) => MentionAction::Overwrite(
-            NewValue::parse_keyword(&keyword).map_err(|EntryError { message, .. }| EntryError::new(message, SYNTAX))?,
-        ),
-        KeywordOr::Table(MentionEraseEntry { value: Some(value), unique: None, keep: None }) => {
-            MentionAction::Overwrite(NewValue::Value(value))
-        }
-        KeywordOr::Table(MentionEraseEntry { value: None, unique: Some(template), keep: None }) => {
-            MentionAction::Overwrite(NewValue::parse_template(template)?)
-        }
-        KeywordOr::Table(MentionEraseEntry { value: None, unique: None, keep: Some(reason) }) => {
-            MentionAction::Keep { reason: non_empty_reason(reason, "keep")? }
-        }
-        KeywordOr::Table(_) => return Err(EntryError::new("this isn't what can happen to a mention", SYNTAX)),
-    };
-    let export = export.map(export_rule).transpose()?;
-    if matches!(export, Some(ExportRule::Nothing { .. })) {
-        return Err(EntryError::new("a mention is in no export without `export`", "Remove `export` from the mention"));
-    }
-    let forget = value::parse_values(forget)?;
-    if !forget.is_empty() && !matches!(action, MentionAction::Overwrite(_)) {
-        return Err(EntryError::new(
-            "`forget` needs a mention that is overwritten",
-            "Write erase = \"null\", for example",
-        ));
-    }
-    if !forget.is_empty() && columns.len() > 1 {
-        let message =
-            "`forget` names columns about somebody, and the mention has several columns that may name different users";
-        return Err(EntryError::new(message, "Write one [[table.mention]] for each column"));
-    }
-    let read = |column: String| {
-        let path = OwnerPath::parse(&column)?;
-        Ok(Mention { path, export: export.clone(), action: action.clone(), forget: forget.clone() })
-    };
-    columns.into_iter().map(read).collect()
-}
-
-fn export_rule(entry: KeywordOr<ExportEntry>) -> Result<ExportRule, EntryError> {
-    const SYNTAX: &str =
-        "Write \"all\", { only = [..] }, { except = [..], reason = \"..\" } or { none = true, reason = \"..\" }";
-    match entry {
-        KeywordOr::Keyword(keyword) if keyword == "all" => Ok(ExportRule::All),
-        KeywordOr::Table(ExportEntry { only: Some(columns), except: None, none: None, reason: _ }) => {
-            Ok(ExportRule::Only(columns))
-        }
-        KeywordOr::Table(ExportEntry { only: None, except: Some(columns), none: None, reason: Some(reason) }) => {
-            Ok(ExportRule::Except { columns, reason: non_empty_reason(reason, "export")? })
-        }
-        KeywordOr::Table(ExportEntry { only: None, except: None, none: Some(true), reason: Some(reason) }) => {
-            Ok(ExportRule::Nothing { reason: non_empty_reason(reason, "export")? })
-        }
-        KeywordOr::Keyword(keyword) if keyword == "none" => {
-            Err(EntryError::new("export = \"none\" has no reason", SYNTAX))
-        }
-        KeywordOr::Table(ExportEntry { reason: None, .. }) => {
-            Err(EntryError::new("what isn't exported needs a reason", SYNTAX))
-        }
-        KeywordOr::Keyword(_) | KeywordOr::Table(_) => Err(EntryError::new("this isn't an export rule", SYNTAX)),
-    }
+    let reason = non_empty_reason(reason, "reference")?;
+    Ok(columns.into_iter().map(|column| Reference { column, action: others, reason: reason.clone() }).collect())
 }
 
 fn ignored_tables(IgnoreEntry { name, names, reason }: IgnoreEntry) -> Result<Vec<IgnoredTable>, EntryError> {
@@ -310,8 +255,8 @@ fn enclosing_table(text: &str, offset: usize) -> Option<String> {
     let start = (0..=current).rev().find(|index| starts_entry(lines[*index]))?;
     lines[start + 1..].iter().take_while(|line| !starts_entry(line)).find_map(|line| {
         let (key, value) = line.split_once('=')?;
-        let is_name = matches!(key.trim(), "name" | "table");
-        let value = value.trim().trim_start_matches('"');
+        let is_name = matches!(key.trim(), "name" | "table" | "names");
+        let value = value.trim().trim_start_matches('[').trim_start().trim_start_matches('"');
         is_name.then(|| value.split('"').next().unwrap_or_default().to_owned())
     })
 }

@@ -26,6 +26,10 @@ pub(super) fn check(
             let message = "the column leads to another owner, whose the row would no longer be";
             problems.add_for_column(&table.rule.name, column, message, "Remove it from forget");
         }
+        for column in owner.forget.keys().filter(|column| others().any(|other| other.filter.contains_key(*column))) {
+            let message = "`where` of another owner reads the column, so the row would no longer be theirs";
+            problems.add_for_column(&table.rule.name, column, message, "Remove it from forget");
+        }
         for (column, value) in &owner.forget {
             target.value_target().check("forget", column, value, problems);
             target.check_identifies_no_row(column, problems);

@@ -61,7 +61,10 @@ pub(super) struct SubjectEntry {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TableEntry {
-    pub(super) name: String,
+    pub(super) name: Option<String>,
+    /// Several tables with the same rule.
+    #[serde(default)]
+    pub(super) names: Vec<String>,
     pub(super) owner: OwnerEntries,
     pub(super) label: Option<String>,
     /// What users read instead of the names of columns.
@@ -87,7 +90,10 @@ pub(super) struct IgnoreEntry {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReferenceEntry {
-    pub(super) column: String,
+    pub(super) column: Option<String>,
+    /// Several columns with the same decision.
+    #[serde(default)]
+    pub(super) columns: Vec<String>,
     pub(super) others: ReferenceAction,
     pub(super) reason: String,
 }

@@ -154,6 +154,10 @@ pub(super) fn check_values(table: &MappedTable<'_>, target: &EraseTarget<'_>, pr
         let named = mention.path.columns().iter().map(|column| ("mention", column, value)).filter(|_| !is_within);
         let forgotten = mention.forget.iter().map(|(column, value)| ("forget", column, value));
         for (key, column, value) in named.chain(forgotten) {
+            if table.rule.owners.iter().any(|owner| owner.filter.contains_key(column)) {
+                let message = "`where` of an owner reads the column, so the row would no longer be theirs";
+                problems.add_for_column(&table.rule.name, column, message, format!("Remove it from the {key}"));
+            }
             target.value_target().check(key, column, value, problems);
             target.check_identifies_no_row(column, problems);
             target.check_leads_to_no_row(column, true, problems);

@@ -2,7 +2,7 @@
 //! it. Export and deletion both work from it, and [`resolve`] checks it against the live catalog before each, so
 //! that neither misses a change of the schema.
 //!
-//! Knows `pg_catalog`. Must not know what columns mean, and never touches a row.
+//! Knows `pg_catalog`. Must not know what columns mean, and changes no row.
 
 mod address;
 mod assembly;
@@ -16,9 +16,11 @@ mod erase;
 mod erasure_order;
 mod error;
 mod explain;
+mod export_entry;
 mod file;
 mod foreign_keys;
 mod forget;
+mod ghost_rows;
 mod ghosts;
 mod grammar;
 mod graph;
@@ -26,6 +28,7 @@ mod identify;
 mod index;
 mod lifetimes;
 mod mapped;
+mod mention_entry;
 mod mentions;
 mod owners;
 mod ownership;
@@ -68,7 +71,7 @@ pub use resolved::{Resolved, Table, Unsearched, UnsearchedReason};
 pub use rules::{DataMap, ExportRule, IgnoredTable, Mention, MentionAction, Owner, Reference, TableRule};
 pub use upgrade::upgrade;
 pub use value::NewValue;
-pub use values_check::check_values;
+pub use values_check::{check_owners, check_values};
 pub use version::Version;
 pub use warnings::warnings;
 pub use within::Within;
@@ -83,12 +86,14 @@ pub(crate) use update::Update;
 
 /// Checks `map` against the live catalog and returns what SQL is made of, or every mismatch.
 ///
-/// Costs four queries on `pg_catalog` and reads no row, so it runs before every export and every deletion, within
-/// their transaction.
+/// Costs four queries on `pg_catalog`, and one on each table with a ghost row, so it runs before every export and every deletion,
+/// within their transaction.
 pub async fn resolve(map: &DataMap, connection: &mut PgConnection) -> Result<Resolved, Error> {
     let mut catalog = catalog::read(connection).await?;
     catalog.merge_inheriting(|name| {
         map.tables.iter().any(|rule| rule.name == name) || map.ignored.iter().any(|ignored| ignored.name == name)
     });
-    check::resolve(map, &catalog)
+    let resolved = check::resolve(map, &catalog)?;
+    ghost_rows::check(&resolved, connection).await?;
+    Ok(resolved)
 }

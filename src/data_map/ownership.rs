@@ -102,11 +102,12 @@ impl Resolved {
         let condition = match &owner.path {
             ResolvedPath::UserId { column, placeholders } => {
                 let column = format!("{alias}.{column}");
-                format!("({column} <> $1{})", and_no_placeholder(&column, placeholders))
+                format!("({column} <> $1 AND {}{})", is_user_id(&column), and_no_placeholder(&column, placeholders))
             }
             ResolvedPath::Address { column, kind, placeholders } => {
                 let (column, is_own) = (format!("{alias}.{column}"), kind.is_own(alias, column));
-                format!("({column} <> '' AND NOT {is_own}{})", and_no_placeholder(&column, placeholders))
+                let is_address = kind.may_be_address(&column);
+                format!("({is_address} AND NOT {is_own}{})", and_no_placeholder(&column, placeholders))
             }
             ResolvedPath::Parent { columns, table, target, dangling } => {
                 let owners = self.tables[*table].owners.iter();
@@ -117,7 +118,10 @@ impl Resolved {
                     Some(placeholders) => {
                         let (column, row) = (tuple(alias, columns), exists(*table, target, columns, "true".to_owned()));
                         let and_no_placeholder = and_no_placeholder(&column, placeholders);
-                        format!("({exists_others} OR {column} <> $1{and_no_placeholder} AND NOT {row})")
+                        let is_user_id = is_user_id(&column);
+                        format!(
+                            "({exists_others} OR {column} <> $1 AND {is_user_id}{and_no_placeholder} AND NOT {row})"
+                        )
                     }
                     None => exists_others,
                 }
@@ -208,6 +212,11 @@ pub(crate) fn path_to_person(path: &ResolvedPath, alias: &str) -> String {
             format!("{} IN ({})", tuple(alias, columns), RowSet::Own(*table).select(there))
         }
     }
+}
+
+/// Returns a condition that is true where `column` has the form of a Clerk user id. Other texts are nobody: `system`, for example.
+fn is_user_id(column: &str) -> String {
+    format!("starts_with({column}::text, 'user_')")
 }
 
 /// Returns what to append to a condition on `column`, so that it is true for no value that a deletion wrote.

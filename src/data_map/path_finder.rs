@@ -153,12 +153,25 @@ impl PathFinder<'_> {
             );
             return None;
         }
+        if target.len() != columns.len() {
+            problems.add_for_column(
+                &child.rule.name,
+                &columns[0],
+                format!("no foreign key leads from here to {table}, and its primary key has another number of columns"),
+                "Add the foreign key, or name the column that has one",
+            );
+            return None;
+        }
         if !are_comparable(child, columns, parent, &target) {
             problems.add_for_column(
                 &child.rule.name,
                 &columns[0],
-                format!("no foreign key leads from here to {table}, and its primary key isn't one column of this type"),
-                "Add the foreign key, or name the column that has one",
+                format!(
+                    "the path leads from {} to {table}: {}; these types can't be compared",
+                    typed(child, columns),
+                    typed(parent, &target)
+                ),
+                "Add the foreign key, or name columns of the same type",
             );
             return None;
         }
@@ -245,9 +258,22 @@ impl PathFinder<'_> {
     }
 }
 
+/// Returns columns with their types: `email citext`.
+fn typed(table: &MappedTable<'_>, columns: &[String]) -> String {
+    let typed = columns.iter().map(|name| match table.relation.column(name) {
+        Some(column) => format!("{name} {}", column.type_name),
+        None => name.clone(),
+    });
+    typed.collect::<Vec<_>>().join(", ")
+}
+
 /// Whether values of these columns can be compared with those.
 fn are_comparable(table: &MappedTable<'_>, columns: &[String], other: &MappedTable<'_>, others: &[String]) -> bool {
-    let is_comparable = |(column, other): (&Column, &Column)| column.base_type == other.base_type;
+    const COMPARABLE: [&[&str]; 2] = [&["int2", "int4", "int8"], &["text", "varchar"]];
+    let is_comparable = |(column, other): (&Column, &Column)| {
+        let (here, there) = (column.base_type.as_str(), other.base_type.as_str());
+        here == there || COMPARABLE.iter().any(|types| types.contains(&here) && types.contains(&there))
+    };
     columns.len() == others.len()
         && !columns.is_empty()
         && columns.iter().zip(others).all(|(here, there)| {

@@ -47,7 +47,7 @@ pub(super) fn resolve(
         foreign_keys::check(key, mapped, ignored, catalog, problems);
     }
     for child in mapped.iter() {
-        check_other_user_id_columns(version, child, catalog, problems);
+        check_other_user_id_columns(version, child, mapped, catalog, problems);
         if child.rule.subject && child.rule.deletes_rows_of_others() {
             let message = "other people's accounts would be deleted with the person's";
             problems.add_for_table(&child.rule.name, message, "Use \"detach\" or \"null\" instead of \"delete\"");
@@ -77,6 +77,7 @@ pub(super) fn resolve(
 fn check_other_user_id_columns(
     version: Version,
     MappedTable { rule, relation, relation_index }: &MappedTable<'_>,
+    mapped: &MappedTables<'_>,
     catalog: &PgCatalog,
     problems: &mut Problems,
 ) {
@@ -99,12 +100,25 @@ fn check_other_user_id_columns(
                 name,
                 "the column may hold the Clerk user id of somebody who doesn't own the row",
                 format!(
-                    "Say what becomes of it: [[table.mention]] columns = [\"{name}\"], erase = {} (or \"delete\", {{ keep = \"reason\" }}; \"none\" if it holds no Clerk ids)",
-                    if column.nullable { "\"null\"" } else { "\"unique\"" }
+                    "Say what becomes of it: [[table.mention]] columns = [\"{name}\"], erase = {} (or \"delete\", {{ keep = \"reason\" }}; \"none\" if it holds no Clerk ids){}",
+                    if column.nullable { "\"null\"" } else { "\"unique\"" },
+                    if version == Version::Second { keys_of_people(name, mapped) } else { String::new() }
                 ),
             );
         }
     }
+}
+
+/// Returns how to write a column that holds keys of people's rows, and not their Clerk ids, where those are texts too.
+fn keys_of_people(column: &str, mapped: &MappedTables<'_>) -> String {
+    let people = mapped.iter().filter(|table| table.rule.subject);
+    let keys = people.filter_map(|table| match table.relation.primary_key.as_slice() {
+        [key] if !table.rule.holds_user_id(key) && table.relation.column(key)?.is_text() => {
+            Some(format!("; \"{column} -> {}({key})\" if it holds keys of that table", table.rule.name))
+        }
+        _ => None,
+    });
+    keys.collect()
 }
 
 fn resolve_reference(

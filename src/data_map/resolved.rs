@@ -194,10 +194,19 @@ pub(crate) struct SearchableTable {
     pub(crate) name: String,
     /// Schema and table, quoted.
     pub(crate) quoted_name: String,
-    /// Columns as they are named, and quoted. Those in which the map lets mentions stay aren't among them.
-    pub(crate) columns: Vec<(String, String)>,
+    /// Those in which the map lets mentions stay aren't among them.
+    pub(crate) columns: Vec<SearchableColumn>,
     /// A condition for the person's own rows, with the alias `t`, where rows stay.
     pub(crate) own_rows: Option<String>,
+}
+
+/// A column whose texts can be searched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SearchableColumn {
+    pub(crate) name: String,
+    pub(crate) quoted_name: String,
+    /// Whether the receipt says of the person's own rows that stay that the column stays with them.
+    pub(crate) is_reported: bool,
 }
 
 /// A table in which rows of the person wouldn't be found.

@@ -116,6 +116,11 @@ impl TableRule {
         }
     }
 
+    /// Whether the receipt says of the person's rows that stay that the column stays with them.
+    pub(super) fn reports_as_left(&self, column: &str) -> bool {
+        self.erase.strategy().reports_as_left(column) || self.owner_columns().any(|owner| owner == column)
+    }
+
     /// Whether the column holds the Clerk user id of an owner.
     pub(super) fn holds_user_id(&self, column: &str) -> bool {
         self.owners.iter().any(|owner| matches!(&owner.path, OwnerPath::Column(name) if name == column))

@@ -4,7 +4,7 @@ use super::catalog::{Column, PgCatalog, Relation, RelationKind};
 use super::index::TableIndex;
 use super::mapped::MappedTables;
 use super::path::OwnerPath;
-use super::resolved::{Unsearched, UnsearchedReason, UserIdSearch};
+use super::resolved::{SearchableColumn, Unsearched, UnsearchedReason, UserIdSearch};
 use super::rules::MentionAction;
 use super::sql::quote_identifier;
 use super::version::Version;
@@ -21,8 +21,7 @@ pub(super) struct TextColumns {
     /// Schema and table.
     pub(super) name: String,
     pub(super) quoted_name: String,
-    /// As they are named, and quoted.
-    pub(super) columns: Vec<(String, String)>,
+    pub(super) columns: Vec<SearchableColumn>,
     /// `None` where the table has no rule.
     pub(super) table: Option<TableIndex>,
 }
@@ -41,8 +40,13 @@ pub(super) fn searchable_tables(mapped: &MappedTables<'_>, catalog: &PgCatalog) 
             mentions.any(|mention| matches!(mention.action, MentionAction::Keep { .. }))
         };
         let columns = relation.columns.iter().filter(|column| column.contains_text() && !stays(column));
-        let columns: Vec<(String, String)> =
-            columns.map(|column| (column.name.clone(), quote_identifier(&column.name))).collect();
+        let columns: Vec<_> = columns
+            .map(|Column { name, .. }| SearchableColumn {
+                name: name.clone(),
+                quoted_name: quote_identifier(name),
+                is_reported: table.is_none_or(|table| mapped[table].rule.reports_as_left(name)),
+            })
+            .collect();
         if !columns.is_empty() {
             tables.push(TextColumns { name: relation.name(), quoted_name: relation.quoted_name(), columns, table });
         }

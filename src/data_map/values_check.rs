@@ -8,26 +8,30 @@ use super::erase::RowAction;
 use super::error::{Error, Problem};
 use super::index::TableIndex;
 use super::ownership::and_filter;
-use super::resolved::{Resolved, ResolvedAction, ResolvedOwner, ResolvedPath, Table};
+use super::resolved::{
+    ReferenceTarget, Resolved, ResolvedAction, ResolvedOwner, ResolvedPath, ResolvedReference, Table,
+};
 use super::sql::{self, BindParams as _};
 use super::update::Update;
 use crate::identifiers::Identifiers;
-use crate::ids::ClerkUserId;
 
 /// On how many rows new values are tried.
 const TRIED_ROWS: u32 = 100;
 
-/// What a Clerk user id looks like: 27 characters after the prefix.
-const USER_ID: &str = "^user_[0-9A-Za-z]{27}$";
-
-/// The id of no person: Clerk's are longer.
-const UNUSED_USER_ID: &str = "user_0";
-
-/// Checks what only rows can show: that paths lead to somebody, that ghosts exist, and that the database takes the new values.
+/// Checks what only rows can show: that paths lead to somebody, and that the database takes the new values.
 /// New values are tried on at most 100 rows, in a transaction that is rolled back.
 pub async fn check_values(resolved: &Resolved, connection: &mut PgConnection) -> Result<Vec<Problem>, Error> {
-    let unused = ClerkUserId::parse(UNUSED_USER_ID).expect("it has the form of an id");
-    let check = ValuesCheck { resolved, subject: Identifiers::from(&unused) };
+    let check = ValuesCheck { resolved, subject: Identifiers::of_unused_user() };
+    let mut problems = check_owners(resolved, connection).await?;
+    for table in resolved.tables.iter() {
+        problems.extend(check.refused_values(table, connection).await?);
+    }
+    Ok(problems)
+}
+
+/// Checks that owners' conditions and paths match rows, where there are any. Reads only, a bounded number of rows of each path.
+pub async fn check_owners(resolved: &Resolved, connection: &mut PgConnection) -> Result<Vec<Problem>, Error> {
+    let check = ValuesCheck { resolved, subject: Identifiers::of_unused_user() };
     let mut problems = Vec::new();
     for (index, table) in resolved.tables.enumerate() {
         for (owner, rule) in table.owners.iter().zip(&table.rule.owners) {
@@ -42,8 +46,15 @@ pub async fn check_values(resolved: &Resolved, connection: &mut PgConnection) ->
                 problems.push(Problem { column, ..table.problem(message, remedy) });
             }
         }
-        problems.extend(check.missing_ghost(table, connection).await?);
-        problems.extend(check.refused_values(table, connection).await?);
+        // Of a column that names nobody, it is right that none of its values does.
+        let names_user =
+            |reference: &&ResolvedReference| reference.is_mention && reference.action != ResolvedAction::Forbid;
+        for mention in table.references.iter().filter(names_user) {
+            if let Some(message) = check.mention_of_unused_user(table, mention, connection).await? {
+                let remedy = "Name what the column holds: for keys of another table \"created_by -> public.users(id)\"";
+                problems.push(Problem { column: Some(mention.name.clone()), ..table.problem(message, remedy) });
+            }
+        }
     }
     Ok(problems)
 }
@@ -93,15 +104,51 @@ impl ValuesCheck<'_> {
             }
             ResolvedPath::Child { .. } => return Ok(None),
         };
-        let filter = and_filter(owner, "t");
+        let is_set = format!("{is_set}{}", and_filter(owner, "t"));
+        Ok(self.all_lead_nowhere(table, &is_set, &leads, connection).await?.then(|| message.to_owned()))
+    }
+
+    /// Returns what is wrong if rows have values and none names anybody.
+    async fn mention_of_unused_user(
+        &self,
+        table: &Table,
+        mention: &ResolvedReference,
+        connection: &mut PgConnection,
+    ) -> Result<Option<&'static str>, Error> {
+        let (is_set, leads, message) = match &mention.target {
+            ReferenceTarget::UserId => (
+                format!("t.{} IS NOT NULL", mention.column),
+                format!("t.{} ~ '^user_'", mention.column),
+                "no value in it is a Clerk user id (user_…), so the mention finds nobody",
+            ),
+            ReferenceTarget::Rows { table: parent, columns, .. } => {
+                let is_set: Vec<String> = columns.iter().map(|(here, _)| format!("t.{here} IS NOT NULL")).collect();
+                let equal: Vec<String> = columns.iter().map(|(here, there)| format!("t_.{there} = t.{here}")).collect();
+                let parent = &self.resolved.tables[*parent].quoted_name;
+                let leads = format!("EXISTS (SELECT FROM {parent} AS t_ WHERE {})", equal.join(" AND "));
+                (is_set.join(" AND "), leads, "none of its values is found where the mention leads to")
+            }
+            ReferenceTarget::UserIdWithin(_) => return Ok(None),
+        };
+        Ok(self.all_lead_nowhere(table, &is_set, &leads, connection).await?.then_some(message))
+    }
+
+    /// Whether there are rows for which `is_set` holds, and `leads` holds for none of a bounded number of them.
+    async fn all_lead_nowhere(
+        &self,
+        table: &Table,
+        is_set: &str,
+        leads: &str,
+        connection: &mut PgConnection,
+    ) -> Result<bool, Error> {
         let query = format!(
             "SELECT count(*) > 0 AND count(*) FILTER (WHERE leads) = 0 FROM (SELECT {leads} AS leads FROM {} AS t \
-             WHERE {is_set}{filter} LIMIT {SAMPLE_ROWS}) AS sample",
+             WHERE {is_set} LIMIT {SAMPLE_ROWS}) AS sample",
             table.quoted_name
         );
         let query = sql::query_scalar::<bool>(query);
         let query = query.bind_params(&self.resolved.parameters, &self.subject, OffsetDateTime::UNIX_EPOCH);
-        Ok(query.fetch_one(connection).await?.then(|| message.to_owned()))
+        Ok(query.fetch_one(connection).await?)
     }
 
     /// Whether the table has rows, and none of them satisfies the owner's `where`.
@@ -119,34 +166,6 @@ impl ValuesCheck<'_> {
         let query = sql::query_scalar::<bool>(query);
         let query = query.bind_params(&self.resolved.parameters, &self.subject, OffsetDateTime::UNIX_EPOCH);
         Ok(query.fetch_one(connection).await?)
-    }
-
-    async fn missing_ghost(&self, table: &Table, connection: &mut PgConnection) -> Result<Option<Problem>, Error> {
-        if table.ghost.is_empty() {
-            return Ok(None);
-        }
-        let key = table.ghost.iter().map(|(column, parameter)| format!("t.{column}::text = ${parameter}"));
-        let key = key.collect::<Vec<_>>().join(" AND ");
-        let user_ids = table.owners.iter().filter_map(|owner| match &owner.path {
-            ResolvedPath::UserId { column, .. } => Some(format!("coalesce(t.{column} ~ '{USER_ID}', false)")),
-            ResolvedPath::Address { .. } | ResolvedPath::Parent { .. } | ResolvedPath::Child { .. } => None,
-        });
-        let is_living = std::iter::once("false".to_owned()).chain(user_ids).collect::<Vec<_>>().join(" OR ");
-        let query = format!("SELECT {is_living} FROM {} AS t WHERE {key}", table.quoted_name);
-        let query = sql::query_scalar::<bool>(query);
-        let query = query.bind_params(&self.resolved.parameters, &self.subject, OffsetDateTime::UNIX_EPOCH);
-        let (message, remedy) = match query.fetch_optional(connection).await? {
-            Some(false) => return Ok(None),
-            None => (
-                "the row that [ghost] names doesn't exist",
-                "Insert the row that stands for everybody who left, or name another",
-            ),
-            Some(true) => (
-                "the row that [ghost] names has a Clerk user id, so it is somebody's",
-                "Name a row that is nobody's, with another text in place of the id",
-            ),
-        };
-        Ok(Some(table.problem(message, remedy)))
     }
 
     /// Tries each new value on some rows.

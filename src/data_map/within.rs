@@ -116,6 +116,11 @@ pub(super) fn parse_json_path(text: &str, relation: &Relation) -> Option<(String
     }
 }
 
+/// Whether the text names keys inside `column`.
+pub(super) fn is_inside(text: &str, column: &str) -> bool {
+    Within::parse(text).is_some_and(|(name, _)| name == column)
+}
+
 /// Returns what an UPDATE writes below keys of JSON, one assignment for each column. Where a key is missing, nothing is written. The
 /// values were checked before.
 pub(super) fn json_assignments(

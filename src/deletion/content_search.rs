@@ -132,7 +132,7 @@ async fn size(resolved: &Resolved, connection: &mut PgConnection) -> Result<u64>
     Ok(size.bind(names).fetch_one(connection).await?.unsigned_abs())
 }
 
-/// The person's own rows that stay are left out: the receipt has a line for them.
+/// In the person's own rows that stay, the columns are left out of which the receipt says so.
 async fn search_table(
     resolved: &Resolved,
     connection: &mut PgConnection,
@@ -141,21 +141,23 @@ async fn search_table(
     table: &SearchableTable,
 ) -> Result<Vec<FoundContent>, sqlx::Error> {
     let first = resolved.parameters.next();
-    let counts = table.columns.iter().map(|(_, column)| {
-        let text = format!("lower(t.{column}::text)");
+    let others = table.own_rows.as_ref().map(|own| format!("({own}) IS NOT TRUE"));
+    let counts = table.columns.iter().map(|column| {
+        let text = format!("lower(t.{}::text)", column.quoted_name);
+        let others = others.iter().filter(|_| column.is_reported).map(|others| format!(" AND {others}"));
+        let others = others.collect::<String>();
         // Comparing texts is much faster than matching a pattern, which decides where it must.
-        format!("count(*) FILTER (WHERE {text} LIKE ANY (${first}::text[]) AND {text} ~ ${}::text)", first + 1)
+        format!("count(*) FILTER (WHERE {text} LIKE ANY (${first}::text[]) AND {text} ~ ${}::text{others})", first + 1)
     });
-    let own = table.own_rows.as_ref().map(|own| format!(" WHERE ({own}) IS NOT TRUE")).unwrap_or_default();
     let counts = counts.collect::<Vec<_>>().join(", ");
-    let query = format!("SELECT ARRAY[{counts}]::bigint[] FROM {} AS t{own}", table.quoted_name);
+    let query = format!("SELECT ARRAY[{counts}]::bigint[] FROM {} AS t", table.quoted_name);
     let query = sql::query_scalar::<Vec<i64>>(resolved.row_sets(&query).before(&query));
     let query = query.bind_params(&resolved.parameters, subject, OffsetDateTime::UNIX_EPOCH);
     let counts = query.bind(needles.like_patterns()).bind(needles.pattern()).fetch_one(connection).await?;
     let found = table.columns.iter().zip(counts).filter(|(_, rows)| *rows > 0);
-    let found = found.map(|((column, _), rows)| FoundContent {
+    let found = found.map(|(column, rows)| FoundContent {
         table: table.name.clone(),
-        column: column.clone(),
+        column: column.name.clone(),
         rows: rows.unsigned_abs(),
     });
     Ok(found.collect())

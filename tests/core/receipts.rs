@@ -85,6 +85,40 @@ async fn receipt_says_where_texts_still_have_the_persons_id_or_address() {
 }
 
 #[tokio::test]
+async fn texts_of_own_rows_that_stay_are_searched_where_the_receipt_does_not_say_that_they_stay() {
+    let world = World::start().await;
+    let (ada, address) = (subject(0), person(0).email);
+    sqlx::raw_sql(
+        "create table public.visits (id text primary key, user_id text, note text, detail jsonb, doctor text);
+         create index on public.visits (user_id)",
+    )
+    .execute(world.pool())
+    .await
+    .unwrap();
+    let insert = sqlx::query("insert into public.visits values ($1, $2, $3, $4, $5)");
+    let detail = json!({"mail": address, "by": address});
+    insert
+        .bind(&address)
+        .bind(ada.as_str())
+        .bind(&address)
+        .bind(detail)
+        .bind(&address)
+        .execute(world.pool())
+        .await
+        .unwrap();
+    let rule = "\n[[table]]\nname = \"public.visits\"\nowner = \"user_id\"\nexport = \"all\"\n\
+        erase = { scrub = { note = \"null\", \"detail->'mail'\" = \"null\" }, leave = [\"doctor\"], reason = \"law\" }\n";
+    let lethe = world.with_map_text(&MAP.replacen("\n[[table]]", &format!("{rule}\n[[table]]"), 1));
+    let request = deletion::request(&lethe, by(&ada, Origin::Api)).await.unwrap();
+    assert!(deletion::run(&lethe, request.id, TIMEOUT).await.unwrap().finished);
+
+    let receipt = deletion::receipt(&lethe, &request.receipt).await.unwrap();
+    let content = receipt.searched.unwrap().content.unwrap();
+    let found: Vec<_> = content.found().iter().map(|found| (found.column.as_str(), found.rows)).collect();
+    assert_eq!(found, [("id", 1), ("detail", 1)], "the doctor's column is in the receipt");
+}
+
+#[tokio::test]
 async fn texts_of_a_large_database_are_not_searched_and_the_receipt_says_so() {
     let world = World::start().await;
     sqlx::raw_sql(

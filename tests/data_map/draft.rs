@@ -230,3 +230,31 @@ async fn rows_on_the_parents_side_are_offered_as_a_path() {
     let draft = drafted(schema, &DraftOptions::default()).await;
     assert!(draft.contains("owner = \"<- public.messages(content_id)\""), "{draft}");
 }
+
+/// A file-sharing application: owners share links, and visitors without an account open them.
+const SHARING: &str = "CREATE TABLE users (id text PRIMARY KEY, clerk_id text NOT NULL UNIQUE, email text);
+    CREATE TABLE team (id text PRIMARY KEY, name text);
+    CREATE TABLE document (id text PRIMARY KEY, \"ownerId\" text REFERENCES users ON DELETE SET NULL,
+        \"teamId\" text NOT NULL REFERENCES team ON DELETE CASCADE);
+    CREATE TABLE link (id text PRIMARY KEY, user_id text NOT NULL REFERENCES users ON DELETE CASCADE, \"hashedKey\" text);
+    CREATE TABLE view (id text PRIMARY KEY, link_id text NOT NULL REFERENCES link ON DELETE CASCADE, \"viewerEmail\" text);
+    CREATE TABLE reaction (id text PRIMARY KEY, view_id text NOT NULL REFERENCES view ON DELETE CASCADE);
+    CREATE TABLE sent (id text PRIMARY KEY, recipient text); CREATE TABLE token (id text PRIMARY KEY, email text);
+    INSERT INTO sent VALUES ('1', 'visitor@example.org'); INSERT INTO token VALUES ('1', 'none')";
+
+#[tokio::test]
+async fn rows_of_visitors_and_teams_are_questions_with_each_owner_written_out() {
+    let draft = drafted(SHARING, &sampled()).await;
+    assert_eq!(entries(&draft), ["users: subject clerk_id", "link: user_id -> public.users"]);
+    for question in [
+        "# owner  = \"ownerId -> public.users\"",
+        "# owner  = \"link_id -> public.link\"\n# owner  = { email = \"viewerEmail\" }   # who has the address there",
+        "about which a question is open: [[table]] with owner = \"view_id -> public.view\"",
+        "\"public.sent\": it has a column \"recipient\" and no key",
+        "[[table]] with owner = { email = \"recipient\" }",
+    ] {
+        assert!(draft.contains(question), "{question}\n{draft}");
+    }
+    assert!(draft.contains("except = [\"hashedKey\"]"));
+    assert!(!draft.contains("{ email = \"email\" }"), "its values are no addresses: {draft}");
+}

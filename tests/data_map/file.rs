@@ -62,3 +62,30 @@ fn invalid_file_is_refused_with_line_table_and_remedy() {
     assert!(map.purposes().unwrap().find("ads").unwrap().default_granted);
     assert!(DataMap::parse(PEOPLE_RULE).unwrap().purposes().is_none());
 }
+
+#[test]
+fn one_entry_names_several_tables_and_columns() {
+    let map = |names: &str, columns: &str| {
+        format!(
+            "{PEOPLE_RULE}\n[[table]]\n{names}\nowner = \"user_id\"\nexport = \"all\"\nerase = \"delete\"\n\
+             [[table.reference]]\n{columns}\nothers = \"detach\"\nreason = \"r\"\n"
+        )
+    };
+    let text = map("names = [\"public.notes\", \"public.work_items\"]", "columns = [\"a\", \"b\"]");
+    let parsed = DataMap::parse(&text).unwrap();
+    let [_, notes, items] = parsed.tables() else { panic!("{:?}", parsed.tables()) };
+    assert_eq!((notes.name.as_str(), notes.label.as_str()), ("public.notes", "Notes"));
+    assert_eq!((items.name.as_str(), items.label.as_str()), ("public.work_items", "Work items"));
+    for rule in [notes, items] {
+        let columns: Vec<_> = rule.references.iter().map(|reference| reference.column.as_str()).collect();
+        assert_eq!((columns.as_slice(), parsed.line_of(&rule.name)), (["a", "b"].as_slice(), Some(8)));
+    }
+    for (text, part) in [
+        (map("names = []", "column = \"a\""), "the entry names no table"),
+        (map("name = \"public.notes\"", "columns = []"), "the reference names no column"),
+        (map("names = [\"public.notes\", \"public.notes\"]", "column = \"a\""), "already has an entry in line 8"),
+    ] {
+        let Err(Error::Invalid { message, .. }) = DataMap::parse(&text) else { panic!("{text} is accepted") };
+        assert!(message.contains(part), "{message}");
+    }
+}

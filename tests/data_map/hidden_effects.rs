@@ -80,20 +80,68 @@ async fn forget_takes_no_row_from_another_owner() {
 }
 
 #[tokio::test]
-async fn rows_show_values_of_where_that_do_not_occur_and_ghosts_that_live() {
+async fn nothing_that_stays_with_others_loses_the_value_by_which_it_is_theirs() {
     let database = with(
-        "CREATE TABLE notes (id int PRIMARY KEY, kind text, a int); INSERT INTO notes VALUES (1, 'User', 1); \
-         UPDATE users SET clerk_id = 'user_2abcdefghijklmnopqrstuvwxyz' WHERE id = 0",
+        "CREATE TABLE notes (id int PRIMARY KEY, a int REFERENCES users, b int, kind text, c int REFERENCES users)",
     )
     .await;
+    let rule = |forget: &str, mention: &str| {
+        map(&format!(
+            "[[table]]\nname = \"public.notes\"\nexport = \"all\"\nerase = \"delete\"\n\
+             [[table.owner]]\npath = \"a -> public.users(id)\"\nforget = {{ a = \"null\"{forget} }}\n\
+             [[table.owner]]\npath = \"b -> public.users(id)\"\nwhere = {{ kind = [\"user\"] }}\nforget = {{ b = \"null\" }}\n\
+             [[table.mention]]\ncolumns = [\"c\"]\nerase = \"null\"\n{mention}"
+        ))
+    };
+    assert_eq!(problems(&database, &rule("", "")).await, []);
+    let found = problem(&database, &rule(", kind = \"null\"", "")).await;
+    assert_problem(&found, "public.notes", "kind", "`where` of another owner");
+    let found = problem(&database, &rule("", "forget = { kind = \"null\" }\n")).await;
+    assert_problem(&found, "public.notes", "kind", "`where` of an owner");
+}
+
+#[tokio::test]
+async fn rows_show_mentions_that_match_no_user() {
+    let database = with(
+        "CREATE TABLE tags (id int PRIMARY KEY, a int REFERENCES users, tagged_by text, seen_by text); \
+         INSERT INTO tags VALUES (1, 1, '1', 'user_2abcdefghijklmnopqrstuvwxyz')",
+    )
+    .await;
+    let mention =
+        |column: &str, erase: &str| format!("[[table.mention]]\ncolumns = [\"{column}\"]\nerase = \"{erase}\"\n");
+    let of = |erase: &str| {
+        let mentions = [mention("tagged_by", erase), mention("seen_by", "null")].concat();
+        map(&table("tags", "\"a -> public.users(id)\"", &mentions))
+    };
+    assert_eq!(
+        values(&database, &of("null")).await,
+        ["public.tags no value in it is a Clerk user id (user_…), so the mention finds nobody"]
+    );
+    assert_eq!(values(&database, &of("none")).await, [""; 0]);
+}
+
+#[tokio::test]
+async fn rows_show_values_of_where_that_do_not_occur() {
+    let database =
+        with("CREATE TABLE notes (id int PRIMARY KEY, kind text, a int); INSERT INTO notes VALUES (1, 'User', 1)")
+            .await;
     let owner = "{ path = \"a -> public.users(id)\", where = { kind = [\"user\"] } }";
     assert_eq!(
         values(&database, &map(&table("notes", owner, ""))).await,
-        [
-            "public.users the row that [ghost] names has a Clerk user id, so it is somebody's",
-            "public.notes no row has the values of `where`, in this case and spelling",
-        ]
+        ["public.notes no row has the values of `where`, in this case and spelling"]
     );
+}
+
+#[tokio::test]
+async fn map_with_a_ghost_that_is_missing_or_a_user_does_not_fit() {
+    let database = with("CREATE TABLE notes (id int PRIMARY KEY, a int REFERENCES users)").await;
+    let map = map(&table("notes", "\"a -> public.users(id)\"", ""));
+    assert_eq!(problems(&database, &map).await, []);
+    let update = "UPDATE users SET clerk_id = 'user_2abcdefghijklmnopqrstuvwxyz' WHERE id = 0";
+    sqlx::raw_sql(update).execute(database.pool()).await.unwrap();
+    assert!(problem(&database, &map).await.2.contains("has a Clerk user id"));
+    sqlx::raw_sql("DELETE FROM users WHERE id = 0").execute(database.pool()).await.unwrap();
+    assert!(problem(&database, &map).await.2.contains("doesn't exist"));
 }
 
 #[tokio::test]
@@ -139,6 +187,31 @@ async fn what_triggers_publications_and_stored_copies_do_is_a_warning() {
     let expected = [
         "public.posts the materialized view public.top has copies",
         "public.posts the publication copies copies its rows",
+        "public.posts the trigger after_post changes or deletes rows of public.likes",
+        "public.posts the trigger after_post copies rows to public.log",
+    ];
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "{found}");
+    }
+}
+
+#[tokio::test]
+async fn what_functions_do_that_a_trigger_calls_is_a_warning() {
+    let database = with(&format!(
+        "{POSTS} CREATE TABLE likes (id int PRIMARY KEY, a int NOT NULL REFERENCES users, post int); CREATE INDEX ON posts (a); \
+         CREATE INDEX ON likes (a); CREATE TABLE log (entry text); \
+         CREATE FUNCTION \"Write down\"(entry int) RETURNS void LANGUAGE sql BEGIN ATOMIC INSERT INTO log VALUES (entry); END; \
+         CREATE FUNCTION wipe(post int) RETURNS void LANGUAGE plpgsql AS \
+            'BEGIN PERFORM \"Write down\"(post); DELETE FROM likes l WHERE l.post = wipe.post; END'; \
+         CREATE FUNCTION after_post() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM WIPE (OLD.id); RETURN OLD; END'; \
+         CREATE TRIGGER after_post AFTER DELETE ON posts FOR EACH ROW EXECUTE FUNCTION after_post()"
+    ))
+    .await;
+    let ignored = "[[ignore]]\nnames = [\"public.log\"]\nreason = \"r\"\n".to_owned();
+    let rules = [posts(), table("likes", "\"a -> public.users\"", ""), ignored].concat();
+    let found = warnings(&database, &map(&rules)).await;
+    let expected = [
         "public.posts the trigger after_post changes or deletes rows of public.likes",
         "public.posts the trigger after_post copies rows to public.log",
     ];

@@ -103,6 +103,25 @@ async fn new_column_of_a_scrubbed_table_needs_a_decision() {
 }
 
 #[tokio::test]
+async fn readable_key_and_time_of_a_scrubbed_table_need_a_decision() {
+    let database = only(&format!(
+        "{PEOPLE} CREATE TABLE patients (email text PRIMARY KEY, user_id text, born_at timestamp, \
+         diagnosis text, \"createdAt\" timestamp, updated_on date)"
+    ))
+    .await;
+    let map = |leave: &str| {
+        format!(
+            "{PEOPLE_RULE}\n[[table]]\nname = \"public.patients\"\nowner = \"user_id\"\nexport = \"all\"\n\
+             erase = {{ scrub = {{ diagnosis = \"null\" }}, leave = {leave}, reason = \"law\" }}\n"
+        )
+    };
+    let found = problems(&database, &map("[\"user_id\"]")).await;
+    let columns: Vec<_> = found.iter().map(|problem| problem.column.as_deref().unwrap()).collect();
+    assert_eq!(columns, ["born_at", "email"], "{found:#?}");
+    assert!(problems(&database, &map("[\"email\", \"born_at\"]")).await.is_empty());
+}
+
+#[tokio::test]
 async fn columns_that_cannot_hold_what_the_map_says_are_reported() {
     let database = database(
         "ALTER TABLE api_keys ALTER revoked_at TYPE text; \

@@ -61,7 +61,7 @@ async fn path_without_a_foreign_key_names_a_unique_column() {
         &problem(&database, &owner("at -> public.users(id)")).await,
         "public.posts",
         "at",
-        "isn't one column of this type",
+        "can't be compared",
     );
     assert_problem(
         &problem(&database, &owner("by -> public.users(nr)")).await,
@@ -203,8 +203,7 @@ async fn rows_show_paths_that_lead_nowhere_ghosts_that_are_missing_and_values_th
         "CREATE TABLE posts (id int PRIMARY KEY, owner_id text, kind text); INSERT INTO posts VALUES (1, 'ada', 'a'), (2, NULL, 'b'); \
          CREATE TABLE likes (id int PRIMARY KEY, who int); INSERT INTO likes VALUES (1, 77); \
          CREATE TABLE notes (id int PRIMARY KEY, a int REFERENCES users, body text CHECK (body <> 'gone')); INSERT INTO notes VALUES (1, 1, 'x'); \
-         CREATE TABLE empty (id int PRIMARY KEY, owner_id text); \
-         DELETE FROM users WHERE id = 0",
+         CREATE TABLE empty (id int PRIMARY KEY, owner_id text)",
     )
     .await;
     let notes = table("notes", "\"a -> public.users\"", "").replace(
@@ -232,7 +231,6 @@ async fn rows_show_paths_that_lead_nowhere_ghosts_that_are_missing_and_values_th
         "public.likes none of its values is found where the path leads to",
         "public.notes the database refuses the new values",
         "public.posts no value in it is a Clerk user id",
-        "public.users the row that [ghost] names doesn't exist",
     ];
     assert_eq!(found.len(), expected.len(), "{found:#?}");
     for (found, expected) in found.iter().zip(expected) {

@@ -88,6 +88,7 @@ impl Breakage {
             Self::PathToUnmappedTable => &["which has no rule"],
             Self::PathWithoutKey => &[
                 "no foreign key leads from here",
+                "these types can't be compared",
                 "no foreign key says which column",
                 "says that the values are those of",
             ],

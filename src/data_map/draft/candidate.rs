@@ -16,13 +16,18 @@ pub(super) fn to_people(
 ) -> Vec<Candidate> {
     let relation = &catalog.relations[index];
     let mut candidates = Vec::new();
+    let is_part_of_other_rows = catalog.foreign_keys_of(index).any(|key| {
+        let is_required = key.columns.iter().all(|name| relation.column(name).is_some_and(|column| !column.nullable));
+        key.on_delete == OnDelete::Cascade && is_required && key.parent != index && !inference.is_subject(key.parent)
+    });
     for key in catalog.foreign_keys_of(index).filter(|key| inference.is_subject(key.parent) && key.parent != index) {
         let column = &key.columns[0];
         let outlives_person = matches!(key.on_delete, OnDelete::SetNull | OnDelete::SetDefault);
         let kind = match column_names::role(column) {
-            Some(Role::Owner) => Kind::Owner,
-            // The schema says that the rows stay without whom the column names.
+            // The schema says that the rows stay without whom the column names; they may be a team's.
+            Some(Role::Owner) if outlives_person && is_part_of_other_rows => Kind::Actor,
             Some(Role::Creator) if outlives_person => Kind::Actor,
+            Some(Role::Owner) => Kind::Owner,
             Some(Role::Creator) => Kind::Creator,
             Some(Role::Actor) => Kind::Actor,
             None => Kind::Person,

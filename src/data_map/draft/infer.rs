@@ -1,17 +1,18 @@
 //! Infers for each table whose its rows are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidate;
 use super::evidence::{Evidence, Values};
 use super::inference::{Candidate, Inference, InferredTable, Kind, Rank};
+use crate::data_map::address::AddressKind;
 use crate::data_map::catalog::{Column, ForeignKey, PgCatalog, Relation, RelationKind};
 use crate::data_map::column_names;
 use crate::data_map::index::RelationIndex;
 use crate::data_map::path::{OwnerPath, PathTarget};
 
 pub(super) fn infer(catalog: &PgCatalog, evidence: &Evidence, subject: Option<&str>) -> Inference {
-    let mut inference = Inference::default();
+    let mut inference = Inference { addresses: addresses(catalog, evidence), ..Inference::default() };
     add_subjects(catalog, evidence, subject, &mut inference);
     add_tables_of_people(catalog, evidence, &mut inference);
     add_tables_of_content(catalog, &mut inference);
@@ -26,6 +27,26 @@ pub(super) fn infer(catalog: &PgCatalog, evidence: &Evidence, subject: Option<&s
 
 fn tables(catalog: &PgCatalog) -> impl Iterator<Item = (RelationIndex, &Relation)> {
     catalog.relations.enumerate().filter(|(_, relation)| relation.kind == RelationKind::Table)
+}
+
+/// Returns the columns that hold addresses. Values count for more than names.
+fn addresses(catalog: &PgCatalog, evidence: &Evidence) -> BTreeMap<RelationIndex, Vec<(String, AddressKind)>> {
+    let mut addresses: BTreeMap<RelationIndex, Vec<(String, AddressKind)>> = BTreeMap::new();
+    for (index, relation) in tables(catalog) {
+        for column in relation.columns.iter().filter(|column| column.is_text()) {
+            let by_name = column_names::address_kind(&column.name);
+            let kind = match evidence.of(index, &column.name) {
+                Some(Values::Addresses) => Some(AddressKind::Email),
+                Some(Values::UserIds | Values::OrganizationIds) => None,
+                Some(Values::Other) => by_name.filter(|kind| *kind == AddressKind::Phone),
+                None => by_name,
+            };
+            if let Some(kind) = kind {
+                addresses.entry(index).or_default().push((column.name.clone(), kind));
+            }
+        }
+    }
+    addresses
 }
 
 fn add_subjects(catalog: &PgCatalog, evidence: &Evidence, subject: Option<&str>, inference: &mut Inference) {
@@ -96,13 +117,20 @@ fn required_parents(catalog: &PgCatalog, inference: &Inference, index: RelationI
     .collect()
 }
 
-/// Tables that reference rows which are somebody's.
+/// Tables that reference rows which are somebody's. Where they also have an address, they may be somebody else's: visitors of what
+/// the owner shared, for example.
 fn add_tables_of_content(catalog: &PgCatalog, inference: &mut Inference) {
     loop {
         let before = inference.tables.len();
         for (index, _) in tables(catalog) {
-            if !inference.has_rule(index) && !inference.questions.contains_key(&index) {
-                choose(index, candidate::to_content(catalog, inference, index), inference);
+            if inference.has_rule(index) || inference.questions.contains_key(&index) {
+                continue;
+            }
+            let candidates = candidate::to_content(catalog, inference, index);
+            if candidates.is_empty() || inference.addresses_of(index).is_empty() {
+                choose(index, candidates, inference);
+            } else {
+                inference.questions.insert(index, candidates);
             }
         }
         if inference.tables.len() == before {

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::data_map::address::AddressKind;
 use crate::data_map::index::RelationIndex;
 use crate::data_map::path::OwnerPath;
 
@@ -48,6 +49,8 @@ pub(super) struct Inference {
     pub(super) tables: Vec<InferredTable>,
     /// Tables with several likely owners, none of which is likelier than the others.
     pub(super) questions: BTreeMap<RelationIndex, Vec<Candidate>>,
+    /// The columns that hold somebody's address, by name or by values.
+    pub(super) addresses: BTreeMap<RelationIndex, Vec<(String, AddressKind)>>,
     pub(super) keys: BTreeMap<RelationIndex, String>,
     pub(super) known: BTreeSet<RelationIndex>,
 }
@@ -73,6 +76,10 @@ impl Inference {
 
     pub(super) fn subjects(&self) -> impl Iterator<Item = RelationIndex> + '_ {
         self.keys.keys().copied()
+    }
+
+    pub(super) fn addresses_of(&self, relation: RelationIndex) -> &[(String, AddressKind)] {
+        self.addresses.get(&relation).map_or(&[], Vec::as_slice)
     }
 
     pub(super) fn has_rule(&self, relation: RelationIndex) -> bool {

@@ -47,7 +47,7 @@ pub(super) fn write(catalog: &PgCatalog, inference: &Inference) -> String {
         write_references(&mut text, catalog, inference, table);
     }
     for (index, candidates) in &inference.questions {
-        write_question(&mut text, catalog, *index, candidates);
+        write_question(&mut text, catalog, inference, *index, candidates);
     }
     for (index, relation) in catalog.relations.enumerate() {
         if !inference.has_rule(index) && !inference.questions.contains_key(&index) {
@@ -165,7 +165,13 @@ fn write_references(text: &mut String, catalog: &PgCatalog, inference: &Inferenc
     }
 }
 
-fn write_question(text: &mut String, catalog: &PgCatalog, index: RelationIndex, candidates: &[Candidate]) {
+fn write_question(
+    text: &mut String,
+    catalog: &PgCatalog,
+    inference: &Inference,
+    index: RelationIndex,
+    candidates: &[Candidate],
+) {
     let relation = &catalog.relations[index];
     let name = relation.name();
     text.push('\n');
@@ -189,6 +195,10 @@ fn write_question(text: &mut String, catalog: &PgCatalog, index: RelationIndex, 
                 )
             }
         };
+    }
+    for (column, kind) in inference.addresses_of(index) {
+        let _ =
+            writeln!(text, "# owner  = {{ {} = {} }}   # who has the address there", kind.key(), toml_string(column));
     }
     let _ = writeln!(
         text,
@@ -218,19 +228,28 @@ pub(super) fn write_undecided(
     text.push('\n');
     write_comments(text, relation);
     let personal = relation.columns.iter().find(|column| column_names::suggests_person(&column.name));
+    let addresses = inference.addresses_of(index);
+    let personal = personal.map(|column| &column.name).or_else(|| addresses.first().map(|(column, _)| column));
     let why = personal.map_or_else(
         || "no name in it suggests people".to_owned(),
-        |column| format!("it has a column {} and no key that leads to a person", toml_string(&column.name)),
+        |column| format!("it has a column {} and no key that leads to a person", toml_string(column)),
     );
     let _ = writeln!(text, "# DECIDE: {}: {why}.", toml_string(&name));
-    for column in relation.columns.iter().filter(|column| column.is_text()) {
-        if let Some(kind) = column_names::address_kind(&column.name) {
-            let (key, column) = (kind.key(), toml_string(&column.name));
-            let _ = writeln!(
-                text,
-                "# If its rows belong to who has the address there: [[table]] with owner = {{ {key} = {column} }}"
-            );
-        }
+    for (column, kind) in addresses {
+        let (key, column) = (kind.key(), toml_string(column));
+        let _ = writeln!(
+            text,
+            "# If its rows belong to who has the address there: [[table]] with owner = {{ {key} = {column} }}"
+        );
+    }
+    let is_open = |key: &&ForeignKey| key.parent != index && inference.questions.contains_key(&key.parent);
+    for key in catalog.foreign_keys_of(index).filter(is_open) {
+        let path = format!("{} -> {}", key.columns.join(", "), catalog.relations[key.parent].name());
+        let _ = writeln!(
+            text,
+            "# If its rows belong to the owner of those, about which a question is open: [[table]] with owner = {}",
+            toml_string(&path)
+        );
     }
     let referencing = catalog.foreign_keys.iter().filter(|key| key.parent == index && inference.has_rule(key.child));
     for key in referencing {

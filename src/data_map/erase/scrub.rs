@@ -10,6 +10,7 @@ use super::outcome::Outcome;
 use super::stamp;
 use super::strategy::{EraseTarget, Removal, RowAction, Strategy};
 use crate::data_map::catalog::{Column, Relation};
+use crate::data_map::column_names;
 use crate::data_map::entry::{EntryError, KeywordOr, parse_period};
 use crate::data_map::error::Problems;
 use crate::data_map::period::Period;
@@ -126,9 +127,22 @@ impl Strategy for Scrub {
         self.columns.contains_key(column)
     }
 
+    fn reports_as_left(&self, column: &str) -> bool {
+        self.leave.iter().any(|left| left == column)
+            || self.leave_rest
+                && !self.columns.keys().any(|changed| changed == column || within::is_inside(changed, column))
+    }
+
     fn cuts(&self, column: &str) -> bool {
         matches!(self.columns.get(column), Some(NewValue::Null | NewValue::Ghost))
     }
+}
+
+/// Whether a column says nothing about a person: a generated key, or when the row was written.
+fn says_nothing(column: &Column, relation: &Relation) -> bool {
+    let is_key = relation.primary_key.contains(&column.name);
+    let is_generated = !column.contains_text() || column_names::is_generated_key(&column.name);
+    is_key && is_generated || column.is_time() && column_names::is_time_of_change(&column.name)
 }
 
 impl Scrub {
@@ -147,14 +161,14 @@ impl Scrub {
                 problems.add_for_column(table, name, "the column is both left and changed", "Name it once");
             }
         }
-        for Column { name, base_type, .. } in &relation.columns {
+        for column in &relation.columns {
+            let name = &column.name;
             let is_decided = is_changed(name)
                 || is_changed_inside(name)
                 || self.leave_rest
                 || self.leave.contains(name)
                 || target.owner_columns.contains(&name.as_str())
-                || relation.primary_key.contains(name)
-                || matches!(base_type.as_str(), "timestamptz" | "timestamp");
+                || says_nothing(column, relation);
             if !is_decided {
                 problems.add_for_column(
                     table,

@@ -36,6 +36,11 @@ pub(crate) trait Strategy {
         false
     }
 
+    /// Whether the outcome says of rows that stay that `column` stays with them.
+    fn reports_as_left(&self, _column: &str) -> bool {
+        true
+    }
+
     /// Whether `column` no longer references the row that it referenced: it becomes NULL, or references the ghost row.
     fn cuts(&self, _column: &str) -> bool {
         false

@@ -7,7 +7,7 @@ use crate::map::{
     Scrub,
 };
 use crate::schema::{Column, ForeignKey, Table};
-use crate::value::Value;
+use crate::value::{Kind, Value};
 
 /// Returns the case's map, broken somewhere, or `None` where it has nothing that could be broken in this way.
 pub(super) fn apply(breakage: Breakage, case: &Case, random: &mut Random) -> Option<Map> {
@@ -128,7 +128,7 @@ impl Breaker<'_> {
                 };
                 let target = if target.is_empty() { &parent.primary_key } else { &*target };
                 let fits = |column: &Column| match target.as_slice() {
-                    [only] => parent.column(only).kind == column.kind,
+                    [only] => are_comparable(parent.column(only).kind, column.kind),
                     _ => false,
                 };
                 let other = self.table.columns.iter().find(|column| !has_key(column) && !fits(column))?;
@@ -171,7 +171,7 @@ impl Breaker<'_> {
             Breakage::ConstantIntoUnique => self.table.is_unique(&column.name) && column.kind.is_text(),
             Breakage::ScrubbedKey => is_referenced(column),
             _ => {
-                let is_exempt = matches!(column.kind, crate::value::Kind::Timestamptz | crate::value::Kind::Timestamp);
+                let is_exempt = column.kind.is_time();
                 let is_owner = entry.owners.iter().any(|owner| owner.path.own_columns().contains(&column.name));
                 !is_exempt && !is_owner && !self.table.primary_key.contains(&column.name)
             }
@@ -244,4 +244,10 @@ fn leads_to(entry: &Entry, parent: &str) -> bool {
     let mentioned = entry.mentions.iter().flat_map(|mention| &mention.columns);
     let mut paths = entry.owners.iter().map(|owner| &owner.path).chain(mentioned);
     paths.any(|path| matches!(path, Path::To { table, .. } | Path::From { table, .. } if table == parent))
+}
+
+/// Whether Postgres compares values of both types.
+fn are_comparable(one: Kind, other: Kind) -> bool {
+    let is_integer = |kind| matches!(kind, Kind::Integer | Kind::Bigint);
+    one == other || one.is_text() && other.is_text() || is_integer(one) && is_integer(other)
 }

@@ -84,7 +84,8 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// Returns the person whose Clerk id the value is. NULL is no person, and neither is the ghost, or what an erasure wrote.
+    /// Returns the person whose Clerk id the value is. NULL is no person, and neither is the ghost, what an erasure wrote, or a text
+    /// of another form.
     fn people_named(&self, table: &str, column: &str, value: &Value) -> People {
         let is_ghost = |id: &String| {
             self.map.ghosts.iter().any(|(table, key)| {
@@ -97,13 +98,14 @@ impl<'a> Model<'a> {
                 ghost.is_some_and(|ghost| columns.any(|column| ghost[column].text().as_ref() == Some(id)))
             })
         };
-        let is_person = |id: &String| !is_ghost(id) && !self.is_placeholder(table, column, id);
+        let is_person =
+            |id: &String| id.starts_with("user_") && !is_ghost(id) && !self.is_placeholder(table, column, id);
         value.text().into_iter().filter(is_person).collect()
     }
 
     /// Returns the person whose address the value is, whatever its case, or the address itself as somebody unknown.
     fn people_addressed(&self, table: &str, column: &str, value: &Value) -> People {
-        let is_address = |text: &String| !text.is_empty() && !self.is_placeholder(table, column, text);
+        let is_address = |text: &String| text.contains('@') && !self.is_placeholder(table, column, text);
         let person = |text: String| {
             let known = PEOPLE.iter().find(|person| address_of(person) == text.to_lowercase());
             known.map_or(text, |person| (*person).to_owned())

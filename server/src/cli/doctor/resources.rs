@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use lethe::connection::{self, Connected, Pooling, TimeLimits};
-use lethe::data_map::{self, DataMap, Error};
+use lethe::data_map::{self, DataMap, Error, Problem};
 use lethe::database::SchemaState;
 use lethe::deletion::{self, Searched};
 use lethe::mail::{Mailer, SmtpCheckError};
@@ -49,6 +49,7 @@ pub(super) async fn check_database(values: &Values) -> Vec<CheckResult> {
     results.push(with_timeout(MIGRATED, check_migrations(&pool)).await);
     if let Ok(map) = &loaded_map {
         results.push(check_purposes(map));
+        results.extend(tokio::time::timeout(CHECK_TIMEOUT, check_owners(map, &pool)).await.unwrap_or_default());
     }
     match loaded_map {
         Ok(map) => match tokio::time::timeout(CHECK_TIMEOUT, check_data_map(&map, &pool)).await {
@@ -182,6 +183,16 @@ fn check_purposes(map: &DataMap) -> CheckResult {
     }
 }
 
+/// Looks for owners that no row can have. Returns nothing where the map doesn't fit, or the tables are too large to say.
+async fn check_owners(map: &DataMap, pool: &PgPool) -> Vec<CheckResult> {
+    let problems = async {
+        let mut connection = pool.acquire().await?;
+        let resolved = data_map::resolve(map, &mut connection).await?;
+        data_map::check_owners(&resolved, &mut connection).await
+    };
+    problems.await.unwrap_or_default().into_iter().map(problem_result).collect()
+}
+
 /// Includes the role's privileges on the mapped tables.
 async fn check_data_map(map: &DataMap, pool: &PgPool) -> Vec<CheckResult> {
     let resolved = async {
@@ -193,18 +204,16 @@ async fn check_data_map(map: &DataMap, pool: &PgPool) -> Vec<CheckResult> {
             let message = format!("it fits the schema and the role's privileges: {} tables", map.tables().len());
             vec![CheckResult::ok(DATA_MAP, message), check_searched(&deletion::searched(&resolved))]
         }
-        Err(Error::Mismatch(problems)) => problems
-            .into_iter()
-            .map(|problem| {
-                let column = problem.column.map(|column| format!(", column {column}")).unwrap_or_default();
-                let message = format!("{}{column}: {}", problem.table, problem.message);
-                CheckResult::wrong(DATA_MAP, message, problem.remedy)
-            })
-            .collect(),
+        Err(Error::Mismatch(problems)) => problems.into_iter().map(problem_result).collect(),
         Err(error) => {
             vec![CheckResult::wrong(DATA_MAP, error_chain(&error), "`lethe map check` lists the problems")]
         }
     }
+}
+
+fn problem_result(problem: Problem) -> CheckResult {
+    let column = problem.column.map(|column| format!(", column {column}")).unwrap_or_default();
+    CheckResult::wrong(DATA_MAP, format!("{}{column}: {}", problem.table, problem.message), problem.remedy)
 }
 
 /// Names the tables in which nothing of a user would be found.
