@@ -233,8 +233,10 @@ pub struct ActivityItem {
     pub id: i64,
     /// When it happened.
     pub at: Time,
-    /// What happened.
+    /// What happened. Titles of purposes are isolated.
     pub text: String,
-    /// What the user read then, where it isn't what the page says now.
+    /// What the user read then, isolated, where it isn't what the page says now.
     pub earlier_texts: Vec<String>,
+    /// The language tag of what the operator wrote.
+    pub language: Option<String>,
 }

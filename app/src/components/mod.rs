@@ -9,6 +9,8 @@ mod error_notice;
 mod icon;
 mod live_text;
 #[cfg(feature = "ssr")]
+mod operator_text;
+#[cfg(feature = "ssr")]
 mod plan_table;
 #[cfg(feature = "ssr")]
 mod steps;
@@ -17,4 +19,7 @@ pub(crate) use confirmation_phrase::{WithPhrase, quoted_phrase};
 pub(crate) use icon::Check;
 pub(crate) use live_text::LiveText;
 #[cfg(feature = "ssr")]
-pub(crate) use {activity_entry::ActivityEntry, error_notice::ErrorNotice, plan_table::PlanTable, steps::Steps};
+pub(crate) use {
+    activity_entry::ActivityEntry, error_notice::ErrorNotice, operator_text::OperatorText, operator_text::isolate,
+    plan_table::PlanTable, steps::Steps,
+};

@@ -2,6 +2,7 @@
 
 use leptos::prelude::*;
 
+use super::operator_text::OperatorText;
 use crate::dto::{Disposition, PlanRow};
 use crate::texts;
 
@@ -24,13 +25,15 @@ pub(crate) fn PlanTable(
         view! {
             <tr role="row">
                 <th scope="row" role="rowheader" dir="auto">
-                    <span lang=row.language.clone()>{row.label}</span>
+                    <OperatorText text=row.label language=row.language.clone()/>
                     {row.since.map(|date| view! { <small>{texts::oldest(date)}</small> })}
                 </th>
                 <td class="number" role="cell">{row.rows}</td>
                 <td class=class role="cell">
                     <span>{row.outcome}</span>
-                    {row.reason.map(|reason| view! { <small dir="auto" lang=row.language>{reason}</small> })}
+                    {row.reason.map(|reason| {
+                        view! { <small dir="auto"><OperatorText text=reason language=row.language/></small> }
+                    })}
                     {row.keeps_user_id.then(|| view! { <small>{texts::KEEPS_USER_ID}</small> })}
                 </td>
             </tr>

@@ -12,7 +12,7 @@ use super::confirmation_field::ConfirmationField;
 use super::error_page::error_page;
 use super::landing::Landing;
 use super::layout::Layout;
-use crate::components::{ErrorNotice, PlanTable};
+use crate::components::{ErrorNotice, OperatorText, PlanTable};
 use crate::dto::{PlanChangeRow, PlanRow};
 use crate::response::set_status;
 use crate::server::context;
@@ -115,7 +115,7 @@ fn Changes(changes: Vec<PlanChangeRow>) -> impl IntoView {
     let rows = changes.into_iter().map(|change| {
         view! {
             <tr role="row">
-                <th scope="row" role="rowheader" dir="auto"><span lang=context::content_language()>{change.label}</span></th>
+                <th scope="row" role="rowheader" dir="auto"><OperatorText text=change.label language=context::content_language()/></th>
                 <td class="outcome" role="cell">
                     <span>{change.current}</span>
                     <small>{texts::confirmed_before(change.confirmed)}</small>

@@ -147,6 +147,7 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
+    use crate::components::isolate;
     use crate::dto::{Disposition, PlanRow};
     use crate::rendering::{HOSTILE, Page, page};
     use crate::server::markup;
@@ -176,7 +177,7 @@ mod tests {
             table: markup::plan_table(
                 vec![
                     PlanRow {
-                        label: label.to_owned(),
+                        label: isolate(label),
                         language: Some("de".to_owned()),
                         rows: "1,904".to_owned(),
                         since: Some("3 March 2024".to_owned()),
@@ -186,7 +187,7 @@ mod tests {
                         disposition: Disposition::Deleted,
                     },
                     PlanRow {
-                        label: "Usage log".to_owned(),
+                        label: isolate("Usage log"),
                         language: None,
                         rows: "5,310".to_owned(),
                         since: None,

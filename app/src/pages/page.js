@@ -1,5 +1,5 @@
 (()=>{const d=document,f=new Intl.DateTimeFormat(navigator.language,{dateStyle:"long",timeStyle:"short"}),
-local=n=>n.querySelectorAll("time[datetime]:not([title])").forEach(t=>{const a=new Date(t.dateTime);if(!isNaN(a)){t.title=t.textContent;t.textContent=f.format(a)}}),
+local=n=>n.querySelectorAll("time[datetime]:not([title])").forEach(t=>{const a=new Date(t.dateTime);if(!isNaN(a)){t.title=t.textContent;t.lang=f.resolvedOptions().locale;t.textContent=f.format(a)}}),
 islands=[...d.querySelectorAll("leptos-island")].map(e=>[e,e.innerHTML]);
 d.addEventListener("lethe:hydrate",()=>islands.forEach(([e,h])=>{if(e.innerHTML!==h){const c=[...e.querySelectorAll("input")].map(i=>[i.id,i.checked,i.value]);e.innerHTML=h;c.forEach(([i,k,v])=>{const n=i&&d.getElementById(i);if(n){n.checked=k;if(n.type!="hidden")n.value=v}})}}));
 local(d);new MutationObserver(m=>m.forEach(r=>r.addedNodes.forEach(n=>n.nodeType==1&&local(n.parentNode||n)))).observe(d.body,{childList:true,subtree:true});

@@ -4,7 +4,8 @@ use lethe::audit::{Activity, AuditEvent, ConsentChange, Source};
 use lethe::overview::ActivityLog;
 use lethe::purposes::Purposes;
 
-use super::view_model;
+use super::{context, view_model};
+use crate::components::isolate;
 use crate::dto::ActivityItem;
 use crate::{format, texts};
 
@@ -27,7 +28,7 @@ fn item(entry: &Activity, log: &ActivityLog, purposes: &Purposes) -> ActivityIte
         AuditEvent::ConsentChanged { changes, source } => {
             let titles = |granted: bool| -> Vec<String> {
                 let changes = changes.iter().filter(|change| change.granted == granted);
-                changes.map(|change: &ConsentChange| log.titles.find(purposes, change).to_owned()).collect()
+                changes.map(|change: &ConsentChange| isolate(log.titles.find(purposes, change))).collect()
             };
             describe_changes(&titles(true), &titles(false), *source)
         }
@@ -38,11 +39,13 @@ fn item(entry: &Activity, log: &ActivityLog, purposes: &Purposes) -> ActivityIte
     };
     let earlier_texts = match &entry.event {
         AuditEvent::ConsentChanged { changes, .. } => {
-            changes.iter().filter_map(|change| log.titles.earlier_text(change)).map(texts::text_then).collect()
+            let earlier = changes.iter().filter_map(|change| log.titles.earlier_text(change));
+            earlier.map(|text| texts::text_then(isolate(text))).collect()
         }
         _ => Vec::new(),
     };
-    ActivityItem { id: entry.id, at: view_model::time(entry.at), text, earlier_texts }
+    let language = context::content_language();
+    ActivityItem { id: entry.id, at: view_model::time(entry.at), text, earlier_texts, language }
 }
 
 /// `You turned on Marketing. You turned off Analytics and Sharing`.

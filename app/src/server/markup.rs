@@ -50,7 +50,13 @@ mod tests {
             disposition: Disposition::Deleted,
         };
         let at = Time { timestamp: String::new(), text: String::new() };
-        let item = ActivityItem { id: 1, at, text: HOSTILE.to_owned(), earlier_texts: vec![HOSTILE.to_owned()] };
+        let item = ActivityItem {
+            id: 1,
+            at,
+            text: HOSTILE.to_owned(),
+            earlier_texts: vec![HOSTILE.to_owned()],
+            language: None,
+        };
         for markup in [plan_table(vec![row], texts::COLUMN_PLANNED), recent_activity(vec![item])] {
             assert!(!markup.contains("<script") && !markup.contains("<b title"), "{markup}");
         }

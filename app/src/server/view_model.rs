@@ -10,6 +10,7 @@ use lethe::deletion::{
 use lethe::export::Completed;
 use lethe_error_code::ErrorCode;
 
+use crate::components::isolate;
 use crate::dto::{
     CompletedExport, DeletionAttempt, DeletionPreview, DeletionProgress, Disposition, PlanChangeRow, PlanRow,
     Preferences, PurposeChoice, StepProgress, StepState, Time,
@@ -118,10 +119,31 @@ fn sorted_rows<'a>(lines: impl Iterator<Item = &'a PlanLine>, tense: Tense) -> V
     lines.into_iter().map(|line| row(line, tense)).collect()
 }
 
+/// The operator's label of a kind of data, isolated.
+fn label(label: &str, others: bool) -> String {
+    let label = isolate(label);
+    if others { texts::by_others(label) } else { label }
+}
+
+/// The operator's reasons begin sentences only where nothing is changed.
+fn with_isolated_reason(outcome: Outcome) -> Outcome {
+    match outcome {
+        Outcome::Retained { reason, until } => {
+            Outcome::Retained { reason: isolate(&format::capitalize(&reason)), until }
+        }
+        Outcome::Scrubbed { columns, stamped, left, left_rest, reason, until } => {
+            let reason = reason.map(|reason| isolate(&reason));
+            Outcome::Scrubbed { columns, stamped, left, left_rest, reason, until }
+        }
+        outcome => outcome,
+    }
+}
+
 fn row(line: &PlanLine, tense: Tense) -> PlanRow {
-    let (outcome, reason) = format::outcome_text(&line.outcome.with_column_labels(&line.column_labels), tense);
+    let outcome = with_isolated_reason(line.outcome.with_column_labels(&line.column_labels));
+    let (outcome, reason) = format::outcome_text(&outcome, tense);
     PlanRow {
-        label: if line.others { texts::by_others(&line.label) } else { line.label.clone() },
+        label: label(&line.label, line.others),
         language: context::content_language(),
         rows: format::count(line.rows),
         since: line.since.map(format::date),
@@ -142,7 +164,7 @@ pub(crate) fn plan_changes(change: &PlanChange) -> Vec<PlanChangeRow> {
         outcome.map_or_else(|| texts::NOT_LISTED.to_owned(), |outcome| format::outcome_text(outcome, Tense::Future).0)
     };
     let row = |line: &ChangedLine| PlanChangeRow {
-        label: if line.others { texts::by_others(&line.label) } else { line.label.clone() },
+        label: label(&line.label, line.others),
         confirmed: text(line.confirmed.as_ref()),
         current: text(line.current.as_ref()),
     };

@@ -1,6 +1,7 @@
 use insta::assert_snapshot;
 
 use super::*;
+use crate::components::isolate;
 use crate::dto::PurposeChoice;
 use crate::rendering::{HOSTILE, options, page};
 
@@ -55,8 +56,9 @@ fn data(title: &str) -> CenterData {
         activity: vec![ActivityItem {
             id: 7,
             at: time("2026-03-03T09:41:00.000000Z", "3 March 2026, 09:41 UTC"),
-            text: format!("You turned on {title}"),
+            text: format!("You turned on {}", isolate(title)),
             earlier_texts: Vec::new(),
+            language: Some("de".to_owned()),
         }],
     }
 }
