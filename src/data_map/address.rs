@@ -40,10 +40,24 @@ impl AddressKind {
 
     /// Returns the form in which addresses are compared.
     pub(super) fn normal_form(self, alias: &str, column: &str) -> String {
+        self.normal_form_of(&format!("{alias}.{column}"))
+    }
+
+    /// The same of any expression. An index on it finds rows.
+    pub(super) fn normal_form_of(self, expression: &str) -> String {
+        let function = self.function();
         match self {
-            Self::Email => format!("lower({alias}.{column}::text)"),
+            Self::Email => format!("{function}({expression}::text)"),
             // What else a text contains, such as an extension, makes it another number.
-            Self::Phone => format!("regexp_replace({alias}.{column}::text, '[ ().-]', '', 'g')"),
+            Self::Phone => format!("{function}({expression}::text, '[ ().-]', '', 'g')"),
+        }
+    }
+
+    /// Returns the name of the function by which addresses are compared.
+    pub(super) const fn function(self) -> &'static str {
+        match self {
+            Self::Email => "lower",
+            Self::Phone => "regexp_replace",
         }
     }
 

@@ -1,16 +1,19 @@
 //! What a map that fits may still leave behind, or make slow: copies of rows that triggers, publications and materialized views
 //! make, missing indexes, large objects, and tables without a rule that seem to be about people.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::PgConnection;
 
 use super::catalog::{self, PgCatalog, RelationKind, SideEffects};
-use super::draft::{Evidence, Values};
+use super::draft::{Evidence, SAMPLE_ROWS, Values};
 use super::error::{Error, Problem, Problems};
 use super::path::OwnerPath;
 use super::rules::{DataMap, TableRule};
-use super::sql::quote_identifier;
+use super::sql::{self, quote_identifier};
+
+/// How many values that no `where` names a warning lists at most.
+const OTHER_VALUES: u32 = 5;
 
 /// Returns warnings. Unlike a [mismatch](Error::Mismatch), nothing is refused because of them. Reads at most 1,000 rows of each
 /// table without a rule.
@@ -29,6 +32,7 @@ pub async fn warnings(map: &DataMap, connection: &mut PgConnection) -> Result<Ve
     let evidence = Evidence::read(&catalog, connection).await?;
     for rule in &map.tables {
         warn_of_ids_inside(rule, &catalog, &evidence, &mut problems);
+        warn_of_other_values(rule, &catalog, connection, &mut problems).await?;
     }
     for (index, relation) in catalog.relations.enumerate().filter(|(_, relation)| is_without_rule(&relation.name())) {
         for column in &relation.columns {
@@ -122,6 +126,41 @@ fn warn_of_ids_inside(rule: &TableRule, catalog: &PgCatalog, evidence: &Evidence
     }
 }
 
+/// Rows that are nobody's because `where` doesn't name their value: they may be somebody's all the same.
+async fn warn_of_other_values(
+    rule: &TableRule,
+    catalog: &PgCatalog,
+    connection: &mut PgConnection,
+    problems: &mut Problems,
+) -> Result<(), Error> {
+    let filters = || rule.owners.iter().map(|owner| &owner.filter);
+    let columns: BTreeSet<&String> = filters().flat_map(BTreeMap::keys).collect();
+    let [relation] = catalog.relations_named(&rule.name) else { return Ok(()) };
+    let relation = &catalog.relations[*relation];
+    // Where an owner counts whatever the value is, every row may be somebody's.
+    let decides = |column: &&String| filters().all(|filter| filter.contains_key(*column));
+    let exists = |column: &&String| relation.column(column).is_some() && relation.privileges.select;
+    for column in columns.into_iter().filter(decides).filter(exists) {
+        let named: Vec<String> = filters().flat_map(|filter| filter[column].iter().cloned()).collect();
+        let query = format!(
+            "SELECT DISTINCT coalesce(quote_literal(value), 'NULL') FROM \
+             (SELECT {}::text AS value FROM {} LIMIT {SAMPLE_ROWS}) AS sample WHERE value <> ALL ($1) IS NOT FALSE ORDER BY 1 LIMIT {OTHER_VALUES}",
+            quote_identifier(column),
+            relation.quoted_name()
+        );
+        let others: Vec<String> = sql::query_scalar(query).bind(named).fetch_all(&mut *connection).await?;
+        if !others.is_empty() {
+            problems.add_for_column(
+                &rule.name,
+                column,
+                format!("rows with {} here are nobody's, since no `where` names it", others.join(" or ")),
+                "Add the value to where, or a [[table.owner]] for it, if such rows are about people",
+            );
+        }
+    }
+    Ok(())
+}
+
 /// The columns by which an erasure finds rows.
 fn warn_of_missing_indexes(rule: &TableRule, catalog: &PgCatalog, side_effects: &SideEffects, problems: &mut Problems) {
     let mut searched: BTreeSet<(String, Vec<String>)> = BTreeSet::new();
@@ -138,8 +177,12 @@ fn warn_of_missing_indexes(rule: &TableRule, catalog: &PgCatalog, side_effects: 
         }
     }
     searched.extend(rule.references.iter().map(|reference| (rule.name.clone(), vec![reference.column.clone()])));
+    warn_of_missing_indexes_on_addresses(rule, catalog, side_effects, problems);
     for (table, columns) in searched.into_iter().filter(|(table, columns)| !side_effects.has_index(table, columns)) {
         let [index] = catalog.relations_named(&table) else { continue };
+        if columns.iter().any(|column| catalog.relations[*index].column(column).is_none()) {
+            continue;
+        }
         let list = columns.iter().map(|column| quote_identifier(column)).collect::<Vec<_>>().join(", ");
         problems.add_for_column(
             &table,
@@ -147,6 +190,32 @@ fn warn_of_missing_indexes(rule: &TableRule, catalog: &PgCatalog, side_effects: 
             "no index finds rows by it, so every deletion and export reads the whole table",
             format!("CREATE INDEX CONCURRENTLY ON {} ({list})", catalog.relations[*index].quoted_name()),
         );
+    }
+}
+
+/// The columns by which addresses are compared, those of other accounts included.
+fn warn_of_missing_indexes_on_addresses(
+    rule: &TableRule,
+    catalog: &PgCatalog,
+    side_effects: &SideEffects,
+    problems: &mut Problems,
+) {
+    let owners = rule.owners.iter().filter_map(|owner| match &owner.path {
+        OwnerPath::Address { column, kind } => Some((column, *kind)),
+        OwnerPath::Column(_) | OwnerPath::Parent { .. } | OwnerPath::Child { .. } | OwnerPath::Within { .. } => None,
+    });
+    let [relation] = catalog.relations_named(&rule.name) else { return };
+    let relation = &catalog.relations[*relation];
+    for (column, kind) in owners.chain(rule.addresses.iter()).filter(|(column, _)| relation.column(column).is_some()) {
+        if !side_effects.has_index_on_function(&rule.name, kind.function(), column) {
+            let expression = kind.normal_form_of(&quote_identifier(column));
+            problems.add_for_column(
+                &rule.name,
+                column,
+                "no index finds rows by the address, so every deletion and export reads the whole table",
+                format!("CREATE INDEX CONCURRENTLY ON {} ({expression})", relation.quoted_name()),
+            );
+        }
     }
 }
 

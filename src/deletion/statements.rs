@@ -40,6 +40,30 @@ pub(super) enum Effect<'a> {
     Nothing,
 }
 
+impl<'a> PlannedStatement<'a> {
+    /// Describes a statement on the person's own rows for which the condition holds, with a line in plan and receipt.
+    fn new(
+        resolved: &'a Resolved,
+        deletion_set: &DeletionSet<'_>,
+        table_index: TableIndex,
+        condition: String,
+        effect: Effect<'a>,
+        outcome: Outcome,
+    ) -> Self {
+        Self {
+            table_index,
+            table: &resolved.tables[table_index],
+            row_sets: deletion_set.row_sets(&condition),
+            condition,
+            effect,
+            outcome,
+            others: false,
+            has_line: true,
+            key: None,
+        }
+    }
+}
+
 /// Returns every statement of a deletion at `now`, in the order of the map.
 pub(super) fn planned_statements<'a>(
     resolved: &'a Resolved,
@@ -49,20 +73,15 @@ pub(super) fn planned_statements<'a>(
     let mut statements = Vec::new();
     for (table_index, table) in resolved.tables.enumerate() {
         let condition = not_yet_erased(resolved, table_index);
+        let effect = match &table.action {
+            RowAction::Delete => Effect::Delete,
+            RowAction::Update(update) => Effect::Update(update),
+            RowAction::Leave => Effect::Nothing,
+        };
+        let outcome = table.rule.erase.strategy().outcome(now);
         statements.push(PlannedStatement {
-            table_index,
-            table,
-            row_sets: deletion_set.row_sets(&condition),
-            condition,
-            effect: match &table.action {
-                RowAction::Delete => Effect::Delete,
-                RowAction::Update(update) => Effect::Update(update),
-                RowAction::Leave => Effect::Nothing,
-            },
-            outcome: table.rule.erase.strategy().outcome(now),
-            others: false,
-            has_line: true,
             key: resolved.retained_key(table_index).map(str::to_owned),
+            ..PlannedStatement::new(resolved, deletion_set, table_index, condition, effect, outcome)
         });
         statements.extend(shared_statements(resolved, table_index, deletion_set));
         statements.extend(reference_statements(resolved, table_index, deletion_set));
@@ -89,16 +108,8 @@ fn shared_statements<'a>(
     deletion_set: &DeletionSet<'_>,
 ) -> Vec<PlannedStatement<'a>> {
     let table = &resolved.tables[table_index];
-    let statement = |condition: String, effect, columns| PlannedStatement {
-        table_index,
-        table,
-        row_sets: deletion_set.row_sets(&condition),
-        condition,
-        effect,
-        outcome: Outcome::Shared { columns },
-        others: false,
-        has_line: true,
-        key: None,
+    let statement = |condition, effect, columns| {
+        PlannedStatement::new(resolved, deletion_set, table_index, condition, effect, Outcome::Shared { columns })
     };
     let forgetting = table.owners.iter().filter_map(|owner| {
         let forget = owner.forget.as_ref()?;
@@ -134,16 +145,10 @@ fn reference_statements<'a>(
             }
             ResolvedAction::Forbid => continue,
         };
-        let statement = |condition: String, outcome, others| PlannedStatement {
-            table_index,
-            table,
-            row_sets: deletion_set.row_sets(&condition),
-            condition,
-            effect,
-            outcome,
+        let statement = |condition, outcome, others| PlannedStatement {
             others,
             has_line: others,
-            key: None,
+            ..PlannedStatement::new(resolved, deletion_set, table_index, condition, effect, outcome)
         };
         if let Some(condition) = deletion_set.own_rows_to_detach(table_index, reference, "t") {
             statements.push(statement(condition, outcome.clone(), false));
@@ -166,17 +171,8 @@ pub(super) fn purge_statements<'a>(
     let mut statements = Vec::new();
     for table_index in resolved.order.iter().copied() {
         if let Some(condition) = deletion_set.own_deleted_rows(table_index, "t") {
-            statements.push(PlannedStatement {
-                table_index,
-                table: &resolved.tables[table_index],
-                row_sets: deletion_set.row_sets(&condition),
-                condition,
-                effect: Effect::Delete,
-                outcome: Outcome::Deleted,
-                others: false,
-                has_line: true,
-                key: None,
-            });
+            let (effect, outcome) = (Effect::Delete, Outcome::Deleted);
+            statements.push(PlannedStatement::new(resolved, deletion_set, table_index, condition, effect, outcome));
         }
         statements.extend(reference_statements(resolved, table_index, deletion_set));
     }

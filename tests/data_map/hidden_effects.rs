@@ -133,6 +133,34 @@ async fn rows_show_values_of_where_that_do_not_occur() {
 }
 
 #[tokio::test]
+async fn values_that_no_where_names_are_a_warning() {
+    let database = with(
+        "CREATE TABLE notes (id int PRIMARY KEY, kind text, a int, b int); CREATE INDEX ON notes (a); CREATE INDEX ON notes (b); \
+         INSERT INTO notes VALUES (1, 'user', 1, 1), (2, 'it''s', 1, 1), (3, 'team', 1, 1), (4, NULL, 1, 1)",
+    )
+    .await;
+    let owner = |column: &str, filter: &str| {
+        format!(
+            "[[table.owner]]\npath = \"{column} -> public.users(id)\"\n{filter}forget = {{ {column} = \"null\" }}\n"
+        )
+    };
+    let rule = |second: &str| {
+        let first = owner("a", "where = { kind = [\"user\"] }\n");
+        map(&[
+            "[[table]]\nname = \"public.notes\"\nexport = \"all\"\nerase = \"delete\"\n",
+            &first,
+            &owner("b", second),
+        ]
+        .concat())
+    };
+    assert_eq!(
+        warnings(&database, &rule("where = { kind = [\"team\"] }\n")).await,
+        ["public.notes rows with 'it''s' or NULL here are nobody's, since no `where` names it"]
+    );
+    assert_eq!(warnings(&database, &rule("")).await, [""; 0], "the second owner counts for every value");
+}
+
+#[tokio::test]
 async fn map_with_a_ghost_that_is_missing_or_a_user_does_not_fit() {
     let database = with("CREATE TABLE notes (id int PRIMARY KEY, a int REFERENCES users)").await;
     let map = map(&table("notes", "\"a -> public.users(id)\"", ""));
@@ -232,6 +260,23 @@ async fn rows_that_are_searched_without_an_index_are_a_warning_with_the_statemen
     assert_eq!(warning.remedy, "CREATE INDEX CONCURRENTLY ON \"public\".\"posts\" (\"a\")");
     sqlx::raw_sql(sqlx::AssertSqlSafe(warning.remedy.as_str())).execute(&mut *connection).await.unwrap();
     assert_eq!(data_map::warnings(&parsed, &mut connection).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn addresses_that_are_searched_without_an_index_are_a_warning_with_the_statement_that_makes_it() {
+    let database = with("CREATE TABLE guests (id int PRIMARY KEY, \"E mail\" varchar(90), phone text)").await;
+    let rule = |owner: &str| {
+        map(&format!("[[table]]\nname = \"public.guests\"\nowner = {owner}\nexport = \"all\"\nerase = \"delete\"\n"))
+    };
+    let mut connection = database.pool().acquire().await.unwrap();
+    for owner in ["{ email = \"E mail\" }", "{ phone = \"phone\" }"] {
+        let map = DataMap::parse(&rule(owner)).unwrap();
+        let found = data_map::warnings(&map, &mut connection).await.unwrap();
+        let [warning] = found.as_slice() else { panic!("{found:?}") };
+        assert!(warning.message.starts_with("no index finds rows by the address"), "{warning}");
+        sqlx::raw_sql(sqlx::AssertSqlSafe(warning.remedy.as_str())).execute(&mut *connection).await.unwrap();
+        assert_eq!(data_map::warnings(&map, &mut connection).await.unwrap(), []);
+    }
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ pub(in crate::data_map) struct StoredCopy {
     pub(in crate::data_map) table: String,
 }
 
-/// The columns of an index, in their order, without a condition.
+/// What an index without a condition compares: columns, and expressions such as `lower(address)`, in their order.
 #[derive(sqlx::FromRow)]
 pub(in crate::data_map) struct IndexColumns {
     /// Schema and table.
@@ -57,12 +57,13 @@ const STORED_COPIES: &str = r#"
 const INDEXES: &str = r#"
     SELECT n.nspname || '.' || c.relname AS "table",
         ARRAY(
-            SELECT a.attname::text FROM unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (number, ordinal)
-            JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number
+            SELECT coalesce(a.attname::text, pg_get_indexdef(i.indexrelid, k.ordinal::int, true))
+            FROM unnest(i.indkey::smallint[]) WITH ORDINALITY AS k (number, ordinal)
+            LEFT JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = k.number AND k.number > 0
             WHERE k.ordinal <= i.indnkeyatts ORDER BY k.ordinal
         ) AS columns
     FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE i.indisvalid AND i.indpred IS NULL AND i.indexprs IS NULL AND NOT c.relispartition
+    WHERE i.indisvalid AND i.indpred IS NULL AND NOT c.relispartition
         AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast'"#;
 
 impl SideEffects {
@@ -82,6 +83,16 @@ impl SideEffects {
         self.indexes.iter().filter(|index| index.table == table).any(|index| {
             let first = index.columns.iter().take(columns.len());
             index.columns.len() >= columns.len() && first.clone().all(|column| columns.contains(column))
+        })
+    }
+
+    /// Whether an index finds rows of the table by a function of the column.
+    pub(in crate::data_map) fn has_index_on_function(&self, table: &str, function: &str, column: &str) -> bool {
+        let of_table = self.indexes.iter().filter(|index| index.table == table);
+        let mut expressions = of_table.filter_map(|index| index.columns.first());
+        expressions.any(|expression| {
+            let arguments = expression.strip_prefix(function).and_then(|rest| rest.strip_prefix('('));
+            arguments.is_some_and(|arguments| arguments.contains(column))
         })
     }
 }
