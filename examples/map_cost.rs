@@ -47,7 +47,7 @@ async fn main() -> anyhow::Result<()> {
         catalog.push(start.elapsed());
 
         let start = Instant::now();
-        let text = data_map::draft(&mut connection, &DraftOptions::default()).await?;
+        let text = data_map::draft(&mut connection, &DraftOptions::default()).await?.text;
         drafted.push(start.elapsed());
         ensure!(text.contains("public.t1\""), "the draft is of this schema");
 

@@ -6,7 +6,7 @@ use super::error::Problems;
 use super::grammar::ReferenceAction;
 use super::index::{IndexedVec, TableIndex};
 use super::mapped::{MappedTable, MappedTables};
-use super::owners::Owners;
+use super::owners::{self, Owners};
 use super::path::OwnerPath;
 use super::path_finder::{FoundPath, PathFinder};
 use super::rules::{DataMap, Mention, MentionAction, TableRule};
@@ -88,6 +88,14 @@ fn find(
         path => finder.find(table, path, problems)?,
     };
     let column = mention.path.columns().first().map_or("", String::as_str);
+    let changes_rows = matches!(mention.action, MentionAction::Overwrite(_) | MentionAction::Delete);
+    if let Some((_, type_column)) = owners::type_column(table, &found, finder.catalog).filter(|_| changes_rows) {
+        let message =
+            format!("{type_column} seems to say what its values are, and the mention would count for all of them");
+        let remedy = "Write { keep = \"reason\" } or \"none\", or a [[table.owner]] with where";
+        problems.add_for_column(name, column, message, remedy);
+        return None;
+    }
     let is_possible = match &found {
         FoundPath::UserId(_) => true,
         FoundPath::Parent { table, .. } => !owners[*table].is_shareable,

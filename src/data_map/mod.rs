@@ -56,7 +56,7 @@ mod within;
 use sqlx::PgConnection;
 
 pub use address::{AddressColumns, AddressKind};
-pub use draft::{DraftOptions, SAMPLE_ROWS, draft};
+pub use draft::{Choice, Draft, DraftOptions, Input, MOST_COUNTED_ROWS, Question, SAMPLE_ROWS, draft};
 pub use erase::{Disposition, Erase, Keep, Outcome, Scrub, Stamp};
 pub use error::{Error, Problem};
 pub use explain::explain;

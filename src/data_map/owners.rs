@@ -161,16 +161,24 @@ pub(super) fn has_several_owners(owners: &[Owner]) -> bool {
         .any(|(position, owner)| owners[position + 1..].iter().any(|other| !exclude_each_other(owner, other)))
 }
 
-/// Reports a path without a foreign key whose values another column seems to give a meaning: `owner_id` beside `owner_type`.
-fn check_type(child: &MappedTable<'_>, owner: &Owner, path: &FoundPath, catalog: &PgCatalog, problems: &mut Problems) {
-    let FoundPath::Parent { columns, .. } = path else { return };
-    let mut keys = catalog.foreign_keys_of(child.relation_index);
-    let [column] = columns.as_slice() else { return };
-    if !owner.filter.is_empty() || keys.any(|key| key.columns == *columns) {
-        return;
+/// Returns the column of a path without a foreign key, and another one that seems to say of which table its values are.
+pub(super) fn type_column<'a>(
+    child: &MappedTable<'_>,
+    path: &'a FoundPath,
+    catalog: &PgCatalog,
+) -> Option<(&'a String, String)> {
+    let FoundPath::Parent { columns, .. } = path else { return None };
+    let [column] = columns.as_slice() else { return None };
+    if catalog.foreign_keys_of(child.relation_index).any(|key| key.columns == *columns) {
+        return None;
     }
     let names = child.relation.columns.iter().map(|column| &column.name);
-    if let Some(type_column) = column_names::type_column(column, names) {
+    Some((column, column_names::type_column(column, names)?))
+}
+
+/// Reports a path without a foreign key whose values another column seems to give a meaning: `owner_id` beside `owner_type`.
+fn check_type(child: &MappedTable<'_>, owner: &Owner, path: &FoundPath, catalog: &PgCatalog, problems: &mut Problems) {
+    if let Some((column, type_column)) = type_column(child, path, catalog).filter(|_| owner.filter.is_empty()) {
         let message =
             format!("{type_column} seems to say what its values are, and the path would count for all of them");
         let remedy =

@@ -113,13 +113,22 @@ fn warn_of_ids_inside(rule: &TableRule, catalog: &PgCatalog, evidence: &Evidence
         let columns = catalog.relations[*index].columns.iter();
         let inside = columns.filter(|column| column.may_hold_text() && !column.is_text());
         let is_open = |name: &str| rule.mentions_of(name).next().is_none() && !erase.overwrites(name);
-        for name in inside.map(|column| &column.name).filter(|name| is_open(name)) {
+        for column in inside.filter(|column| is_open(&column.name)) {
+            let name = &column.name;
+            let is_array = column.base_type.starts_with('_');
+            let remedy = if is_array {
+                format!("Add [[table.mention]] columns = [\"{name}[]\"]")
+            } else {
+                format!(
+                    "Add [[table.mention]] columns = [\"{name}->'key'\"]; ids in lists of JSON, and keys, are reached by no rule: erase them there by other means"
+                )
+            };
             if evidence.of(*index, name) == Some(Values::UserIds) {
                 problems.add_for_column(
                     &rule.name,
                     name,
                     "values in it contain Clerk user ids, and the map doesn't say what becomes of them in rows of others",
-                    format!("Add [[table.mention]] columns = [\"{name}[]\"] for an array, [\"{name}->'key'\"] for JSON"),
+                    remedy,
                 );
             }
         }

@@ -16,7 +16,7 @@ fn sampled() -> DraftOptions {
 
 async fn drafted(schema: &str, options: &DraftOptions) -> String {
     let database = only(schema).await;
-    data_map::draft(&mut database.pool().acquire().await.unwrap(), options).await.unwrap()
+    data_map::draft(&mut database.pool().acquire().await.unwrap(), options).await.unwrap().text
 }
 
 /// Takes the first choice of every question, as a person would uncomment it.
@@ -59,7 +59,7 @@ fn entries(draft: &str) -> Vec<String> {
 async fn draft_of_the_sample_application_has_its_owners_and_asks_the_rest() {
     let database = Database::create().await;
     let mut connection = database.pool().acquire().await.unwrap();
-    let draft = data_map::draft(&mut connection, &DraftOptions::default()).await.unwrap();
+    let draft = data_map::draft(&mut connection, &DraftOptions::default()).await.unwrap().text;
     let map = DataMap::parse(&draft).unwrap();
     let owners = |map: &DataMap| {
         let owner = |rule: &data_map::TableRule| (rule.name.clone(), rule.owners[0].path.to_string(), rule.subject);
@@ -87,9 +87,9 @@ async fn undecided_table_is_a_question_without_a_default() {
     )
     .await;
     let mut connection = database.pool().acquire().await.unwrap();
-    let lost = data_map::draft(&mut connection, &DraftOptions::default()).await.unwrap();
+    let lost = data_map::draft(&mut connection, &DraftOptions::default()).await.unwrap().text;
     assert!(lost.contains("DECIDE: no table with a unique text column"));
-    let draft = data_map::draft(&mut connection, &named("public.people")).await.unwrap();
+    let draft = data_map::draft(&mut connection, &named("public.people")).await.unwrap().text;
     assert!(draft.contains("DECIDE: \"public.newsletter\": it has a column \"email\""), "{draft}");
     let found = open_questions(&draft, &mut connection).await;
     let tables: Vec<&str> = found.iter().map(|problem| problem.table.as_str()).collect();
@@ -257,4 +257,31 @@ async fn rows_of_visitors_and_teams_are_questions_with_each_owner_written_out() 
     }
     assert!(draft.contains("except = [\"hashedKey\"]"));
     assert!(!draft.contains("{ email = \"email\" }"), "its values are no addresses: {draft}");
+}
+
+#[tokio::test]
+async fn key_that_is_named_like_another_table_is_a_question_and_no_mention() {
+    let schema = "CREATE TABLE users (id serial PRIMARY KEY, clerk_id text NOT NULL UNIQUE, email text);
+        CREATE TABLE customers (id serial PRIMARY KEY, user_id int REFERENCES users);
+        CREATE TABLE orders (id serial PRIMARY KEY, customer_id int);
+        CREATE TABLE vouchers (id serial PRIMARY KEY, user_id int NOT NULL REFERENCES users, \"redeemedByCustomerId\" int)";
+    let draft = drafted(schema, &DraftOptions::default()).await;
+    assert_eq!(
+        entries(&draft),
+        ["users: subject clerk_id", "customers: user_id -> public.users", "vouchers: user_id -> public.users"]
+    );
+    let question = "# owner  = \"customer_id -> public.users(id)\"\n# owner  = \"customer_id -> public.customers(id)\"";
+    assert!(draft.contains(question), "{draft}");
+}
+
+#[tokio::test]
+async fn organization_is_not_silently_its_creators() {
+    let schema = "CREATE TABLE users (id text PRIMARY KEY, clerk_id text NOT NULL UNIQUE);
+        CREATE TABLE workspaces (id text PRIMARY KEY, owner_id text NOT NULL REFERENCES users);
+        CREATE TABLE workspace_members (workspace_id text NOT NULL REFERENCES workspaces ON DELETE CASCADE,
+            user_id text NOT NULL REFERENCES users, PRIMARY KEY (workspace_id, user_id))";
+    let draft = drafted(schema, &DraftOptions::default()).await;
+    assert!(!entries(&draft).iter().any(|entry| entry.starts_with("workspaces:")), "{draft}");
+    let question = "# owner  = \"<- public.workspace_members(workspace_id)\"\n# owner  = \"owner_id -> public.users\"";
+    assert!(draft.contains(question), "{draft}");
 }

@@ -101,6 +101,21 @@ async fn nothing_that_stays_with_others_loses_the_value_by_which_it_is_theirs() 
 }
 
 #[tokio::test]
+async fn mention_by_a_key_of_several_tables_changes_no_row() {
+    let database =
+        with("CREATE TABLE tickets (id int PRIMARY KEY, a int REFERENCES users, actor_type text, actor_id int)").await;
+    let of = |erase: &str| {
+        let mention = format!("[[table.mention]]\ncolumns = [\"actor_id -> public.users(id)\"]\nerase = {erase}\n");
+        map(&table("tickets", "\"a -> public.users\"", &mention))
+    };
+    for erase in ["\"null\"", "\"delete\""] {
+        let found = problem(&database, &of(erase)).await;
+        assert_problem(&found, "public.tickets", "actor_id", "actor_type seems to say what its values are");
+    }
+    assert_eq!(problems(&database, &of("\"none\"")).await, []);
+}
+
+#[tokio::test]
 async fn rows_show_mentions_that_match_no_user() {
     let database = with(
         "CREATE TABLE tags (id int PRIMARY KEY, a int REFERENCES users, tagged_by text, seen_by text); \

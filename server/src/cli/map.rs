@@ -74,7 +74,7 @@ pub(super) async fn run(command: MapCommand, values: Values, as_json: bool) -> a
     }
 }
 
-async fn check(values: Values, as_json: bool, github: bool) -> anyhow::Result<Exit> {
+pub(super) async fn check(values: Values, as_json: bool, github: bool) -> anyhow::Result<Exit> {
     let (map, path, mut connection) = map_and_connection(values).await?;
     let resolved = data_map::resolve(&map, &mut connection).await;
     let is_resolved = resolved.is_ok();
@@ -215,7 +215,7 @@ async fn draft(mut values: Values, as_json: bool, options: DraftOptions) -> anyh
     let config = values.finish(config)?;
     let database = bootstrap::connect_directly(&config, NonZeroU32::MIN, TimeLimits::BATCH).await?;
     let mut connection = database.acquire().await?;
-    print_text(as_json, "map", &data_map::draft(&mut connection, &options).await?)?;
+    print_text(as_json, "map", &data_map::draft(&mut connection, &options).await?.text)?;
     Ok(Exit::Success)
 }
 

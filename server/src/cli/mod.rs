@@ -12,6 +12,7 @@ mod erase;
 mod erase_report;
 mod exit;
 mod graph_svg;
+mod init;
 mod keys;
 mod map;
 mod migrate;
@@ -27,6 +28,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use lethe::Lethe;
+use lethe::data_map::DraftOptions;
 use tracing::Instrument;
 
 use exit::Exit;
@@ -61,6 +63,21 @@ enum Command {
     Work,
     /// Create or update Lethe's own tables. Running it again changes nothing.
     Migrate,
+    /// Begin a data map: draft it, and ask what the draft can't know, one question at a time. Running it again resumes where it was
+    /// left, and answers by hand count.
+    ///
+    /// Exit codes: 0 the map fits, 3 questions are open or the map has problems.
+    Init {
+        /// The table that holds the users, such as public.users. Without it the most likely table is used.
+        #[arg(long)]
+        subject: Option<String>,
+        /// Don't look at the values of rows.
+        #[arg(long)]
+        no_sample: bool,
+        /// Answer a question of `lethe init --json` without being asked: public.posts=1, or public.logs=2=REASON.
+        #[arg(long = "decide", value_name = "QUESTION=NUMBER[=TEXT]")]
+        decisions: Vec<init::Decision>,
+    },
     /// Check or draft the data map.
     #[command(subcommand)]
     Map(map::MapCommand),
@@ -169,6 +186,10 @@ impl Cli {
             Command::Serve { no_work } => serve::run(&load_config(values)?, !no_work).await,
             Command::Work => work::run(&load_config(values)?).await,
             Command::Migrate => migrate::run(values).await,
+            Command::Init { subject, no_sample, decisions } => {
+                let draft = DraftOptions { subject, sample: !no_sample };
+                init::run(values, self.json, init::Options { draft, decisions }).await
+            }
             Command::Map(command) => map::run(command, values, self.json).await,
             Command::Doctor => doctor::run(Ok(values), self.json).await,
             Command::Orphans { erase, at_most } => {

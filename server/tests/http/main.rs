@@ -14,6 +14,7 @@ mod drift;
 mod erasure_commands;
 mod export;
 mod forms;
+mod init;
 mod installation;
 mod keys;
 mod limits;

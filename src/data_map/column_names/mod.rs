@@ -50,7 +50,7 @@ pub(super) fn suggests_person(column: &str) -> bool {
 
 /// Whether a column of this name holds a credential. The caller knows that it isn't a number.
 pub(super) fn suggests_credential(column: &str) -> bool {
-    const PARTS: [&str; 17] = [
+    const PARTS: [&str; 16] = [
         "password",
         "passwd",
         "secret",
@@ -67,9 +67,8 @@ pub(super) fn suggests_credential(column: &str) -> bool {
         "keyhash",
         "hashedkey",
         "partialkey",
-        "credential",
     ];
-    const ENDINGS: [&str; 4] = ["token", "salt", "sessionid", "otp"];
+    const ENDINGS: [&str; 6] = ["token", "salt", "sessionid", "otp", "credentials", "p256dh"];
     let name = normalize(column);
     PARTS.iter().any(|part| name.contains(part)) || ENDINGS.iter().any(|ending| name.ends_with(ending))
 }
@@ -104,6 +103,18 @@ pub(super) fn suggests_organization(table: &str) -> bool {
     const WORDS: [&str; 8] =
         ["organization", "organisation", "org", "team", "company", "tenant", "workspace", "companie"];
     words(table).iter().any(|word| WORDS.contains(&word.strip_suffix('s').unwrap_or(word)))
+}
+
+/// Whether a key of this name may be one of the table: `customer_id` of `customers`, `redeemedByClientId` of `Client`.
+pub(super) fn names_table(column: &str, table: &str) -> bool {
+    let singular = |word: &str| word.strip_suffix('s').unwrap_or(word).to_owned();
+    let mut stem = words(column);
+    if stem.last().is_some_and(|word| word == "id" || word == "uuid") {
+        stem.pop();
+    }
+    let table: Vec<String> = words(table).iter().map(|word| singular(word)).collect();
+    let stem: Vec<String> = stem.iter().map(|word| singular(word)).collect();
+    !stem.is_empty() && (stem == table || table.len() == 1 && stem.last() == table.last())
 }
 
 /// Splits `audit_logs` and `AuditLogs` into words, in lower case.
@@ -209,6 +220,20 @@ mod tests {
                 && suggests_organization("companies")
                 && !suggests_organization("steam")
         );
+    }
+
+    #[test]
+    fn keys_are_named_like_their_table() {
+        for (column, table) in
+            [("customer_id", "customers"), ("redeemedByClientId", "Client"), ("team_member_id", "team_members")]
+        {
+            assert!(names_table(column, table), "{column} {table}");
+        }
+        for (column, table) in
+            [("user_id", "admin_users"), ("customer_id", "orders"), ("id", "ids"), ("created_by", "by_laws")]
+        {
+            assert!(!names_table(column, table), "{column} {table}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use super::evidence::{Evidence, Values};
 use super::inference::{Candidate, Inference, Kind, Rank};
-use crate::data_map::catalog::{Column, ForeignKey, OnDelete, PgCatalog, Relation};
+use crate::data_map::catalog::{Column, ForeignKey, OnDelete, PgCatalog, Relation, RelationKind};
 use crate::data_map::column_names::{self, Role};
 use crate::data_map::index::RelationIndex;
 use crate::data_map::path::{OwnerPath, PathTarget};
@@ -39,7 +39,12 @@ pub(super) fn to_people(
             let target = PathTarget { table: catalog.relations[key.parent].name(), columns: Vec::new() };
             OwnerPath::Parent { columns: key.columns.clone(), target }
         };
-        candidates.push(Candidate { path, rank: rank(relation, column, kind, false), type_column: None });
+        candidates.push(Candidate {
+            path,
+            rank: rank(relation, column, kind, false),
+            type_column: None,
+            is_doubtful: false,
+        });
     }
     for column in &relation.columns {
         let has_foreign_key = catalog.foreign_keys_of(index).any(|key| key.columns.contains(&column.name));
@@ -89,6 +94,7 @@ fn without_foreign_key(
             path,
             rank: rank(relation, &column.name, kind, !is_proven),
             type_column: type_column(),
+            is_doubtful: false,
         });
     }
     let may_be_key =
@@ -106,11 +112,56 @@ fn without_foreign_key(
                     path,
                     rank: rank(relation, &column.name, kind, true),
                     type_column: type_column(),
+                    is_doubtful: false,
                 });
             }
         }
+        add_named_tables(catalog, inference, index, column, &mut candidates);
     }
     candidates
+}
+
+/// The key of a person may be that of a table with its name: `customer_id` of `customers`, which need not be the users.
+fn add_named_tables(
+    catalog: &PgCatalog,
+    inference: &Inference,
+    index: RelationIndex,
+    column: &Column,
+    candidates: &mut Vec<Candidate>,
+) {
+    let Some(rank) = candidates.first().map(|candidate| candidate.rank) else { return };
+    for (named, relation) in catalog.relations.enumerate() {
+        let is_other = named != index && relation.kind == RelationKind::Table && !inference.is_subject(named);
+        let [key] = relation.primary_key.as_slice() else { continue };
+        let types = relation.column(key).map(|key| &key.base_type);
+        let is_named = is_other && column_names::names_table(&column.name, &relation.table);
+        if is_named && types == Some(&column.base_type) {
+            let target = PathTarget { table: relation.name(), columns: vec![key.clone()] };
+            let path = OwnerPath::Parent { columns: vec![column.name.clone()], target };
+            for candidate in candidates.iter_mut() {
+                candidate.is_doubtful = true;
+            }
+            candidates.push(Candidate { path, rank, type_column: None, is_doubtful: true });
+        }
+    }
+}
+
+/// Returns the tables that say who belongs to an organization.
+pub(super) fn members(catalog: &PgCatalog, inference: &Inference, index: RelationIndex) -> Vec<Candidate> {
+    let is_organization = column_names::suggests_organization(&catalog.relations[index].table);
+    let keys = catalog.foreign_keys.iter().filter(|key| key.parent == index && key.child != index);
+    let of_members = keys.filter(|key| {
+        let names_person = catalog.foreign_keys_of(key.child).any(|other| inference.is_subject(other.parent))
+            || catalog.relations[key.child].columns.iter().any(|column| column_names::is_key_of_person(&column.name));
+        let child = catalog.relations[key.child].table.to_lowercase();
+        names_person && child.contains("member") || is_organization && names_person && child.contains("user")
+    });
+    let paths = of_members.filter_map(|key| {
+        let child = catalog.relations[key.child].name();
+        OwnerPath::parse(&format!("<- {child}({})", key.columns.join(", "))).ok()
+    });
+    let rank = Rank { kind: Kind::Owner, is_nullable: false, is_guess: true };
+    paths.map(|path| Candidate { path, rank, type_column: None, is_doubtful: false }).collect()
 }
 
 /// Returns the foreign keys that lead to rows which are somebody's.
@@ -123,7 +174,7 @@ pub(super) fn to_content(catalog: &PgCatalog, inference: &Inference, index: Rela
         let kind = if key.on_delete == OnDelete::Cascade { Kind::Part } else { Kind::Content };
         let target = PathTarget { table: catalog.relations[key.parent].name(), columns: Vec::new() };
         let path = OwnerPath::Parent { columns: key.columns.clone(), target };
-        Candidate { path, rank: rank(relation, &key.columns[0], kind, false), type_column: None }
+        Candidate { path, rank: rank(relation, &key.columns[0], kind, false), type_column: None, is_doubtful: false }
     };
     let mut candidates: Vec<Candidate> = keys.map(candidate).collect();
     candidates.sort_by_key(|candidate| candidate.rank);

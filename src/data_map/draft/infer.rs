@@ -91,7 +91,11 @@ fn add_tables_of_people(catalog: &PgCatalog, evidence: &Evidence, inference: &mu
         let mut candidates = candidate::to_people(catalog, evidence, inference, index);
         candidates.retain(|candidate| candidate.rank.kind < Kind::Part);
         let parents = required_parents(catalog, inference, index);
-        if candidates.first().is_some_and(|best| best.rank.is_guess) && !parents.is_empty() {
+        let members = candidate::members(catalog, inference, index);
+        if !candidates.is_empty() && !members.is_empty() {
+            // Whoever made an organization need not take it along.
+            inference.questions.insert(index, members.into_iter().chain(candidates).collect());
+        } else if candidates.first().is_some_and(|best| best.rank.is_guess) && !parents.is_empty() {
             // A name alone, beside a foreign key by which the rows may be somebody else's.
             candidates.extend(parents);
             inference.questions.insert(index, candidates);
@@ -112,7 +116,12 @@ fn required_parents(catalog: &PgCatalog, inference: &Inference, index: RelationI
     keys.map(|key| {
         let target = PathTarget { table: catalog.relations[key.parent].name(), columns: Vec::new() };
         let rank = Rank { kind: Kind::Part, is_nullable: false, is_guess: false };
-        Candidate { path: OwnerPath::Parent { columns: key.columns.clone(), target }, rank, type_column: None }
+        Candidate {
+            path: OwnerPath::Parent { columns: key.columns.clone(), target },
+            rank,
+            type_column: None,
+            is_doubtful: false,
+        }
     })
     .collect()
 }
@@ -153,7 +162,7 @@ fn choose(index: RelationIndex, candidates: Vec<Candidate>, inference: &mut Infe
     let Some(best) = candidates.first() else { return };
     let equal = candidates.iter().filter(|candidate| candidate.rank == best.rank).count();
     // Who did something with a row need not own it, and a key that may be of several tables needs the values of its type.
-    if equal > 1 || best.rank.kind == Kind::Actor || best.type_column.is_some() {
+    if equal > 1 || best.rank.kind == Kind::Actor || best.type_column.is_some() || best.is_doubtful {
         inference.questions.insert(index, candidates.into_iter().take(equal).collect());
         return;
     }
@@ -165,9 +174,10 @@ fn choose(index: RelationIndex, candidates: Vec<Candidate>, inference: &mut Infe
 fn mentions(catalog: &PgCatalog, evidence: &Evidence, inference: &Inference, table: &InferredTable) -> Vec<OwnerPath> {
     let mut columns: BTreeSet<String> = table.path.columns().iter().cloned().collect();
     let candidates = candidate::to_people(catalog, evidence, inference, table.relation);
+    let is_certain = |candidate: &Candidate| candidate.type_column.is_none() && !candidate.is_doubtful;
     candidates
         .into_iter()
-        .filter(|candidate| candidate.type_column.is_none() && columns.insert(candidate.path.columns()[0].clone()))
+        .filter(|candidate| is_certain(candidate) && columns.insert(candidate.path.columns()[0].clone()))
         .map(|candidate| candidate.path)
         .collect()
 }

@@ -13,6 +13,8 @@ pub(super) struct Candidate {
     pub(super) rank: Rank,
     /// The column that says of which table the key is, beside it: `owner_type`.
     pub(super) type_column: Option<String>,
+    /// Whether the name of the column is that of another table, too.
+    pub(super) is_doubtful: bool,
 }
 
 /// The smaller, the likelier it is the owner. Candidates of equal rank are a question.

@@ -5,6 +5,9 @@ mod candidate;
 mod evidence;
 mod infer;
 mod inference;
+mod question;
+mod questions;
+mod toml_text;
 mod writer;
 
 use sqlx::PgConnection;
@@ -15,6 +18,7 @@ use super::index::RelationIndex;
 pub use evidence::SAMPLE_ROWS;
 pub(super) use evidence::{Evidence, Values};
 use inference::Inference;
+pub use question::{Choice, Draft, Input, MOST_COUNTED_ROWS, Question};
 
 /// How a map is drafted.
 #[derive(Clone, Debug, Default)]
@@ -30,7 +34,7 @@ pub struct DraftOptions {
 ///
 /// # Errors
 /// Where the named subject doesn't exist, and where the database can't be read.
-pub async fn draft(connection: &mut PgConnection, options: &DraftOptions) -> Result<String, Error> {
+pub async fn draft(connection: &mut PgConnection, options: &DraftOptions) -> Result<Draft, Error> {
     let catalog = catalog::read(connection).await?;
     if let Some(subject) = &options.subject
         && catalog.relations_named(subject).is_empty()
@@ -50,7 +54,7 @@ pub async fn draft(connection: &mut PgConnection, options: &DraftOptions) -> Res
 
 /// Returns the question about a table without an entry.
 pub(super) fn undecided_entry(catalog: &PgCatalog, relation: RelationIndex) -> String {
-    let mut text = String::new();
-    writer::write_undecided(&mut text, catalog, &Inference::default(), relation, &catalog.relations[relation]);
-    text
+    let mut draft = Draft::default();
+    questions::ask_about_table(&mut draft, catalog, &Inference::default(), relation);
+    draft.text
 }

@@ -43,8 +43,11 @@ async fn run_checks(mut values: Values) -> Vec<CheckResult> {
     // One after the other: both find out what is between them and the database, and beside each other they could keep a pooler's
     // sessions apart.
     let database = async {
-        let results = resources::check_database(&values).await;
-        [results, installation::check_installation(&values).await].concat()
+        let mut results = resources::check_database(&values).await;
+        if results.first().is_some_and(CheckResult::is_ok) {
+            results.extend(installation::check_installation(&values).await);
+        }
+        results
     };
     let (clerk, database, mail, storage) = join!(
         clerk::check_clerk(&values),

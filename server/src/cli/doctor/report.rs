@@ -49,6 +49,10 @@ impl CheckResult {
         Self { check, status: Status::Wrong, message: message.into(), remedy: Some(remedy.into()) }
     }
 
+    pub(super) fn is_ok(&self) -> bool {
+        self.status == Status::Ok
+    }
+
     /// Adds what the operator can do where nothing was checked.
     pub(super) fn with_remedy(self, remedy: impl Into<String>) -> Self {
         Self { remedy: Some(remedy.into()), ..self }

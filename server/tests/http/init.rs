@@ -1,0 +1,78 @@
+//! `lethe init`: questions that are answered on standard input, by options and by hand.
+
+use std::io::Write as _;
+use std::process::{Output, Stdio};
+
+use crate::installation::{Installation, stdout_json, text};
+use crate::process::lethe;
+
+/// An installation whose map isn't there yet.
+async fn without_map() -> Installation {
+    let mut installation = Installation::new().await;
+    let map = installation.directory.path().join("new-map.toml");
+    let setting = installation.environment.iter_mut().find(|(name, _)| *name == "LETHE_DATA_MAP").unwrap();
+    map.to_str().unwrap().clone_into(&mut setting.1);
+    installation
+}
+
+fn map_of(installation: &Installation) -> String {
+    std::fs::read_to_string(installation.directory.path().join("new-map.toml")).unwrap()
+}
+
+/// Runs the command with lines on its standard input.
+fn enter(installation: &Installation, lines: &str) -> Output {
+    let mut command = lethe(&installation.environment, installation.directory.path(), &["init"]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    process.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
+    process.wait_with_output().unwrap()
+}
+
+fn open_questions(installation: &Installation, exit: i32) -> Vec<serde_json::Value> {
+    let found = stdout_json(&installation.run(&["init", "--json"]), exit);
+    found["open"].as_array().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_are_answered_one_by_one_left_and_resumed() {
+    let installation = without_map().await;
+    sqlx::raw_sql("create table public.visits (id bigint primary key, visitor_email text); insert into public.visits values (1, 'a@b.example')")
+        .execute(installation.database.pool())
+        .await
+        .unwrap();
+    let stopped = enter(&installation, "q\n");
+    assert_eq!(stopped.status.code(), Some(3), "{}", text(&stopped.stderr));
+    let open = open_questions(&installation, 3);
+    assert!(open.len() > 2, "{open:?}");
+    let visits = open.iter().find(|question| question["question"] == "public.visits").unwrap();
+    assert_eq!(visits["rows"], 1);
+    assert_eq!(visits["choices"][0]["description"], "whoever has the address in \"visitor_email\"");
+
+    // The first answer of the first question; then the input ends.
+    let first = &open[0];
+    let reason = if first["choices"][0]["needs"].is_null() { "" } else { "decided \"here\"\n" };
+    let entered = enter(&installation, &format!("nonsense\n99\n1\n{reason}"));
+    let printed = text(&entered.stdout);
+    assert!(printed.contains("Enter a number from 1 to") && printed.contains("open question"), "{printed}");
+    let left = open_questions(&installation, 3);
+    assert_eq!(left.len(), open.len() - 1);
+    assert!(left.iter().all(|question| question["question"] != first["question"]));
+
+    // One by an option, and one by hand.
+    let ignored = installation.run(&["init", "--decide", "public.visits=2=counted, not read"]);
+    assert_eq!(ignored.status.code(), Some(3), "{}", text(&ignored.stderr));
+    assert!(map_of(&installation).contains("name   = \"public.visits\"\nreason = \"counted, not read\""));
+    for wrong in ["public.visits=1", "public.nowhere=1", "public.visits"] {
+        assert!(!installation.run(&["init", "--decide", wrong]).status.success(), "{wrong}");
+    }
+    let left = open_questions(&installation, 3);
+    // The rest, each with its first answer.
+    let rest =
+        left.iter().map(|question| if question["choices"][0]["needs"].is_null() { "1\n" } else { "1\ndecided\n" });
+    let finished = enter(&installation, &rest.collect::<String>());
+    let printed = text(&finished.stdout);
+    assert!(printed.contains("0 open questions") && printed.contains("fits"), "{printed}\n{}", text(&finished.stderr));
+    assert_eq!(finished.status.code(), Some(0));
+    assert_eq!(open_questions(&installation, 0), Vec::<serde_json::Value>::new());
+    assert!(lethe::data_map::DataMap::parse(&map_of(&installation)).is_ok());
+}
