@@ -85,16 +85,23 @@ fn check_path_is_cut(table: &MappedTable<'_>, owner: &Owner, path: &FoundPath, p
     if !is_cut {
         let column = &columns[0];
         let is_nullable = table.relation.column(column).is_some_and(|column| column.nullable);
-        let value = match (is_nullable, path) {
-            (true, _) => "\"null\"",
-            (false, FoundPath::UserId(_) | FoundPath::Address { .. }) => "\"unique\"",
-            (false, _) => "\"ghost\"",
+        let is_unique = table.relation.is_unique_key(std::slice::from_ref(column));
+        let add = |value: &str| format!("Add forget = {{ {column} = {value} }} to this owner");
+        let remedy = match (is_nullable, path) {
+            (true, _) => add("\"null\""),
+            (false, FoundPath::UserId(_) | FoundPath::Address { .. }) => add("\"unique\""),
+            // Two people's rows would have the same ghost in it.
+            (false, _) if is_unique => format!(
+                "Remove this owner and write [[table.mention]] columns = [\"{column}\"], erase = \"delete\": the column is NOT NULL and \
+                 unique, so nothing else can stand in it"
+            ),
+            (false, _) => add("\"ghost\""),
         };
         problems.add_for_column(
             &table.rule.name,
             column,
             "a row can have further owners, and the map doesn't say how it forgets this one when they leave",
-            format!("Add forget = {{ {column} = {value} }} to this owner"),
+            remedy,
         );
     }
 }

@@ -23,7 +23,7 @@ pub(super) fn resolve(
     catalog: &PgCatalog,
     problems: &mut Problems,
 ) -> Option<Mentions> {
-    let finder = PathFinder { version: map.version, mapped, catalog };
+    let finder = PathFinder { version: map.version, key: "mention", mapped, catalog };
     let mut all_valid = true;
     let mut found = Vec::new();
     for table in mapped.iter() {

@@ -29,7 +29,7 @@ pub(super) fn resolve(
     catalog: &PgCatalog,
     problems: &mut Problems,
 ) -> Option<Owners> {
-    let finder = PathFinder { version: map.version, mapped, catalog };
+    let finder = PathFinder { version: map.version, key: "owner", mapped, catalog };
     let paths: Vec<Option<Vec<FoundPath>>> = mapped
         .iter()
         .map(|table| table.rule.owners.iter().map(|owner| finder.find(table, &owner.path, problems)).collect())

@@ -48,6 +48,8 @@ fn find_address(table: &MappedTable<'_>, name: &str, kind: AddressKind, problems
 /// Finds the tables and columns that paths name.
 pub(super) struct PathFinder<'a> {
     pub(super) version: Version,
+    /// What the map calls the paths: `owner` or `mention`.
+    pub(super) key: &'static str,
     pub(super) mapped: &'a MappedTables<'a>,
     pub(super) catalog: &'a PgCatalog,
 }
@@ -58,7 +60,14 @@ impl PathFinder<'_> {
         let unknown: Vec<&String> =
             path.columns().iter().filter(|column| table.relation.column(column).is_none()).collect();
         if !unknown.is_empty() {
-            let key = if table.rule.subject { "key" } else { "owner" };
+            let key = if table.rule.subject && self.key == "owner" { "key" } else { self.key };
+            if let Some(inside) = unknown.iter().find(|column| column.ends_with("[]") || column.contains("->'")) {
+                let message = format!("`{key}` names keys of rows inside {inside}, which no path reaches");
+                let remedy =
+                    "Erase there by other means; a mention of Clerk ids inside has no arrow to a table: \"viewers[]\"";
+                problems.add_for_table(&table.rule.name, message, remedy);
+                return None;
+            }
             for column in unknown {
                 problems.add_unknown_column(&table.rule.name, column, key);
             }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sqlx::PgConnection;
 
 use super::catalog::{self, PgCatalog, RelationKind, SideEffects};
+use super::column_names;
 use super::draft::{Evidence, SAMPLE_ROWS, Values};
 use super::error::{Error, Problem, Problems};
 use super::path::OwnerPath;
@@ -32,6 +33,7 @@ pub async fn warnings(map: &DataMap, connection: &mut PgConnection) -> Result<Ve
     let evidence = Evidence::read(&catalog, connection).await?;
     for rule in &map.tables {
         warn_of_ids_inside(rule, &catalog, &evidence, &mut problems);
+        warn_of_keys_of_people(rule, map, &catalog, &mut problems);
         warn_of_other_values(rule, &catalog, connection, &mut problems).await?;
     }
     for (index, relation) in catalog.relations.enumerate().filter(|(_, relation)| is_without_rule(&relation.name())) {
@@ -132,6 +134,43 @@ fn warn_of_ids_inside(rule: &TableRule, catalog: &PgCatalog, evidence: &Evidence
                 );
             }
         }
+    }
+}
+
+/// Keys of people without a foreign key, in columns and arrays that hold no texts, about which the map decides nothing.
+fn warn_of_keys_of_people(rule: &TableRule, map: &DataMap, catalog: &PgCatalog, problems: &mut Problems) {
+    let [index] = catalog.relations_named(&rule.name) else { return };
+    let subjects = || map.tables.iter().filter(|rule| rule.subject);
+    let key_types = subjects().filter_map(|rule| {
+        let [index] = catalog.relations_named(&rule.name) else { return None };
+        let relation = &catalog.relations[*index];
+        let [key] = relation.primary_key.as_slice() else { return None };
+        Some(relation.column(key)?.base_type.as_str())
+    });
+    let key_types: BTreeSet<&str> = key_types.collect();
+    let is_decided = |name: &String| {
+        rule.owner_columns().any(|owner| owner == name)
+            || rule.mentions_of(name).next().is_some()
+            || rule.erase.strategy().overwrites(name)
+            || rule.references.iter().any(|reference| reference.column == *name)
+            || catalog.foreign_keys_of(*index).any(|key| key.columns.contains(name))
+    };
+    for column in catalog.relations[*index].columns.iter().filter(|column| !column.is_text()) {
+        let element = column.base_type.strip_prefix('_');
+        let holds_keys = key_types.contains(element.unwrap_or(&column.base_type));
+        if !holds_keys || !column_names::is_key_of_person(&column.name) || is_decided(&column.name) {
+            continue;
+        }
+        let name = &column.name;
+        let remedy = match (element, subjects().next()) {
+            (None, Some(subject)) => format!(
+                "Add [[table.mention]] columns = [\"{name} -> {}(..)\"] with its key, or \"none\" if it names nobody",
+                subject.name
+            ),
+            _ => "Erase there by other means: keys of rows inside arrays are reached by no rule".to_owned(),
+        };
+        let message = "it may hold keys of people, and the map doesn't say what becomes of them in rows of others";
+        problems.add_for_column(&rule.name, name, message, remedy);
     }
 }
 

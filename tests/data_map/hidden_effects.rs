@@ -148,6 +148,49 @@ async fn rows_show_values_of_where_that_do_not_occur() {
 }
 
 #[tokio::test]
+async fn owner_in_a_unique_column_that_is_not_null_is_written_as_a_mention() {
+    let database = with(
+        "CREATE TABLE referrals (id int PRIMARY KEY, a int NOT NULL REFERENCES users, b int NOT NULL UNIQUE REFERENCES users)",
+    )
+    .await;
+    let rule = |rest: &str| {
+        map(&format!(
+            "[[table]]\nname = \"public.referrals\"\nexport = \"all\"\nerase = \"delete\"\n\
+             [[table.owner]]\npath = \"a -> public.users\"\n{rest}"
+        ))
+    };
+    let owners = rule("forget = { a = \"ghost\" }\n[[table.owner]]\npath = \"b -> public.users\"\n");
+    let parsed = DataMap::parse(&owners).unwrap();
+    let mut connection = database.pool().acquire().await.unwrap();
+    let error = data_map::resolve(&parsed, &mut connection).await.unwrap_err().to_string();
+    assert!(error.contains("[[table.mention]] columns = [\"b\"], erase = \"delete\""), "{error}");
+    drop(connection);
+    let mention = rule("[[table.mention]]\ncolumns = [\"b\"]\nerase = \"delete\"\n");
+    assert_eq!(problems(&database, &mention).await, []);
+}
+
+#[tokio::test]
+async fn keys_of_people_without_a_decision_are_a_warning() {
+    let database = with(
+        "CREATE TABLE notes (id int PRIMARY KEY, a int REFERENCES users, reviewer_id int, member_ids int[], position int); \
+         CREATE INDEX ON notes (a); CREATE INDEX ON notes (reviewer_id)",
+    )
+    .await;
+    let of = |rest: &str| map(&table("notes", "\"a -> public.users\"", rest));
+    let message = "it may hold keys of people, and the map doesn't say what becomes of them in rows of others";
+    assert_eq!(
+        warnings(&database, &of("")).await,
+        [format!("public.notes {message}"), format!("public.notes {message}")]
+    );
+    let mention = "[[table.mention]]\ncolumns = [\"reviewer_id -> public.users(id)\"]\nerase = \"null\"\n";
+    assert_eq!(warnings(&database, &of(mention)).await, [format!("public.notes {message}")]);
+
+    let inside = "[[table.mention]]\ncolumns = [\"member_ids[] -> public.users(id)\"]\nerase = \"null\"\n";
+    let found = problem(&database, &of(inside)).await;
+    assert!(found.2.contains("`mention` names keys of rows inside member_ids[]"), "{found:?}");
+}
+
+#[tokio::test]
 async fn values_that_no_where_names_are_a_warning() {
     let database = with(
         "CREATE TABLE notes (id int PRIMARY KEY, kind text, a int, b int); CREATE INDEX ON notes (a); CREATE INDEX ON notes (b); \
