@@ -112,13 +112,15 @@
 //! * Of several `Sec-Fetch-Dest` or `Referer` headers the first counts, as with Node's own server.
 //! * Cookies are read as UTF-8, with a broken percent escape as it is, and only where there is an equals sign; redirect
 //!   counters and `__client_uat` as plain decimal numbers. A line of a handshake that can't be a header is left out; the
-//!   SDK drops the whole handshake. `Accept` counts only if it is ASCII.
+//!   SDK drops the whole handshake. `Accept`, `Sec-Fetch-Dest` and `Referer` count only if they are ASCII.
 //! * Of two cookies, which session is the newer one is told by numbers; JavaScript also takes texts and lists for them.
 //! * A path that begins with two slashes stays on this host when handshake parameters are removed; behind a proxy the
 //!   SDK redirects to the host that it names.
 //! * A malformed claim `o` is ignored; the SDK fails. A request whose `Origin` is the sign-in page's is decided; the SDK
 //!   throws for a satellite. PEM keys may have written `\n`.
-//! * Reasons for a failed refresh and for missing keys may be worded differently.
+//! * Reasons may be worded differently, those of a failed refresh and of missing keys among them. An issuer with two
+//!   schemes (`https://https://host`) is no instance's. A damaged publishable key is refused when the configuration is
+//!   made.
 //! * Forwarded values must form an origin: `http` or `https`, and no user, path or query.
 //! * A satellite needs a sign-in URL in production too.
 //! * Nonces are resolved and sessions refreshed only so often for each client, each session and in all: see

@@ -31,7 +31,7 @@ section! {
         /// Bearer token that `/metrics` requires.
         metrics_token: Option<SecretString> = Setting::new("LETHE_METRICS_TOKEN")
             .secret()
-            .unset("this machine only, without a token");
+            .unset("`/metrics` is 404");
         /// Bearer token for `GET /api/operator/deletions`, which lists deletions for dashboards.
         operator_token: Option<SecretString> = Setting::new("LETHE_OPERATOR_TOKEN")
             .secret()

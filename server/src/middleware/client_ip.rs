@@ -37,14 +37,6 @@ pub fn peer_ip(extensions: &Extensions) -> Option<IpAddr> {
     Some(address.ip().to_canonical())
 }
 
-/// Returns whether the connection comes from this machine and no proxy forwarded it.
-#[must_use]
-pub fn is_direct_loopback(parts: &Parts) -> bool {
-    let forwarded = ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"];
-    peer_ip(&parts.extensions).is_some_and(|peer| peer.is_loopback())
-        && !forwarded.iter().any(|name| parts.headers.contains_key(*name))
-}
-
 /// Returns the address that rate limits count by. An IPv6 customer has at least a /64, which counts as one address.
 #[must_use]
 pub fn rate_limit_key(address: IpAddr) -> IpAddr {
