@@ -275,6 +275,28 @@ async fn key_that_is_named_like_another_table_is_a_question_and_no_mention() {
 }
 
 #[tokio::test]
+async fn decision_goes_to_the_table_that_it_is_about() {
+    let database = only(
+        "CREATE TABLE users (id serial PRIMARY KEY, clerk_id text NOT NULL UNIQUE);
+        CREATE TABLE posts (id serial PRIMARY KEY, user_id int NOT NULL REFERENCES users);
+        CREATE TABLE likes (id serial PRIMARY KEY, user_id int NOT NULL REFERENCES users, post_id int REFERENCES posts, by_id text NOT NULL, created_by text NOT NULL);
+        CREATE TABLE notes (id serial PRIMARY KEY, user_id int NOT NULL REFERENCES users, post_id int REFERENCES posts, by_id text NOT NULL, created_by text NOT NULL)",
+    )
+    .await;
+    let mut connection = database.pool().acquire().await.unwrap();
+    let draft = data_map::draft(&mut connection, &DraftOptions::default()).await.unwrap();
+    for id in ["public.notes post_id", "public.notes created_by"] {
+        let question = draft.questions.iter().find(|question| question.id.starts_with(id)).unwrap();
+        let settled = question.settle(&draft.text, &question.choices[0], "decided");
+        let (likes, notes) = settled.split_at(settled.find("name   = \"public.notes\"").unwrap());
+        assert!(!question.is_open(&settled), "{id}");
+        assert!(likes.contains("# DECIDE: what becomes of others' rows of \"public.likes\""), "{likes}");
+        assert!(likes.contains("# DECIDE: what becomes of rows of \"public.likes\""), "{likes}");
+        assert!(notes.contains("\n[[table.reference]]") || notes.contains("\n[[table.mention]]"), "{notes}");
+    }
+}
+
+#[tokio::test]
 async fn organization_is_not_silently_its_creators() {
     let schema = "CREATE TABLE users (id text PRIMARY KEY, clerk_id text NOT NULL UNIQUE);
         CREATE TABLE workspaces (id text PRIMARY KEY, owner_id text NOT NULL REFERENCES users);

@@ -17,8 +17,9 @@ pub(super) fn ask_about_mentions(draft: &mut Draft, relation: &Relation, header:
     let mut text = String::new();
     let _ = writeln!(
         text,
-        "# DECIDE: what becomes of rows that name somebody here who isn't their owner? The columns are NOT NULL.\n\
-         # [[{header}]]\n# columns = [{list}]\n# erase   = \"ghost\"   # with a [ghost] row; or \"unique\", {{ value = \"..\" }}, \"delete\", {{ keep = \"reason\" }}"
+        "# DECIDE: what becomes of rows of {} that name somebody here who isn't their owner? The columns are NOT NULL.\n\
+         # [[{header}]]\n# columns = [{list}]\n# erase   = \"ghost\"   # with a [ghost] row; or \"unique\", {{ value = \"..\" }}, \"delete\", {{ keep = \"reason\" }}",
+        toml_string(&relation.name())
     );
     let entry = |erase: &str| format!("[[{header}]]\ncolumns = [{list}]\nerase   = {erase}\n");
     let columns: Vec<String> = paths.iter().flat_map(|path| path.columns()).cloned().collect();
@@ -55,8 +56,9 @@ pub(super) fn ask_about_references(
         let mut text = String::new();
         let _ = writeln!(
             text,
-            "# DECIDE: what becomes of others' rows here whose {} is deleted? {choices}; \"none\" if there are no such rows.\n\
+            "# DECIDE: what becomes of others' rows of {} whose {} is deleted? {choices}; \"none\" if there are no such rows.\n\
              # [[{header}]]\n# column = {}\n# others = {}\n# reason = \"..\"",
+            toml_string(&relation.name()),
             toml_string(&catalog.relations[key.parent].name()),
             toml_string(&key.columns[0]),
             if is_nullable { "\"detach\"" } else { "\"delete\"" }
