@@ -85,12 +85,14 @@ async fn export_holds_every_own_row_and_no_other() {
 }
 
 const TYPES: &str = "
+    CREATE TYPE pair AS (number bigint, bytes bytea); CREATE DOMAIN shallow AS bytea; CREATE DOMAIN deep AS shallow;
     CREATE TABLE people (id bigint PRIMARY KEY, clerk_id text NOT NULL UNIQUE, small bigint, exact bigint, beyond bigint,
         price numeric(10, 2), long numeric, tiny numeric, huge numeric, nan numeric, real double precision, bytes bytea, at timestamptz,
-        local timestamp, day date, span interval, tags text[], doc jsonb, raw json, ip inet, ever timestamptz, empty text);
+        wide bigint[], precise numeric[][], pair pair, names deep, local timestamp, day date, span interval, tags text[], doc jsonb, raw json, ip inet, ever timestamptz, empty text);
     INSERT INTO people VALUES (1, 'user_a', 7, 9007199254740991, -9007199254740993, 12.50, 1234567890.123456789, 0.000000000000000000012,
-        1e400, 'NaN', 0.1, '\\x00ff10', '2026-03-01 12:00:00.123456+02', '2026-03-01 12:00:00', '2026-03-01', '1 year 2 days 03:00',
-        ARRAY['a', NULL, 'quote\" and \\\\'], '{\"b\": 1, \"a\": [true]}', '{ \"b\" : 1 }', '::1', 'infinity', NULL);
+        1e400, 'NaN', 0.1, '\\x00ff10', '2026-03-01 12:00:00.123456+02',
+        '{1, 9007199254740993}', '{{0.1, 1234567890.123456789}}', (9007199254740993, '\\xff'), '\\x00ff10', '2026-03-01 12:00:00', '2026-03-01', '1 year 2 days 03:00',
+        ARRAY['a', NULL, 'quote\" and \\\\'], '{\"b\": 9007199254740993, \"a\": [true]}', '{ \"b\" : 1 }', '::1', 'infinity', NULL);
 ";
 const PEOPLE_RULE: &str =
     "[[subject]]\ntable = \"public.people\"\nkey = \"clerk_id\"\nexport = \"all\"\nerase = \"delete\"\n";
@@ -109,8 +111,10 @@ async fn values_survive_json_whatever_the_server_settings() {
             "id": 1, "clerk_id": "user_a", "small": 7, "exact": 9_007_199_254_740_991_i64, "beyond": "-9007199254740993",
             "price": 12.50, "long": "1234567890.123456789", "tiny": 0.000_000_000_000_000_000_012, "huge": format!("1{}", "0".repeat(400)),
             "nan": "NaN", "real": 0.1, "bytes": "AP8Q", "at": "2026-03-01T10:00:00.123456+00:00",
+            "wide": [1, "9007199254740993"], "precise": [[0.1, "1234567890.123456789"]],
+            "pair": {"number": "9007199254740993", "bytes": "\\xff"}, "names": "AP8Q",
             "local": "2026-03-01T12:00:00", "day": "2026-03-01", "span": "P1Y2DT3H", "tags": ["a", null, "quote\" and \\\\"],
-            "doc": {"a": [true], "b": 1}, "raw": {"b": 1}, "ip": "::1", "ever": "infinity", "empty": null
+            "doc": {"a": [true], "b": "9007199254740993"}, "raw": {"b": 1}, "ip": "::1", "ever": "infinity", "empty": null
         })
     );
     for setting in [

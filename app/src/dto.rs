@@ -93,6 +93,8 @@ pub struct DeletionPreview {
     pub receipt: String,
     /// The table of what would happen, as markup. Empty without a plan.
     pub table: String,
+    /// Whether the deletion would wait for an operator before its first step.
+    pub is_obstructed: bool,
     /// Why the user can't start the deletion now.
     pub refused: Option<ErrorCode>,
 }

@@ -4,6 +4,7 @@ use lethe::deletion::{Disposition, Outcome, Remainder, Step, Summary};
 use time::macros::format_description;
 use time::{Date, OffsetDateTime, UtcOffset};
 
+use crate::isolation::{is_isolated, without_start};
 use crate::texts;
 
 /// `22 November 2026, 09:58 UTC`.
@@ -192,10 +193,12 @@ fn retained_columns(columns: &[String], reason: Option<&str>) -> String {
     }
 }
 
-/// Makes the first letter a capital.
+/// Makes the first letter a capital, also within what is isolated.
 pub(crate) fn capitalize(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+    let start = text.len() - without_start(text).len();
+    let mut letters = text[start..].chars();
+    let capital = letters.next().into_iter().flat_map(char::to_uppercase);
+    text[..start].chars().chain(capital).chain(letters).collect()
 }
 
 /// `email and display name` for two column names.
@@ -206,6 +209,10 @@ fn join_human(columns: &[String]) -> String {
 
 /// `stripe customer id` for `stripeCustomerId` and `stripe_customer_id`.
 fn column_words(column: &str) -> String {
+    // A label is written as it is meant.
+    if is_isolated(column) {
+        return column.to_owned();
+    }
     let mut words = String::new();
     let mut was_lower = false;
     for letter in column.chars() {
@@ -232,7 +239,10 @@ fn stamp_label(columns: &[String]) -> String {
     let telling = columns.iter().find(|column| !column.starts_with("updated")).or(columns.first());
     telling.map_or_else(
         || texts::STAMPED.to_owned(),
-        |column| column.trim_end_matches("_at").trim_end_matches("_on").replace('_', " "),
+        |column| match column.as_str() {
+            label if is_isolated(label) => label.to_owned(),
+            column => column.trim_end_matches("_at").trim_end_matches("_on").replace('_', " "),
+        },
     )
 }
 
@@ -241,6 +251,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
+    use crate::isolation::isolate;
 
     #[test]
     fn dates_and_times_are_in_utc() {
@@ -276,6 +287,30 @@ mod tests {
         ] {
             assert_eq!(column_words(column), words);
         }
+    }
+
+    #[test]
+    fn labels_of_columns_are_written_as_the_operator_wrote_them() {
+        let labels = ["E-Mail-Adresse", "öffentlicher Name", "PostHog_ID"].map(isolate);
+        assert_eq!(
+            outcome_text(
+                &Outcome::Scrubbed {
+                    columns: labels[..1].to_vec(),
+                    stamped: Vec::new(),
+                    left: labels[1..].to_vec(),
+                    left_rest: false,
+                    reason: None,
+                    until: None,
+                },
+                Tense::Future,
+            ),
+            (
+                format!("{} removed", isolate("E-Mail-Adresse")),
+                Some(format!("{} and {} are kept.", isolate("Öffentlicher Name"), isolate("PostHog_ID")))
+            )
+        );
+        let stamped = Outcome::Stamped { columns: vec![isolate("widerrufen")], purge_at: None };
+        assert!(outcome_text(&stamped, Tense::Past).0.starts_with(&isolate("Widerrufen")));
     }
 
     #[test]

@@ -18,6 +18,8 @@ mod app;
 #[cfg(feature = "ssr")]
 mod format;
 #[cfg(feature = "ssr")]
+mod isolation;
+#[cfg(feature = "ssr")]
 mod pages;
 #[cfg(all(test, feature = "ssr"))]
 mod rendering;

@@ -106,7 +106,7 @@ pub(crate) fn user(name: &str) -> CurrentUser {
         session_id: "sess_1".to_owned(),
         email: Some("ada@example.org".to_owned()),
         name: Some(name.to_owned()),
-        impersonated: false,
+        actor: None,
         recently_verified: true,
     }
 }

@@ -145,6 +145,7 @@ texts! {
         PLAN_OF_READER = "Here’s what will happen to your data.";
         PLAN_FAILED = "We can’t show what would be deleted, so you can’t delete your account right now. Nothing has been deleted.";
         PLAN_UNLISTED = "Our list of the data we hold is out of date right now, so we can’t show what will be deleted and what we must keep. You can ask anyway: your request counts from today, goes on by itself once the list is correct, and your receipt will say what was done. If you’d rather see the list first, come back later.";
+        PLAN_OBSTRUCTED = "Something on our side has to be put right before your data can be deleted. You can ask anyway: your request counts from today, and goes on by itself once that’s done.";
         COLUMN_NOW = "What would happen now";
         NOT_LISTED = "not on the list";
         CHANGES_CAPTION = "What has changed since you confirmed";

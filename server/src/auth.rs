@@ -8,6 +8,7 @@ use clerk_session::{Authenticator, HANDSHAKE_STATE, Outcome, Session};
 use http::header::{LOCATION, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderValue, Method};
+use lethe::audit::Actor;
 use lethe::subject::{self, SessionToken};
 use lethe::{ClerkUserId, Presence};
 use lethe_app::dto::UserHandle;
@@ -216,7 +217,7 @@ fn user_of_claims(state: &AppState, session: &Session, user_id: ClerkUserId) -> 
         session_id: session.id.clone(),
         email: session.email.clone(),
         name: session.name.clone(),
-        impersonated: session.is_impersonated,
+        actor: session.actor.clone().map(|actor| Actor { issuer: actor.issuer, id: actor.id }),
         recently_verified: session.is_verified_strictly(),
     }
 }

@@ -20,6 +20,7 @@ pub enum AuditEvent {
         /// The decisions that changed, one per purpose.
         changes: Vec<ConsentChange>,
         /// How the change was made.
+        #[serde(flatten)]
         source: Source,
     },
     /// An export was started.
@@ -178,9 +179,9 @@ pub struct ConsentChange {
     pub text: String,
 }
 
-/// How a decision on consent was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// How a decision on consent was made. Written as the field `source`, beside it `actor` where somebody else acted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "source", rename_all = "snake_case")]
 pub enum Source {
     /// The preference page.
     Page,
@@ -190,18 +191,33 @@ pub enum Source {
     #[serde(rename = "signal")]
     Gpc,
     /// Somebody who was signed in on the person's behalf. Such a session withdraws consent and never gives it.
-    OnBehalf,
+    OnBehalf {
+        /// Who that was. Entries of older versions don't say it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        actor: Option<Actor>,
+    },
+}
+
+/// Somebody who acts for a user, as the claim `act` of the session token names them (RFC 8693, section 4.1).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Actor {
+    /// Who issued the id. Clerk names its dashboard here, whose users aren't the application's.
+    #[serde(rename = "iss", default, skip_serializing_if = "Option::is_none")]
+    pub issuer: Option<String>,
+    /// The actor's id. `None` if the token has none.
+    #[serde(rename = "sub", default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
 }
 
 impl Source {
     /// The name in the database.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Page => "page",
             Self::Api => "api",
             Self::Gpc => "signal",
-            Self::OnBehalf => "on_behalf",
+            Self::OnBehalf { .. } => "on_behalf",
         }
     }
 }
@@ -222,6 +238,12 @@ impl AuditEvent {
         };
         let open = tagged["open"].take().to_string();
         (tagged["kind"].as_str().unwrap_or_default().to_owned(), open)
+    }
+
+    /// The event's fields as they are stored: an object.
+    #[must_use]
+    pub fn fields(&self) -> Value {
+        serde_json::from_str(&self.clone().into_columns().1).unwrap_or_default()
     }
 
     /// The event's name, `noun.verb`, for example `consent.changed`.
@@ -341,6 +363,24 @@ mod tests {
     }
 
     #[test]
+    fn actor_stands_beside_the_source() {
+        let entry = |actor| AuditEvent::ConsentChanged { changes: Vec::new(), source: Source::OnBehalf { actor } };
+        let support =
+            Actor { issuer: Some("https://dashboard.clerk.com".to_owned()), id: Some("user_support".to_owned()) };
+        for (event, open) in [
+            (entry(None), r#"{"changes":[],"source":"on_behalf"}"#),
+            (
+                entry(Some(support)),
+                r#"{"actor":{"iss":"https://dashboard.clerk.com","sub":"user_support"},"changes":[],"source":"on_behalf"}"#,
+            ),
+        ] {
+            assert_eq!(event.clone().into_columns().1, open);
+            let read = AuditEvent::from_columns("consent.changed".to_owned(), &serde_json::from_str(open).unwrap());
+            assert_eq!(read, event);
+        }
+    }
+
+    #[test]
     fn unknown_kinds_and_fields_are_tolerated() {
         let unknown = AuditEvent::from_columns("archive.rotated".to_owned(), &json!({"a": 1}));
         assert_eq!(unknown, AuditEvent::Unknown { kind: "archive.rotated".to_owned() });
@@ -354,8 +394,8 @@ mod tests {
 
     #[test]
     fn source_is_written_alike_in_json_and_in_the_ledger() {
-        for source in [Source::Page, Source::Api, Source::Gpc, Source::OnBehalf] {
-            assert_eq!(serde_json::to_value(source).unwrap(), source.as_str());
+        for source in [Source::Page, Source::Api, Source::Gpc, Source::OnBehalf { actor: None }] {
+            assert_eq!(serde_json::to_value(&source).unwrap(), json!({"source": source.as_str()}));
         }
     }
 }

@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 pub use chain::{Verification, seal, verify};
-pub use event::{AuditEvent, ConsentChange, Source};
+pub use event::{Actor, AuditEvent, ConsentChange, Source};
 
 use crate::keys::{EntryContext, SubjectKey};
 use crate::platform::clock;

@@ -231,6 +231,7 @@ pub(super) async fn append(
         purpose: change.purpose.key.clone(),
         text: change.text.version().to_owned(),
     };
+    let source_name = source.as_str();
     let event = AuditEvent::ConsentChanged { changes: changes.iter().map(change).collect(), source };
     let entry = audit::prepare(lethe, Some(subject), event);
     let purposes: Vec<String> = changes.iter().map(|change| change.purpose.key.clone()).collect();
@@ -266,7 +267,7 @@ pub(super) async fn append(
         &granted,
         &versions,
         &hashes,
-        source.as_str(),
+        source_name,
         at,
         entry.kind,
         entry.open,

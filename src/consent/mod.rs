@@ -130,7 +130,7 @@ async fn write(
     changes: Vec<Change>,
     source: Source,
 ) -> Result<()> {
-    if source == Source::OnBehalf && changes.iter().any(|change| change.granted) {
+    if matches!(source, Source::OnBehalf { .. }) && changes.iter().any(|change| change.granted) {
         return Err(ErrorCode::Impersonated.into());
     }
     let at = decisions.next_time(lethe.clock.now());

@@ -107,7 +107,11 @@ impl Parts<'_> {
                 .catalog
                 .foreign_keys_of(table.relation_index)
                 .any(|key| key.parent == table.relation_index),
-            gets_rows_from_triggers: gets_rows_from_triggers(table, self.mapped, self.catalog),
+            has_triggers: self
+                .catalog
+                .triggers
+                .iter()
+                .any(|trigger| trigger.runs_in_erasures() && trigger.table == rule.name),
             unlink_columns: self.order.unlink_columns.get(&index).cloned().unwrap_or_default(),
         }
     }
@@ -131,14 +135,6 @@ fn searchable_table(
     // Where rows are deleted, those that are left aren't the person's alone.
     let own_rows = table.filter(|table| resolved.tables[*table].action != RowAction::Delete);
     SearchableTable { name, quoted_name, columns, own_rows: own_rows.map(|table| resolved.owned_rows(table, "t")) }
-}
-
-fn gets_rows_from_triggers(table: &MappedTable<'_>, mapped: &MappedTables<'_>, catalog: &PgCatalog) -> bool {
-    catalog.triggers.iter().any(|trigger| {
-        trigger.runs_in_erasures()
-            && mapped.iter().any(|table| table.rule.name == trigger.table)
-            && catalog.tables_with_new_rows(trigger).any(|index| index == table.relation_index)
-    })
 }
 
 /// Returns the unique indexes that rows can move into. Those with a key of the table among their columns never conflict.

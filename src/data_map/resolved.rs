@@ -66,8 +66,8 @@ pub struct Table {
     pub(crate) partial_indexes: Vec<(String, String)>,
     /// Whether rows may reference others of the same table.
     pub(crate) references_itself: bool,
-    /// Whether triggers add rows while rows of other tables are erased.
-    pub(crate) gets_rows_from_triggers: bool,
+    /// Whether triggers run when rows are changed or deleted.
+    pub(crate) has_triggers: bool,
     /// Columns of deleted rows that are set to NULL first, because they close a cycle. Quoted.
     pub(crate) unlink_columns: Vec<String>,
 }
@@ -310,24 +310,15 @@ impl Resolved {
 }
 
 impl ExportColumn {
-    /// Returns the column as JSON that every reader can read without loss: times in ISO 8601, bytes in base64,
-    /// and numbers that a double can't hold as text (RFC 7493, section 2.2).
+    /// Returns the column for a row that becomes JSON, where bytes are base64.
     pub(crate) fn json(&self, alias: &str) -> String {
         let name = quote_identifier(&self.name);
         let column = format!("{alias}.{name}");
-        let value = match self.base_type.as_str() {
-            "int8" => format!(
-                "CASE WHEN {column} BETWEEN -9007199254740991 AND 9007199254740991 \
-                 THEN to_json({column}) ELSE to_json({column}::text) END"
-            ),
-            // Every double has at least fifteen significant digits.
-            "numeric" => format!(
-                "CASE WHEN length(ltrim(translate({column}::text, '-.', ''), '0')) <= 15 \
-                 THEN to_json({column}) ELSE to_json({column}::text) END"
-            ),
-            // Postgres breaks base64 into lines.
-            "bytea" => format!("translate(encode({column}, 'base64'), E'\\n', '')"),
-            _ => column,
+        // Postgres breaks base64 into lines.
+        let value = if self.base_type == "bytea" {
+            format!("translate(encode({column}, 'base64'), E'\\n', '')")
+        } else {
+            column
         };
         format!("{value} AS {name}")
     }

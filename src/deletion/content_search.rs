@@ -9,10 +9,8 @@ use crate::data_map::sql::{self, BindParams as _};
 use crate::data_map::{Resolved, SearchableTable};
 use crate::identifiers::Identifiers;
 use crate::platform::connection::TimeLimits;
+use crate::platform::database_failure::is_statement_timeout;
 use crate::{Result, error_chain};
-
-/// Postgres ends a statement with this code when its time is over.
-const QUERY_CANCELED: &str = "57014";
 
 /// What the search came to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,7 +104,7 @@ pub(super) async fn search(
     for table in &resolved.searchable_tables {
         match search_table(resolved, &mut savepoint, subject, needles, table).await {
             Ok(columns) => found.extend(columns),
-            Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some(QUERY_CANCELED) => {
+            Err(error) if is_statement_timeout(&error) => {
                 savepoint.rollback().await?;
                 return Ok(ContentSearch::TimedOut);
             }

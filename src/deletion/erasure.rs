@@ -12,6 +12,7 @@ use time::OffsetDateTime;
 
 use super::locked_rows::{LockedRows, check_keys_of, deleted_together, needs_keys};
 use super::plan::PlanLine;
+use super::side_effects::{Observed, SideEffect, refuse_deletions};
 use super::statements::{Effect, PlannedStatement, statements_in_order};
 use crate::data_map::sql::{self, BindParams as _};
 use crate::data_map::{self, DeletionSet, Outcome, Problem, Removal, Resolved, ResolvedAction};
@@ -46,17 +47,33 @@ pub async fn erase(
     subject: &Identifiers,
     now: OffsetDateTime,
 ) -> Result<Vec<TableResult>> {
+    Ok(erase_and_observe(resolved, connection, subject, now).await?.results)
+}
+
+/// What an erasure did.
+pub(super) struct Erasure {
+    pub(super) results: Vec<TableResult>,
+    pub(super) side_effects: Vec<SideEffect>,
+}
+
+/// Does what [`erase`] does, and says what happened beside it.
+pub(super) async fn erase_and_observe(
+    resolved: &Resolved,
+    connection: &mut PgConnection,
+    subject: &Identifiers,
+    now: OffsetDateTime,
+) -> Result<Erasure> {
     let deletion_set = DeletionSet::deletion(resolved);
     let statements = statements_in_order(resolved, &deletion_set, now);
     let run = ErasureRun { resolved, deletion_set, subject, now };
     run.defer_constraints(connection).await?;
-    let rows = run.execute_all(&statements, connection).await?;
+    let (rows, side_effects) = run.execute_all(&statements, connection).await?;
     let mut results = Vec::new();
     for (statement, rows) in statements.into_iter().zip(rows).filter(|(statement, _)| statement.has_line) {
         let purge_due = run.purge_due(&statement, connection).await?;
         results.push(TableResult { line: PlanLine::new(statement, rows), purge_due });
     }
-    Ok(results)
+    Ok(Erasure { results, side_effects })
 }
 
 pub(super) fn mismatch(problem: Problem) -> Error {
@@ -72,24 +89,31 @@ pub(super) struct ErasureRun<'a> {
 }
 
 impl ErasureRun<'_> {
-    /// Executes the statements and returns the number of rows of each.
+    /// Executes the statements and returns the number of rows of each, and what triggers, rules and foreign keys did beside them.
+    /// Fails if that deleted rows of a table with a rule.
     pub(super) async fn execute_all(
         &self,
         statements: &[PlannedStatement<'_>],
         connection: &mut PgConnection,
-    ) -> Result<Vec<u64>> {
+    ) -> Result<(Vec<u64>, Vec<SideEffect>)> {
         check_keys_of(statements, self.resolved)?;
         let locked = self.lock_rows(statements, connection).await?;
         self.refuse_forbidden_references(connection).await?;
         let mut rows: Vec<u64> = locked.iter().map(|rows| rows.count).collect();
+        let mut observed = Observed::begin(self.resolved, statements, connection).await?;
         // Other people's rows are detached first, and cycles are broken.
         for (position, statement) in statements.iter().enumerate().filter(|(_, statement)| statement.is_detaching()) {
             rows[position] = self.execute(statement, &locked[position], connection).await?;
+            observed.executed(statement);
         }
         for (statement, rows) in statements.iter().zip(&locked) {
             self.set_unlink_columns_null(statement, rows, connection).await?;
         }
         for (position, statement) in statements.iter().enumerate().filter(|(_, statement)| !statement.is_detaching()) {
+            // Afterwards, rows that triggers have added may no longer lead to the person.
+            if observed.has_new_rows_before(statement) {
+                self.erase_new_rows(statements, &mut rows, &mut observed, connection).await?;
+            }
             match deleted_together(statements, &locked, position).as_slice() {
                 [] => rows[position] = self.execute(statement, &locked[position], connection).await?,
                 // They may reference each other, so one statement deletes them.
@@ -99,11 +123,30 @@ impl ErasureRun<'_> {
                 }
                 _ => {}
             }
+            observed.executed(statement);
         }
-        for (position, statement) in statements.iter().enumerate() {
-            rows[position] += self.execute_on_new_rows(statement, connection).await?;
+        observed.run_deferred(connection).await?;
+        self.erase_new_rows(statements, &mut rows, &mut observed, connection).await?;
+        let side_effects = observed.side_effects(statements, &rows, connection).await?;
+        refuse_deletions(&side_effects, self.resolved)?;
+        Ok((rows, side_effects))
+    }
+
+    /// Executes the statements on tables to which triggers have added rows.
+    async fn erase_new_rows(
+        &self,
+        statements: &[PlannedStatement<'_>],
+        rows: &mut [u64],
+        observed: &mut Observed,
+        connection: &mut PgConnection,
+    ) -> Result<()> {
+        let changes = observed.changes(connection).await?;
+        for (statement, rows) in statements.iter().zip(rows) {
+            if changes.may_have_inserted(&statement.table.rule.name) {
+                *rows += self.execute_on_new_rows(statement, connection).await?;
+            }
         }
-        Ok(rows)
+        Ok(())
     }
 
     /// Executes the statement on rows that triggers have added since: the person's own, and those that name them.
@@ -113,8 +156,7 @@ impl ErasureRun<'_> {
         connection: &mut PgConnection,
     ) -> Result<u64> {
         let is_concerned = !statement.others || matches!(statement.effect, Effect::Forget(_));
-        let sql = statement.execute_sql(&statement.condition).filter(|_| statement.table.gets_rows_from_triggers);
-        match sql.filter(|_| is_concerned) {
+        match statement.execute_sql(&statement.condition).filter(|_| is_concerned) {
             Some(sql) => self.execute_sql(sql, &LockedRows { count: 0, keys: None }, connection).await,
             None => Ok(0),
         }

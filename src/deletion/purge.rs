@@ -35,7 +35,7 @@ pub async fn purge(
     let statements = purge_statements(resolved, &deletion_set);
     // The time is bound, but no statement of a purge uses it.
     let run = ErasureRun { resolved, deletion_set, subject, now: OffsetDateTime::UNIX_EPOCH };
-    let rows = run.execute_all(&statements, connection).await?;
+    let (rows, _) = run.execute_all(&statements, connection).await?;
     let deleted = statements.iter().zip(rows).filter(|(statement, _)| statement.effect == Effect::Delete);
     Ok(deleted.map(|(_, rows)| rows).sum())
 }

@@ -6,6 +6,7 @@ use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 use super::idempotency::{refuse_invalid, reserved_receipt};
+use super::obstacle;
 use super::plan::{Plan, plan};
 use super::step::Step;
 use super::wake::AdvanceDeletion;
@@ -83,15 +84,36 @@ pub struct Request {
     pub receipt: ReceiptCode,
 }
 
+/// What a person sees before they request their deletion.
+#[derive(Clone, Debug)]
+pub struct Preview {
+    /// What the deletion would do.
+    pub plan: Plan,
+    /// Whether it would wait for an operator before its first step, as far as that can be found out at once: rows of other
+    /// people reference theirs and the map forbids to touch them, or a table without a rule has their id.
+    pub is_obstructed: bool,
+}
+
 /// Returns what a deletion of `subject` would do now. Fails with [`ErrorCode::TooManyRequests`] while too many others ask.
 pub async fn preview(lethe: &Lethe, subject: &ClerkUserId) -> Result<Plan> {
+    Ok(look_ahead(lethe, subject, false).await?.plan)
+}
+
+/// Returns what a deletion of `subject` would do now, and whether something would stop it. Fails as [`preview`] does.
+pub async fn preview_with_obstacles(lethe: &Lethe, subject: &ClerkUserId) -> Result<Preview> {
+    look_ahead(lethe, subject, true).await
+}
+
+async fn look_ahead(lethe: &Lethe, subject: &ClerkUserId, for_obstacles: bool) -> Result<Preview> {
     let identifiers = subject::identifiers(lethe, subject).await?;
     let permit = tokio::time::timeout(PREVIEW_WAIT, PREVIEW_PERMITS.acquire()).await;
     let Ok(Ok(_permit)) = permit else { return Err(ErrorCode::TooManyRequests.into()) };
     let mut transaction = TimeLimits::PREVIEW.begin(&lethe.database).await?;
     let resolved = data_map::resolve(&lethe.data_map, &mut transaction).await?;
     let identifiers = resolved.identify(&mut transaction, identifiers).await?;
-    plan(&resolved, &mut transaction, &identifiers, lethe.clock.now()).await
+    let plan = plan(&resolved, &mut transaction, &identifiers, lethe.clock.now()).await?;
+    let is_obstructed = for_obstacles && obstacle::is_obstructed(&resolved, &mut transaction, &identifiers).await?;
+    Ok(Preview { plan, is_obstructed })
 }
 
 /// A request that isn't stored yet.

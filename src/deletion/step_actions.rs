@@ -6,12 +6,13 @@ use uuid::Uuid;
 
 use super::alert::{self, Repeat, Topic};
 use super::content_search::{self, FoundContent, Needles};
-use super::erasure::erase;
+use super::erasure::{Erasure, erase_and_observe};
 use super::late_rows::{erase_late, store_retention};
 use super::notice::SendReceipt;
 use super::obstacle;
 use super::operator_notice::{Notice, send_later};
 use super::recheck;
+use super::side_effects::SideEffect;
 use super::step::Step;
 use super::stored_identifiers::stored_identifiers;
 use super::tombstone;
@@ -165,7 +166,7 @@ async fn erase_application_data(
     let now = connection::now(transaction).await?;
     // The columns are erased with the rows, and rows that are written later may still have the addresses.
     let identifiers = resolved.identify(transaction, deletion.identifiers.clone()).await?;
-    let results = erase(&resolved, transaction, &identifiers, now).await?;
+    let Erasure { results, side_effects } = erase_and_observe(&resolved, transaction, &identifiers, now).await?;
     store_retention(transaction, deletion.id, &identifiers, &results).await?;
     let tables: Vec<_> = results
         .iter()
@@ -181,7 +182,20 @@ async fn erase_application_data(
     )
     .execute(&mut **transaction)
     .await?;
-    Ok(json!({"plan": plan_hash, "tables": tables}))
+    let mut detail = json!({"plan": plan_hash, "tables": tables});
+    if !side_effects.is_empty() {
+        for SideEffect { table, inserted, updated, deleted } in &side_effects {
+            tracing::info!(
+                table,
+                inserted,
+                updated,
+                deleted,
+                "triggers or rules changed rows beside the data map's rules"
+            );
+        }
+        detail["side_effects"] = json!(side_effects);
+    }
+    Ok(detail)
 }
 
 /// Searches for what the erasure should have left nothing of.

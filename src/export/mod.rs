@@ -5,6 +5,7 @@
 //! midway breaks the stream, so that nobody takes half a file for a complete one. This module reads mapped tables and
 //! changes none; every statement has the person's key as its condition.
 
+mod exact_numbers;
 mod running;
 mod snapshot;
 mod spool;

@@ -10,6 +10,7 @@ use sqlx::{Connection, PgConnection, PgPool};
 use time::OffsetDateTime;
 use tokio_util::bytes::{BufMut, Bytes, BytesMut};
 
+use super::exact_numbers::quote_inexact_numbers;
 use crate::Result;
 use crate::data_map::sql::{self, BindParams as _};
 use crate::data_map::{self, DataMap, ExportColumn, Resolved, Table};
@@ -22,7 +23,7 @@ const CHUNK_BYTES: usize = 32 * 1024;
 const BEGIN_SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 /// The text forms of values don't depend on the server's settings: times are ISO 8601 in UTC.
 const SETTINGS: &str = "SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO'; \
-    SET LOCAL intervalstyle = 'iso_8601'; SET LOCAL extra_float_digits = 1; SET LOCAL lc_monetary = 'C'";
+    SET LOCAL intervalstyle = 'iso_8601'; SET LOCAL bytea_output = 'hex'; SET LOCAL extra_float_digits = 1; SET LOCAL lc_monetary = 'C'";
 
 /// A person's rows as of one instant: a read-only transaction on a connection of its own. Dropping it closes
 /// the connection, which ends the transaction.
@@ -68,8 +69,8 @@ impl Snapshot {
     ///
     /// Tables are in the order of the map, named without their schema where that is unambiguous; rows in the
     /// order of the primary key; columns in the order of the table. A table without rows is an empty array.
-    /// Times are ISO 8601 in UTC and bytes are base64. Integers beyond ±(2^53 − 1) and numerics of more than
-    /// fifteen digits are strings, since JSON readers would round them.
+    /// Times are ISO 8601 in UTC and bytes are base64, within lists and composite values hexadecimal. Numbers that a double
+    /// can't hold are strings, since JSON readers would round them.
     pub fn write(self, prefix: String, suffix: &'static str) -> impl Stream<Item = Result<Bytes>> + Send + 'static {
         let Self { mut connection, resolved, subject, rows: tally } = self;
         try_stream! {
@@ -87,6 +88,7 @@ impl Snapshot {
                         .bind_params(&resolved.parameters, &subject, OffsetDateTime::UNIX_EPOCH);
                     let mut rows = query.fetch(&mut connection);
                     while let Some(row) = rows.try_next().await? {
+                        let row = quote_inexact_numbers(row);
                         chunk.put_slice(if first { b"\n" } else { b",\n" });
                         first = false;
                         tally.0.fetch_add(1, Ordering::Relaxed);

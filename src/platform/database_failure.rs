@@ -5,6 +5,9 @@ use std::io;
 
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
 
+/// The code of a statement that was ended, for example because its time was over.
+const QUERY_CANCELED: &str = "57014";
+
 /// What kind of error it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DatabaseFailure {
@@ -62,6 +65,18 @@ pub fn is_database_away(error: &(dyn StdError + 'static)) -> bool {
     DatabaseFailure::of(error) == Some(DatabaseFailure::Unavailable)
 }
 
+/// Whether Postgres ended a statement because its time was over.
+pub(crate) fn is_statement_timeout(error: &(dyn StdError + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        if let Some(sqlx::Error::Database(error)) = error.downcast_ref() {
+            return error.code().as_deref() == Some(QUERY_CANCELED);
+        }
+        cause = error.source();
+    }
+    false
+}
+
 fn of_sqlx(error: &sqlx::Error) -> DatabaseFailure {
     match error {
         sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed | sqlx::Error::Io(_) => {
@@ -91,9 +106,9 @@ fn of_code(code: &str) -> DatabaseFailure {
         "P0001" => DatabaseFailure::Refused,
         // Integrity constraint violations.
         _ if code.starts_with("23") => DatabaseFailure::Refused,
-        // read_only_sql_transaction, idle_in_transaction_session_timeout, query_canceled (by a timeout), admin_shutdown,
+        // read_only_sql_transaction, idle_in_transaction_session_timeout, admin_shutdown,
         // crash_shutdown, cannot_connect_now, idle_session_timeout
-        "25006" | "25P03" | "57014" | "57P01" | "57P02" | "57P03" | "57P05" => DatabaseFailure::Unavailable,
+        "25006" | "25P03" | QUERY_CANCELED | "57P01" | "57P02" | "57P03" | "57P05" => DatabaseFailure::Unavailable,
         // Connection exceptions, insufficient resources (a full disk, too many connections), system errors.
         _ if ["08", "53", "58"].iter().any(|class| code.starts_with(class)) => DatabaseFailure::Unavailable,
         _ => DatabaseFailure::Other,

@@ -50,6 +50,15 @@ async fn user_id_in_a_table_without_a_rule_stops_the_deletion_before_its_first_s
     let ada = subject(0);
     world.clerk.sign_in(ada.as_str()).await;
     execute(&world, &format!("insert into public.queue values (1, '{}')", ada.as_str())).await;
+    let is_obstructed = async |lethe: &Lethe, subject: &ClerkUserId| {
+        deletion::preview_with_obstacles(lethe, subject).await.unwrap().is_obstructed
+    };
+    assert!(is_obstructed(&ignoring, &ada).await, "the page says it before anything is requested");
+    assert!(!is_obstructed(&ignoring, &subject(1)).await);
+    let mut busy = world.pool().begin().await.unwrap();
+    sqlx::query("lock table public.queue in access exclusive mode").execute(&mut *busy).await.unwrap();
+    assert!(!is_obstructed(&ignoring, &ada).await, "what can't be found out at once is left to the deletion");
+    busy.rollback().await.unwrap();
     let before = world.rows_of(&ada).await;
     let deletion = request(&ignoring, &ada).await;
     assert!(!deletion::run(&ignoring, deletion, TIMEOUT).await.unwrap().finished);
@@ -81,6 +90,10 @@ async fn forbidden_reference_of_another_person_stops_the_deletion_before_its_fir
         ),
     )
     .await;
+    for (person, expected) in [(&ada, true), (&subject(1), false)] {
+        let preview = deletion::preview_with_obstacles(&forbidding, person).await.unwrap();
+        assert_eq!(preview.is_obstructed, expected, "the page says it before anything is requested");
+    }
     let before = world.rows_of(&ada).await;
     let deletion = request(&forbidding, &ada).await;
     assert!(!deletion::run(&forbidding, deletion, TIMEOUT).await.unwrap().finished);

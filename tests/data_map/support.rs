@@ -50,3 +50,12 @@ pub(crate) const PEOPLE_RULE: &str = r#"
     export = "all"
     erase = "delete"
 "#;
+
+/// A table whose rows have an owner.
+pub(crate) const POSTS: &str = "CREATE TABLE posts (id int PRIMARY KEY, a int NOT NULL REFERENCES users);";
+
+/// Its rule.
+pub(crate) fn posts() -> String {
+    "[[table]]\nname = \"public.posts\"\nowner = \"a -> public.users\"\nexport = \"all\"\nerase = \"delete\"\n\n"
+        .to_owned()
+}

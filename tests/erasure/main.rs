@@ -7,5 +7,6 @@ mod foreign_keys;
 mod identifiers;
 mod purge;
 mod sample_application;
+mod side_effects;
 mod support;
 mod verification;

@@ -71,9 +71,7 @@ impl Value {
             Self::Null => JsonValue::Null,
             // JSON readers would round them.
             Self::Int(number) if number.unsigned_abs() >= 1 << 53 => JsonValue::from(number.to_string()),
-            Self::Number(text) if text.replace(['-', '.'], "").trim_start_matches('0').len() > 15 => {
-                JsonValue::from(text.clone())
-            }
+            Self::Number(text) if is_rounded(text) => JsonValue::from(text.clone()),
             Self::Int(number) => JsonValue::from(*number),
             Self::Bool(value) => JsonValue::from(*value),
             Self::Number(text) | Self::Json(text) => serde_json::from_str(text).unwrap(),
@@ -146,4 +144,10 @@ impl Kind {
             _ => Value::text_of(date),
         }
     }
+}
+
+/// Whether a reader who takes the number for a double writes it otherwise. Every double has at least fifteen significant digits.
+fn is_rounded(number: &str) -> bool {
+    let digits = number.replace(['-', '.'], "");
+    digits.trim_start_matches('0').len() > 15 && number.parse::<f64>().is_ok_and(|double| double.to_string() != number)
 }

@@ -20,6 +20,6 @@ pub(crate) use icon::Check;
 pub(crate) use live_text::LiveText;
 #[cfg(feature = "ssr")]
 pub(crate) use {
-    activity_entry::ActivityEntry, error_notice::ErrorNotice, operator_text::OperatorText, operator_text::isolate,
-    plan_table::PlanTable, steps::Steps,
+    activity_entry::ActivityEntry, error_notice::ErrorNotice, operator_text::OperatorText, plan_table::PlanTable,
+    steps::Steps,
 };

@@ -3,16 +3,9 @@
 use leptos::either::Either;
 use leptos::prelude::*;
 
-/// First strong isolate and pop directional isolate. They enclose what the operator wrote.
-const START: char = '\u{2068}';
-const END: char = '\u{2069}';
+use crate::isolation::{END, START};
 
-/// Encloses what the operator wrote, for a sentence that [`OperatorText`] displays.
-pub(crate) fn isolate(text: &str) -> String {
-    format!("{START}{text}{END}")
-}
-
-/// A sentence in which what is [isolated](isolate) has the operator's language, and the direction of its letters.
+/// A sentence in which what is [isolated](crate::isolation::isolate) has the operator's language, and the direction of its letters.
 #[component]
 #[expect(clippy::needless_pass_by_value, reason = "properties of components are owned")]
 pub(crate) fn OperatorText(

@@ -30,7 +30,7 @@ pub(crate) fn PlanTable(
                 </th>
                 <td class="number" role="cell">{row.rows}</td>
                 <td class=class role="cell">
-                    <span>{row.outcome}</span>
+                    <span><OperatorText text=row.outcome language=row.language.clone()/></span>
                     {row.reason.map(|reason| {
                         view! { <small dir="auto"><OperatorText text=reason language=row.language/></small> }
                     })}

@@ -25,7 +25,7 @@ use crate::{format, texts};
 pub(crate) fn center(lethe: Lethe, user: CurrentUser) -> impl IntoView {
     let messages = Messages {
         flash: flash::take(&lethe, Some(&user)),
-        verification: resume::require_fresh_sign_in(&lethe, &user).err().filter(|_| !user.impersonated),
+        verification: resume::require_fresh_sign_in(&lethe, &user).err().filter(|_| !user.is_impersonated()),
         resumed: resume::take(&lethe, &user, |action| {
             matches!(
                 action,
@@ -34,7 +34,7 @@ pub(crate) fn center(lethe: Lethe, user: CurrentUser) -> impl IntoView {
         }),
     };
     // Whoever acts for the user has a browser of their own.
-    let gpc = context::gpc() && !user.impersonated;
+    let gpc = user.sends_opt_out_signal(context::gpc());
     Suspend::new(async move {
         match overview::read(&lethe, &user.clerk_user_id, gpc, RECENT_ACTIVITY).await {
             Ok(Overview { consent: state, activity, latest_export }) => {
@@ -43,7 +43,7 @@ pub(crate) fn center(lethe: Lethe, user: CurrentUser) -> impl IntoView {
                     preferences: view_model::preferences(&state),
                     turned_off_by_signal: locked.map(|state| state.purpose.title.clone()).collect(),
                     delay: ClerkDelay::new(lethe.clerk.is_reachable(), state.mirror_delayed_since.is_some()),
-                    impersonated: user.impersonated,
+                    impersonated: user.is_impersonated(),
                     account: user.account().unwrap_or_default().to_owned(),
                     user_handle: user.user_handle,
                     now: view_model::time(lethe.clock.now()),

@@ -61,7 +61,7 @@ impl Question {
             changes: view_model::plan_changes(change),
             rows: view_model::planned_rows(&change.current),
             receipt: change.receipt.as_str().to_owned(),
-            refused: refused.or(user.impersonated.then_some(ErrorCode::Impersonated)),
+            refused: refused.or(user.is_impersonated().then_some(ErrorCode::Impersonated)),
         }
     }
 }
@@ -117,8 +117,8 @@ fn Changes(changes: Vec<PlanChangeRow>) -> impl IntoView {
             <tr role="row">
                 <th scope="row" role="rowheader" dir="auto"><OperatorText text=change.label language=context::content_language()/></th>
                 <td class="outcome" role="cell">
-                    <span>{change.current}</span>
-                    <small>{texts::confirmed_before(change.confirmed)}</small>
+                    <span><OperatorText text=change.current language=context::content_language()/></span>
+                    <small><OperatorText text=texts::confirmed_before(change.confirmed) language=context::content_language()/></small>
                 </td>
             </tr>
         }

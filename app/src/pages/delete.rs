@@ -53,9 +53,10 @@ fn delete_page(lethe: Lethe, user: CurrentUser) -> impl IntoView {
         user_handle: user.user_handle.clone(),
     };
     Suspend::new(async move {
-        match view_model::available(lethe::deletion::preview(&lethe, &user.clerk_user_id).await) {
-            Ok(plan) => {
-                let preview = view_model::preview(&lethe, &user, plan.as_ref(), refused_now);
+        let preview = lethe::deletion::preview_with_obstacles(&lethe, &user.clerk_user_id).await;
+        match view_model::available(preview) {
+            Ok(preview) => {
+                let preview = view_model::preview(&lethe, &user, preview.as_ref(), refused_now);
                 Either::Left(view! { <ConfirmDeletion preview data/> })
             }
             Err(error) => Either::Right(error_page(&error)),
@@ -96,6 +97,7 @@ fn ConfirmDeletion(preview: DeletionPreview, data: DeletePageData) -> impl IntoV
             <h1>{texts::DELETE_QUESTION}</h1>
             <p class="lead">{lead} {texts::CANT_BE_UNDONE}</p>
             {is_unlisted.then(|| view! { <div class="mt-6"><StatusNotice text=texts::PLAN_UNLISTED/></div> })}
+            {preview.is_obstructed.then(|| view! { <div class="mt-6"><StatusNotice text=texts::PLAN_OBSTRUCTED/></div> })}
             <Notes refused resumed/>
             <form class="card mt-6" method="post" action=RequestDeletion::url() autocomplete="off" data-once=texts::DELETING>
                 <div class="card-body">
@@ -147,8 +149,8 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
-    use crate::components::isolate;
     use crate::dto::{Disposition, PlanRow};
+    use crate::isolation::isolate;
     use crate::rendering::{HOSTILE, Page, page};
     use crate::server::markup;
 
@@ -199,7 +201,19 @@ mod tests {
                 ],
                 texts::COLUMN_PLANNED,
             ),
+            is_obstructed: false,
             refused,
+        }
+    }
+
+    #[tokio::test]
+    async fn deletion_that_would_wait_for_an_operator_is_announced() {
+        let preview = |is_obstructed| DeletionPreview { is_obstructed, ..preview("Comments", None) };
+        for is_obstructed in [true, false] {
+            let page = page(move || {
+                view! { <ConfirmDeletion preview=preview(is_obstructed) data=DeletePageData::default()/> }
+            });
+            assert_eq!(page.await.html.contains(texts::PLAN_OBSTRUCTED), is_obstructed);
         }
     }
 

@@ -5,8 +5,8 @@ use lethe::overview::ActivityLog;
 use lethe::purposes::Purposes;
 
 use super::{context, view_model};
-use crate::components::isolate;
 use crate::dto::ActivityItem;
+use crate::isolation::isolate;
 use crate::{format, texts};
 
 /// Number of entries in the card of the center.
@@ -30,7 +30,7 @@ fn item(entry: &Activity, log: &ActivityLog, purposes: &Purposes) -> ActivityIte
                 let changes = changes.iter().filter(|change| change.granted == granted);
                 changes.map(|change: &ConsentChange| isolate(log.titles.find(purposes, change))).collect()
             };
-            describe_changes(&titles(true), &titles(false), *source)
+            describe_changes(&titles(true), &titles(false), source)
         }
         AuditEvent::ExportRequested {} => texts::COPY_REQUESTED.to_owned(),
         AuditEvent::ExportCompleted { rows, .. } => texts::you_downloaded(format::items(*rows)),
@@ -49,12 +49,12 @@ fn item(entry: &Activity, log: &ActivityLog, purposes: &Purposes) -> ActivityIte
 }
 
 /// `You turned on Marketing. You turned off Analytics and Sharing`.
-fn describe_changes(on: &[String], off: &[String], source: Source) -> String {
+fn describe_changes(on: &[String], off: &[String], source: &Source) -> String {
     let mut sentences = Vec::new();
     if !on.is_empty() {
         let titles = format::join(on);
         sentences.push(match source {
-            Source::Page | Source::Gpc | Source::OnBehalf => texts::turned_on(titles),
+            Source::Page | Source::Gpc | Source::OnBehalf { .. } => texts::turned_on(titles),
             Source::Api => texts::turned_on_in_app(titles),
         });
     }
@@ -64,7 +64,7 @@ fn describe_changes(on: &[String], off: &[String], source: Source) -> String {
             Source::Page => texts::turned_off(titles),
             Source::Gpc => texts::turned_off_by_signal(titles),
             Source::Api => texts::turned_off_in_app(titles),
-            Source::OnBehalf => texts::turned_off_on_behalf(titles),
+            Source::OnBehalf { .. } => texts::turned_off_on_behalf(titles),
         });
     }
     sentences.join(". ")
@@ -84,12 +84,12 @@ mod tests {
         let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
         let (on, off) = (names(&["Marketing"]), names(&["Analytics", "Sharing"]));
         assert_eq!(
-            describe_changes(&on, &off, Source::Page),
+            describe_changes(&on, &off, &Source::Page),
             "You turned on Marketing. You turned off Analytics and Sharing"
         );
-        assert_eq!(describe_changes(&on, &[], Source::Api), "Marketing turned on in the app");
+        assert_eq!(describe_changes(&on, &[], &Source::Api), "Marketing turned on in the app");
         assert_eq!(
-            describe_changes(&[], &off, Source::Gpc),
+            describe_changes(&[], &off, &Source::Gpc),
             "Analytics and Sharing turned off by your browser’s signal"
         );
     }

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use lethe::ClerkUserId;
+use lethe::audit::{Actor, Source};
 use lethe_error_code::ErrorCode;
 
 use crate::dto::UserHandle;
@@ -30,9 +31,9 @@ pub struct CurrentUser {
     pub email: Option<String>,
     /// The name to display, if known.
     pub name: Option<String>,
-    /// Whether somebody else acts as this user (the token's claim `act`). Such a session may read, but neither
-    /// delete nor download.
-    pub impersonated: bool,
+    /// Who acts as this user, if somebody else does (the token's claim `act`). Such a session may read and withdraw
+    /// consent, but neither delete nor download.
+    pub actor: Option<Actor>,
     /// Whether the user was verified within the last minutes (the token's claim `fva`).
     pub recently_verified: bool,
 }
@@ -50,13 +51,31 @@ impl CurrentUser {
         self.email.as_deref().or(self.name.as_deref())
     }
 
+    /// Whether somebody else acts as this user.
+    #[must_use]
+    pub const fn is_impersonated(&self) -> bool {
+        self.actor.is_some()
+    }
+
+    /// The source of a decision that is made in this session, where one of the user's own has the source `own`.
+    #[must_use]
+    pub fn source(&self, own: Source) -> Source {
+        if self.is_impersonated() { Source::OnBehalf { actor: self.actor.clone() } } else { own }
+    }
+
+    /// Whether the browser's Global Privacy Control signal `is_sent` by the user: an actor's browser speaks for the actor.
+    #[must_use]
+    pub const fn sends_opt_out_signal(&self, is_sent: bool) -> bool {
+        is_sent && !self.is_impersonated()
+    }
+
     /// Refuses to delete or disclose data in an impersonated session, and in one without a recent verification.
     ///
     /// # Errors
     ///
     /// [`ErrorCode::Impersonated`] or [`ErrorCode::ReverificationNeeded`].
     pub const fn require_fresh_sign_in(&self) -> Result<(), ErrorCode> {
-        if self.impersonated {
+        if self.is_impersonated() {
             Err(ErrorCode::Impersonated)
         } else if self.recently_verified {
             Ok(())
@@ -103,7 +122,7 @@ mod tests {
         assert_eq!(fresh.require_fresh_sign_in(), Ok(()));
         let old = CurrentUser { recently_verified: false, ..fresh.clone() };
         assert_eq!(old.require_fresh_sign_in(), Err(ErrorCode::ReverificationNeeded));
-        let impersonated = CurrentUser { impersonated: true, ..fresh };
+        let impersonated = CurrentUser { actor: Some(Actor::default()), ..fresh };
         assert_eq!(impersonated.require_fresh_sign_in(), Err(ErrorCode::Impersonated));
     }
 

@@ -4,18 +4,18 @@ use ::time::OffsetDateTime;
 use lethe::Lethe;
 use lethe::consent::{ConsentState, PurposeState};
 use lethe::deletion::{
-    self, ChangedLine, Outcome, Plan, PlanChange, PlanLine, Progress, ReceiptCode, ReplannedBy, Status, StepStatus,
-    TableResult, Waiting,
+    self, ChangedLine, Outcome, Plan, PlanChange, PlanLine, Preview, Progress, ReceiptCode, ReplannedBy, Status,
+    StepStatus, TableResult, Waiting,
 };
 use lethe::export::Completed;
 use lethe_error_code::ErrorCode;
 
-use crate::components::isolate;
 use crate::dto::{
     CompletedExport, DeletionAttempt, DeletionPreview, DeletionProgress, Disposition, PlanChangeRow, PlanRow,
     Preferences, PurposeChoice, StepProgress, StepState, Time,
 };
 use crate::format::{self, Tense};
+use crate::isolation::isolate;
 use crate::server::context;
 use crate::server::current_user::CurrentUser;
 use crate::server::markup;
@@ -59,11 +59,11 @@ fn purpose_choice(state: &PurposeState) -> PurposeChoice {
     }
 }
 
-/// Returns `None` for a plan that can't be computed because the data map doesn't fit the database. An operator is told of that.
-pub(crate) fn available(plan: lethe::Result<Plan>) -> lethe::Result<Option<Plan>> {
-    match plan {
+/// Returns `None` for a preview that can't be computed because the data map doesn't fit the database. An operator is told of that.
+pub(crate) fn available(preview: lethe::Result<Preview>) -> lethe::Result<Option<Preview>> {
+    match preview {
         Err(lethe::Error::Map(lethe::data_map::Error::Mismatch(_))) => Ok(None),
-        plan => plan.map(Some),
+        preview => preview.map(Some),
     }
 }
 
@@ -72,15 +72,17 @@ pub(crate) fn available(plan: lethe::Result<Plan>) -> lethe::Result<Option<Plan>
 pub(crate) fn preview(
     lethe: &Lethe,
     user: &CurrentUser,
-    plan: Option<&Plan>,
+    preview: Option<&Preview>,
     refused: Option<ErrorCode>,
 ) -> DeletionPreview {
     let DeletionAttempt { idempotency_key, receipt } = new_attempt(lethe, user);
+    let plan = preview.map(|preview| &preview.plan);
     DeletionPreview {
         plan: plan.map(|plan| plan.hash.to_string()).unwrap_or_default(),
         idempotency_key,
         receipt,
         table: plan.map(|plan| markup::plan_table(planned_rows(plan), texts::COLUMN_PLANNED)).unwrap_or_default(),
+        is_obstructed: preview.is_some_and(|preview| preview.is_obstructed),
         refused,
     }
 }
@@ -140,7 +142,8 @@ fn with_isolated_reason(outcome: Outcome) -> Outcome {
 }
 
 fn row(line: &PlanLine, tense: Tense) -> PlanRow {
-    let outcome = with_isolated_reason(line.outcome.with_column_labels(&line.column_labels));
+    let column_labels = line.column_labels.iter().map(|(column, label)| (column.clone(), isolate(label)));
+    let outcome = with_isolated_reason(line.outcome.with_column_labels(&column_labels.collect()));
     let (outcome, reason) = format::outcome_text(&outcome, tense);
     PlanRow {
         label: label(&line.label, line.others),

@@ -19,8 +19,9 @@ pub async fn preview_deletion(
     let preview = async {
         let user = context::form_owner(&user_handle)?;
         let lethe = context::lethe()?;
-        let plan = view_model::available(lethe::deletion::preview(&lethe, &user.clerk_user_id).await)?;
-        Ok(view_model::preview(&lethe, &user, plan.as_ref(), resume::require_fresh_sign_in(&lethe, &user).err()))
+        let preview = lethe::deletion::preview_with_obstacles(&lethe, &user.clerk_user_id).await;
+        let preview = view_model::available(preview)?;
+        Ok(view_model::preview(&lethe, &user, preview.as_ref(), resume::require_fresh_sign_in(&lethe, &user).err()))
     };
     respond::respond(preview.await)
 }
@@ -126,7 +127,7 @@ pub async fn confirm_changed_plan(
         if !user.has_handle(&user_handle) {
             return Err(ErrorCode::OtherUser.into());
         }
-        if user.impersonated {
+        if user.is_impersonated() {
             return Err(ErrorCode::Impersonated.into());
         }
         if !deletion::confirms(&confirmation) {

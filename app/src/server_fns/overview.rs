@@ -33,7 +33,8 @@ pub async fn read_preferences(
 
     let state = async {
         let user = context::form_owner(&user_handle)?;
-        lethe::consent::current(&context::lethe()?, &user.clerk_user_id, context::gpc()).await
+        let gpc = user.sends_opt_out_signal(context::gpc());
+        lethe::consent::current(&context::lethe()?, &user.clerk_user_id, gpc).await
     };
     respond::respond(state.await.map(|state| view_model::preferences(&state)))
 }

@@ -41,14 +41,14 @@ pub async fn save_preferences(
         let user = context::form_owner(&user_handle)?;
         let lethe = context::lethe()?;
         let base = base.map(Revision::from);
-        let source = if user.impersonated { Source::OnBehalf } else { Source::Page };
+        let (source, gpc) = (user.source(Source::Page), user.sends_opt_out_signal(context::gpc()));
         let submission = Submission {
             granted: &granted,
             previously_granted: &previously_granted,
             texts: &texts,
             base: base.as_ref(),
         };
-        consent::submit(&lethe, &user.clerk_user_id, submission, source, context::gpc()).await
+        consent::submit(&lethe, &user.clerk_user_id, submission, source, gpc).await
     };
     let saved = saved.await.map(|state| view_model::preferences(&state));
     respond::stash_form(&saved, &user_handle, || PendingAction::Preferences(granted));

@@ -102,6 +102,9 @@ pub enum ConfigError {
     /// The named part of a satellite's configuration is missing.
     #[error("a satellite needs {0}")]
     Satellite(&'static str),
+    /// The named text is empty, or the named list has an empty one.
+    #[error("{0} must not be empty")]
+    Empty(&'static str),
     /// The PEM is not readable.
     #[error("the JWT key must be an RSA public key in PEM, as Clerk's dashboard shows it")]
     JwtKey,

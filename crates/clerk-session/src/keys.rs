@@ -89,7 +89,7 @@ impl PublicKey {
         self.modulus == other.modulus && self.exponent == other.exponent
     }
 
-    /// Verifies `signature` over `signed`. Keys of less than 2048 bits verify nothing.
+    /// Verifies `signature` over `signed`. Keys of fewer than 256 bytes (2048 bits) verify nothing.
     pub fn verify(&self, algorithm: Algorithm, signed: &[u8], signature: &[u8]) -> Result<(), TokenError> {
         if self.algorithm.is_some_and(|only| only != algorithm) {
             return Err(TokenError::VerificationFailed);

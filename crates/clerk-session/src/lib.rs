@@ -104,23 +104,35 @@
 //! * Times beyond the range of a JavaScript `Date` are compared as numbers.
 //! * JSON that is not UTF-8, begins with a byte order mark, has lone surrogates, numbers beyond the range of a double or
 //!   more than 128 levels, and a `kid` that is not a string, are refused.
-//! * An audience that is empty matches no configured one, and an empty configured audience none at all.
-//! * RSA keys below 2048 bits, and JWKs with an unsupported `alg` or a padded modulus, verify nothing. A JWK that is not for signatures is
-//!   left out, so that its `kid` is unknown.
+//! * Empty texts in a token's list of audiences are compared like others; the SDK leaves them out, and checks nothing
+//!   if none is left. Among the configured parties, issuers and audiences, empty texts are refused, and so is an empty domain.
+//! * RSA keys of fewer than 256 bytes verify nothing. A JWK that has an unsupported `alg` (also `PS256` and `rs256`)
+//!   or padding, or is not for signatures, is left out, so that its `kid` is unknown.
 //! * An unknown `kid` causes the next fetch no sooner than ten seconds after the last one. Keys that are between five and
 //!   ten minutes old decide the request that starts the fetch in the background; older ones are fetched first.
 //! * Of several `Sec-Fetch-Dest` or `Referer` headers the first counts, as with Node's own server.
-//! * Cookies are read as UTF-8, with a broken percent escape as it is, and only where there is an equals sign; redirect
-//!   counters and `__client_uat` as plain decimal numbers. A line of a handshake that can't be a header is left out; the
-//!   SDK drops the whole handshake. `Accept`, `Sec-Fetch-Dest` and `Referer` count only if they are ASCII.
-//! * Of two cookies, which session is the newer one is told by numbers; JavaScript also takes texts and lists for them.
+//! * Cookies are read as UTF-8, not as Latin-1, and around a broken percent escape the others are decoded. Redirect
+//!   counters are decimal numbers of 32 bits and `__client_uat` is one of 64 bits; JavaScript also reads `0x3` and
+//!   larger numbers. A line of a handshake is left out if it can't be a header, or has no equals sign; the SDK drops
+//!   the whole handshake. `Accept`, `Sec-Fetch-Dest` and `Referer` count only if they are ASCII.
+//! * Before a token is verified, its times are compared if they are numbers or decimal texts, among them `inf`. For
+//!   JavaScript, lists and texts such as `0x10` are numbers too, but not `inf`. So the other one of two cookies may
+//!   count, or a handshake may begin or not; no token with such a time signs in.
+//! * When cookies are chosen, an issuer loses one scheme at its beginning, so that `https://https://host` is another
+//!   instance's; the SDK removes every scheme. Nor does the SDK recognize there, from 2038 on, that a token has
+//!   expired: its seconds overflow 32 bits.
 //! * A path that begins with two slashes stays on this host when handshake parameters are removed; behind a proxy the
 //!   SDK redirects to the host that it names.
-//! * A malformed claim `o` is ignored; the SDK fails. A request whose `Origin` is the sign-in page's is decided; the SDK
-//!   throws for a satellite. PEM keys may have written `\n`.
-//! * Reasons may be worded differently, those of a failed refresh and of missing keys among them. An issuer with two
-//!   schemes (`https://https://host`) is no instance's. A damaged publishable key is refused when the configuration is
-//!   made.
+//! * Malformed claims of organizations (`o`, `fea`) are ignored; the SDK fails. A request whose `Origin` is the
+//!   sign-in page's is decided; the SDK throws for a satellite. PEM keys may have written `\n`.
+//! * Some reasons are others than the SDK's. A token that can't be read is `token-invalid`, whatever else is wrong
+//!   with it. The `kid` of a key that is left out, or one such as `constructor`, leads to `jwk-kid-mismatch`. Keys
+//!   that can't be fetched, or none of which can be used, lead to `jwk-remote-failed-to-load`, also when Clerk refuses
+//!   the secret key. A failed refresh is named by the first error code in Clerk's response; it is
+//!   `unexpected-bapi-error` if there is none or the response can't be read, and that of a missing `sid` if the
+//!   session's id can't be used. `session-token-pending` is this crate's own.
+//! * A publishable key is refused when the configuration is made, also if it contains white space, or a scheme, a
+//!   user, a path or a query beside the host; the SDK accepts these. Its padding may be of any length.
 //! * Forwarded values must form an origin: `http` or `https`, and no user, path or query.
 //! * A satellite needs a sign-in URL in production too.
 //! * Nonces are resolved and sessions refreshed only so often for each client, each session and in all: see
@@ -172,5 +184,5 @@ pub use outcome::{Authenticated, Outcome};
 pub use publishable_key::{InstanceKind, PublishableKey, PublishableKeyError};
 pub use reason::{Reason, RefreshFailure, TokenError};
 pub use request::AuthRequest;
-pub use session::{FactorAges, Session};
+pub use session::{Actor, FactorAges, Session};
 pub use validated_config::ValidatedConfig;

@@ -15,12 +15,29 @@ pub struct Session {
     pub expires_at: i64,
     /// When the user's factors were last verified (`fva`).
     pub factor_ages: Option<FactorAges>,
-    /// Whether someone else acts for the user (`act`): impersonation.
-    pub is_impersonated: bool,
+    /// Who acts for the user (`act`), if somebody else does: impersonation.
+    pub actor: Option<Actor>,
     /// The claim `email`, if the instance's session token is customized to contain it.
     pub email: Option<String>,
     /// The claim `name`, likewise.
     pub name: Option<String>,
+}
+
+/// Somebody who acts for the user (RFC 8693, section 4.1). Nothing may be concluded from what the claim lacks.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Actor {
+    /// Who issued the id (`act.iss`). Clerk names its dashboard here, whose users aren't the application's.
+    pub issuer: Option<String>,
+    /// The actor's id (`act.sub`).
+    pub id: Option<String>,
+}
+
+impl Actor {
+    /// Reads the claim. Any value but `null` is an actor, as in Clerk's SDK.
+    pub(crate) fn from_claim(claim: &Value) -> Option<Self> {
+        let text = |name: &str| claim.get(name).and_then(Value::as_str).map(str::to_owned);
+        (!claim.is_null()).then(|| Self { issuer: text("iss"), id: text("sub") })
+    }
 }
 
 impl Session {
@@ -47,7 +64,7 @@ impl std::fmt::Debug for Session {
             .field("issued_at", &self.issued_at)
             .field("expires_at", &self.expires_at)
             .field("factor_ages", &self.factor_ages)
-            .field("is_impersonated", &self.is_impersonated)
+            .field("is_impersonated", &self.actor.is_some())
             .finish_non_exhaustive()
     }
 }

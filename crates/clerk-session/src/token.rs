@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::keys::Algorithm;
 use crate::reason::{Reason, TokenError};
-use crate::session::{FactorAges, Session};
+use crate::session::{Actor, FactorAges, Session};
 use crate::validated_config::ValidatedConfig;
 
 /// Longer tokens are not parsed.
@@ -225,14 +225,13 @@ impl<'a> Token<'a> {
         if claims.sts.as_ref().is_some_and(|status| status == "pending") {
             return Err(Reason::SessionPending);
         }
-        let actor = claims.act.as_ref().filter(|actor| !actor.is_null());
         Ok(Session {
             user_id,
             id,
             issued_at: numeric(claims.iat.as_ref()).map(seconds),
             expires_at: numeric(claims.exp.as_ref()).map_or(0, seconds),
             factor_ages: claims.fva.as_ref().and_then(FactorAges::from_claim),
-            is_impersonated: actor.is_some(),
+            actor: claims.act.as_ref().and_then(Actor::from_claim),
             email: text(&claims.email),
             name: text(&claims.name),
         })

@@ -37,6 +37,7 @@ impl ValidatedConfig {
         if config.sign_in_url.as_ref().is_some_and(|url| !is_web(url)) {
             return Err(ConfigError::Url("the sign-in URL"));
         }
+        check_texts(&config)?;
         check_satellite(&config)?;
         let issuer_host = issuer_host(&config, &key);
         let (base, frontend_host) = match &config.proxy_url {
@@ -101,6 +102,24 @@ impl ValidatedConfig {
     pub(crate) fn is_development(&self) -> bool {
         self.key.kind == InstanceKind::Development
     }
+}
+
+/// An empty text would be compared with an empty claim. Clerk's SDK leaves it out, and checks nothing if none is left.
+fn check_texts(config: &Config) -> Result<(), ConfigError> {
+    let lists = [
+        ("an authorized party", &config.authorized_parties),
+        ("an issuer", &config.issuers),
+        ("an audience", &config.audiences),
+    ];
+    for (name, texts) in lists {
+        if texts.iter().any(String::is_empty) {
+            return Err(ConfigError::Empty(name));
+        }
+    }
+    if config.domain.as_ref().is_some_and(String::is_empty) {
+        return Err(ConfigError::Empty("the domain"));
+    }
+    Ok(())
 }
 
 fn check_satellite(config: &Config) -> Result<(), ConfigError> {

@@ -1,4 +1,4 @@
-//! `lethe map`: check, draft, explain, graph, grants and upgrade.
+//! `lethe map`: check, rehearse, draft, explain, graph, grants and upgrade.
 
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::Subcommand;
 use lethe::connection::TimeLimits;
 use lethe::data_map::{self, DataMap, DraftOptions, Error, Graph, Problem};
-use lethe::deletion;
+use lethe::{ClerkUserId, deletion};
 use serde_json::json;
 use sqlx::Postgres;
 use sqlx::pool::PoolConnection;
@@ -14,6 +14,7 @@ use sqlx::pool::PoolConnection;
 use super::exit::Exit;
 use super::graph_svg;
 use super::output;
+use super::rehearse;
 use crate::bootstrap;
 use crate::config::{DatabaseConfig, Section, Values, data};
 
@@ -24,6 +25,15 @@ pub(super) enum MapCommand {
         /// Print problems as annotations of GitHub's workflows, which show them beside the lines of the map.
         #[arg(long)]
         github: bool,
+    },
+    /// Erase a user in a transaction that is rolled back, and print what the map's rules change, and what triggers, rules and foreign keys
+    /// change beside them. The user's rows are locked meanwhile.
+    ///
+    /// Exit codes: 0 nothing would be left, 3 something would be left, or the erasure would be refused.
+    Rehearse {
+        /// The user's id at Clerk.
+        #[arg(value_parser = |id: &str| ClerkUserId::parse(id))]
+        user: ClerkUserId,
     },
     /// Print a first data map, drafted from the live schema.
     Draft {
@@ -66,6 +76,10 @@ pub(super) enum GraphFormat {
 pub(super) async fn run(command: MapCommand, values: Values, as_json: bool) -> anyhow::Result<Exit> {
     match command {
         MapCommand::Check { github } => check(values, as_json, github).await,
+        MapCommand::Rehearse { user } => {
+            let (map, _, mut connection) = map_and_connection(values).await?;
+            rehearse::run(&map, &mut connection, as_json, &user).await
+        }
         MapCommand::Draft { subject, sample } => draft(values, as_json, DraftOptions { subject, sample }).await,
         MapCommand::Explain { table } => explain(values, as_json, &table).await,
         MapCommand::Graph { format } => graph(values, as_json, format).await,

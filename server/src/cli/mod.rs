@@ -19,6 +19,7 @@ mod migrate;
 mod orphans;
 mod output;
 mod purge;
+mod rehearse;
 mod replay;
 mod serve;
 mod work;
@@ -121,7 +122,7 @@ enum Command {
     Deletions(deletions::DeletionsCommand),
     /// Erase retained data whose retention period has expired. A background job does this every hour.
     Purge,
-    /// Check the audit log.
+    /// Read the audit log, or check it.
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Look at the secrets in `LETHE_SECRET`, and rotate them.

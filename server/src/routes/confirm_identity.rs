@@ -35,7 +35,7 @@ pub async fn begin(State(state): State<AppState>, request: Request) -> Result<Re
         // The session has ended; the page offers to sign in.
         return Ok(Redirect::to(path).into_response());
     };
-    if user.impersonated {
+    if user.is_impersonated() {
         return Err(ErrorCode::Impersonated.into());
     }
     if let Some(session) = parts.extensions.get::<SessionId>().cloned() {

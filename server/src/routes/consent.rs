@@ -87,8 +87,8 @@ pub async fn purposes(
     Extension(context): Extension<RequestContext>,
     user: CurrentUser,
 ) -> Result<Json<Vec<PurposeText>>, Problem> {
-    let consent =
-        consent::current(&state.lethe.with_incident(&context.incident), &user.clerk_user_id, context.gpc).await?;
+    let gpc = user.sends_opt_out_signal(context.gpc);
+    let consent = consent::current(&state.lethe.with_incident(&context.incident), &user.clerk_user_id, gpc).await?;
     let text = |state: &PurposeState| PurposeText {
         key: state.purpose.key.clone(),
         title: state.purpose.title.clone(),
@@ -114,8 +114,8 @@ pub async fn read(
     Extension(context): Extension<RequestContext>,
     user: CurrentUser,
 ) -> Result<Json<ConsentState>, Problem> {
-    let consent =
-        consent::current(&state.lethe.with_incident(&context.incident), &user.clerk_user_id, context.gpc).await?;
+    let gpc = user.sends_opt_out_signal(context.gpc);
+    let consent = consent::current(&state.lethe.with_incident(&context.incident), &user.clerk_user_id, gpc).await?;
     Ok(Json(consent))
 }
 
@@ -144,8 +144,8 @@ pub async fn change(
     let (choices, texts) = parse_choices(&body)?;
     state.rate_limits.consent_changes.check(&state.lethe, &user.clerk_user_id).await?;
     let lethe = state.lethe.with_incident(&context.incident);
-    let source = if user.impersonated { Source::OnBehalf } else { Source::Api };
-    let consent = consent::set_on_texts(&lethe, &user.clerk_user_id, &choices, &texts, source, context.gpc).await?;
+    let (source, gpc) = (user.source(Source::Api), user.sends_opt_out_signal(context.gpc));
+    let consent = consent::set_on_texts(&lethe, &user.clerk_user_id, &choices, &texts, source, gpc).await?;
     Ok(Json(consent))
 }
 

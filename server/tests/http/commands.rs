@@ -1,12 +1,13 @@
 //! The command line, as operators and their scripts use it.
 
 use lethe_demo::people::person;
+use lethe_demo::testing::TokenOptions;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::installation::{Installation, run, stderr_text, stdout_json, text};
 use crate::process::Process;
-use crate::support::Directory;
+use crate::support::{Directory, rows_of};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn migrate_is_idempotent_and_required_before_serve() {
@@ -104,6 +105,67 @@ async fn drafted_and_upgraded_maps_are_valid() {
         let map = lethe::data_map::DataMap::parse(&text(&drafted.stdout)).unwrap();
         assert!(map.tables().len() > 3);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn map_rehearse_prints_what_an_erasure_changes_and_changes_nothing() {
+    let mut installation = Installation::new().await;
+    let map = std::fs::read_to_string(installation.setting("LETHE_DATA_MAP")).unwrap();
+    let ignored = "[[ignore]]\nnames = [\"public.outbox\"]\nreason = \"emptied every minute\"\n\n[[purpose]]";
+    let path = installation.directory.path().join("map.toml");
+    std::fs::write(&path, map.replacen("[[purpose]]", ignored, 1)).unwrap();
+    installation.set("LETHE_DATA_MAP", path.display().to_string());
+    let pool = installation.database.pool();
+    let trigger = "create function public.on_post() returns trigger language plpgsql as $f$
+            begin execute 'delete ' || 'from public.comments where author_id <> $1' using old.author_id; return old; end $f$;
+        create table public.outbox (event text);
+        create function public.on_comment() returns trigger language plpgsql as $f$
+            begin execute 'insert ' || 'into public.outbox values ($1)' using old.id::text; return old; end $f$;
+        create trigger on_comment after delete on public.comments for each row execute function public.on_comment()";
+    sqlx::raw_sql(trigger).execute(pool).await.unwrap();
+    let ada = person(0).id;
+    let before = rows_of(pool, &ada).await;
+    let rehearsed = stdout_json(&installation.run(&["map", "rehearse", &ada, "--json"]), 0);
+    assert_eq!(rehearsed["leftovers"], json!([]));
+    let effect = &rehearsed["side_effects"][0];
+    assert_eq!((&effect["table"], &effect["deleted"]), (&json!("public.outbox"), &json!(0)), "{rehearsed}");
+    assert!(effect["inserted"].as_u64().unwrap() > 0);
+    let printed = text(&installation.run(&["map", "rehearse", &ada]).stdout);
+    for part in ["public.comments", "Beside them", "public.outbox", "nothing was changed"] {
+        assert!(printed.contains(part), "{part}: {printed}");
+    }
+    assert_eq!(rows_of(pool, &ada).await, before);
+
+    // A trigger that takes along what others wrote.
+    sqlx::raw_sql("create trigger on_post after delete on public.posts for each row execute function public.on_post()")
+        .execute(pool)
+        .await
+        .unwrap();
+    let refused = text(&installation.run(&["map", "rehearse", &ada]).stdout);
+    assert!(refused.contains("public.comments") && refused.contains("would be refused"), "{refused}");
+    assert_eq!(rows_of(pool, &ada).await, before);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn audit_list_names_who_acted_for_a_user() {
+    let installation = Installation::new().await;
+    let server = Process::serve(&installation.environment, installation.directory.path(), &installation.url).await;
+    let ada = person(0).id;
+    let options = TokenOptions { actor: Some(person(5).id), ..TokenOptions::default() };
+    let token = installation.clerk.token_for(&ada, options).await;
+    let request =
+        reqwest::Client::new().post(format!("{}/api/privacy/consent", installation.url)).bearer_auth(&token.jwt);
+    let response = request.json(&json!({"marketing": false})).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(server.stop().await);
+    let listed = stdout_json(&installation.run(&["audit", "list", &ada, "--json"]), 0);
+    assert_eq!((&listed[0]["kind"], &listed[1]), (&json!("consent.changed"), &Value::Null), "{listed}");
+    let fields = &listed[0]["fields"];
+    assert_eq!((&fields["source"], &fields["actor"]), (&json!("on_behalf"), &json!({"sub": person(5).id})), "{listed}");
+    let printed = text(&installation.run(&["audit", "list", &ada]).stdout);
+    assert!(printed.contains(&person(5).id), "{printed}");
+    let of_other_user = text(&installation.run(&["audit", "list", &person(1).id]).stdout);
+    assert_eq!(of_other_user, "The log has nothing about this user.\n");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! Preferences over the API: reading, changing, refusing, mirroring.
 
-use lethe::ClerkUserId;
+use lethe::audit::{Actor, AuditEvent, Source};
+use lethe::{ClerkUserId, overview};
 use lethe_demo::people::person;
 use lethe_demo::testing::TokenOptions;
 use reqwest::StatusCode;
@@ -51,7 +52,8 @@ async fn impersonated_session_withdraws_consent_and_never_gives_it() {
     let support = app.sign_in_with(0, options).await;
     let given = support.post(PATH).json(&json!({"marketing": false, "analytics": true}));
     problem(given.send().await.unwrap(), StatusCode::FORBIDDEN, "impersonated").await;
-    let handle = app.lethe.keys.user_handle(&ClerkUserId::parse(&person(0).id).unwrap());
+    let user = ClerkUserId::parse(&person(0).id).unwrap();
+    let handle = app.lethe.keys.user_handle(&user);
     let form = support
         .post("/api/_/save_preferences")
         .header("content-type", "application/x-www-form-urlencoded")
@@ -68,6 +70,27 @@ async fn impersonated_session_withdraws_consent_and_never_gives_it() {
     let sources: Vec<String> =
         sqlx::query_scalar("select source from lethe.consent_entry order by id").fetch_all(app.pool()).await.unwrap();
     assert_eq!(sources, ["api", "on_behalf"]);
+    let log = overview::activity(&app.lethe, &user, i64::MAX, 9).await.unwrap();
+    let AuditEvent::ConsentChanged { source, .. } = &log.entries[0].event else { panic!("{log:?}") };
+    let actor = Actor { issuer: None, id: Some(person(5).id) };
+    assert_eq!(*source, Source::OnBehalf { actor: Some(actor) });
+}
+
+#[tokio::test]
+async fn opt_out_signal_of_an_actors_browser_is_ignored() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    json(ada.post(PATH).json(&json!({"thirdParty": true})).send().await.unwrap(), StatusCode::OK).await;
+    let options = TokenOptions { actor: Some(person(5).id), ..TokenOptions::default() };
+    let support = app.sign_in_with(0, options).await;
+    for path in ["/", PATH, "/api/privacy/purposes"] {
+        let response = support.get(path).header("sec-gpc", "1").send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+    }
+    let analytics = support.post(PATH).header("sec-gpc", "1").json(&json!({"analytics": false}));
+    assert_eq!(json(analytics.send().await.unwrap(), StatusCode::OK).await["thirdParty"], true);
+    let unchanged = json(ada.get(PATH).send().await.unwrap(), StatusCode::OK).await;
+    assert_eq!(unchanged["thirdParty"], true);
 }
 
 #[tokio::test]

@@ -233,6 +233,15 @@ async fn inconsistent_settings_are_reported() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn store_that_depends_on_the_working_folder_is_a_warning() {
+    let healthy = Healthy::new().await;
+    let (document, code) = healthy.with(&[("LETHE_STORAGE", "storage")]);
+    assert_eq!(checks_with_status(&document, "warning"), ["store"], "{document:#}");
+    assert_eq!(check(&document, "store")["remedy"], "set LETHE_STORAGE to an absolute path");
+    assert_eq!(code, Some(0), "{document:#}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn unusable_folders_are_reported() {
     let healthy = Healthy::new().await;
     let file = healthy.installation.directory.path().join("a-file");

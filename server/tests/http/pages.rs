@@ -146,6 +146,36 @@ async fn plain_form_is_answered_with_a_redirect() {
 }
 
 #[tokio::test]
+async fn forwarded_host_changes_no_redirect() {
+    let app = TestApp::start().await;
+    let token = app.clerk.sign_in_expired(&person(0).id).await;
+    let request = app.navigate("/").header("cookie", &token.cookies).header("x-forwarded-host", "elsewhere.example");
+    let response = request.header("x-forwarded-proto", "https").send().await.unwrap();
+    assert!(response.status().is_redirection(), "{response:?}");
+    assert!(!header(response.headers(), "location").contains("elsewhere.example"), "{response:?}");
+}
+
+#[tokio::test]
+async fn page_of_another_site_is_no_target_of_a_redirect() {
+    let app = TestApp::start().await;
+    let ada = app.sign_in(0).await;
+    for path in ["/api/_/save_preferences", "/api/_/give_up_deletion", "/api/_/request_deletion", "/sign-out"] {
+        let response = ada
+            .post(path)
+            .header("accept", "text/html,application/xhtml+xml")
+            .header("referer", "https://elsewhere.example/page")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body("person=")
+            .send()
+            .await
+            .unwrap();
+        let location = response.headers().get("location").map(|location| location.to_str().unwrap());
+        assert!(location.is_none_or(|location| location.starts_with('/')), "{path}: {response:?}");
+        assert!(!response.text().await.unwrap().contains("elsewhere.example"), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn error_page_shows_the_incident() {
     let app = TestApp::start().await;
     let ada = app.sign_in(0).await;

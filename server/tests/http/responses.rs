@@ -108,7 +108,16 @@ async fn metrics_require_the_token() {
     assert_eq!(response.status(), StatusCode::OK);
     let text = response.text().await.unwrap();
     assert!(text.contains(r#"lethe_http_requests_total{method="GET",route="/healthz",status="200"}"#), "{text}");
-    assert!(text.contains("lethe_database_connections"), "{text}");
+    for gauge in [
+        "lethe_database_connections",
+        r#"lethe_deletions{state="open"} 0"#,
+        r#"lethe_deletions{state="attention"} 0"#,
+        r#"lethe_deletions{state="overdue"} 0"#,
+        "lethe_deletions_oldest_seconds 0",
+        "lethe_purges_overdue 0",
+    ] {
+        assert!(text.contains(gauge), "{gauge}: {text}");
+    }
 
     let forwarded =
         |token: &str| app.get("/metrics").header("x-forwarded-for", "203.0.113.1").bearer_auth(token).send();

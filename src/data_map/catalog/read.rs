@@ -124,7 +124,14 @@ struct ColumnRow {
     comment: Option<String>,
 }
 
+/// The base type of a domain over a domain is that of the innermost.
 const COLUMNS: &str = "
+    WITH RECURSIVE domain AS (
+        SELECT oid, typbasetype FROM pg_type WHERE typtype = 'd'
+        UNION ALL
+        SELECT domain.oid, inner_domain.typbasetype FROM domain
+        JOIN pg_type inner_domain ON inner_domain.oid = domain.typbasetype AND inner_domain.typtype = 'd'
+    )
     SELECT a.attrelid::bigint AS relation, a.attname::text AS name,
         format_type(a.atttypid, a.atttypmod) AS type_name,
         coalesce(base.typname, t.typname)::text AS base_type,
@@ -133,7 +140,10 @@ const COLUMNS: &str = "
         comments.text AS comment
     FROM pg_attribute a
     JOIN pg_type t ON t.oid = a.atttypid
-    LEFT JOIN pg_type base ON t.typtype = 'd' AND base.oid = t.typbasetype
+    LEFT JOIN (
+        SELECT domain.oid, innermost.typname FROM domain
+        JOIN pg_type innermost ON innermost.oid = domain.typbasetype AND innermost.typtype <> 'd'
+    ) AS base ON base.oid = a.atttypid
     LEFT JOIN (
         SELECT objoid, objsubid, string_agg(note, '; ' ORDER BY is_label, note) AS text FROM (
             SELECT objoid, objsubid, description AS note, false AS is_label

@@ -192,7 +192,10 @@ fn lead(state: &State) -> String {
     match &state.phase {
         Phase::Loading(_) => texts::PLAN_LOADING.to_owned(),
         Phase::Ready(preview, _) if preview.is_unlisted() => texts::PLAN_UNLISTED.to_owned(),
-        Phase::Ready(..) => texts::plan_lead(&browser::attribute(SECTION_ID, "data-account")),
+        Phase::Ready(preview, _) => {
+            let lead = texts::plan_lead(&browser::attribute(SECTION_ID, "data-account"));
+            if preview.is_obstructed { [lead.as_str(), texts::PLAN_OBSTRUCTED].join(" ") } else { lead }
+        }
         Phase::Submitting(_) => texts::DELETING.to_owned(),
         Phase::Checking { obstacle: Some(Obstacle::Unreachable), .. } => texts::UNKNOWN.to_owned(),
         Phase::Checking { obstacle: Some(Obstacle::SignedOut), .. } => texts::UNKNOWN_SIGNED_OUT.to_owned(),
@@ -355,6 +358,7 @@ fn preview(reply: &Reply) -> Preview {
         idempotency_key: reply.text("attempt"),
         receipt: reply.text("receipt"),
         table: reply.text("table"),
+        is_obstructed: reply.is("is_obstructed"),
         refused: (!refused.is_empty()).then(|| ErrorCode::parse(&refused)),
     }
 }

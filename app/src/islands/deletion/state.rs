@@ -15,6 +15,8 @@ pub(super) struct Preview {
     pub(super) receipt: String,
     /// The table, as markup of the server.
     pub(super) table: String,
+    /// Whether the deletion would wait for an operator before its first step.
+    pub(super) is_obstructed: bool,
     /// Why the user can't start the deletion now.
     pub(super) refused: Option<ErrorCode>,
 }

@@ -1,8 +1,8 @@
 use insta::assert_snapshot;
 
 use super::*;
-use crate::components::isolate;
 use crate::dto::PurposeChoice;
+use crate::isolation::isolate;
 use crate::rendering::{HOSTILE, options, page};
 
 fn purpose(key: &str, title: &str, granted: bool) -> PurposeChoice {

@@ -1,7 +1,7 @@
 //! The configuration's defaults and errors, and the cookies that sign out.
 
 use super::*;
-use crate::{ConfigError, cookies};
+use crate::{ConfigError, PublishableKeyError, cookies};
 
 fn test_key(host: &str) -> String {
     format!("pk_test_{}", data_encoding::BASE64.encode(format!("{host}$").as_bytes()))
@@ -30,6 +30,29 @@ fn unusable_configurations_are_refused() {
     let mut config = config_for(DEVELOPMENT);
     config.jwt_key = Some("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----".to_owned());
     assert_eq!(ValidatedConfig::new(config).err(), Some(ConfigError::JwtKey));
+}
+
+/// The SDK accepts all of these.
+#[test]
+fn publishable_key_that_holds_more_than_a_host_is_refused() {
+    let error = |key: &str| ValidatedConfig::new(config_for(key)).err();
+    for host in ["https://clerk.clerk.dev", "user@clerk.clerk.dev", "clerk.clerk.dev/path", "clerk.clerk.dev?query"] {
+        let expected = ConfigError::PublishableKey(PublishableKeyError::Host);
+        assert_eq!(error(&test_key(host)), Some(expected), "{host}");
+    }
+    // White space, and bits that no byte takes.
+    for key in ["pk_test_Y2xlcmsuY2xl cmsuZGV2JA", "pk_test_Y2xlcmsuY2xlcmsuZGV2JA\n", "pk_test_Y2xlcmsuY2xlcmsuZGV2JB"]
+    {
+        assert_eq!(error(key), Some(ConfigError::PublishableKey(PublishableKeyError::Encoding)), "{key:?}");
+    }
+}
+
+/// The SDK accepts none or the right one.
+#[test]
+fn padding_of_a_publishable_key_may_be_of_any_length() {
+    for padding in ["", "=", "==", "====="] {
+        assert!(ValidatedConfig::new(config_for(&format!("{DEVELOPMENT}{padding}"))).is_ok(), "{padding}");
+    }
 }
 
 #[test]

@@ -94,6 +94,40 @@ fn handshake_is_for_navigations_only() {
     }
 }
 
+/// The SDK reads headers as Latin-1: it starts a handshake for the first and none for the second.
+#[test]
+fn accept_and_sec_fetch_dest_count_only_if_they_are_ascii() {
+    let validated = validated(DEVELOPMENT);
+    let text = |bytes: &[u8]| http::HeaderValue::from_bytes(bytes).unwrap();
+    for (headers, outcome) in [
+        (vec![("accept", text(b"text/html;\xe9"))], "signed out dev-browser-missing"),
+        (vec![("accept", text(b"text/html")), ("sec-fetch-dest", text(b"\xe9"))], "handshake dev-browser-missing"),
+        (vec![("sec-fetch-dest", text(b"document\xe9"))], "signed out dev-browser-missing"),
+    ] {
+        let mut parts = request("GET", "/", &[]);
+        for (name, value) in &headers {
+            parts.headers.insert(*name, value.clone());
+        }
+        assert_eq!(summary(&decided(&parts, &validated)), outcome, "{headers:?}");
+    }
+}
+
+/// Before a token is verified its time is compared, whatever it is. Afterwards only a number is accepted.
+#[test]
+fn time_of_issue_that_is_no_number_never_signs_in() {
+    for (issued_at, outcome) in [
+        (json!("9"), "handshake session-token-iat-before-client-uat"),
+        (json!("9999999999"), "signed out token-verification-failed"),
+        // The SDK's: two handshakes, then signed out.
+        (json!([9]), "signed out token-verification-failed"),
+        (json!("0x10"), "signed out token-verification-failed"),
+        (json!("-inf"), "handshake session-token-iat-before-client-uat"),
+    ] {
+        let cookies = format!("__clerk_db_jwt=b; __session={}; __client_uat=500", token(&json!({"iat": issued_at})));
+        assert_eq!(both(DEVELOPMENT, "/", &cookies).0, outcome, "{issued_at}");
+    }
+}
+
 #[test]
 fn bearer_token_takes_precedence_over_cookies_and_handshake() {
     let validated = validated(DEVELOPMENT);
@@ -207,6 +241,7 @@ fn session_token_of_a_handshake_is_verified() {
     assert_eq!(after(DEVELOPMENT, &[]), clean);
     assert_eq!(after(PRODUCTION, &[]), "signed out session-token-missing");
     assert_eq!(after(PRODUCTION, &line("")), "signed out session-token-missing");
+    assert_eq!(after(PRODUCTION, &["__session".to_owned()]), "signed out session-token-missing");
     let forged = sign(OTHER_KEY, &header(), &claims("clerk.clerk.dev"));
     let for_another = token(&json!({"azp": "https://evil.org"}));
     let another_party = production_token(&json!({"azp": "https://evil.org"}));

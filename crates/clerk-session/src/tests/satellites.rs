@@ -99,6 +99,34 @@ fn navigation_from_a_satellite_causes_one_handshake() {
     }
 }
 
+/// The SDK takes it for one from a satellite.
+#[test]
+fn referrer_beyond_ascii_is_absent() {
+    let cookies = format!("__session={}; __client_uat=5", production_token(&json!({})));
+    for (referrer, outcome) in [
+        ("https://lab.example.net/%C3%A9".as_bytes(), "handshake primary-domain-cross-origin-sync"),
+        ("https://lab.example.net/é".as_bytes(), "signed in sess_1"),
+        (b"https://lab.example.net/\xe9", "signed in sess_1"),
+    ] {
+        let mut parts = document("/", &cookies);
+        parts.headers.insert("referer", http::HeaderValue::from_bytes(referrer).unwrap());
+        assert_eq!(self::outcome(&parts, &primary(PRODUCTION)), outcome, "{referrer:?}");
+    }
+}
+
+/// The SDK throws: it takes the `Origin` for the satellite's own.
+#[test]
+fn request_from_the_sign_in_pages_origin_is_decided() {
+    let session = format!("__clerk_db_jwt=b; __session={}; __client_uat=5", token(&json!({"azp": SATELLITE})));
+    for (cookies, expected) in [(&*session, "signed in sess_1"), ("", "signed out session-token-and-uat-missing")] {
+        for origin in [SATELLITE, "https://example.org"] {
+            let headers = [("sec-fetch-dest", "document"), ("cookie", cookies), ("origin", origin)];
+            let decision = outcome(&request("GET", "/", &headers), &satellite(DEVELOPMENT, |_| {}));
+            assert_eq!(decision, expected, "{origin}");
+        }
+    }
+}
+
 #[test]
 fn satellites_sign_in_url_requests_a_sync() {
     let (validated, parts) = (satellite(PRODUCTION, |_| {}), document("/delete?__clerk_synced=true", ""));

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::token::Token;
-use crate::{PublicKey, RefreshFailure, TokenError};
+use crate::{Actor, ConfigError, PublicKey, RefreshFailure, TokenError};
 
 /// A JSON list would fill in the members of header and claims by their position.
 #[test]
@@ -72,12 +72,12 @@ fn of_two_keys_with_one_id_the_last_counts() {
 }
 
 /// The decision for a bearer token, where no handshake is possible.
-fn decided_by_bearer(token: &str, validated: &ValidatedConfig) -> Decision {
+pub(crate) fn decided_by_bearer(token: &str, validated: &ValidatedConfig) -> Decision {
     let authorization = format!("Bearer {token}");
     decided(&request("GET", "/api/privacy/consent", &[("authorization", &authorization)]), validated)
 }
 
-fn failing(error: TokenError) -> Decision {
+pub(crate) fn failing(error: TokenError) -> Decision {
     signed_out(Reason::Token(error))
 }
 
@@ -92,7 +92,7 @@ fn valid_token_signs_in() {
     assert_eq!(session.id, "sess_1");
     assert_eq!((session.issued_at, session.expires_at), (Some(NOW - 10), NOW + 50));
     assert_eq!((session.email.as_deref(), session.name), (Some("ada@example.org"), None));
-    assert!(!session.is_impersonated);
+    assert!(session.actor.is_none());
 }
 
 #[test]
@@ -244,6 +244,47 @@ fn audience_is_checked_only_if_the_token_has_one() {
     }
 }
 
+/// The SDK leaves empty texts out, on both sides, and doesn't check what is empty then.
+#[test]
+fn empty_audience_is_compared_like_any_other() {
+    for (audience, accepted, signs_in) in [
+        (json!([""]), vec!["this_app"], false),
+        (json!(["", ""]), vec!["this_app"], false),
+        (json!(["", "this_app"]), vec!["this_app"], true),
+        // As in the SDK.
+        (json!(""), vec!["this_app"], true),
+        (json!("other"), vec!["that_app", "this_app"], false),
+    ] {
+        let mut config = config_for(DEVELOPMENT);
+        config.audiences = accepted.iter().map(|&audience| audience.to_owned()).collect();
+        let decision = decided_by_bearer(&token(&json!({"aud": audience})), &ValidatedConfig::new(config).unwrap());
+        if signs_in {
+            assert!(matches!(decision, Decision::SignedIn(_)), "{audience} {accepted:?}");
+        } else {
+            assert_eq!(decision, failing(TokenError::VerificationFailed), "{audience} {accepted:?}");
+        }
+    }
+}
+
+#[test]
+fn empty_text_of_the_configuration_is_refused() {
+    let change = |change: fn(&mut Config)| {
+        let mut config = config_for(DEVELOPMENT);
+        change(&mut config);
+        ValidatedConfig::new(config).err()
+    };
+    let texts = || vec!["https://app.example".to_owned(), String::new()];
+    let refused = [
+        (change(|config| config.issuers = vec![String::new()]), "an issuer"),
+        (change(|config| config.audiences = vec!["this_app".to_owned(), String::new()]), "an audience"),
+        (change(|config| config.authorized_parties = vec![String::new()]), "an authorized party"),
+        (change(|config| config.domain = Some(String::new())), "the domain"),
+    ];
+    for (error, name) in refused {
+        assert_eq!(error, Some(ConfigError::Empty(name)));
+    }
+}
+
 #[test]
 fn jwt_key_verifies_without_fetched_keys() {
     let mut config = config_for(DEVELOPMENT);
@@ -271,7 +312,7 @@ fn jwt_key_verifies_without_fetched_keys() {
     }
 }
 
-fn pem(der: &[u8]) -> String {
+pub(crate) fn pem(der: &[u8]) -> String {
     let key = pair(der).public_key().as_ref().to_vec();
     let wrapped = |tag: u8, content: Vec<u8>| {
         let length = u16::try_from(content.len()).unwrap().to_be_bytes();
@@ -370,16 +411,24 @@ fn strict_verification_lasts_ten_minutes() {
 #[test]
 fn act_claim_means_impersonation() {
     let validated = validated(DEVELOPMENT);
-    for (actor, impersonated) in [
-        (json!({"sub": "user_2"}), true),
-        (json!({}), true),
-        (json!("x"), true),
-        (json!(null), false),
-        (json!("absent"), false),
+    let actor = |issuer: Option<&str>, id: Option<&str>| {
+        Some(Actor { issuer: issuer.map(str::to_owned), id: id.map(str::to_owned) })
+    };
+    for (claim, expected) in [
+        (json!({"sub": "user_2"}), actor(None, Some("user_2"))),
+        (
+            json!({"iss": "https://dashboard.clerk.com", "sub": "user_2", "x": 1}),
+            actor(Some("https://dashboard.clerk.com"), Some("user_2")),
+        ),
+        (json!({}), actor(None, None)),
+        (json!({"sub": 2}), actor(None, None)),
+        (json!("x"), actor(None, None)),
+        (json!(null), None),
+        (json!("absent"), None),
     ] {
-        let Decision::SignedIn(session) = decided_by_bearer(&token(&json!({"act": actor})), &validated) else {
-            panic!("{actor}")
+        let Decision::SignedIn(session) = decided_by_bearer(&token(&json!({"act": claim})), &validated) else {
+            panic!("{claim}")
         };
-        assert_eq!(session.is_impersonated, impersonated, "{actor}");
+        assert!(session.actor == expected, "{claim}");
     }
 }

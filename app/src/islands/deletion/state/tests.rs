@@ -7,6 +7,7 @@ fn preview(refused: Option<ErrorCode>) -> Preview {
         idempotency_key: "key".to_owned(),
         receipt: "7Q2M".to_owned(),
         table: "<table></table>".to_owned(),
+        is_obstructed: false,
         refused,
     }
 }
