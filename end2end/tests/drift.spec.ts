@@ -54,6 +54,33 @@ for (const script of [true, false]) {
   });
 }
 
+for (const script of [true, false]) {
+  test(`a deletion that would wait for the operator says so before, ${script ? 'with' : 'without'} JavaScript`, async ({ another }) => {
+    const page = await another({ javaScriptEnabled: script });
+    const person = await newcomer('blog');
+    await pages.signIn(page, person);
+    // A table without a rule has the user's id.
+    await query('alter table public.schema_migrations add column applied_by text');
+    try {
+      await query(`insert into public.schema_migrations (version, applied_at, applied_by) values (29991231, now(), $1)`, [person.id]);
+      let form = page.getByRole('main');
+      if (script) {
+        await hydrated(page);
+        await page.getByRole('link', { name: 'Delete account…' }).click();
+        form = page.getByRole('dialog');
+      } else {
+        await page.goto('/delete');
+      }
+      await expect(form.getByText('Something on our side has to be put right before your data can be deleted.')).toBeVisible();
+      await expect(form.getByRole('row')).not.toHaveCount(0);
+      if (script) await inspect(page, 'dialog, a deletion that would wait');
+    } finally {
+      await query(`delete from public.schema_migrations where version = 29991231`);
+      await query('alter table public.schema_migrations drop column applied_by');
+    }
+  });
+}
+
 test('whoever confirmed something else is asked again, and one sign-in is enough', async ({ page, another, complaints }) => {
   complaints.tolerate(/status of 401|status of 503/);
   const person = await newcomer('blog');

@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use super::choice::Choice;
+
 /// Why a data map can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -46,6 +48,9 @@ pub struct Problem {
     pub message: String,
     /// How to correct it.
     pub remedy: String,
+    /// The remedies that can be carried out by a program: what [`amend`](super::amend) adds to the table's entry.
+    #[serde(skip)]
+    pub choices: Vec<Choice>,
 }
 
 impl std::fmt::Display for Problem {
@@ -77,6 +82,7 @@ impl Problems {
             column: None,
             message: message.into(),
             remedy: remedy.into(),
+            choices: Vec::new(),
         });
     }
 
@@ -87,11 +93,24 @@ impl Problems {
         message: impl Into<String>,
         remedy: impl Into<String>,
     ) {
+        self.add_with_choices(table, column, message, remedy, Vec::new());
+    }
+
+    /// Adds a problem that each of the choices solves.
+    pub(super) fn add_with_choices(
+        &mut self,
+        table: &str,
+        column: &str,
+        message: impl Into<String>,
+        remedy: impl Into<String>,
+        choices: Vec<Choice>,
+    ) {
         self.0.insert(Problem {
             table: table.to_owned(),
             column: Some(column.to_owned()),
             message: message.into(),
             remedy: remedy.into(),
+            choices,
         });
     }
 

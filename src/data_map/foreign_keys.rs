@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::catalog::{ForeignKey, PgCatalog};
+use super::choice;
 use super::erase::Removal;
 use super::error::Problems;
 use super::index::RelationIndex;
@@ -102,8 +103,10 @@ fn check_decision(key: &ForeignKey, child: &MappedTable<'_>, parent: &MappedTabl
     let is_nullable = child.relation.column(column).is_some_and(|column| column.nullable);
     // Rows without an owner could no longer be found.
     let is_owner = child.rule.owner_columns().any(|owner| owner == column);
-    let suggestion = if is_nullable && !is_owner { "detach" } else { "delete" };
-    problems.add_for_column(
+    let can_detach = is_nullable && !is_owner;
+    let suggestion = if can_detach { "detach" } else { "delete" };
+    let header = if child.rule.subject { "subject.reference" } else { "table.reference" };
+    problems.add_with_choices(
         &child.rule.name,
         column,
         format!(
@@ -115,6 +118,7 @@ fn check_decision(key: &ForeignKey, child: &MappedTable<'_>, parent: &MappedTabl
         format!(
             "Decide with [[table.reference]] column = \"{column}\", others = \"{suggestion}\" (or \"none\" if there are no such rows) and a reason"
         ),
+        choice::of_reference(header, &key.columns, can_detach),
     );
 }
 

@@ -5,9 +5,11 @@
 //! Knows `pg_catalog`. Must not know what columns mean, and changes no row.
 
 mod address;
+mod amend;
 mod assembly;
 mod catalog;
 mod check;
+mod choice;
 mod column_names;
 mod deletion_set;
 mod draft;
@@ -43,6 +45,7 @@ mod row_sets;
 mod rules;
 mod searches;
 pub(crate) mod sql;
+mod toml_text;
 mod topology;
 mod update;
 mod upgrade;
@@ -56,7 +59,9 @@ mod within;
 use sqlx::PgConnection;
 
 pub use address::{AddressColumns, AddressKind};
-pub use draft::{Choice, Draft, DraftOptions, Input, MOST_COUNTED_ROWS, Question, SAMPLE_ROWS, draft};
+pub use amend::amend;
+pub use choice::{Choice, Input};
+pub use draft::{Draft, DraftOptions, MOST_COUNTED_ROWS, Question, SAMPLE_ROWS, draft};
 pub use erase::{Disposition, Erase, Keep, Outcome, Scrub, Stamp};
 pub use error::{Error, Problem};
 pub use explain::explain;

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::catalog::PgCatalog;
+use super::choice;
 use super::erase::Removal;
 use super::error::Problems;
 use super::foreign_keys;
@@ -95,26 +96,29 @@ fn check_other_user_id_columns(
             || rule.mentions_of(name).next().is_some()
             || rule.references.iter().any(|reference| reference.column == *name);
         if !is_decided {
-            problems.add_for_column(
+            let keys = if version == Version::Second { keys_of_people(name, mapped) } else { Vec::new() };
+            let header = if rule.subject { "subject.mention" } else { "table.mention" };
+            problems.add_with_choices(
                 &rule.name,
                 name,
                 "the column may hold the Clerk user id of somebody who doesn't own the row",
                 format!(
                     "Say what becomes of it: [[table.mention]] columns = [\"{name}\"], erase = {} (or \"delete\", {{ keep = \"reason\" }}; \"none\" if it holds no Clerk ids){}",
                     if column.nullable { "\"null\"" } else { "\"unique\"" },
-                    if version == Version::Second { keys_of_people(name, mapped) } else { String::new() }
+                    keys.iter().map(|key| ["; \"", key, "\" if it holds keys of that table"].concat()).collect::<Vec<_>>().concat()
                 ),
+                choice::of_user_id(header, name, column.nullable, &keys),
             );
         }
     }
 }
 
 /// Returns how to write a column that holds keys of people's rows, and not their Clerk ids, where those are texts too.
-fn keys_of_people(column: &str, mapped: &MappedTables<'_>) -> String {
+fn keys_of_people(column: &str, mapped: &MappedTables<'_>) -> Vec<String> {
     let people = mapped.iter().filter(|table| table.rule.subject);
     let keys = people.filter_map(|table| match table.relation.primary_key.as_slice() {
         [key] if !table.rule.holds_user_id(key) && table.relation.column(key)?.is_text() => {
-            Some(format!("; \"{column} -> {}({key})\" if it holds keys of that table", table.rule.name))
+            Some(format!("{column} -> {}({key})", table.rule.name))
         }
         _ => None,
     });

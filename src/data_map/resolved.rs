@@ -267,7 +267,13 @@ impl Table {
 
     /// Returns a problem that only showed on the rows.
     pub(crate) fn problem(&self, message: impl Into<String>, remedy: impl Into<String>) -> Problem {
-        Problem { table: self.rule.name.clone(), column: None, message: message.into(), remedy: remedy.into() }
+        Problem {
+            table: self.rule.name.clone(),
+            column: None,
+            message: message.into(),
+            remedy: remedy.into(),
+            choices: Vec::new(),
+        }
     }
 }
 

@@ -25,6 +25,7 @@ pub async fn purge(
             column: None,
             message: "rows of this table are due to be purged, but the map has no rule for it".to_owned(),
             remedy: "Put the rule back".to_owned(),
+            choices: Vec::new(),
         }));
     };
     if resolved.tables[purged].removal() == Removal::Never {

@@ -33,6 +33,53 @@ fn open_questions(installation: &Installation, exit: i32) -> Vec<serde_json::Val
     found["open"].as_array().unwrap().clone()
 }
 
+/// Rows of others reference those of a table, which shows once it is decided whose those are.
+const TEAM: &str = "
+    create table public.teams (id bigint primary key, approved_by text not null, assigned_to text not null);
+    create table public.tasks (id bigint primary key, team_id bigint references public.teams, author text references public.users (clerk_id));
+    insert into public.teams values (1, 'user_2abcdefghijklmnopqrstuvwxyz', 'user_2zyxwvutsrqponmlkjihgfedcba');
+    insert into public.tasks values (1, 1, null)";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_decisions_lead_to_is_asked_as_well() {
+    let installation = without_map().await;
+    sqlx::raw_sql(TEAM).execute(installation.database.pool()).await.unwrap();
+    let open = open_questions(&installation, 3);
+    let decisions: Vec<String> = open
+        .iter()
+        .map(|question| {
+            let choices = question["choices"].as_array().unwrap();
+            let is_approver =
+                |choice: &serde_json::Value| choice["description"].as_str().unwrap().contains("approved_by");
+            let index = choices.iter().position(is_approver).unwrap_or_default();
+            let reason = if choices[index]["needs"].is_null() { "" } else { "=decided" };
+            format!("{}={}{reason}", question["question"].as_str().unwrap(), index + 1)
+        })
+        .collect();
+    let mut arguments = vec!["init"];
+    for decision in &decisions {
+        arguments.extend(["--decide", decision]);
+    }
+    installation.run(&arguments);
+    let follow_up = open_questions(&installation, 3);
+    let asked: Vec<&str> = follow_up.iter().map(|question| question["question"].as_str().unwrap()).collect();
+    assert!(asked.contains(&"public.tasks team_id"), "{follow_up:#?}");
+    let reference = follow_up.iter().find(|question| question["question"] == "public.tasks team_id").unwrap();
+    assert_eq!((&reference["rows"], &reference["choices"][0]["needs"]), (&1.into(), &"a reason".into()), "{reference}");
+
+    // One by an option, the rest on the terminal.
+    let decided = installation.run(&["init", "--decide", "public.tasks team_id=1=a task outlives its team"]);
+    assert!(
+        map_of(&installation).contains("others = \"detach\"\nreason = \"a task outlives its team\""),
+        "{}",
+        text(&decided.stderr)
+    );
+    let finished = enter(&installation, &"1\nyes\n".repeat(20));
+    let printed = text(&finished.stdout);
+    assert!(printed.contains("0 open questions") && printed.contains("fits"), "{printed}\n{}", text(&finished.stderr));
+    assert_eq!(open_questions(&installation, 0), Vec::<serde_json::Value>::new());
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn questions_are_answered_one_by_one_left_and_resumed() {
     let installation = without_map().await;

@@ -2,12 +2,12 @@
 //! can't know as a question. A question has no default: until it is settled, `lethe map check` refuses the map.
 
 mod candidate;
+mod entry_text;
 mod evidence;
 mod infer;
 mod inference;
 mod question;
 mod questions;
-mod toml_text;
 mod writer;
 
 use sqlx::PgConnection;
@@ -18,7 +18,7 @@ use super::index::RelationIndex;
 pub use evidence::SAMPLE_ROWS;
 pub(super) use evidence::{Evidence, Values};
 use inference::Inference;
-pub use question::{Choice, Draft, Input, MOST_COUNTED_ROWS, Question};
+pub use question::{Draft, MOST_COUNTED_ROWS, Question};
 
 /// How a map is drafted.
 #[derive(Clone, Debug, Default)]

@@ -2,13 +2,12 @@
 
 use sqlx::PgConnection;
 
+use crate::data_map::choice::Choice;
+use crate::data_map::error::Problem;
 use crate::data_map::sql::{self, quote_identifier};
 
 /// Rows are counted up to this number.
 pub const MOST_COUNTED_ROWS: u32 = 100_000;
-
-/// What the answer replaces in the text of a choice: a reason, or a list's values.
-const INPUT: &str = "\"..\"";
 
 /// The text of a draft, and the questions in it.
 #[derive(Clone, Debug, Default)]
@@ -38,31 +37,19 @@ pub struct Question {
     quoted_table: String,
 }
 
-/// An answer.
-#[derive(Clone, Debug)]
-pub struct Choice {
-    /// What it means, without a full stop.
-    pub description: String,
-    /// What it needs beside.
-    pub input: Option<Input>,
-    toml: String,
-    /// The columns whose values it is about.
-    columns: Vec<String>,
-}
-
-/// What an answer needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Input {
-    /// Why it is so.
-    Reason,
-    /// Values of a column, separated by commas.
-    Values,
-}
-
 impl Question {
     pub(super) fn new(table: &str, quoted_table: &str, columns: &[String], text: String, choices: Vec<Choice>) -> Self {
         let id = std::iter::once(table).chain(columns.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
         Self { id, text, choices, quoted_table: quoted_table.to_owned() }
+    }
+
+    /// Returns what a problem asks: which of its choices to add to the map. See [`amend`](crate::data_map::amend).
+    #[must_use]
+    pub fn of_problem(problem: &Problem) -> Self {
+        let name = problem.table.split_once('.').unwrap_or(("public", &problem.table));
+        let quoted_table = [quote_identifier(name.0), quote_identifier(name.1)].join(".");
+        let column = problem.column.as_slice();
+        Self::new(&problem.table, &quoted_table, column, problem.message.clone(), problem.choices.clone())
     }
 
     /// Returns the question itself, without the parts of the map.
@@ -91,11 +78,10 @@ impl Question {
 
     /// Counts the rows that an answer is about: those with values in its columns. `None` where it is about all of them.
     pub async fn rows_of(&self, choice: &Choice, connection: &mut PgConnection) -> sqlx::Result<Option<u64>> {
-        if choice.columns.is_empty() {
-            return Ok(None);
+        match choice.condition() {
+            Some(condition) => self.count(&condition, connection).await.map(Some),
+            None => Ok(None),
         }
-        let are_set = choice.columns.iter().map(|column| format!("{} IS NOT NULL", quote_identifier(column)));
-        self.count(&are_set.collect::<Vec<_>>().join(" AND "), connection).await.map(Some)
     }
 
     async fn count(&self, condition: &str, connection: &mut PgConnection) -> sqlx::Result<u64> {
@@ -104,34 +90,6 @@ impl Question {
             "SELECT count(*) FROM (SELECT FROM {table} WHERE {condition} LIMIT {MOST_COUNTED_ROWS}) AS counted"
         );
         Ok(sql::query_scalar::<i64>(query).fetch_one(connection).await?.unsigned_abs())
-    }
-}
-
-impl Choice {
-    pub(super) fn new(description: impl Into<String>, toml: impl Into<String>) -> Self {
-        Self { description: description.into(), toml: toml.into(), input: None, columns: Vec::new() }
-    }
-
-    pub(super) fn with_reason(self) -> Self {
-        Self { input: Some(Input::Reason), ..self }
-    }
-
-    pub(super) fn with_values(self) -> Self {
-        Self { input: Some(Input::Values), ..self }
-    }
-
-    pub(super) fn about(self, columns: &[String]) -> Self {
-        Self { columns: columns.to_vec(), ..self }
-    }
-
-    fn with_input(&self, input: &str) -> String {
-        let string = |text: &str| serde_json::Value::from(text.trim()).to_string();
-        let written = match self.input {
-            None => return self.toml.clone(),
-            Some(Input::Reason) => string(input),
-            Some(Input::Values) => input.split(',').map(string).collect::<Vec<_>>().join(", "),
-        };
-        self.toml.replacen(INPUT, &written, 1)
     }
 }
 

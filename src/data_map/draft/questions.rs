@@ -2,14 +2,16 @@
 
 use std::fmt::Write as _;
 
+use super::entry_text::{export, mention, write_comments};
 use super::inference::{Candidate, Inference, InferredTable, Kind};
-use super::question::{Choice, Draft, Question};
-use super::toml_text::{export, mention, toml_key, toml_string, write_comments};
+use super::question::{Draft, Question};
 use crate::data_map::catalog::{ForeignKey, PgCatalog, Relation};
+use crate::data_map::choice::{self, Choice};
 use crate::data_map::column_names;
 use crate::data_map::index::RelationIndex;
 use crate::data_map::path::OwnerPath;
 use crate::data_map::rules::default_label;
+use crate::data_map::toml_text::{toml_key, toml_string};
 
 /// Columns that can't become NULL, and name somebody in rows that aren't theirs.
 pub(super) fn ask_about_mentions(draft: &mut Draft, relation: &Relation, header: &str, paths: &[&OwnerPath]) {
@@ -63,18 +65,9 @@ pub(super) fn ask_about_references(
             toml_string(&key.columns[0]),
             if is_nullable { "\"detach\"" } else { "\"delete\"" }
         );
-        let entry = |others: &str| {
-            let column = toml_string(&key.columns[0]);
-            format!("[[{header}]]\ncolumn = {column}\nothers = \"{others}\"\nreason = \"..\"\n")
-        };
-        let detach = is_nullable.then(|| Choice::new("they stay, and the column becomes NULL", entry("detach")));
-        let further = [
-            Choice::new("they are deleted too", entry("delete")),
-            Choice::new("there are no such rows: if one is found, nothing is erased", entry("none")),
-        ];
-        let choices = detach.into_iter().chain(further).map(|choice| choice.with_reason().about(&key.columns));
+        let choices = choice::of_reference(header, &key.columns, is_nullable);
         let (name, quoted) = (relation.name(), relation.quoted_name());
-        draft.ask(Question::new(&name, &quoted, &key.columns, text, choices.collect()));
+        draft.ask(Question::new(&name, &quoted, &key.columns, text, choices));
     }
 }
 

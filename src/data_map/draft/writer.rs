@@ -2,14 +2,15 @@
 
 use std::fmt::Write as _;
 
+use super::entry_text::{export, mention, write_comments};
 use super::inference::{Inference, InferredTable};
 use super::question::Draft;
 use super::questions;
-use super::toml_text::{export, mention, toml_string, write_comments};
 use crate::data_map::catalog::{PgCatalog, Relation};
 use crate::data_map::column_names;
 use crate::data_map::path::OwnerPath;
 use crate::data_map::rules::default_label;
+use crate::data_map::toml_text::toml_string;
 
 const HEADER: &str = "\
 # The data map: where personal data is stored, what users get of it, and what becomes of it when they

@@ -1,4 +1,4 @@
-//! Parts of a draft's text that entries and questions share.
+//! Parts of a draft's entries.
 
 use std::fmt::Write as _;
 
@@ -6,6 +6,7 @@ use crate::data_map::catalog::{PgCatalog, Relation};
 use crate::data_map::column_names;
 use crate::data_map::index::RelationIndex;
 use crate::data_map::path::OwnerPath;
+use crate::data_map::toml_text::toml_string;
 
 pub(super) fn export(catalog: &PgCatalog, index: RelationIndex) -> String {
     let is_key = |name: &String| catalog.foreign_keys_of(index).any(|key| key.columns.contains(name));
@@ -37,14 +38,4 @@ pub(super) fn write_comments(text: &mut String, relation: &Relation) {
             let _ = writeln!(text, "# {}: {}", toml_string(&column.name), toml_string(comment));
         }
     }
-}
-
-/// A string on one line, also in a comment. JSON's strings are TOML's.
-pub(super) fn toml_string(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
-pub(super) fn toml_key(text: &str) -> String {
-    let is_bare = text.chars().all(|letter| letter.is_ascii_alphanumeric() || letter == '_' || letter == '-');
-    if is_bare { text.to_owned() } else { toml_string(text) }
 }
