@@ -82,10 +82,10 @@ pub(super) fn of_reference(header: &str, columns: &[String], can_detach: bool) -
 pub(super) fn of_user_id(header: &str, column: &str, is_nullable: bool, keys: &[String]) -> Vec<Choice> {
     let entry = |path: &str, erase: &str| format!("[[{header}]]\ncolumns = [{}]\nerase = {erase}\n", toml_string(path));
     let forgotten = if is_nullable { "\"null\"" } else { "\"unique\"" };
-    let becomes = if is_nullable { "NULL" } else { "a random text" };
+    let outcome = if is_nullable { "NULL" } else { "a random text" };
     let mut choices = vec![
         Choice::new(
-            format!("it names somebody: the row stays, and the column becomes {becomes}"),
+            format!("it names somebody: the row stays, and the column becomes {outcome}"),
             entry(column, forgotten),
         ),
         Choice::new("it names somebody: the row is deleted", entry(column, "\"delete\"")),
@@ -93,7 +93,7 @@ pub(super) fn of_user_id(header: &str, column: &str, is_nullable: bool, keys: &[
             .with_reason(),
     ];
     for key in keys {
-        let description = format!("it holds keys of {key}: the row stays, and the column becomes {becomes}");
+        let description = format!("it holds keys of {key}: the row stays, and the column becomes {outcome}");
         choices.push(Choice::new(description, entry(key, forgotten)));
     }
     choices.push(Choice::new("it never holds a Clerk user id", entry(column, "\"none\"")));

@@ -134,15 +134,28 @@ fn version(number: Option<u32>) -> Result<Version, Error> {
 }
 
 fn subject_rule(entry: SubjectEntry) -> Result<TableRule, EntryError> {
-    let SubjectEntry { table, key, addresses, label, column_labels, export, erase, reference, mention } = entry;
+    let SubjectEntry {
+        table,
+        key,
+        addresses,
+        label,
+        column_labels,
+        changed_by_triggers,
+        export,
+        erase,
+        reference,
+        mention,
+    } = entry;
     let owner = Owner { path: OwnerPath::Column(key), filter: BTreeMap::new(), forget: BTreeMap::new() };
     let rule = build_rule(table, label, vec![owner], true, export, erase, reference, mention)?;
-    Ok(TableRule { column_labels, addresses, ..rule })
+    let changed_by_triggers = read_changed_by_triggers(changed_by_triggers)?;
+    Ok(TableRule { column_labels, changed_by_triggers, addresses, ..rule })
 }
 
 /// One entry names several tables.
 fn table_rules(entry: TableEntry) -> Result<Vec<TableRule>, EntryError> {
-    let TableEntry { name, names, owner, label, column_labels, export, erase, reference, mention } = entry;
+    let TableEntry { name, names, owner, label, column_labels, changed_by_triggers, export, erase, reference, mention } =
+        entry;
     let names: Vec<String> = name.into_iter().chain(names).collect();
     let Some(first) = names.first() else {
         return Err(EntryError::new("the entry names no table", "Write name = \"public.posts\", or names = [..]"));
@@ -153,12 +166,17 @@ fn table_rules(entry: TableEntry) -> Result<Vec<TableRule>, EntryError> {
     let owners = owner.0.into_iter().map(read_owner).collect::<Result<_, _>>()?;
     let has_label = label.is_some();
     let rule = build_rule(first.clone(), label, owners, false, export, erase, reference, mention)?;
-    let rule = TableRule { column_labels, ..rule };
+    let changed_by_triggers = read_changed_by_triggers(changed_by_triggers)?;
+    let rule = TableRule { column_labels, changed_by_triggers, ..rule };
     let with_name = |name: String| {
         let label = if has_label { rule.label.clone() } else { default_label(&name) };
         TableRule { name, label, ..rule.clone() }
     };
     Ok(names.into_iter().map(with_name).collect())
+}
+
+fn read_changed_by_triggers(reason: Option<String>) -> Result<Option<String>, EntryError> {
+    reason.map(|reason| non_empty_reason(reason, "changed_by_triggers")).transpose()
 }
 
 fn read_owner(OwnerEntry { path, email, phone, filter, forget }: OwnerEntry) -> Result<Owner, EntryError> {
@@ -198,7 +216,20 @@ fn build_rule(
     let (export, erase) = (export_rule(export)?, Erase::parse(erase)?);
     let column_labels = BTreeMap::new();
     let addresses = AddressColumns::default();
-    Ok(TableRule { name, label, column_labels, subject, addresses, owners, export, erase, references, mentions })
+    let changed_by_triggers = None;
+    Ok(TableRule {
+        name,
+        label,
+        column_labels,
+        changed_by_triggers,
+        subject,
+        addresses,
+        owners,
+        export,
+        erase,
+        references,
+        mentions,
+    })
 }
 
 /// One entry names several columns.

@@ -50,6 +50,8 @@ pub(super) struct SubjectEntry {
     /// What users read instead of the names of columns.
     #[serde(default)]
     pub(super) column_labels: BTreeMap<String, String>,
+    /// Why triggers may change and delete rows of the table while others are erased.
+    pub(super) changed_by_triggers: Option<String>,
     pub(super) export: KeywordOr<ExportEntry>,
     pub(super) erase: KeywordOr<EraseEntry>,
     #[serde(default)]
@@ -70,6 +72,8 @@ pub(super) struct TableEntry {
     /// What users read instead of the names of columns.
     #[serde(default)]
     pub(super) column_labels: BTreeMap<String, String>,
+    /// Why triggers may change and delete rows of the table while others are erased.
+    pub(super) changed_by_triggers: Option<String>,
     pub(super) export: KeywordOr<ExportEntry>,
     pub(super) erase: KeywordOr<EraseEntry>,
     #[serde(default)]

@@ -61,6 +61,10 @@ impl OwnerPath {
         if let Some((column, within)) = Within::parse(text) {
             return Ok(Self::Within { column, within });
         }
+        if text.contains("->'") && text.contains("' ->") {
+            let remedy = "Inside JSON only Clerk user ids can be named: \"metadata->'actor'\". Erase keys of rows there by other means";
+            return Err(EntryError::new(format!("`{text}` names keys of rows inside JSON"), remedy));
+        }
         if let Some(path) = Self::parse_child(text) {
             return Ok(path);
         }

@@ -41,7 +41,7 @@ impl PlanHash {
 
 /// Removes from a rule what changes nothing about the outcome.
 fn keep_outcome(rule: &mut Value) {
-    remove(Some(rule), &["label", "column_labels", "export"]);
+    remove(Some(rule), &["label", "column_labels", "changed_by_triggers", "export"]);
     for strategy in ["keep", "scrub"] {
         remove(rule.get_mut("erase").and_then(|erase| erase.get_mut(strategy)), &["reason"]);
     }

@@ -66,7 +66,8 @@ pub(super) fn resolve(
             problems.add_for_table(
                 &child.rule.name,
                 "deleting other people's rows along its references leads back to it in a cycle",
-                "Use others = \"detach\" or \"none\" for one of the references",
+                "Use others = \"detach\" or \"none\" for one of the references. If all are NOT NULL, let the rows stay and forget whose they are: \
+                 erase = { scrub = { <owner> = \"ghost\" }, leave = \"rest\", reason = \"..\" }",
             );
         }
     }

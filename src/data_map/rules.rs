@@ -82,6 +82,10 @@ pub struct TableRule {
     /// What users read instead of the names of columns.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub column_labels: BTreeMap<String, String>,
+    /// Why triggers may change and delete rows of the table while rows of others are erased. Without a reason, an erasure that
+    /// does so is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub changed_by_triggers: Option<String>,
     /// Whether the table holds the users themselves: an entry `[[subject]]`.
     pub subject: bool,
     /// Columns of a subject with further addresses of the person.

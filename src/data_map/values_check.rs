@@ -128,7 +128,10 @@ impl ValuesCheck<'_> {
                 let leads = format!("EXISTS (SELECT FROM {parent} AS t_ WHERE {})", equal.join(" AND "));
                 (is_set.join(" AND "), leads, "none of its values is found where the mention leads to")
             }
-            ReferenceTarget::UserIdWithin(_) => return Ok(None),
+            ReferenceTarget::UserIdWithin(within) => {
+                let (is_set, leads) = within.values_and_user_ids("t", &mention.column);
+                (is_set, leads, "no value there is a Clerk user id (user_…), so the mention finds nobody")
+            }
         };
         Ok(self.all_lead_nowhere(table, &is_set, &leads, connection).await?.then_some(message))
     }

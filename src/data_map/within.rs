@@ -81,6 +81,23 @@ impl ResolvedWithin {
         }
     }
 
+    /// Returns a condition that is true where there is a value, and one for whether it is a Clerk user id.
+    pub(super) fn values_and_user_ids(&self, alias: &str, column: &str) -> (String, String) {
+        match self {
+            Self::Json { keys } => {
+                let value = format!("{alias}.{column}::jsonb #>> {keys}");
+                (format!("{value} IS NOT NULL"), format!("{value} ~ '^user_'"))
+            }
+            Self::Elements => {
+                let elements = format!("unnest({alias}.{column}::text[]) AS element");
+                (
+                    format!("cardinality({alias}.{column}) > 0"),
+                    format!("EXISTS (SELECT FROM {elements} WHERE element ~ '^user_')"),
+                )
+            }
+        }
+    }
+
     /// Returns what an UPDATE writes in place of the id; the rest of the value stays. The value was checked before.
     pub(super) fn assignment(&self, column: &Column, value: &NewValue, parameters: &mut Parameters) -> Assignment {
         let (name, type_name) = (quote_identifier(&column.name), &column.type_name);

@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 
 use super::locked_rows::{LockedRows, check_keys_of, deleted_together, needs_keys};
 use super::plan::PlanLine;
-use super::side_effects::{Observed, SideEffect, refuse_deletions};
+use super::side_effects::{Observed, SideEffect, refuse_unsaid};
 use super::statements::{Effect, PlannedStatement, statements_in_order};
 use crate::data_map::sql::{self, BindParams as _};
 use crate::data_map::{self, DeletionSet, Outcome, Problem, Removal, Resolved, ResolvedAction};
@@ -112,7 +112,8 @@ impl ErasureRun<'_> {
         for (position, statement) in statements.iter().enumerate().filter(|(_, statement)| !statement.is_detaching()) {
             // Afterwards, rows that triggers have added may no longer lead to the person.
             if observed.has_new_rows_before(statement) {
-                self.erase_new_rows(statements, &mut rows, &mut observed, connection).await?;
+                let is_executed = |other: usize| statements[other].is_detaching() || other < position;
+                self.erase_new_rows(statements, is_executed, &mut rows, &mut observed, connection).await?;
             }
             match deleted_together(statements, &locked, position).as_slice() {
                 [] => rows[position] = self.execute(statement, &locked[position], connection).await?,
@@ -126,23 +127,24 @@ impl ErasureRun<'_> {
             observed.executed(statement);
         }
         observed.run_deferred(connection).await?;
-        self.erase_new_rows(statements, &mut rows, &mut observed, connection).await?;
+        self.erase_new_rows(statements, |_| true, &mut rows, &mut observed, connection).await?;
         let side_effects = observed.side_effects(statements, &rows, connection).await?;
-        refuse_deletions(&side_effects, self.resolved)?;
+        refuse_unsaid(&side_effects, self.resolved)?;
         Ok((rows, side_effects))
     }
 
-    /// Executes the statements on tables to which triggers have added rows.
+    /// Executes the statements, of those at these positions, on tables to which triggers have added rows.
     async fn erase_new_rows(
         &self,
         statements: &[PlannedStatement<'_>],
+        is_executed: impl Fn(usize) -> bool,
         rows: &mut [u64],
         observed: &mut Observed,
         connection: &mut PgConnection,
     ) -> Result<()> {
         let changes = observed.changes(connection).await?;
-        for (statement, rows) in statements.iter().zip(rows) {
-            if changes.may_have_inserted(&statement.table.rule.name) {
+        for (position, (statement, rows)) in statements.iter().zip(rows).enumerate() {
+            if is_executed(position) && changes.may_have_inserted(&statement.table.rule.name) {
                 *rows += self.execute_on_new_rows(statement, connection).await?;
             }
         }

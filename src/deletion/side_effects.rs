@@ -21,6 +21,9 @@ pub struct SideEffect {
     pub updated: u64,
     /// Rows that were deleted.
     pub deleted: u64,
+    /// Whether the table was emptied by TRUNCATE, which counts no rows.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub truncated: bool,
 }
 
 /// What is observed of an erasure while it runs. Nothing where no table of its statements has triggers.
@@ -88,6 +91,8 @@ impl Observed {
 #[derive(Debug, Default)]
 pub(super) struct RowCounts {
     by_table: BTreeMap<String, Changes>,
+    /// The files of each table; several where it has partitions.
+    files: BTreeSet<(String, i64)>,
     /// Whether Postgres doesn't count, because somebody turned `track_counts` off.
     is_off: bool,
 }
@@ -97,6 +102,7 @@ struct Changes {
     inserted: u64,
     updated: u64,
     deleted: u64,
+    truncated: bool,
 }
 
 #[derive(sqlx::FromRow)]
@@ -122,18 +128,27 @@ const COUNTS: &str = "
     )
     SELECT \"table\", inserted - moved AS inserted, updated + moved AS updated, deleted - moved AS deleted FROM of_table";
 
+/// Where the rows of tables are stored. TRUNCATE begins a new file.
+const FILES: &str = "
+    SELECT n.nspname || '.' || r.relname AS \"table\", pg_relation_filenode(c.oid)::bigint AS file
+    FROM pg_class c JOIN pg_class r ON r.oid = coalesce(pg_partition_root(c.oid), c.oid)::oid
+    JOIN pg_namespace n ON n.oid = r.relnamespace
+    WHERE c.relkind = 'r' AND c.relpersistence <> 't'
+        AND n.nspname NOT IN ('lethe', 'lethe_jobs', 'pg_catalog', 'information_schema')";
+
 impl RowCounts {
     /// Reads what the session has done so far, which may include transactions before this one.
     async fn read(connection: &mut PgConnection) -> Result<Self> {
         let is_off =
             sqlx::query_scalar("select current_setting('track_counts') <> 'on'").fetch_one(&mut *connection).await?;
-        let rows: Vec<ChangesRow> = sqlx::query_as(COUNTS).fetch_all(connection).await?;
+        let rows: Vec<ChangesRow> = sqlx::query_as(COUNTS).fetch_all(&mut *connection).await?;
+        let files: Vec<(String, i64)> = sqlx::query_as(FILES).fetch_all(connection).await?;
         let changes = |row: ChangesRow| {
             let ChangesRow { table, inserted, updated, deleted } = row;
             let [inserted, updated, deleted] = [inserted, updated, deleted].map(i64::unsigned_abs);
-            (table, Changes { inserted, updated, deleted })
+            (table, Changes { inserted, updated, deleted, truncated: false })
         };
-        Ok(Self { by_table: rows.into_iter().map(changes).collect(), is_off })
+        Ok(Self { by_table: rows.into_iter().map(changes).collect(), files: files.into_iter().collect(), is_off })
     }
 
     /// What was done since `earlier`.
@@ -142,7 +157,11 @@ impl RowCounts {
             let before = earlier.by_table.get(&table).copied().unwrap_or_default();
             (table, changes.less(before))
         };
-        Self { by_table: self.by_table.into_iter().map(since).collect(), is_off: self.is_off }
+        let mut by_table: BTreeMap<String, Changes> = self.by_table.into_iter().map(since).collect();
+        for (table, _) in earlier.files.difference(&self.files) {
+            by_table.entry(table.clone()).or_default().truncated = true;
+        }
+        Self { by_table, files: self.files, is_off: self.is_off }
     }
 
     /// Whether rows were added to a table, as far as is known.
@@ -169,8 +188,8 @@ impl RowCounts {
         }
         let is_left = |(_, changes): &(String, Changes)| *changes != Changes::default();
         let side_effect = |(table, changes): (String, Changes)| {
-            let Changes { inserted, updated, deleted } = changes;
-            SideEffect { table, inserted, updated, deleted }
+            let Changes { inserted, updated, deleted, truncated } = changes;
+            SideEffect { table, inserted, updated, deleted, truncated }
         };
         self.by_table.into_iter().filter(is_left).map(side_effect).collect()
     }
@@ -182,20 +201,31 @@ impl Changes {
             inserted: self.inserted.saturating_sub(other.inserted),
             updated: self.updated.saturating_sub(other.updated),
             deleted: self.deleted.saturating_sub(other.deleted),
+            truncated: self.truncated,
         }
     }
 }
 
-/// Fails if rows went of a table with a rule, beyond what the rule says: they are other people's, or have to stay.
-pub(super) fn refuse_deletions(side_effects: &[SideEffect], resolved: &Resolved) -> Result<(), data_map::Error> {
-    for SideEffect { table, deleted, .. } in side_effects.iter().filter(|effect| effect.deleted > 0) {
+/// Fails if rows of a table with a rule went or were changed, beyond what the rule says: they are other people's, or have to stay.
+/// Where the map says that triggers may do so, it is as the operator wants it.
+pub(super) fn refuse_unsaid(side_effects: &[SideEffect], resolved: &Resolved) -> Result<(), data_map::Error> {
+    let mut problems = Vec::new();
+    for SideEffect { table, updated, deleted, truncated, .. } in side_effects {
         let Some(index) = resolved.index_of(table) else { continue };
-        return Err(data_map::Error::Mismatch(vec![resolved.tables[index].problem(
-            format!("{deleted} rows went that the map doesn't delete, by a trigger, a rule or a foreign key"),
-            "Change the trigger so that it leaves them, or decide in the map that these rows are deleted",
-        )]));
+        let table = &resolved.tables[index];
+        if table.rule.changed_by_triggers.is_some() || *updated == 0 && *deleted == 0 && !truncated {
+            continue;
+        }
+        let message = match (truncated, deleted, updated) {
+            (true, ..) => "a trigger empties the table (TRUNCATE), which the map doesn't say".to_owned(),
+            (_, 0, updated) => format!("rows are changed {updated} times beside the map's rules, by a trigger"),
+            (_, deleted, _) => format!("{deleted} rows go that the map doesn't delete, by a trigger or a foreign key"),
+        };
+        let remedy = "Change the trigger so that it leaves them, or write changed_by_triggers = \"reason\" in this table's entry: plan and \
+            receipt don't list what it does";
+        problems.push(table.problem(message, remedy));
     }
-    Ok(())
+    if problems.is_empty() { Ok(()) } else { Err(data_map::Error::Mismatch(problems)) }
 }
 
 #[cfg(test)]
@@ -204,9 +234,9 @@ mod tests {
 
     fn counts(counts: &[(&str, [u64; 3])]) -> RowCounts {
         let changes = |&(table, [inserted, updated, deleted]): &(&str, [u64; 3])| {
-            (table.to_owned(), Changes { inserted, updated, deleted })
+            (table.to_owned(), Changes { inserted, updated, deleted, truncated: false })
         };
-        RowCounts { by_table: counts.iter().map(changes).collect(), is_off: false }
+        RowCounts { by_table: counts.iter().map(changes).collect(), ..RowCounts::default() }
     }
 
     #[test]
@@ -216,8 +246,13 @@ mod tests {
         let since = now.since(&before);
         assert!(!since.may_have_inserted("public.a") && !since.may_have_inserted("public.d"));
         assert!(RowCounts { is_off: true, ..RowCounts::default() }.may_have_inserted("public.d"));
-        let effect =
-            |table: &str, updated, deleted| SideEffect { table: table.to_owned(), inserted: 0, updated, deleted };
+        let effect = |table: &str, updated, deleted| SideEffect {
+            table: table.to_owned(),
+            inserted: 0,
+            updated,
+            deleted,
+            truncated: false,
+        };
         assert_eq!(since.beside(&[], &[]), [effect("public.a", 3, 0), effect("public.c", 0, 4)]);
     }
 }

@@ -184,12 +184,13 @@ async fn erase_application_data(
     .await?;
     let mut detail = json!({"plan": plan_hash, "tables": tables});
     if !side_effects.is_empty() {
-        for SideEffect { table, inserted, updated, deleted } in &side_effects {
+        for SideEffect { table, inserted, updated, deleted, truncated } in &side_effects {
             tracing::info!(
                 table,
                 inserted,
                 updated,
                 deleted,
+                truncated,
                 "triggers or rules changed rows beside the data map's rules"
             );
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lethe::clerk::webhook::Event;
 use lethe::consent;
-use lethe::deletion::{self, NewRequest, Origin, Status, clerk_events, due_dates, orphans};
+use lethe::deletion::{self, Hold, NewRequest, Origin, Reference, Status, clerk_events, due_dates, orphans};
 use lethe::{Lethe, deletion::inspection};
 use lethe_demo::testing::Fault;
 use time::Duration as Span;
@@ -53,6 +53,9 @@ async fn due_dates_alert_a_week_before_on_the_day_and_afterwards() {
     assert!(figures.oldest_seconds > 32.0 * 86_400.0, "{figures:?}");
     assert_eq!(queued(&world, "send_notice").await, 4);
 
+    // Otherwise it may be done before the mail is written, which is then about nothing.
+    let held = deletion::hold(&lethe, &Reference::Request(request.id), "a court order").await.unwrap();
+    assert_eq!(held, Some(Hold::Held));
     let _working = RunningWorker::start(&lethe);
     let command = format!("lethe deletions show {}", request.id);
     eventually("an e-mail", async || mails(&world, &command).await > 0).await;

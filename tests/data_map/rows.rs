@@ -83,3 +83,23 @@ async fn values_that_only_some_rows_refuse_are_found_by_trying() {
     let found = values(&database, &map(&table("docs", "\"a -> public.users\"", mention))).await;
     assert!(found.len() == 1 && found[0].contains("the database refuses the new values"), "{found:?}");
 }
+
+#[tokio::test]
+async fn mentions_inside_values_that_match_no_user_are_an_error() {
+    let database = with(
+        "CREATE TABLE notes (id int PRIMARY KEY, a int REFERENCES users, data jsonb, viewers text[]); \
+         INSERT INTO notes VALUES (1, 1, '{\"by\": \"user_2abcdefghijklmnopqrstuvwxyz\", \"seen\": [\"user_2abcdefghijklmnopqrstuvwxyz\"], \"of\": 1}', '{1, 2}')",
+    )
+    .await;
+    let of = |column: &str| {
+        let mention = format!("[[table.mention]]\ncolumns = [\"{column}\"]\nerase = \"null\"\n");
+        map(&table("notes", "\"a -> public.users(id)\"", &mention))
+    };
+    let message = "public.notes no value there is a Clerk user id (user_…), so the mention finds nobody";
+    for column in ["data->'seen'", "data->'of'", "viewers[]"] {
+        assert_eq!(values(&database, &of(column)).await, [message], "{column}");
+    }
+    for column in ["data->'by'", "data->'later'"] {
+        assert_eq!(values(&database, &of(column)).await, [""; 0], "{column}");
+    }
+}

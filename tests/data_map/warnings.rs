@@ -141,3 +141,59 @@ async fn addresses_that_are_searched_without_an_index_are_a_warning_with_the_sta
         assert_eq!(data_map::warnings(&map, &mut connection).await.unwrap(), []);
     }
 }
+
+#[tokio::test]
+async fn user_ids_in_json_beside_those_of_the_mentions_are_a_warning() {
+    let id = "user_2abcdefghijklmnopqrstuvwxyz";
+    let database = with(&format!(
+        "CREATE TABLE notes (id int PRIMARY KEY, a int REFERENCES users, data jsonb); CREATE INDEX ON notes (a); \
+         INSERT INTO notes VALUES (1, 1, '{{\"by\": \"{id}\"}}')"
+    ))
+    .await;
+    let mention = "[[table.mention]]\ncolumns = [\"data->'by'\"]\nerase = \"null\"\n";
+    let map = map(&table("notes", "\"a -> public.users\"", mention));
+    let is_beside = |found: &Vec<String>| found.iter().any(|found| found.contains("elsewhere than where the mentions"));
+    assert!(!is_beside(&warnings(&database, &map).await));
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("UPDATE notes SET data = data || '{{\"seen\": [\"{id}\"]}}'")))
+        .execute(database.pool())
+        .await
+        .unwrap();
+    assert!(is_beside(&warnings(&database, &map).await));
+}
+
+#[tokio::test]
+async fn rows_that_go_with_an_actor_are_a_warning() {
+    let database = with(
+        "CREATE TABLE payments (id int PRIMARY KEY, processed_by int REFERENCES users, user_id int REFERENCES users)",
+    )
+    .await;
+    let of = |owner: &str| {
+        map(&table(
+            "payments",
+            &format!("\"{owner} -> public.users\""),
+            &format!(
+                "[[table.mention]]\ncolumns = [\"{}\"]\nerase = \"null\"\n",
+                if owner == "user_id" { "processed_by" } else { "user_id" }
+            ),
+        ))
+    };
+    let is_actors = |found: &Vec<String>| found.iter().any(|found| found.contains("seems to have acted on them"));
+    assert!(is_actors(&warnings(&database, &of("processed_by")).await));
+    assert!(!is_actors(&warnings(&database, &of("user_id")).await));
+}
+
+#[tokio::test]
+async fn trigger_with_dynamic_statements_is_a_warning_and_changes_that_the_map_allows_are_none() {
+    let database = with(&format!(
+        "{POSTS} CREATE FUNCTION on_post() RETURNS trigger LANGUAGE plpgsql AS \
+         'BEGIN EXECUTE ''SELECT 1''; UPDATE users SET clerk_id = clerk_id; RETURN OLD; END'; \
+         CREATE TRIGGER on_post AFTER DELETE ON posts FOR EACH ROW EXECUTE FUNCTION on_post()"
+    ))
+    .await;
+    let refused = warnings(&database, &map(&posts())).await;
+    assert!(refused.iter().any(|found| found.contains("(EXECUTE)")), "{refused:?}");
+    assert!(refused.iter().any(|found| found.contains("an erasure during which it does is refused")), "{refused:?}");
+    let allowing = map(&posts()).replacen("[[subject]]", "[[subject]]\nchanged_by_triggers = \"counters\"", 1);
+    let allowed = warnings(&database, &allowing).await;
+    assert!(!allowed.iter().any(|found| found.contains("by itself")), "{allowed:?}");
+}

@@ -52,7 +52,7 @@ async fn trigger_that_deletes_rows_of_others_stops_the_erasure() {
         let stopped = erase(database.pool(), &map(), &named("user_a")).await.unwrap_err();
         let Error::Map(data_map::Error::Mismatch(problems)) = stopped else { panic!("{stopped}") };
         assert_eq!((problems.len(), problems[0].table.as_str()), (1, "public.reviews"));
-        assert!(problems[0].message.starts_with("1 rows went that the map doesn't delete"), "{problems:?}");
+        assert!(problems[0].message.starts_with("1 rows go that the map doesn't delete"), "{problems:?}");
         assert_eq!((count(database.pool(), "reviews").await, count(database.pool(), "people").await), (3, 2));
         run(database.pool(), "UPDATE reviews SET post = NULL WHERE id = 1").await;
         erase(database.pool(), &map(), &named("user_a")).await.unwrap();
@@ -76,23 +76,56 @@ async fn rows_that_a_trigger_copies_into_a_table_with_a_rule_are_erased_too() {
     }
 }
 
+#[tokio::test]
+async fn trigger_that_changes_or_empties_a_table_with_a_rule_stops_the_erasure_unless_the_map_says_so() {
+    let update = "'UPD' || 'ATE history SET was = NULL WHERE author = 2'";
+    let rows = "INSERT INTO history (author, was) VALUES (2, 'a'), (2, 'b')";
+    for (statement, message) in [
+        (update, "rows are changed 2 times beside the map's rules"),
+        ("'TRUN' || 'CATE history'", "a trigger empties the table (TRUNCATE)"),
+    ] {
+        let database = only(&format!("{SCHEMA} {}; {rows}", trigger("posts", "", statement))).await;
+        let stopped = erase(database.pool(), &map(), &named("user_a")).await.unwrap_err();
+        let Error::Map(data_map::Error::Mismatch(problems)) = stopped else { panic!("{stopped}") };
+        assert_eq!((problems.len(), problems[0].table.as_str()), (1, "public.history"));
+        assert!(problems[0].message.starts_with(message), "{problems:?}");
+        assert_eq!(count(database.pool(), "history WHERE was IS NOT NULL").await, 2);
+        let allowed =
+            map().replace("name = \"public.history\"", "name = \"public.history\"\nchanged_by_triggers = \"counters\"");
+        erase(database.pool(), &allowed, &named("user_a")).await.unwrap();
+        assert_eq!(count(database.pool(), "history WHERE was IS NOT NULL").await, 0, "{statement}");
+    }
+}
+
+#[tokio::test]
+async fn rehearsal_finds_texts_that_an_erasure_leaves() {
+    let statement = "format('INSERT INTO %I VALUES ($1)', 'outbox') USING OLD::text";
+    let database = only(&format!("{SCHEMA} {}", trigger("people", "", statement))).await;
+    let rehearsal = rehearse(&database).await;
+    assert!(!rehearsal.is_complete() && rehearsal.leftovers.is_empty());
+    assert_eq!(rehearsal.content.found()[0].table, "public.outbox");
+    assert_eq!(count(database.pool(), "outbox").await, 0);
+}
+
 async fn rehearse(database: &lethe_demo::testing::Database) -> Rehearsal {
     let mut connection = database.pool().acquire().await.unwrap();
     let resolved = resolve(&map(), &mut connection).await;
-    deletion::rehearse(&resolved, &mut connection, &Identifiers::from(&named("user_a"))).await.unwrap()
+    deletion::rehearse(&resolved, &mut connection, &Identifiers::from(&named("user_a")), 1_000_000_000).await.unwrap()
 }
 
 #[tokio::test]
 async fn rehearsal_says_what_happens_and_changes_nothing() {
     let statement = "format('INSERT INTO %I VALUES ($1)', 'outbox') USING OLD::text";
     let database = only(&format!("{SCHEMA} {}", trigger("posts", "", statement))).await;
-    let Rehearsal { results, side_effects, leftovers } = rehearse(&database).await;
+    let Rehearsal { results, side_effects, leftovers, content } = rehearse(&database).await;
     let rows = |table: &str| {
         let results = results.iter().filter(|result| result.line.table == format!("public.{table}"));
         results.map(|result| result.line.rows).sum::<u64>()
     };
     assert_eq!(["people", "posts", "reviews", "history"].map(rows), [1, 1, 1, 0]);
-    let copied = SideEffect { table: "public.outbox".to_owned(), inserted: 1, updated: 0, deleted: 0 };
+    let copied =
+        SideEffect { table: "public.outbox".to_owned(), inserted: 1, updated: 0, deleted: 0, truncated: false };
+    assert!(content.found().is_empty(), "{content:?}");
     assert_eq!((side_effects, leftovers), (vec![copied], Vec::new()));
     for (table, rows) in [("people", 2), ("posts", 2), ("reviews", 3), ("outbox", 0)] {
         assert_eq!(count(database.pool(), table).await, rows, "{table}");

@@ -36,7 +36,7 @@ pub(crate) fn summary(deletion: &DeletionSummary) -> anyhow::Result<Value> {
 
 /// Everything about a deletion, as `show` prints it.
 pub(crate) fn details(
-    DeletionDetails { summary, steps, retention, rechecks }: &DeletionDetails,
+    DeletionDetails { summary, steps, retention, rechecks, found }: &DeletionDetails,
 ) -> anyhow::Result<Value> {
     let steps = steps.iter().map(step).collect::<anyhow::Result<Vec<_>>>()?;
     let retention = retention.iter().map(retention_entry).collect::<anyhow::Result<Vec<_>>>()?;
@@ -52,6 +52,7 @@ pub(crate) fn details(
         "steps": steps,
         "retention": retention,
         "rechecks": rechecks.iter().map(recheck).collect::<anyhow::Result<Vec<_>>>()?,
+        "found": found,
     }))
 }
 

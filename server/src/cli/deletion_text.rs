@@ -1,9 +1,9 @@
 //! Deletions as texts in a terminal.
 
-use lethe::deletion::Failure;
 use lethe::deletion::inspection::{
     DeletionDetails, DeletionSummary, RecheckDetails, RetentionDetails, Retry, State, StepDetails, Unfinished, Work,
 };
+use lethe::deletion::{Failure, FoundContent};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -37,7 +37,9 @@ pub(super) fn retry(Retry { summary, step, purges, rechecks }: &Retry) {
 }
 
 /// Prints a deletion with all its parts, and what to do about what failed.
-pub(super) fn details(DeletionDetails { summary, steps, retention, rechecks }: &DeletionDetails) -> anyhow::Result<()> {
+pub(super) fn details(
+    DeletionDetails { summary, steps, retention, rechecks, found }: &DeletionDetails,
+) -> anyhow::Result<()> {
     println!("receipt    {}", summary.receipt.as_str());
     println!("id         {}", summary.request);
     println!("state      {}", state_text(summary.state));
@@ -63,6 +65,15 @@ pub(super) fn details(DeletionDetails { summary, steps, retention, rechecks }: &
         println!("Searches for rows that come late:");
         let rows = rechecks.iter().map(recheck_row).collect::<anyhow::Result<Vec<_>>>()?;
         print_table(["due", "done", "rows erased", "failed attempts", "next attempt", "cause"], &rows);
+    }
+    if !found.is_empty() {
+        println!();
+        println!("Texts that still have the user's id or address, and that no rule erases:");
+        let rows: Vec<_> = found
+            .iter()
+            .map(|FoundContent { table, column, rows }| [table.clone(), column.clone(), rows.to_string()])
+            .collect();
+        print_table(["table", "column", "rows"], &rows);
     }
     let mut failures: Vec<Failure> = Vec::new();
     let found = steps.iter().map(|step| step.failure).chain(retention.iter().map(|entry| entry.failure));

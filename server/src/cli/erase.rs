@@ -31,6 +31,8 @@ pub(super) struct BatchOutcome {
     pub(super) erased_before: usize,
     /// Ids of which neither the application, nor Lethe, nor Clerk knows anything. Nothing was done about them.
     pub(super) unknown: usize,
+    /// Users of whom texts that no rule erases still have the id or an address.
+    pub(super) with_texts: usize,
 }
 
 impl Display for BatchOutcome {
@@ -44,6 +46,13 @@ impl Display for BatchOutcome {
         }
         if self.unknown > 0 {
             write!(formatter, ", {} unknown to the application and to Clerk", self.unknown)?;
+        }
+        if self.with_texts > 0 {
+            write!(
+                formatter,
+                "; of {}, texts still have the id or an address (`lethe deletions show`)",
+                self.with_texts
+            )?;
         }
         formatter.write_str(".")
     }
@@ -64,11 +73,16 @@ pub(super) async fn run(lethe: &Lethe, file: &Path, report: Option<&Path>, as_js
             "unfinished": outcome.unfinished,
             "erased_before": outcome.erased_before,
             "unknown": outcome.unknown,
+            "with_texts": outcome.with_texts,
         }))?;
     } else {
         println!("{outcome}");
     }
-    Ok(if outcome.unfinished > 0 || outcome.unknown > 0 { Exit::Attention } else { Exit::Success })
+    Ok(if outcome.unfinished > 0 || outcome.unknown > 0 || outcome.with_texts > 0 {
+        Exit::Attention
+    } else {
+        Exit::Success
+    })
 }
 
 /// Deletes all of `users`. All requests are recorded before the first one runs, so that none is lost when the process
@@ -110,12 +124,14 @@ pub(super) async fn delete_all(
         let ended = deletion::run(lethe, request.id, DELETION_TIMEOUT).await?;
         // The progress has no causes, which only operators are told.
         let reference = Reference::Request(request.id);
-        let details = if ended.finished { None } else { inspection::details(lethe, &reference).await? };
-        anyhow::Ok((*subject, &request.receipt, ended.finished, details.and_then(|details| details.summary.current)))
+        let details = inspection::details(lethe, &reference).await?;
+        anyhow::Ok((*subject, &request.receipt, ended.finished, details))
     });
     let mut deletions = stream::iter(deletions).buffer_unordered(MAX_CONCURRENT);
     while let Some(ended) = deletions.next().await {
-        let (subject, receipt, is_finished, current) = ended?;
+        let (subject, receipt, is_finished, details) = ended?;
+        outcome.with_texts += usize::from(details.as_ref().is_some_and(|details| !details.found.is_empty()));
+        let current = details.and_then(|details| details.summary.current).filter(|_| !is_finished);
         if is_finished {
             outcome.completed += 1;
         } else {

@@ -16,7 +16,7 @@ use super::graph_svg;
 use super::output;
 use super::rehearse;
 use crate::bootstrap;
-use crate::config::{DatabaseConfig, Section, Values, data};
+use crate::config::{DatabaseConfig, Section, Values, data, general};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum MapCommand {
@@ -29,7 +29,7 @@ pub(super) enum MapCommand {
     /// Erase a user in a transaction that is rolled back, and print what the map's rules change, and what triggers, rules and foreign keys
     /// change beside them. The user's rows are locked meanwhile.
     ///
-    /// Exit codes: 0 nothing would be left, 3 something would be left, or the erasure would be refused.
+    /// Exit codes: 0 nothing would be left; 3 something would be left, also in texts, or the erasure would be refused.
     Rehearse {
         /// The user's id at Clerk.
         #[arg(value_parser = |id: &str| ClerkUserId::parse(id))]
@@ -77,8 +77,12 @@ pub(super) async fn run(command: MapCommand, values: Values, as_json: bool) -> a
     match command {
         MapCommand::Check { github } => check(values, as_json, github).await,
         MapCommand::Rehearse { user } => {
+            let mut settings = values.clone();
+            let megabytes = settings.read::<NonZeroU32>(&general::CONTENT_SEARCH_MEGABYTES);
+            let megabytes = settings.finish(megabytes)?;
             let (map, _, mut connection) = map_and_connection(values).await?;
-            rehearse::run(&map, &mut connection, as_json, &user).await
+            let limit = u64::from(megabytes.get()) * 1_000_000;
+            rehearse::run(&map, &mut connection, as_json, &user, limit).await
         }
         MapCommand::Draft { subject, sample } => draft(values, as_json, DraftOptions { subject, sample }).await,
         MapCommand::Explain { table } => explain(values, as_json, &table).await,

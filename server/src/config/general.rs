@@ -14,6 +14,9 @@ pub const URL: Setting = Setting::new("LETHE_URL")
     .example("https://privacy.example.org")
     .accepts("the public URL, such as https://privacy.example.org");
 
+/// Commands read it that need nothing else of this section.
+pub const CONTENT_SEARCH_MEGABYTES: Setting = Setting::new("LETHE_CONTENT_SEARCH_MEGABYTES").default("1000");
+
 section! {
     "General" for CoreConfig {
         /// Public URL of this installation. Browsers send its origin, and Clerk redirects to it.
@@ -36,6 +39,6 @@ section! {
         export_minutes: NonZeroU32 = Setting::new("LETHE_EXPORT_MINUTES").default("60");
         /// Up to which size of the application's tables, in megabytes, every text, JSON and array in them is searched for a
         /// deleted user's id and addresses. In a larger database only columns for user ids are searched. The receipt says which.
-        content_search_megabytes: NonZeroU32 = Setting::new("LETHE_CONTENT_SEARCH_MEGABYTES").default("1000");
+        content_search_megabytes: NonZeroU32 = CONTENT_SEARCH_MEGABYTES;
     }
 }

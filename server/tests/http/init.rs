@@ -93,7 +93,10 @@ async fn questions_are_answered_one_by_one_left_and_resumed() {
     assert!(open.len() > 2, "{open:?}");
     let visits = open.iter().find(|question| question["question"] == "public.visits").unwrap();
     assert_eq!(visits["rows"], 1);
-    assert_eq!(visits["choices"][0]["description"], "whoever has the address in \"visitor_email\"");
+    assert_eq!(
+        visits["choices"][0]["description"],
+        "whoever has the address in \"visitor_email\", with whom they are deleted"
+    );
 
     // The first answer of the first question; then the input ends.
     let first = &open[0];

@@ -4,6 +4,7 @@ use sqlx::PgConnection;
 
 /// A trigger that runs when rows of a table are changed or deleted.
 #[derive(sqlx::FromRow)]
+#[expect(clippy::struct_excessive_bools, reason = "a row of the catalog: each is a fact of its own")]
 pub(in crate::data_map) struct Trigger {
     /// Schema and table.
     pub(in crate::data_map) table: String,
@@ -17,6 +18,8 @@ pub(in crate::data_map) struct Trigger {
     /// The statements that write in its source and in that of the functions that it calls: `insert into audit.log`. Those that it
     /// puts together aren't found.
     pub(in crate::data_map) writes: Vec<String>,
+    /// Whether they run statements that they put together.
+    pub(in crate::data_map) has_dynamic_sql: bool,
 }
 
 /// Bits of `pg_trigger.tgtype`: 8 for DELETE, 16 for UPDATE. A function that another one calls is found by its name in the source.
@@ -47,7 +50,11 @@ const TRIGGERS: &str = r#"
                 'gi'
             ) AS match
             WHERE called.root = t.tgfoid ORDER BY 1
-        ) AS writes
+        ) AS writes,
+        EXISTS (
+            SELECT FROM called JOIN written ON written.oid = called.function
+            WHERE called.root = t.tgfoid AND written.source ~* '\mexecute\M'
+        ) AS has_dynamic_sql
     FROM pg_trigger t
     JOIN pg_class c ON c.oid = coalesce(pg_partition_root(t.tgrelid), t.tgrelid)::oid JOIN pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_proc p ON p.oid = t.tgfoid JOIN pg_namespace f ON f.oid = p.pronamespace

@@ -121,7 +121,10 @@ pub(super) fn ask_about_owners(
             toml_key(&actor.path.columns()[0])
         );
     }
-    let mut choices: Vec<Choice> = candidates.iter().map(|candidate| owner_choice(catalog, index, candidate)).collect();
+    // Whoever acted on a row comes last: it is rarely about them.
+    let (actors, owners): (Vec<_>, Vec<_>) =
+        candidates.iter().partition(|candidate| candidate.rank.kind == Kind::Actor);
+    let mut choices: Vec<Choice> = owners.iter().map(|candidate| owner_choice(catalog, index, candidate)).collect();
     choices.extend(address_choices(catalog, inference, index));
     if let Some(actor) = candidates.first().filter(|candidate| candidate.rank.kind == Kind::Actor) {
         let column = toml_key(&actor.path.columns()[0]);
@@ -129,6 +132,7 @@ pub(super) fn ask_about_owners(
         let toml = entry(catalog, index, &toml_string(&actor.path.to_string()), &erase);
         choices.push(Choice::new("nobody's: rows stay, and forget who did it", toml).with_reason());
     }
+    choices.extend(actors.iter().map(|candidate| owner_choice(catalog, index, candidate)));
     choices.push(ignore_choice(&name));
     draft.ask(Question::new(&name, &relation.quoted_name(), &[], text, choices));
 }
@@ -136,7 +140,7 @@ pub(super) fn ask_about_owners(
 fn owner_choice(catalog: &PgCatalog, index: RelationIndex, candidate: &Candidate) -> Choice {
     let Candidate { path, type_column, .. } = candidate;
     let written = toml_string(&path.to_string());
-    let description = format!("whoever {written} leads to");
+    let description = format!("whoever {written} leads to, with whom they are deleted");
     let choice = |description: String, owner: &str| {
         Choice::new(description, entry(catalog, index, owner, "\"delete\"")).about(path.columns())
     };
@@ -152,14 +156,14 @@ fn owner_choice(catalog: &PgCatalog, index: RelationIndex, candidate: &Candidate
 fn address_choices(catalog: &PgCatalog, inference: &Inference, index: RelationIndex) -> impl Iterator<Item = Choice> {
     inference.addresses_of(index).iter().map(move |(column, kind)| {
         let owner = format!("{{ {} = {} }}", kind.key(), toml_string(column));
-        let description = format!("whoever has the address in {}", toml_string(column));
+        let description = format!("whoever has the address in {}, with whom they are deleted", toml_string(column));
         Choice::new(description, entry(catalog, index, &owner, "\"delete\"")).about(std::slice::from_ref(column))
     })
 }
 
 fn ignore_choice(name: &str) -> Choice {
     let toml = format!("[[ignore]]\nname   = {}\nreason = \"..\"\n", toml_string(name));
-    Choice::new("nobody's: the table holds no personal data", toml).with_reason()
+    Choice::new("nobody's: no personal data of users is in it, and it isn't looked at", toml).with_reason()
 }
 
 /// Returns an entry with this owner.
@@ -196,7 +200,7 @@ pub(super) fn ask_about_table(draft: &mut Draft, catalog: &PgCatalog, inference:
             "# If its rows belong to who has the address there: [[table]] with owner = {{ {key} = {column} }}"
         );
     }
-    let is_open = |key: &&ForeignKey| key.parent != index && inference.questions.contains_key(&key.parent);
+    let is_open = |key: &&ForeignKey| key.parent != index && !inference.has_rule(key.parent);
     for key in catalog.foreign_keys_of(index).filter(is_open) {
         let path = format!("{} -> {}", key.columns.join(", "), catalog.relations[key.parent].name());
         let _ = writeln!(
@@ -225,5 +229,6 @@ pub(super) fn ask_about_table(draft: &mut Draft, catalog: &PgCatalog, inference:
 
 fn path_choice(catalog: &PgCatalog, index: RelationIndex, path: &str, columns: &[String]) -> Choice {
     let path = toml_string(path);
-    Choice::new(format!("whoever {path} leads to"), entry(catalog, index, &path, "\"delete\"")).about(columns)
+    let description = format!("whoever {path} leads to, with whom they are deleted");
+    Choice::new(description, entry(catalog, index, &path, "\"delete\"")).about(columns)
 }

@@ -3,6 +3,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::deletion::content_search::FoundContent;
 use crate::deletion::failure::Failure;
 use crate::deletion::step::{Status, Step};
 use crate::receipt_code::ReceiptCode;
@@ -114,6 +115,8 @@ pub struct DeletionDetails {
     pub retention: Vec<RetentionDetails>,
     /// When the data is looked for again, or was, in order.
     pub rechecks: Vec<RecheckDetails>,
+    /// Texts that still have the Clerk user id or an address of the person, which no rule erases.
+    pub found: Vec<FoundContent>,
 }
 
 /// A step, its state and its failure.

@@ -7,9 +7,11 @@ use super::model::{
     DeletionDetails, DeletionSummary, OperatorHold, Page, RecheckDetails, RetentionDetails, State, StepDetails,
     Unfinished, Work,
 };
+use crate::deletion::content_search::FoundContent;
 use crate::deletion::failure::Failure;
 use crate::deletion::reference::{self, Reference};
 use crate::deletion::step::{Status, Step};
+use crate::deletion::verification::Searched;
 use crate::receipt_code::ReceiptCode;
 use crate::{Error, Lethe, Result};
 
@@ -105,7 +107,21 @@ pub async fn details(lethe: &Lethe, reference: &Reference) -> Result<Option<Dele
         failure: row.failure.as_deref().map(Failure::from_name),
     });
     let (retention, rechecks) = (retention.collect(), rechecks.collect());
-    Ok(Some(DeletionDetails { steps: steps.collect::<Result<_>>()?, retention, rechecks, summary }))
+    let found = found_content(lethe, summary.request).await?;
+    Ok(Some(DeletionDetails { steps: steps.collect::<Result<_>>()?, retention, rechecks, found, summary }))
+}
+
+/// Returns where the verification found the person in texts.
+async fn found_content(lethe: &Lethe, request: Uuid) -> Result<Vec<FoundContent>> {
+    let searched = sqlx::query_scalar!("select searched from lethe.deletion_request where id = $1", request)
+        .fetch_one(&lethe.database)
+        .await?;
+    let searched: Option<Searched> = searched
+        .map(serde_json::from_value)
+        .transpose()
+        .map_err(|_| Error::Internal("a stored search can't be read"))?;
+    let content = searched.and_then(|searched| searched.content);
+    Ok(content.map(|content| content.found().to_vec()).unwrap_or_default())
 }
 
 pub(super) async fn summary(lethe: &Lethe, reference: &Reference) -> Result<Option<DeletionSummary>> {

@@ -1,12 +1,13 @@
 //! What a map that fits may still leave behind, or make slow: copies of rows that triggers, publications and materialized views
 //! make, missing indexes, large objects, and tables without a rule that seem to be about people.
 
+mod people;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::PgConnection;
 
 use super::catalog::{self, PgCatalog, RelationKind, SideEffects};
-use super::column_names;
 use super::draft::{Evidence, SAMPLE_ROWS, Values};
 use super::error::{Error, Problem, Problems};
 use super::path::OwnerPath;
@@ -24,7 +25,7 @@ pub async fn warnings(map: &DataMap, connection: &mut PgConnection) -> Result<Ve
     let mut problems = Problems::default();
     let names: BTreeSet<&str> = map.tables.iter().map(|rule| rule.name.as_str()).collect();
     for rule in &map.tables {
-        warn_of_triggers(rule, &names, &catalog, &mut problems);
+        warn_of_triggers(rule, map, &names, &catalog, &mut problems);
         warn_of_copies(rule, &side_effects, &mut problems);
         warn_of_missing_indexes(rule, &catalog, &side_effects, &mut problems);
         warn_of_large_objects(rule, &catalog, &side_effects, &mut problems);
@@ -32,8 +33,10 @@ pub async fn warnings(map: &DataMap, connection: &mut PgConnection) -> Result<Ve
     let is_without_rule = |name: &str| !names.contains(name);
     let evidence = Evidence::read(&catalog, connection).await?;
     for rule in &map.tables {
-        warn_of_ids_inside(rule, &catalog, &evidence, &mut problems);
-        warn_of_keys_of_people(rule, map, &catalog, &mut problems);
+        people::warn_of_ids_inside(rule, &catalog, &evidence, &mut problems);
+        people::warn_of_ids_beside(rule, &catalog, connection, &mut problems).await?;
+        people::warn_of_actors(rule, &mut problems);
+        people::warn_of_keys_of_people(rule, map, &catalog, &mut problems);
         warn_of_other_values(rule, &catalog, connection, &mut problems).await?;
     }
     for (index, relation) in catalog.relations.enumerate().filter(|(_, relation)| is_without_rule(&relation.name())) {
@@ -54,20 +57,38 @@ pub async fn warnings(map: &DataMap, connection: &mut PgConnection) -> Result<Ve
     Ok(problems.into_vec())
 }
 
-fn warn_of_triggers(rule: &TableRule, names: &BTreeSet<&str>, catalog: &PgCatalog, problems: &mut Problems) {
+fn warn_of_triggers(
+    rule: &TableRule,
+    map: &DataMap,
+    names: &BTreeSet<&str>,
+    catalog: &PgCatalog,
+    problems: &mut Problems,
+) {
     for trigger in catalog.triggers.iter().filter(|trigger| trigger.table == rule.name) {
         if !trigger.runs_in_erasures() {
             continue;
         }
         for relation in catalog.tables_with_changes(trigger).map(|index| &catalog.relations[index]) {
+            let changed = map.tables.iter().find(|changed| changed.name == relation.name());
+            if changed.is_some_and(|changed| changed.changed_by_triggers.is_some()) {
+                continue;
+            }
             problems.add_for_table(
                 &rule.name,
                 format!(
-                    "the trigger {} changes or deletes rows of {} by itself, whoever they belong to; plan and receipt don't say so",
+                    "the trigger {} changes or deletes rows of {} by itself, whoever they belong to; plan and receipt don't say so{}",
                     trigger.name,
-                    relation.name()
+                    relation.name(),
+                    if changed.is_some() { ", and an erasure during which it does is refused" } else { "" }
                 ),
-                "Let the trigger skip Lethe's role, or write what it does as a [[table.reference]]",
+                "Let the trigger skip Lethe's role, write what it does as a [[table.reference]], or, where it may, changed_by_triggers = \"reason\" in the entry of those rows",
+            );
+        }
+        if trigger.has_dynamic_sql {
+            problems.add_for_table(
+                &rule.name,
+                format!("the trigger {} runs statements that it puts together (EXECUTE), so nobody can read here what it writes", trigger.name),
+                "Try an erasure: `lethe map rehearse <clerk user id>` prints what it does",
             );
         }
         for relation in catalog.tables_with_new_rows(trigger).map(|index| &catalog.relations[index]) {
@@ -105,72 +126,6 @@ fn warn_of_copies(rule: &TableRule, side_effects: &SideEffects, problems: &mut P
             format!("the materialized view {} has copies of its rows until it is refreshed", copy.view),
             format!("Run REFRESH MATERIALIZED VIEW {} at least as often as erasures must be complete", copy.view),
         );
-    }
-}
-
-/// Arrays and JSON with Clerk ids about which no mention decides.
-fn warn_of_ids_inside(rule: &TableRule, catalog: &PgCatalog, evidence: &Evidence, problems: &mut Problems) {
-    let erase = rule.erase.strategy();
-    for index in catalog.relations_named(&rule.name) {
-        let columns = catalog.relations[*index].columns.iter();
-        let inside = columns.filter(|column| column.may_hold_text() && !column.is_text());
-        let is_open = |name: &str| rule.mentions_of(name).next().is_none() && !erase.overwrites(name);
-        for column in inside.filter(|column| is_open(&column.name)) {
-            let name = &column.name;
-            let is_array = column.base_type.starts_with('_');
-            let remedy = if is_array {
-                format!("Add [[table.mention]] columns = [\"{name}[]\"]")
-            } else {
-                format!(
-                    "Add [[table.mention]] columns = [\"{name}->'key'\"]; ids in lists of JSON, and keys, are reached by no rule: erase them there by other means"
-                )
-            };
-            if evidence.of(*index, name) == Some(Values::UserIds) {
-                problems.add_for_column(
-                    &rule.name,
-                    name,
-                    "values in it contain Clerk user ids, and the map doesn't say what becomes of them in rows of others",
-                    remedy,
-                );
-            }
-        }
-    }
-}
-
-/// Keys of people without a foreign key, in columns and arrays that hold no texts, about which the map decides nothing.
-fn warn_of_keys_of_people(rule: &TableRule, map: &DataMap, catalog: &PgCatalog, problems: &mut Problems) {
-    let [index] = catalog.relations_named(&rule.name) else { return };
-    let subjects = || map.tables.iter().filter(|rule| rule.subject);
-    let key_types = subjects().filter_map(|rule| {
-        let [index] = catalog.relations_named(&rule.name) else { return None };
-        let relation = &catalog.relations[*index];
-        let [key] = relation.primary_key.as_slice() else { return None };
-        Some(relation.column(key)?.base_type.as_str())
-    });
-    let key_types: BTreeSet<&str> = key_types.collect();
-    let is_decided = |name: &String| {
-        rule.owner_columns().any(|owner| owner == name)
-            || rule.mentions_of(name).next().is_some()
-            || rule.erase.strategy().overwrites(name)
-            || rule.references.iter().any(|reference| reference.column == *name)
-            || catalog.foreign_keys_of(*index).any(|key| key.columns.contains(name))
-    };
-    for column in catalog.relations[*index].columns.iter().filter(|column| !column.is_text()) {
-        let element = column.base_type.strip_prefix('_');
-        let holds_keys = key_types.contains(element.unwrap_or(&column.base_type));
-        if !holds_keys || !column_names::is_key_of_person(&column.name) || is_decided(&column.name) {
-            continue;
-        }
-        let name = &column.name;
-        let remedy = match (element, subjects().next()) {
-            (None, Some(subject)) => format!(
-                "Add [[table.mention]] columns = [\"{name} -> {}(..)\"] with its key, or \"none\" if it names nobody",
-                subject.name
-            ),
-            _ => "Erase there by other means: keys of rows inside arrays are reached by no rule".to_owned(),
-        };
-        let message = "it may hold keys of people, and the map doesn't say what becomes of them in rows of others";
-        problems.add_for_column(&rule.name, name, message, remedy);
     }
 }
 
