@@ -11,23 +11,29 @@ pub fn amend(map: &str, problem: &Problem, choice: &Choice, input: &str) -> Resu
     let parsed = DataMap::parse(map)?;
     let Some(line) = parsed.line_of(&problem.table) else { return Ok(None) };
     let lines: Vec<&str> = map.split_inclusive('\n').collect();
-    let is_of_entry = |line: &&&str| !line.starts_with('[') || is_part(line);
+    let is_of_entry = |line: &&&str| !is_header(line) || is_part(line);
     let end = line + lines[line..].iter().take_while(is_of_entry).count();
-    let start = lines[..line].iter().rposition(|line| line.starts_with('[') && !is_part(line)).unwrap_or_default();
+    let start = lines[..line].iter().rposition(|line| is_header(line) && !is_part(line)).unwrap_or_default();
     if lines[start..end].iter().any(|line| line.trim_start().starts_with("names")) {
         return Ok(None);
     }
     // Comments and empty lines above the next entry belong to it.
-    let is_empty = |line: &&&str| line.trim().is_empty() || line.starts_with('#');
+    let is_empty = |line: &&&str| line.trim().is_empty() || line.trim_start().starts_with('#');
     let trailing = if end == lines.len() { 0 } else { lines[line..end].iter().rev().take_while(is_empty).count() };
     let (before, after) = (lines[..end - trailing].concat(), lines[end - trailing..].concat());
     let separator = if before.ends_with('\n') { "" } else { "\n" };
     Ok(Some([before.as_str(), separator, &choice.with_input(input), &after].concat()))
 }
 
+/// Whether the line begins an entry or a part of one, and isn't a value of a list.
+fn is_header(line: &str) -> bool {
+    let name = line.trim_start().trim_start_matches('[');
+    line.trim_start().starts_with('[') && name.starts_with(|letter: char| letter.is_ascii_alphabetic())
+}
+
 /// Whether the line begins a part of a table's entry, such as `[[table.mention]]`.
 fn is_part(line: &str) -> bool {
-    let name = line.trim_start_matches('[');
+    let name = line.trim_start().trim_start_matches('[');
     name.starts_with("table.") || name.starts_with("subject.")
 }
 

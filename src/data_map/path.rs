@@ -218,4 +218,11 @@ mod tests {
             assert!(OwnerPath::parse(text).is_err(), "{text}");
         }
     }
+
+    #[test]
+    fn keys_of_rows_inside_json_are_refused_with_what_can_be_named() {
+        let error = OwnerPath::parse("data->'actor' -> public.users(id)").unwrap_err();
+        assert!(error.message.contains("names keys of rows inside JSON"), "{}", error.message);
+        assert!(error.remedy.contains("only Clerk user ids can be named"), "{}", error.remedy);
+    }
 }

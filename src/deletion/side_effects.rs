@@ -218,8 +218,10 @@ pub(super) fn refuse_unsaid(side_effects: &[SideEffect], resolved: &Resolved) ->
         }
         let message = match (truncated, deleted, updated) {
             (true, ..) => "a trigger empties the table (TRUNCATE), which the map doesn't say".to_owned(),
-            (_, 0, updated) => format!("rows are changed {updated} times beside the map's rules, by a trigger"),
-            (_, deleted, _) => format!("{deleted} rows go that the map doesn't delete, by a trigger or a foreign key"),
+            (_, 0, updated) => format!("a trigger changes rows beside the map's rules ({updated} changes)"),
+            (_, deleted, _) => {
+                format!("rows go that the map doesn't delete ({deleted}), by a trigger or a foreign key")
+            }
         };
         let remedy = "Change the trigger so that it leaves them, or write changed_by_triggers = \"reason\" in this table's entry: plan and \
             receipt don't list what it does";

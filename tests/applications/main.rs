@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests panic")]
 
+mod remedies;
 mod report;
 
 /// Each application is a schema with rows, and a data map.
@@ -16,7 +17,21 @@ macro_rules! applications {
             );
             insta::assert_snapshot!(stringify!($name), report::of(schema, map).await);
         }
-    )+};
+    )+
+
+        #[tokio::test]
+        async fn choices_for_problems_solve_them() {
+            let mut carried_out = 0;
+            $(
+                carried_out += remedies::carry_out(
+                    include_str!(concat!("schemas/", stringify!($name), ".sql")),
+                    include_str!(concat!("schemas/", stringify!($name), ".toml")),
+                )
+                .await;
+            )+
+            assert!(carried_out > 40, "{carried_out}");
+        }
+    };
 }
 
 applications! {

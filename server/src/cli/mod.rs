@@ -78,6 +78,9 @@ enum Command {
         /// Answer a question of `lethe init --json` without being asked: public.posts=1, or public.logs=2=REASON.
         #[arg(long = "decide", value_name = "QUESTION=NUMBER[=TEXT]")]
         decisions: Vec<init::Decision>,
+        /// Begin a file of settings too: what is set, a new secret, and, on a terminal, what you enter of the required ones.
+        #[arg(long, value_name = "FILE")]
+        settings: Option<PathBuf>,
     },
     /// Check or draft the data map.
     #[command(subcommand)]
@@ -187,9 +190,9 @@ impl Cli {
             Command::Serve { no_work } => serve::run(&load_config(values)?, !no_work).await,
             Command::Work => work::run(&load_config(values)?).await,
             Command::Migrate => migrate::run(values).await,
-            Command::Init { subject, no_sample, decisions } => {
+            Command::Init { subject, no_sample, decisions, settings } => {
                 let draft = DraftOptions { subject, sample: !no_sample };
-                init::run(values, self.json, init::Options { draft, decisions }).await
+                init::run(values, self.json, init::Options { draft, decisions, settings }).await
             }
             Command::Map(command) => map::run(command, values, self.json).await,
             Command::Doctor => doctor::run(Ok(values), self.json).await,

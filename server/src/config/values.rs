@@ -47,6 +47,8 @@ pub struct Values {
     entries: BTreeMap<String, String>,
     problems: Vec<String>,
     warnings: Vec<String>,
+    /// Whether `LETHE_CONFIG` names a file.
+    has_file: bool,
     /// Keys whose values can't be had, for a reason among the problems.
     unreadable: BTreeSet<String>,
 }
@@ -91,7 +93,8 @@ impl Values {
         let unknown = |given: &&String| !known.iter().any(|setting| is_of(setting, given));
         let problems = entries.keys().filter(unknown).map(|given| unknown_key(&known, given)).collect();
         let entries = entries.into_iter().map(|(key, value)| (key, value.into_text())).collect();
-        let mut values = Self { known, entries, problems, warnings, unreadable: BTreeSet::new() };
+        let has_file = file.is_some();
+        let mut values = Self { known, entries, problems, warnings, has_file, unreadable: BTreeSet::new() };
         values.read_secret_files();
         Ok(values)
     }
@@ -125,6 +128,18 @@ impl Values {
     #[must_use]
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// Whether `LETHE_CONFIG` names a file.
+    #[must_use]
+    pub const fn has_file(&self) -> bool {
+        self.has_file
+    }
+
+    /// Returns what is set, without a default.
+    #[must_use]
+    pub fn given(&self, setting: &Setting) -> Option<&str> {
+        self.entries.get(&setting.key()).map(|value| value.trim())
     }
 
     /// Returns the text of a setting: what is set, or else its default.

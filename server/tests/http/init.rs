@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::{Output, Stdio};
 
-use crate::installation::{Installation, stdout_json, text};
+use crate::installation::{Installation, run, stdout_json, text};
 use crate::process::lethe;
 
 /// An installation whose map isn't there yet.
@@ -21,7 +21,11 @@ fn map_of(installation: &Installation) -> String {
 
 /// Runs the command with lines on its standard input.
 fn enter(installation: &Installation, lines: &str) -> Output {
-    let mut command = lethe(&installation.environment, installation.directory.path(), &["init"]);
+    enter_with(installation, &["init"], lines)
+}
+
+fn enter_with(installation: &Installation, arguments: &[&str], lines: &str) -> Output {
+    let mut command = lethe(&installation.environment, installation.directory.path(), arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = command.spawn().unwrap();
     process.stdin.take().unwrap().write_all(lines.as_bytes()).unwrap();
@@ -31,6 +35,48 @@ fn enter(installation: &Installation, lines: &str) -> Output {
 fn open_questions(installation: &Installation, exit: i32) -> Vec<serde_json::Value> {
     let found = stdout_json(&installation.run(&["init", "--json"]), exit);
     found["open"].as_array().unwrap().clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn settings_are_begun_where_that_is_wanted_and_never_overwritten() {
+    let mut installation = without_map().await;
+    let url = installation.url.clone();
+    installation.environment.retain(|(name, _)| !matches!(*name, "LETHE_URL" | "LETHE_SECRET"));
+    let path = installation.directory.path().join("lethe.toml");
+    let begin = ["init", "--settings", path.to_str().unwrap()];
+    let entered = enter_with(&installation, &begin, &format!("{url}\nq\n"));
+    let printed = text(&entered.stdout);
+    assert!(printed.contains("Settings that Lethe needs") && printed.contains("lethe.toml: new"), "{printed}");
+    assert!(!printed.contains("It still lacks"), "{printed}");
+    let written = std::fs::read_to_string(&path).unwrap();
+    assert!(written.contains(&format!("url = \"{url}\"")) && written.contains("\nsecret = \""), "{written}");
+    let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&path).unwrap());
+    assert_eq!(mode & 0o777, 0o600);
+
+    // The file alone is enough.
+    let environment = [("LETHE_CONFIG", path.display().to_string())];
+    let checked = run(&environment, installation.directory.path(), &["doctor", "--json"]);
+    let checks: serde_json::Value = serde_json::from_slice(&checked.stdout).unwrap();
+    let settings = checks["checks"].as_array().unwrap().iter().find(|check| check["check"] == "settings").unwrap();
+    assert_eq!(settings["status"], "ok", "{settings}");
+
+    let again = enter_with(&installation, &begin, "");
+    assert!(
+        !again.status.success() && text(&again.stderr).contains("exists; it is left as it is"),
+        "{}",
+        text(&again.stderr)
+    );
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), written);
+
+    // Without the option it is offered once every question was asked, and not before.
+    std::fs::remove_file(&path).unwrap();
+    enter(&installation, "q\n");
+    enter(&installation, &["s\n".repeat(30), "n\n".to_owned()].concat());
+    assert!(!path.exists());
+    let questions = open_questions(&installation, 3).len();
+    let offered = enter(&installation, &["s\n".repeat(questions), format!("y\n{url}\n")].concat());
+    let printed = text(&offered.stdout);
+    assert!(printed.contains("Begin a file of settings") && path.exists(), "{printed}");
 }
 
 /// Rows of others reference those of a table, which shows once it is decided whose those are.

@@ -273,7 +273,6 @@ fn empty_text_of_the_configuration_is_refused() {
         change(&mut config);
         ValidatedConfig::new(config).err()
     };
-    let texts = || vec!["https://app.example".to_owned(), String::new()];
     let refused = [
         (change(|config| config.issuers = vec![String::new()]), "an issuer"),
         (change(|config| config.audiences = vec!["this_app".to_owned(), String::new()]), "an audience"),

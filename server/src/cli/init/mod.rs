@@ -5,11 +5,12 @@
 
 mod map_file;
 mod prompt;
+mod settings;
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
 use std::num::NonZeroU32;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use lethe::connection::TimeLimits;
@@ -19,6 +20,7 @@ use sqlx::PgConnection;
 
 use self::map_file::MapFile;
 use self::prompt::{Asked, counted, needed};
+use self::settings::NewSettings;
 use super::exit::Exit;
 use super::output;
 use crate::bootstrap;
@@ -28,6 +30,8 @@ use crate::config::{DatabaseConfig, Section, Values, data};
 pub(super) struct Options {
     pub(super) draft: DraftOptions,
     pub(super) decisions: Vec<Decision>,
+    /// Where a file of settings is begun.
+    pub(super) settings: Option<PathBuf>,
 }
 
 /// A decision that was given as an option: `public.posts=1` or `public.logs=2=only addresses of servers`.
@@ -57,6 +61,12 @@ pub(super) async fn run(mut values: Values, as_json: bool, options: Options) -> 
     let database = bootstrap::connect_directly(&config, NonZeroU32::MIN, TimeLimits::BATCH).await?;
     let mut connection = database.acquire().await?;
     let draft = data_map::draft(&mut connection, &options.draft).await?;
+    let mut input = std::io::stdin().lock();
+    let asks = !as_json && options.decisions.is_empty();
+    let mut begun = match &options.settings {
+        Some(file) => Some(settings::begin(&values, file, &path, asks.then_some(&mut input))?),
+        None => None,
+    };
     let mut map = MapFile::read_or_create(path, &draft.text)?;
     for decision in &options.decisions {
         settle(&mut map, &draft.questions, decision, &mut connection).await?;
@@ -64,8 +74,8 @@ pub(super) async fn run(mut values: Values, as_json: bool, options: Options) -> 
     if as_json {
         return print_open(&map, &draft.questions, &mut connection).await;
     }
-    if options.decisions.is_empty() {
-        ask_all(&mut map, &draft.questions, &mut connection, &mut std::io::stdin().lock()).await?;
+    if asks && ask_all(&mut map, &draft.questions, &mut connection, &mut input).await? && begun.is_none() {
+        begun = offer_settings(&values, &map.path, &mut input)?;
     }
     let mut open = map.open_questions(&draft.questions).count();
     if open == 0 {
@@ -73,6 +83,12 @@ pub(super) async fn run(mut values: Values, as_json: bool, options: Options) -> 
     }
     drop(connection);
     database.close().await;
+    if let Some(NewSettings { path, missing }) = begun {
+        println!("\n{}: new. Start Lethe with LETHE_CONFIG={}", path.display(), path.display());
+        if !missing.is_empty() {
+            println!("It still lacks {}.", missing.join(", "));
+        }
+    }
     println!("{}: {}", map.path.display(), counted(open, "open question"));
     if open > 0 {
         println!("Run `lethe init` again to go on, or answer them in the file.");
@@ -81,13 +97,24 @@ pub(super) async fn run(mut values: Values, as_json: bool, options: Options) -> 
     super::map::check(values, false, false).await
 }
 
-/// Asks every open question, until somebody stops or the input ends.
+/// Begins a file of settings beside the map, if that is wanted and there is none.
+fn offer_settings(values: &Values, map: &Path, input: &mut impl BufRead) -> anyhow::Result<Option<NewSettings>> {
+    let Some(file) = settings::offered(values, map) else { return Ok(None) };
+    let question =
+        format!("\nBegin a file of settings, {}, with what is set, secrets included? y or n: ", file.display());
+    match prompt::read_line(&question, input)?.as_deref() {
+        Some("y") => settings::begin(values, &file, map, Some(input)).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// Asks every open question. Returns `false` if somebody stops or the input ends.
 async fn ask_all(
     map: &mut MapFile,
     questions: &[Question],
     connection: &mut PgConnection,
     input: &mut impl BufRead,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     let open: Vec<&Question> = map.open_questions(questions).collect();
     if !open.is_empty() {
         println!("{} about {}. Every answer is written at once.", counted(open.len(), "question"), map.path.display());
@@ -95,33 +122,33 @@ async fn ask_all(
     for (position, question) in open.iter().enumerate() {
         let heading = format!("{} of {}", position + 1, open.len());
         match prompt::ask(&heading, question, connection, input).await? {
-            Asked::Quit => return Ok(()),
+            Asked::Quit => return Ok(false),
             Asked::Later => {}
             Asked::Decided(choice, text) => map.settle(question, choice, &text)?,
         }
     }
-    if map.open_questions(questions).next().is_none() {
-        ask_about_problems(map, connection, input).await?;
+    if map.open_questions(questions).next().is_some() {
+        return Ok(true);
     }
-    Ok(())
+    ask_about_problems(map, connection, input).await
 }
 
-/// Asks what the decisions so far lead to: each can settle others, or lead to further ones.
+/// Asks what the decisions so far lead to: each can settle others, or lead to further ones. Returns as [`ask_all`].
 async fn ask_about_problems(
     map: &mut MapFile,
     connection: &mut PgConnection,
     input: &mut impl BufRead,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     let mut later: Vec<String> = Vec::new();
     loop {
         let problems = map.open_problems(connection).await?;
         let mut open = problems.iter().map(|problem| (problem, Question::of_problem(problem)));
         let left = problems.len().saturating_sub(later.len());
         let Some((problem, question)) = open.find(|(_, question)| !later.contains(&question.id)) else {
-            return Ok(());
+            return Ok(true);
         };
         match prompt::ask(&format!("{left} more"), &question, connection, input).await? {
-            Asked::Quit => return Ok(()),
+            Asked::Quit => return Ok(false),
             Asked::Later => later.push(question.id.clone()),
             Asked::Decided(choice, text) => map.amend(problem, choice, &text)?,
         }

@@ -5,6 +5,8 @@ use std::io::{BufRead, Write};
 use lethe::data_map::{Choice, Input, MOST_COUNTED_ROWS, Question};
 use sqlx::PgConnection;
 
+use crate::config::SettingDoc;
+
 /// What somebody entered.
 enum Entered {
     Choice(usize),
@@ -77,11 +79,30 @@ fn read_input(needed_input: Option<Input>, input: &mut impl BufRead) -> anyhow::
 }
 
 /// Returns the next line without spaces around it, or `None` at the end.
-fn read_line(prompt: &str, input: &mut impl BufRead) -> anyhow::Result<Option<String>> {
+pub(super) fn read_line(prompt: &str, input: &mut impl BufRead) -> anyhow::Result<Option<String>> {
     print!("{prompt}");
     std::io::stdout().flush()?;
     let mut line = String::new();
     Ok((input.read_line(&mut line)? > 0).then(|| line.trim().to_owned()))
+}
+
+/// Asks for each setting. What is left empty isn't among those that are returned.
+pub(super) fn ask_for_settings(
+    settings: &[&SettingDoc],
+    input: &mut impl BufRead,
+) -> anyhow::Result<Vec<(&'static str, String)>> {
+    let mut entered = Vec::new();
+    if !settings.is_empty() {
+        println!("Settings that Lethe needs. Leave one empty to set it later.");
+    }
+    for doc in settings {
+        let description = doc.description.split_whitespace().collect::<Vec<_>>().join(" ");
+        let Some(text) = read_line(&format!("\n{description}\n{}: ", doc.setting.name), input)? else { break };
+        if !text.is_empty() {
+            entered.push((doc.setting.name, text));
+        }
+    }
+    Ok(entered)
 }
 
 pub(super) const fn needed(input: Option<Input>) -> &'static str {
