@@ -91,10 +91,17 @@ impl Observed {
 #[derive(Debug, Default)]
 pub(super) struct RowCounts {
     by_table: BTreeMap<String, Changes>,
-    /// The files of each table; several where it has partitions.
-    files: BTreeSet<(String, i64)>,
+    /// Where the rows of each table and partition are, by its object id.
+    files: BTreeMap<i64, File>,
     /// Whether Postgres doesn't count, because somebody turned `track_counts` off.
     is_off: bool,
+}
+
+/// A file with rows.
+#[derive(Debug)]
+struct File {
+    table: String,
+    node: i64,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -130,7 +137,7 @@ const COUNTS: &str = "
 
 /// Where the rows of tables are stored. TRUNCATE begins a new file.
 const FILES: &str = "
-    SELECT n.nspname || '.' || r.relname AS \"table\", pg_relation_filenode(c.oid)::bigint AS file
+    SELECT c.oid::bigint, n.nspname || '.' || r.relname, pg_relation_filenode(c.oid)::bigint
     FROM pg_class c JOIN pg_class r ON r.oid = coalesce(pg_partition_root(c.oid), c.oid)::oid
     JOIN pg_namespace n ON n.oid = r.relnamespace
     WHERE c.relkind = 'r' AND c.relpersistence <> 't'
@@ -142,13 +149,14 @@ impl RowCounts {
         let is_off =
             sqlx::query_scalar("select current_setting('track_counts') <> 'on'").fetch_one(&mut *connection).await?;
         let rows: Vec<ChangesRow> = sqlx::query_as(COUNTS).fetch_all(&mut *connection).await?;
-        let files: Vec<(String, i64)> = sqlx::query_as(FILES).fetch_all(connection).await?;
+        let files: Vec<(i64, String, i64)> = sqlx::query_as(FILES).fetch_all(connection).await?;
+        let files = files.into_iter().map(|(oid, table, node)| (oid, File { table, node }));
         let changes = |row: ChangesRow| {
             let ChangesRow { table, inserted, updated, deleted } = row;
             let [inserted, updated, deleted] = [inserted, updated, deleted].map(i64::unsigned_abs);
             (table, Changes { inserted, updated, deleted, truncated: false })
         };
-        Ok(Self { by_table: rows.into_iter().map(changes).collect(), files: files.into_iter().collect(), is_off })
+        Ok(Self { by_table: rows.into_iter().map(changes).collect(), files: files.collect(), is_off })
     }
 
     /// What was done since `earlier`.
@@ -158,8 +166,11 @@ impl RowCounts {
             (table, changes.less(before))
         };
         let mut by_table: BTreeMap<String, Changes> = self.by_table.into_iter().map(since).collect();
-        for (table, _) in earlier.files.difference(&self.files) {
-            by_table.entry(table.clone()).or_default().truncated = true;
+        for (oid, File { table, node }) in &self.files {
+            // One that is gone was dropped, which isn't an erasure's doing.
+            if earlier.files.get(oid).is_some_and(|file| file.node != *node) {
+                by_table.entry(table.clone()).or_default().truncated = true;
+            }
         }
         Self { by_table, files: self.files, is_off: self.is_off }
     }
