@@ -1,5 +1,7 @@
 // The data map doesn't fit the database for a while: requests to delete are taken in and wait, and go on by themselves.
 
+import type { Locator, Page } from '@playwright/test';
+
 import { query } from '../support/database.ts';
 import * as clerk from '../support/clerk.ts';
 import { inspect } from '../support/inspection.ts';
@@ -18,6 +20,17 @@ test.afterEach(async () => {
   await fit();
 });
 
+/** The dialog, or the page without JavaScript. */
+async function openForm(page: Page, script: boolean): Promise<Locator> {
+  if (!script) {
+    await page.goto('/delete');
+    return page.getByRole('main');
+  }
+  await hydrated(page);
+  await page.getByRole('link', { name: 'Delete account…' }).click();
+  return page.getByRole('dialog');
+}
+
 for (const script of [true, false]) {
   test.describe(`${script ? 'with' : 'without'} JavaScript`, () => {
     test('a request is taken without a list while the map misfits', async ({ another, complaints }) => {
@@ -27,14 +40,7 @@ for (const script of [true, false]) {
       const person = await newcomer('blog');
       await pages.signIn(page, person);
       await misfit();
-      let form = page.getByRole('main');
-      if (script) {
-        await hydrated(page);
-        await page.getByRole('link', { name: 'Delete account…' }).click();
-        form = page.getByRole('dialog');
-      } else {
-        await page.goto('/delete');
-      }
+      const form = await openForm(page, script);
       await expect(form.getByText('Our list of the data we hold is out of date right now')).toBeVisible();
       await expect(form.getByRole('row')).toHaveCount(0);
       if (script) await inspect(page, 'dialog, without a list');
@@ -63,14 +69,7 @@ for (const script of [true, false]) {
     await query('alter table public.schema_migrations add column applied_by text');
     try {
       await query(`insert into public.schema_migrations (version, applied_at, applied_by) values (29991231, now(), $1)`, [person.id]);
-      let form = page.getByRole('main');
-      if (script) {
-        await hydrated(page);
-        await page.getByRole('link', { name: 'Delete account…' }).click();
-        form = page.getByRole('dialog');
-      } else {
-        await page.goto('/delete');
-      }
+      const form = await openForm(page, script);
       await expect(form.getByText('Something on our side has to be put right before your data can be deleted.')).toBeVisible();
       await expect(form.getByRole('row')).not.toHaveCount(0);
       if (script) await inspect(page, 'dialog, a deletion that would wait');

@@ -307,3 +307,27 @@ async fn organization_is_not_silently_its_creators() {
     let question = "# owner  = \"<- public.workspace_members(workspace_id)\"\n# owner  = \"owner_id -> public.users\"";
     assert!(draft.contains(question), "{draft}");
 }
+
+#[tokio::test]
+async fn actors_are_offered_last_and_tables_below_open_questions_by_their_keys() {
+    let database = only(
+        "CREATE TABLE users (id int PRIMARY KEY, clerk_id text NOT NULL UNIQUE);
+         CREATE TABLE guests (id int PRIMARY KEY, first_name text, email text);
+         CREATE TABLE payments (id int PRIMARY KEY, processed_by int NOT NULL REFERENCES users, approved_by int NOT NULL REFERENCES users);
+         CREATE TABLE stays (id int PRIMARY KEY, guest int REFERENCES guests)",
+    )
+    .await;
+    let draft = data_map::draft(&mut database.pool().acquire().await.unwrap(), &named("public.users")).await.unwrap();
+    let descriptions = |table: &str| -> Vec<String> {
+        let question = draft.questions.iter().find(|question| question.id == table).unwrap();
+        question.choices.iter().map(|choice| choice.description.clone()).collect()
+    };
+    let payments = descriptions("public.payments");
+    assert_eq!(payments[0], "nobody's: rows stay, and forget who did it", "{payments:?}");
+    assert!(payments[1].contains("processed_by") || payments[1].contains("approved_by"), "{payments:?}");
+    let stays = descriptions("public.stays");
+    assert!(
+        stays[0].contains("guest -> public.guests") && stays[0].contains("with whom they are deleted"),
+        "{stays:?}"
+    );
+}

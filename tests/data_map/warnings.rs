@@ -12,6 +12,18 @@ async fn warnings(database: &Database, map: &str) -> Vec<String> {
     found.into_iter().map(|warning| format!("{} {}", warning.table, warning.message)).collect()
 }
 
+/// Each warning begins as expected, and there is no other.
+fn assert_begin(found: &[String], expected: &[&str]) {
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "{found}");
+    }
+}
+
+/// A table whose rows a trigger deletes, and one to which it copies.
+const LIKES_AND_LOG: &str = "CREATE TABLE likes (id int PRIMARY KEY, a int NOT NULL REFERENCES users, post int); \
+    CREATE INDEX ON posts (a); CREATE INDEX ON likes (a); CREATE TABLE log (entry text);";
+
 #[tokio::test]
 async fn keys_of_people_without_a_decision_are_a_warning() {
     let database = with(
@@ -64,9 +76,7 @@ async fn values_that_no_where_names_are_a_warning() {
 #[tokio::test]
 async fn what_triggers_publications_and_stored_copies_do_is_a_warning() {
     let database = with(&format!(
-        "{POSTS} CREATE TABLE likes (id int PRIMARY KEY, a int NOT NULL REFERENCES users, post int); CREATE INDEX ON posts (a); \
-         CREATE INDEX ON likes (a); CREATE TABLE log (entry text); \
-         CREATE FUNCTION after_post() RETURNS trigger LANGUAGE plpgsql AS \
+        "{POSTS} {LIKES_AND_LOG} CREATE FUNCTION after_post() RETURNS trigger LANGUAGE plpgsql AS \
             'BEGIN DELETE FROM likes WHERE post = OLD.id; INSERT INTO log VALUES (OLD.a); RETURN OLD; END'; \
          CREATE TRIGGER after_post AFTER DELETE ON posts FOR EACH ROW EXECUTE FUNCTION after_post(); \
          CREATE PUBLICATION copies FOR TABLE posts; CREATE MATERIALIZED VIEW top AS SELECT * FROM posts"
@@ -81,18 +91,13 @@ async fn what_triggers_publications_and_stored_copies_do_is_a_warning() {
         "public.posts the trigger after_post changes or deletes rows of public.likes",
         "public.posts the trigger after_post copies rows to public.log",
     ];
-    assert_eq!(found.len(), expected.len(), "{found:#?}");
-    for (found, expected) in found.iter().zip(expected) {
-        assert!(found.starts_with(expected), "{found}");
-    }
+    assert_begin(&found, &expected);
 }
 
 #[tokio::test]
 async fn what_functions_do_that_a_trigger_calls_is_a_warning() {
     let database = with(&format!(
-        "{POSTS} CREATE TABLE likes (id int PRIMARY KEY, a int NOT NULL REFERENCES users, post int); CREATE INDEX ON posts (a); \
-         CREATE INDEX ON likes (a); CREATE TABLE log (entry text); \
-         CREATE FUNCTION \"Write down\"(entry int) RETURNS void LANGUAGE sql BEGIN ATOMIC INSERT INTO log VALUES (entry); END; \
+        "{POSTS} {LIKES_AND_LOG} CREATE FUNCTION \"Write down\"(entry int) RETURNS void LANGUAGE sql BEGIN ATOMIC INSERT INTO log VALUES (entry); END; \
          CREATE FUNCTION wipe(post int) RETURNS void LANGUAGE plpgsql AS \
             'BEGIN PERFORM \"Write down\"(post); DELETE FROM likes l WHERE l.post = wipe.post; END'; \
          CREATE FUNCTION after_post() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM WIPE (OLD.id); RETURN OLD; END'; \
@@ -106,10 +111,7 @@ async fn what_functions_do_that_a_trigger_calls_is_a_warning() {
         "public.posts the trigger after_post changes or deletes rows of public.likes",
         "public.posts the trigger after_post copies rows to public.log",
     ];
-    assert_eq!(found.len(), expected.len(), "{found:#?}");
-    for (found, expected) in found.iter().zip(expected) {
-        assert!(found.starts_with(expected), "{found}");
-    }
+    assert_begin(&found, &expected);
 }
 
 #[tokio::test]

@@ -143,6 +143,21 @@ async fn map_rehearse_prints_what_an_erasure_changes_and_changes_nothing() {
         .unwrap();
     let refused = text(&installation.run(&["map", "rehearse", &ada]).stdout);
     assert!(refused.contains("public.comments") && refused.contains("would be refused"), "{refused}");
+
+    // A trigger that raises, at the commit.
+    sqlx::raw_sql(
+        "drop trigger on_post on public.posts;
+         create function public.refuse() returns trigger language plpgsql as 'begin raise ''the last author stays''; end';
+         create constraint trigger refuse after delete on public.posts deferrable initially deferred
+            for each row execute function public.refuse()",
+    )
+    .execute(pool)
+    .await
+    .unwrap();
+    let raised = stdout_json(&installation.run(&["map", "rehearse", &ada, "--json"]), 3);
+    assert_eq!(raised["refused_by_database"]["message"], "the last author stays");
+    let printed = text(&installation.run(&["map", "rehearse", &ada]).stdout);
+    assert!(printed.contains("the last author stays") && printed.contains("function refuse()"), "{printed}");
     assert_eq!(rows_of(pool, &ada).await, before);
 }
 

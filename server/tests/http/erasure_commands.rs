@@ -356,3 +356,26 @@ async fn keys_of_two_instances_are_refused_before_anything_is_erased() {
     }
     assert_eq!(rows_of(installation.database.pool(), &person(0).id).await, before);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn texts_that_no_rule_erases_are_listed_and_need_attention() {
+    let installation = Installation::new().await;
+    let (ada, other) = (person(0).id, person(2).id);
+    sqlx::query("update public.comments set body = 'thanks, ' || $1 where author_id = $2")
+        .bind(&ada)
+        .bind(&other)
+        .execute(installation.database.pool())
+        .await
+        .unwrap();
+    let file = installation.directory.path().join("ids.txt");
+    std::fs::write(&file, &ada).unwrap();
+    let erased = stdout_json(&installation.run(&["erase", "--file", file.to_str().unwrap(), "--json"]), 3);
+    assert_eq!((&erased["erased"], &erased["with_texts"]), (&json!(1), &json!(1)), "{erased}");
+    let listed = stdout_json(&installation.run(&["deletions", "list", "--state", "completed", "--json"]), 0);
+    let receipt = listed["deletions"][0]["receipt"].as_str().unwrap();
+    let details = stdout_json(&installation.run(&["deletions", "show", receipt, "--json"]), 0);
+    let found = &details["found"][0];
+    assert_eq!((&found["table"], &found["column"]), (&json!("public.comments"), &json!("body")), "{details}");
+    let printed = text(&installation.run(&["deletions", "show", receipt]).stdout);
+    assert!(printed.contains("Texts that still have the user's id or address"), "{printed}");
+}
